@@ -1,0 +1,42 @@
+# Two commands do all set-up on a fresh machine with Python 3.11+: `make train` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-slow check format lock
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## install everything into .venv
+
+train: $(READY) ## run the main job: the CNN on MNIST
+	$(BIN)/pipeline train
+
+test: $(READY) check ## lint, check types and run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(READY) ## run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY) ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+lock: ## resolve pyproject.toml anew into requirements.lock
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev]'
+	.cache/lock/bin/python -m pip freeze --exclude lecture-pipeline | sed -E 's/\+cpu$$//' > requirements.lock

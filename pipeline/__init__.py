@@ -1,0 +1,1 @@
+"""Train, track and reproduce the networks of the lecture "Neural Networks for Machine Learning"."""

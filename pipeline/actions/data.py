@@ -1,0 +1,63 @@
+"""Getting, checking and showing data sets."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import load_config, resolve
+from pipeline.data import store
+from pipeline.errors import DataError
+from pipeline.types import Output
+
+Progress = Callable[[str, int, int], None]
+
+
+def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Progress) -> dict[str, str]:
+    """Make data sets complete and verified under `data/`; where each came from.
+
+    Raises: DataError naming what was tried.
+    """
+    return {
+        name: store.pull(name, root / "data", cache_dir=root / ".cache", mirror=mirror, progress=progress)
+        for name in names or store.FILES
+    }
+
+
+def state(name: str, root: Path) -> dict[str, Any]:
+    """A data set's digest, size and whether its bytes are there and right."""
+    try:
+        store.verify(name, root / "data")
+        problem = None
+    except DataError as error:
+        problem = str(error)
+    size = sum(file.bytes for file in store.FILES[name])
+    return {"name": name, "digest": store.digest(name), "bytes": size, "verified": problem is None, "problem": problem}
+
+
+def obtain(
+    config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, out: Output
+) -> tuple[Any, dict[str, Any]]:
+    """Make a configuration's data ready; where it can't be had and the user allows it, configure its sample instead.
+
+    Returns: the configuration to run, unresolved and resolved.
+    Raises: DataError if the data can't be had and a sample is not allowed or not known.
+    """
+    plain = resolve(config)
+    chosen = plain["data"]
+    if chosen["name"] not in store.FILES:
+        return config, plain
+    try:
+        store.pull(
+            chosen["name"], root / "data", cache_dir=root / ".cache", mirror=chosen["mirror"], progress=out.download
+        )
+        return config, plain
+    except DataError as error:
+        if not (chosen["allow_sample"] and chosen["sample"]):
+            raise
+        out.say(
+            f"NOT {chosen['name'].upper()}: it can't be had here. Training on the embedded sample {chosen['sample']}."
+        )
+        out.say(f"  ({str(error).splitlines()[0]})")
+    kept = [override for override in overrides if not override.startswith("data=")]
+    config = load_config(*kept, f"data={chosen['sample']}", root=root, config_dir=config_dir)
+    return config, resolve(config)

@@ -1,0 +1,156 @@
+"""Run folders: making, finding and listing them, and the record of what each one was and became."""
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import LaunchError
+
+RECORD = "run.json"
+
+
+def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
+    """A folder of its own for a new run, named after the experiment, the seed and the time.
+
+    Raises: LaunchError if the project's runs folder can't be written.
+    """
+    stem = f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        (root / "runs").mkdir(exist_ok=True)
+        for name in [stem, *(f"{stem}-{again}" for again in range(2, 100))]:
+            run_dir = root / "runs" / name
+            try:
+                run_dir.mkdir()
+            except FileExistsError:  # another run began in the same second
+                continue
+            record = {
+                "name": name,
+                "experiment": config["name"],
+                "seed": config["seed"],
+                "data": config["data"]["name"],
+            }
+            _write(run_dir, {**record, **facts, "run_dir": str(run_dir), "status": "created", "started": time.time()})
+            return run_dir
+    except OSError as error:
+        raise LaunchError(
+            f"{root / 'runs'}: can't be written ({error.strerror}). Work in a folder of your own."
+        ) from error
+    raise LaunchError(f"{root / 'runs' / stem}: a hundred runs of that name. Wait a second.")
+
+
+def read(run_dir: Path) -> dict[str, Any]:
+    """A run's record; a run whose process is gone is `interrupted`.
+
+    Raises: LaunchError if there is none, or it can't be read.
+    """
+    try:
+        record: dict[str, Any] = json.loads((run_dir / RECORD).read_text())
+    except (OSError, ValueError) as error:
+        raise LaunchError(
+            f"{run_dir / RECORD}: not a run's record ({error}). `pipeline runs` lists the runs."
+        ) from error
+    if record["status"] == "running" and not _alive(record["pid"]):
+        record["status"] = "interrupted"
+    return {**record, "run_dir": str(run_dir)}
+
+
+def update(run_dir: Path, /, **facts: Any) -> None:
+    """Add to a run's record."""
+    _write(run_dir, {**json.loads((run_dir / RECORD).read_text()), **facts})
+
+
+@contextmanager
+def status(run_dir: Path) -> Iterator[None]:
+    """Keep the record's status true: running inside the block, then finished, failed or interrupted."""
+    update(run_dir, status="running", pid=os.getpid())
+    try:
+        yield
+    except BaseException as error:
+        update(run_dir, status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+        raise
+    update(run_dir, status="finished")
+
+
+def listing(root: Path) -> list[dict[str, Any]]:
+    """The records of all runs, newest first."""
+    records = [read(path.parent) for path in (root / "runs").glob(f"*/{RECORD}")]
+    return sorted(records, key=lambda record: record["started"], reverse=True)
+
+
+def find(run: str, root: Path) -> dict[str, Any]:
+    """The run of a name, an unambiguous start of one, an MLflow run id, a folder, or `latest`.
+
+    Raises: LaunchError if there is none or more than one.
+    """
+    if (Path(run) / RECORD).is_file():
+        return read(Path(run).absolute())
+    records = listing(root)
+    if run == "latest" and records:
+        return records[0]
+    exact = [record for record in records if run in (record["name"], record.get("run_id"))]
+    matches = exact or [record for record in records if run and record["name"].startswith(run)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(record["name"] for record in matches[:5])
+        raise LaunchError(f"{run}: {len(matches)} runs begin so ({names}, …). Give more of the name.")
+    newest = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
+    raise LaunchError(f"{run}: no such run in {root / 'runs'}.{newest} `pipeline runs` lists them.")
+
+
+def model_dir(run: str, root: Path) -> Path:
+    """Where the model of a run stands; a model folder itself will do.
+
+    Raises: LaunchError if the run has no model yet.
+    """
+    if (Path(run) / "model.safetensors").is_file():
+        return Path(run)
+    record = find(run, root)
+    folder = Path(record["run_dir"]) / "model"
+    if not folder.is_dir():
+        raise LaunchError(
+            f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
+        )
+    return folder
+
+
+def provenance(root: Path) -> dict[str, Any]:
+    """The code and the lock a run used: commit, whether files differ from it, the lock's digest; None if unknown."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    changes = git("status", "--porcelain", "--untracked-files=no")
+    lock = root / "requirements.lock"
+    return {
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": None if changes is None else bool(changes),
+        "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+    }
+
+
+def _write(run_dir: Path, record: dict[str, Any]) -> None:
+    aside = run_dir / f".{RECORD}.{os.getpid()}"
+    aside.write_text(json.dumps(record, indent=1) + "\n")
+    aside.replace(run_dir / RECORD)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

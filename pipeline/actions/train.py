@@ -1,0 +1,201 @@
+"""The main job: configuration, data, training, evaluation on test, tracking; and going on where one was interrupted."""
+
+import json
+import logging
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline import spool
+from pipeline.actions import runs
+from pipeline.actions.data import obtain
+from pipeline.config import build_data, digest, flatten, load_config, unresolved
+from pipeline.errors import ConfigError, LaunchError
+from pipeline.types import DataSet, Output
+
+
+def train(
+    overrides: Sequence[str],
+    out: Output,
+    *,
+    root: Path,
+    config_dir: Path | None = None,
+    model_dir: Path | None = None,
+    verbose: bool = False,
+) -> dict[str, Any]:
+    """Run an experiment and describe what came of it: see `_train`.
+
+    Raises: PipelineError for whatever the user can mend, before training wherever it can be known.
+    """
+    if model_dir and model_dir.exists():
+        raise LaunchError(f"--model-dir {model_dir}: exists already. Remove it or name another.")
+    config = load_config(*overrides, root=root, config_dir=config_dir)
+    config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
+    facts = {**runs.provenance(root), "command": shlex.join(["pipeline", "train", *overrides])}
+    run_dir = runs.create(root, plain, facts)
+    (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
+    return _train(run_dir, out, root=root, verbose=verbose, model_dir=model_dir)
+
+
+def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[str, Any]:
+    """Go on with an interrupted run from its newest checkpoint that verifies (from the start if it has none).
+
+    Raises: LaunchError if the run is finished or still running.
+    """
+    record = runs.find(run, root)
+    if record["status"] in ("finished", "running"):
+        raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
+    return _train(Path(record["run_dir"]), out, root=root, verbose=verbose)
+
+
+def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool, model_dir: Path | None = None) -> dict[str, Any]:
+    """Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s."""
+    started = time.perf_counter()
+    configs = json.loads((run_dir / "config.json").read_text())
+    config = configs["resolved"]
+    with ExitStack() as stack:
+        stack.enter_context(runs.status(run_dir))
+        stack.enter_context(_chatter(run_dir / "log.txt", verbose))
+        data, model = _plan(config, out, root=root, run_dir=run_dir)
+        record = runs.read(run_dir)
+        from pipeline import tracking
+        from pipeline.launch.train import train as launch
+
+        run = stack.enter_context(
+            tracking.open_run(
+                config["tracking"]["uri"],
+                root=root,
+                name=run_dir.name,
+                description=_description(record, model, data),
+                params=dict(flatten(configs["unresolved"])),
+                tags=_tags(record, config, data),
+                data=data,
+                run_id=record.get("run_id"),
+            )
+        )
+        runs.update(run_dir, run_id=run.run_id, experiment_id=run.experiment_id, dataset=asdict(data))
+        with spool.follow(run_dir, out.progress), spool.follow(run_dir, run.log_events):
+            result = launch(config, data_dir=root / "data", run_dir=run_dir)
+        out.say("testing and storing the model")
+        metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
+        summary = {
+            "run_id": run.run_id,
+            "run_dir": str(run_dir),
+            "name": run_dir.name,
+            "metrics": metrics,
+            "dataset": asdict(data),
+            "seconds": round(time.perf_counter() - started, 1),
+            "cpu_s": round(result.cpu_s, 1),
+        }
+        if model_dir:
+            shutil.copytree(result.model_dir, model_dir)
+        runs.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps)
+    return summary
+
+
+def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
+    """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
+    from pipeline.fit import build_task
+    from pipeline.launch.train import resolve_gpus
+    from pipeline.tracking import redact
+
+    cluster = config["cluster"]
+    cluster["gpus_per_worker"] = resolve_gpus(config)
+    if config["data"]["batch_size"] % cluster["workers"]:
+        raise ConfigError(
+            f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {cluster['workers']} workers."
+        )
+    data = build_data(config, root / "data").describe()
+    net: Any = build_task(config).net
+    model = f"{type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters"
+    rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
+    device = "GPU" if cluster["gpus_per_worker"] else "CPU"
+    threads = cluster["threads_per_worker"]
+    out.say(f"experiment  {config['name']}, seed {config['seed']}")
+    out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
+    out.say(f"model       {model}, epochs: {config['trainer']['max_epochs']}")
+    out.say(f"workers     {cluster['workers']} on {device}, threads each: {threads}")
+    out.say(f"tracked in  {redact(config['tracking']['uri'])}")
+    out.say(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
+    return data, model
+
+
+def finish(
+    config: dict[str, Any], run_dir: Path, *, root: Path, run: Any, extra: dict[str, float], cpu_s: float
+) -> dict[str, float]:
+    """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
+    from pipeline import evaluate, export, predict, report
+
+    predictor, data = predict.load(run_dir / "model"), build_data(config, root / "data")
+    predictions = predictor.predict(data.batches("test"), data.labels)
+    scores = {f"test/{name}": value for name, value in evaluate.metrics(predictions).items()}
+    figures = run_dir / "figures"
+    figures.mkdir(exist_ok=True)
+    report.learning_curves(spool.read(run_dir)[0], figures / "learning_curves.png")
+    title = f"{run_dir.name}: {scores['test/accuracy']:.2%} on {data.name}'s test split"
+    report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
+    inputs = next(iter(data.batches("test")))[0]
+    report.error_grid(data.pictures("test"), predictions, figures / "worst_errors.png")
+    example = inputs[:2]
+    export.to_onnx(predictor.net, example, run_dir / "model.onnx")
+    run.log_result({**scores, "train/cpu_s": cpu_s}, figures)
+    run.log_model(run_dir / "model.onnx", example.numpy(), predictor.probabilities(example).numpy())
+    return {**extra, **scores}
+
+
+def _description(record: dict[str, Any], model: str, data: DataSet) -> str:
+    """What a reader of the run's page wants first, in Markdown."""
+    return (
+        f"{model}, trained on **{data.name}** (digest `{data.digest[:12]}`, {data.rows['train']:,} images).\n\n"
+        f"- train: `{record['command']}`\n- evaluate: `pipeline evaluate {record['name']}`\n"
+        f"- go on if interrupted: `pipeline resume {record['name']}`"
+    )
+
+
+def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict[str, str]:
+    tags = {
+        "experiment": config["name"],
+        "seed": config["seed"],
+        "data": data.name,
+        "data.digest": data.digest,
+        "config.digest": digest(config),
+        "git.commit": record["commit"],
+        "git.dirty": record["dirty"],
+        "lock.digest": record["lock_digest"],
+        "threads_per_worker": config["cluster"]["threads_per_worker"],
+        "workers": config["cluster"]["workers"],
+        "run_dir": record["run_dir"],
+    }
+    return {key: str(value) for key, value in tags.items()}
+
+
+@contextmanager
+def _chatter(log: Path, verbose: bool) -> Iterator[None]:
+    """Send all that libraries print, in Python or below it, to a log file; with `verbose` to the terminal as ever."""
+    if verbose:
+        yield
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    logging.captureWarnings(True)
+    try:
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in (*kept, file):
+            os.close(descriptor)
+        logging.captureWarnings(False)

@@ -1,0 +1,55 @@
+"""MLflow's pages on loopback."""
+
+import subprocess
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import tracking
+from pipeline.actions import runs
+from pipeline.actions.doctor import port_owner
+from pipeline.errors import LaunchError
+
+START_S = 90
+
+
+def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
+    """Serve MLflow until interrupted, opened at a run if one is named.
+
+    Raises: LaunchError if there is nothing to show, or the port is taken.
+    """
+    record = runs.find(run, root) if run else None
+    if not uri.startswith("sqlite:"):
+        raise LaunchError(f"tracking.uri={tracking.redact(uri)} is a server already: open that address.")
+    if not (root / "runs/mlflow.db").is_file():
+        raise LaunchError(f"{root / 'runs/mlflow.db'}: no runs are tracked yet. `pipeline train` makes one.")
+    if owner := port_owner(port):
+        raise LaunchError(f"Port {port} is used by {owner}. Stop it, or use `pipeline ui --port {port + 1}`.")
+    command, environment = tracking.server_command(uri, root, port)
+    address = f"http://127.0.0.1:{port}/"
+    if record and "run_id" in record:
+        address += f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"
+    with (root / "runs/mlflow-server.log").open("ab") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        _wait(server, port, root)
+        say(f"MLflow: {address}  (Ctrl-C stops it)")
+        if browser:
+            webbrowser.open(address)
+        server.wait()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait(server: "subprocess.Popen[bytes]", port: int, root: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise LaunchError(f"MLflow did not start within {START_S} s. Its words: {root / 'runs/mlflow-server.log'}.")

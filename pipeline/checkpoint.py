@@ -1,0 +1,123 @@
+"""Folders that are whole or absent: written aside, fsynced, sealed with a manifest of SHA-256, then renamed.
+
+Used for the checkpoints of a run and for the finished model. Reading verifies every byte first and never unpickles
+anything but tensors and plain containers.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import CheckpointError
+
+MANIFEST = "manifest.json"
+STATE = "state.ckpt"
+MODEL = "model.safetensors"
+
+
+def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
+    """Make `folder` appear at once, holding what `write` puts into the folder it is given, and a manifest.
+
+    `facts` (step, digests, …) go into the manifest. An existing folder is replaced.
+
+    Raises: CheckpointError if the disk refuses; what was there before stays.
+    """
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        write(aside)
+        files = {path.name: sha256(path) for path in sorted(aside.iterdir())}
+        (aside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True) + "\n")
+        for path in [*aside.iterdir(), aside]:
+            _fsync(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
+        _fsync(folder.parent)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        free = shutil.disk_usage(folder.anchor).free
+        raise CheckpointError(
+            f"{folder}: {error.strerror or error} ({free:,} bytes free). Make room, then resume."
+        ) from error
+    return folder
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder all of whose files are what was written.
+
+    Raises: CheckpointError naming the file that is missing or changed.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        files = dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder / MANIFEST}: missing or torn ({error}). Use another checkpoint or train again."
+        ) from error
+    for name, expected in files.items():
+        path = folder / name
+        found = sha256(path) if path.is_file() else "no file"
+        if found != expected:
+            raise CheckpointError(
+                f"{path}: expected SHA-256 {expected}, got {found}. Use another checkpoint or train again."
+            )
+    return manifest
+
+
+def newest(parent: Path) -> Path | None:
+    """The latest checkpoint under `parent` that verifies; torn ones are passed over."""
+    for folder in sorted(parent.glob("step-*"), reverse=True):
+        try:
+            verify(folder)
+        except CheckpointError:
+            continue
+        return folder
+    return None
+
+
+def prune(parent: Path, keep: int) -> None:
+    """Remove all but the latest `keep` checkpoints, and what crashes left behind."""
+    for folder in [*sorted(parent.glob("step-*"))[:-keep], *parent.glob(".step-*")]:
+        shutil.rmtree(folder)
+
+
+def save_weights(net: Any, path: Path) -> None:
+    """A module's parameters and buffers as safetensors."""
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}, path)
+
+
+def load_weights(net: Any, folder: Path) -> None:
+    """Fill a module with the weights of a verified model folder.
+
+    Raises: CheckpointError if they do not verify or do not fit.
+    """
+    from safetensors.torch import load_file
+
+    verify(folder)
+    try:
+        net.load_state_dict(load_file(folder / MODEL))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder / MODEL}: does not fit the net that its config.yaml describes: {error}"
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

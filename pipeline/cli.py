@@ -1,0 +1,326 @@
+"""The verbs users type: names, help and output; the only place where errors become text."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.config import conf_dir, find_root
+from pipeline.errors import PipelineError
+
+app = typer.Typer(
+    help="Train, track and reproduce the networks of the lecture 'Neural Networks for Machine Learning'.",
+    epilog="Any verb takes --debug, which shows the traceback of an error.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Get, check and show the data sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+def _complete(incomplete: str) -> list[str]:
+    """`group=choice` for the shell's completion."""
+    folder = conf_dir(find_root(Path.cwd()))
+    choices = [f"{file.parent.name}={file.stem}" for file in sorted(folder.glob("*/*.yaml"))]
+    return [choice for choice in choices if choice.startswith(incomplete)]
+
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Hydra overrides: group=choice or key=value.", autocompletion=_complete)
+]
+ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
+Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its MLflow id, its folder, or 'latest'.")]
+
+
+@app.command()
+def train(
+    overrides: Overrides = None,
+    config_dir: ConfigDir = None,
+    model_dir: Annotated[Path | None, typer.Option(help="Also copy the finished model's folder here.")] = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train an experiment, test it and track it.
+
+    Example: pipeline train experiment=mnist_cnn seed=1 trainer.max_epochs=2
+    """
+    from pipeline.actions import train as action
+
+    out = _Terminal()
+    summary = action.train(
+        overrides or [], out, root=_root(), config_dir=config_dir, model_dir=model_dir, verbose=verbose
+    )
+    out.close(summary, as_json)
+
+
+@app.command()
+def resume(run: Run, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Go on with an interrupted run from its newest checkpoint.
+
+    Example: pipeline resume latest
+    """
+    from pipeline.actions import train as action
+
+    out = _Terminal()
+    out.close(action.resume(run, out, root=_root(), verbose=verbose), as_json)
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    metrics_file: Annotated[Path | None, typer.Option(help="Also write what a re-run must repeat here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a stored model on a split of its data.
+
+    Example: pipeline evaluate latest --split val
+    """
+    from pipeline.actions import models
+
+    if split not in ("train", "val", "test"):
+        raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
+    result = models.evaluate(run, split, root=_root())  # type: ignore[arg-type]
+    if metrics_file:
+        models.write_metrics(result, metrics_file)
+    for name, value in result["metrics"].items():
+        print(f"{name:14} {value:.4f}")
+    print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
+    if as_json:
+        print(json.dumps(result))
+
+
+@app.command()
+def predict(
+    run: Run,
+    files: Annotated[list[Path], typer.Argument(help="PNG or idx images of digits, white on black.")],
+    as_json: Json = False,
+) -> None:
+    """Say what digit each image shows.
+
+    Example: pipeline predict latest digit.png
+    """
+    from pipeline.actions import models
+
+    answers = models.predict_files(run, files, root=_root())
+    for answer in answers:
+        print(f"{answer['input']}\t{answer['label']}\t{answer['probability']:.1%}")
+    if as_json:
+        print(json.dumps({"predictions": answers}))
+
+
+@app.command()
+def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
+    """Print the configuration as it would run, with the file and line of each class.
+
+    Example: pipeline config model.optimizer.lr=0.003
+    """
+    import yaml
+
+    from pipeline.config import load_config, locate, resolve
+    from pipeline.tracking import redact
+
+    plain = resolve(load_config(*(overrides or []), root=_root(), config_dir=config_dir))
+    for line in redact(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).splitlines():
+        _, _, target = line.partition("_target_: ")
+        file, number = locate(target) if target else (None, 0)
+        print(f"{line}  # {_short(file)}:{number}" if file else line)
+
+
+@data_app.command()
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb; all of them if none is named.")] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(envvar="PIPELINE_DATA_MIRROR", help="A folder, file or URL asked before the public ones."),
+    ] = None,
+) -> None:
+    """Make data sets complete and verified under data/.
+
+    Example: pipeline data pull mnist
+    """
+    from pipeline.actions import data
+
+    out = _Terminal()
+    for name, source in data.pull(names or [], root=_root(), mirror=mirror, progress=out.download).items():
+        print(f"{name}: verified ({source})")
+
+
+@data_app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb; all if none is named.")] = None,
+) -> None:
+    """Check every byte of the data sets; exit code 2 if one is missing or wrong.
+
+    Example: pipeline data verify mnist
+    """
+    from pipeline.data import store
+
+    for name in names or store.FILES:
+        store.verify(name, _root() / "data")
+        print(f"{name}: verified, digest {store.digest(name)}")
+
+
+@data_app.command()
+def show(as_json: Json = False) -> None:
+    """List the data sets: digest, size, and whether they are here.
+
+    Example: pipeline data show
+    """
+    from pipeline.actions.data import state
+    from pipeline.data import store
+
+    states = [state(name, _root()) for name in store.FILES]
+    for one in states:
+        verdict = "verified" if one["verified"] else f"not complete: `pipeline data pull {one['name']}`"
+        print(f"{one['name']:8} {one['digest'][:12]}  {one['bytes'] / 1e6:6.1f} MB  {verdict}")
+    if as_json:
+        print(json.dumps({"data": states}))
+
+
+@app.command()
+def ui(
+    run: Annotated[str | None, typer.Argument(help="Open at this run.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Show the tracked runs in MLflow's pages, on this machine only.
+
+    Example: pipeline ui latest
+    """
+    from pipeline.actions.ui import serve
+    from pipeline.config import load_config, resolve
+
+    root = _root()
+    uri = resolve(load_config(root=root))["tracking"]["uri"]
+    serve(run, root=root, uri=uri, port=port, browser=browser, say=lambda line: print(line, flush=True))
+
+
+@app.command()
+def runs(as_json: Json = False) -> None:
+    """List the runs, newest first.
+
+    Example: pipeline runs
+    """
+    from pipeline.actions.runs import listing
+
+    records = listing(_root())
+    if as_json:
+        print(json.dumps({"runs": records}))
+        return
+    for record in records:
+        accuracy = record.get("metrics", {}).get("test/accuracy")
+        score = f"test accuracy {accuracy:.2%}" if accuracy is not None else ""
+        print(f"{record['name']:40} {record['status']:12} {record['data']:10} {score}")
+    if not records:
+        print("No runs yet: `pipeline train`.")
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, disk, data, ports, cluster and tracking.
+
+    Example: pipeline doctor
+    """
+    from pipeline.actions.doctor import checks
+
+    for what, well, found in checks(_root()):
+        print(f"{'ok ' if well else 'NO '} {what:12} {found}")
+
+
+class _Terminal:
+    """What a verb says while it works: a live bar on a terminal, now and then a line elsewhere."""
+
+    LINES = 20  # of progress, at most, where there is no terminal
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        # A copy: the action sends what libraries print to a log file, below Python's sys.stdout.
+        self.file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+        self.console = Console(file=self.file, highlight=False, soft_wrap=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeRemainingColumn(),
+        )
+        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.task: Any = None
+        self.validation, self.told, self.told_share = "", 0.0, 0.0
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False)
+
+    def progress(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
+            if "val/accuracy" in (metrics := event.get("metrics", {})):
+                self.validation = f"  val accuracy {metrics['val/accuracy']:.2%}"
+            if "total" in event:
+                text = (
+                    f"epoch {event['epoch'] + 1}  step {event['step']:,}/{event['total']:,}  loss {event['loss']:.3f}"
+                )
+                self._show(text + self.validation, event["step"], event["total"])
+
+    def download(self, label: str, done: int, total: int) -> None:
+        self._show(f"{label}  {done / 1e6:.1f}/{total / 1e6:.1f} MB", done, total)
+
+    def _show(self, text: str, done: int, total: int) -> None:
+        share = done / max(total, 1)
+        if self.console.is_terminal:
+            if self.task is None:
+                self.bar.start()
+                self.task = self.bar.add_task(text, total=1.0)
+            self.bar.update(self.task, completed=share, description=text)
+        elif time.monotonic() - self.told >= 3 and share - self.told_share >= 1 / self.LINES:
+            self.told, self.told_share = time.monotonic(), share
+            self.say(text)
+
+    def close(self, summary: dict[str, Any], as_json: bool) -> None:
+        """The closing block: the result, and the commands that lead on from it."""
+        self.bar.stop()
+        metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
+        seconds = f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training"
+        self.say(f"test accuracy  {metrics['test/accuracy']:.2%} of {data['rows']['test']:,} images of {data['name']}")
+        self.say(f"time           {seconds}")
+        self.say(f"run            {name}")
+        self.say(f"look at it     pipeline ui {name}")
+        self.say(f"score it       pipeline evaluate {name}")
+        if as_json:
+            keys = ("run_id", "run_dir", "metrics", "dataset", "seconds")
+            self.say(json.dumps({key: summary[key] for key in keys}))
+        self.file.flush()
+
+
+def _root() -> Path:
+    """The project, or where there is none (an installed package) the current folder."""
+    return find_root(Path.cwd()) or Path.cwd()
+
+
+def _short(file: Path) -> str:
+    return os.path.relpath(file) if file.is_relative_to(_root()) else str(file)
+
+
+def main() -> None:
+    """Run the command; every error the user can mend becomes one line and exit code 2."""
+    debug = "--debug" in sys.argv
+    sys.argv = [word for word in sys.argv if word != "--debug"]
+    try:
+        app()
+    except PipelineError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

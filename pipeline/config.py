@@ -1,0 +1,293 @@
+"""From what the user chose to one checked configuration: the only place that composes and instantiates with Hydra.
+
+`load_config` composes `conf/` and the user's overrides, `check` holds the result against `SCHEMA` and the allow-list
+of `_target_`s, `build` turns a checked node into an object. Nothing here imports torch: a typo is answered at once.
+"""
+
+import ast
+import difflib
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError, PipelineError
+
+PACKAGE = Path(__file__).parent
+OWN_TARGET = re.compile(r"pipeline\.(models|tasks|data)\.([a-z]\w*)\.([A-Za-z]\w*)")
+# Exact names, never prefixes: Hydra would call anything that can be imported.
+ALLOWED_TARGETS = frozenset(
+    {
+        "torch.optim.Adam",
+        "torch.optim.AdamW",
+        "torch.optim.SGD",
+        "torch.optim.lr_scheduler.OneCycleLR",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a key may hold: a type, and a range (both ends allowed) or a set of choices."""
+
+    type: type
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[Any, ...] = ()
+    null: bool = False
+
+    def problem(self, value: object) -> str | None:
+        """What is wrong with a value, as `expected …`; None if nothing is."""
+        if (value is None and self.null) or (value in self.choices and type(value) is not bool):
+            return None
+        number = self.type in (int, float)
+        fits = isinstance(value, (int, float) if self.type is float else self.type)
+        if self.choices and not number:
+            return f"expected one of {', '.join(map(str, self.choices))}"
+        if not fits or (number and isinstance(value, bool)):
+            kind = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[self.type]
+            return f"expected {kind}" + "".join(f" or {choice}" for choice in self.choices)
+        if number and not self.low <= float(value) <= self.high:  # type: ignore[arg-type]
+            return f"expected a number from {self.low:g} to {self.high:g}"
+        return None
+
+
+TINY = 1e-12  # the least a rate may be: zero would train nothing
+SCHEMA: dict[str, Rule] = {
+    "name": Rule(str),
+    "seed": Rule(int, 0, 2**32 - 1),
+    "data.name": Rule(str),
+    "data.mirror": Rule(str, null=True),
+    "data.allow_sample": Rule(bool),
+    "data.batch_size": Rule(int, 1, 1_000_000),
+    "data.val_size": Rule(int, 1, 10**9),
+    "model.optimizer.lr": Rule(float, TINY, 1000),
+    "model.optimizer.weight_decay": Rule(float, 0, 1000),
+    "trainer.max_epochs": Rule(int, 1, 1_000_000),
+    "trainer.precision": Rule(str, choices=("32-true", "64-true", "bf16-mixed", "16-mixed")),
+    "trainer.accumulate_grad_batches": Rule(int, 1, 1_000_000),
+    "trainer.gradient_clip_val": Rule(float, TINY, math.inf, null=True),
+    "trainer.ema_decay": Rule(float, 0, 1, null=True),
+    "trainer.checkpoint_every_s": Rule(float, 0, math.inf),
+    "trainer.keep_checkpoints": Rule(int, 1, 1000),
+    "cluster.workers": Rule(int, 1, 10_000),
+    "cluster.threads_per_worker": Rule(int, 1, 1024),
+    "cluster.gpus_per_worker": Rule(int, 0, 1, choices=("auto",)),
+    "tracking.uri": Rule(str),
+}
+CLOSED_GROUPS = ("trainer", "cluster", "tracking")  # hold no other keys than the schema's; data and model may
+
+
+def find_root(start: Path) -> Path | None:
+    """The project that contains `start`: the nearest folder with `conf/config.yaml` and `data.dvc`."""
+    folders = [start, *start.parents]
+    return next((f for f in folders if (f / "conf/config.yaml").is_file() and (f / "data.dvc").is_file()), None)
+
+
+def conf_dir(root: Path | None) -> Path:
+    """The project's `conf/`, else the one that the installed package carries (beside it in an editable install)."""
+    places = [*([root / "conf"] if root else []), PACKAGE / "conf", PACKAGE.parent / "conf"]
+    return next(place for place in places if (place / "config.yaml").is_file())
+
+
+def load_config(*overrides: str, root: Path | None = None, config_dir: Path | None = None) -> Any:
+    """Compose and check a configuration; `config_dir` is searched beside `conf/` for the user's own files.
+
+    Returns: a DictConfig, interpolations unresolved (so that what is logged holds no secret).
+    Raises: ConfigError for an unknown file, key, type, range or `_target_`.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    folder = conf_dir(root)
+    if config_dir is not None and not config_dir.is_dir():
+        raise ConfigError(
+            f"--config-dir {config_dir}: no such folder. Give the folder that holds your data/, model/, …"
+        )
+    search = [f"hydra.searchpath=[file://{config_dir.absolute()}]"] if config_dir else []
+    folders = [folder, *([config_dir] if config_dir else [])]
+    _check_choices(overrides, folders)
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
+            config = compose("config", overrides=[*overrides, *search])
+        check(resolve(config))
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise _explain(error, overrides, folder) from error
+    return config
+
+
+def resolve(config: Any) -> dict[str, Any]:
+    """The configuration as plain data, interpolations filled in: what `fit` is given."""
+    from omegaconf import OmegaConf
+
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return plain
+
+
+def unresolved(config: Any) -> dict[str, Any]:
+    """The configuration as plain data with its interpolations as text: what is logged."""
+    from omegaconf import OmegaConf
+
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)
+    return plain
+
+
+def digest(config: dict[str, Any]) -> str:
+    """SHA-256 of all that decides a result: where it is tracked and where its data came from do not."""
+    kept = {key: config[key] for key in ("seed", "model", "trainer", "cluster")}
+    kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+SOURCE_KEYS = ("mirror", "allow_sample", "sample")  # where data may come from; the data module never sees them
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested dicts as `a.b.c`, value."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raises: ConfigError for the first key whose type, range or `_target_` is not allowed."""
+    for key, value in flatten(config):
+        rule = SCHEMA.get(key)
+        if rule is None and key.split(".")[0] in CLOSED_GROUPS:
+            raise ConfigError(f"{key}: no such key.{_closest(key, SCHEMA)} `pipeline config` lists them.")
+        if rule and (problem := rule.problem(value)):
+            raise ConfigError(f"{key}: {problem}, got {value!r}. Set it with `{key}=…`.")
+    check_targets(config)
+
+
+def check_targets(node: Any, path: str = "") -> None:
+    """Raises: ConfigError if a `_target_` anywhere below is not on the allow-list, or takes no such argument."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            check_targets(item, f"{path}[{index}]")
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        _check_call(node, path)
+    for key, value in node.items():
+        check_targets(value, f"{path}.{key}" if path else str(key))
+
+
+def build(node: dict[str, Any], **extra: Any) -> Any:
+    """The object that a node describes, its `_target_`s checked again (a stored file may have been changed).
+
+    Raises: ConfigError where the constructor refuses its arguments.
+    """
+    import hydra.utils
+    from hydra.errors import InstantiationException
+
+    check_targets(node)
+    try:
+        return hydra.utils.instantiate(node, **extra, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, PipelineError):
+            raise error.__cause__ from error
+        raise ConfigError(f"{node['_target_']}: {error.__cause__ or error}. See `pipeline config`.") from error
+
+
+def build_data(config: dict[str, Any], folder: Path) -> Any:
+    """The configured data module, reading from the data folder `folder`."""
+    node = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
+    return build(node, folder=folder, seed=config["seed"])
+
+
+def locate(target: str) -> tuple[Path, int]:
+    """The file and line where a checked `_target_` is defined."""
+    if own := OWN_TARGET.fullmatch(target):
+        file = PACKAGE / own[1] / f"{own[2]}.py"
+        return file, _definitions(file)[own[3]].lineno
+    import importlib
+    import inspect
+
+    module, _, name = target.rpartition(".")
+    thing = getattr(importlib.import_module(module), name)
+    return Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1]
+
+
+def _check_call(node: dict[str, Any], path: str) -> None:
+    target = node["_target_"]
+    own = OWN_TARGET.fullmatch(str(target))
+    definition = own and _definitions(PACKAGE / own[1] / f"{own[2]}.py").get(own[3])
+    if target not in ALLOWED_TARGETS and not definition:
+        raise ConfigError(
+            f"{path}._target_: {target!r} may not be called. Allowed: a class or function defined in pipeline/models, "
+            f"pipeline/tasks or pipeline/data, {', '.join(sorted(ALLOWED_TARGETS))}."
+        )
+    if not definition or not (accepted := _parameters(definition)):
+        return
+    for key, value in node.items():
+        if key in ("_target_", "_partial_") or (path == "data" and key in SOURCE_KEYS):
+            continue
+        if key not in accepted:
+            raise ConfigError(f"{path}.{key}: {target} takes no such argument.{_closest(key, accepted, path)}")
+        simple = {"int": int, "float": float, "bool": bool, "str": str}.get(accepted[key])
+        if simple and (problem := Rule(simple).problem(value)):
+            raise ConfigError(f"{path}.{key}: {problem}, got {value!r}. Set it with `{path}.{key}=…`.")
+
+
+@cache
+def _definitions(file: Path) -> dict[str, ast.ClassDef | ast.FunctionDef]:
+    """What a module of ours defines (not imports) at its top level, read without running it."""
+    if not file.is_file():
+        return {}
+    nodes = ast.parse(file.read_text(encoding="utf-8")).body
+    return {node.name: node for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+
+def _parameters(definition: ast.ClassDef | ast.FunctionDef) -> dict[str, str]:
+    """The parameters of a function or constructor with their annotations; {} if it inherits its constructor."""
+    if isinstance(definition, ast.ClassDef):
+        inits = [n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        if not inits:
+            return {}
+        definition = inits[0]
+    arguments = [*definition.args.args, *definition.args.kwonlyargs]
+    return {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in arguments if a.arg != "self"}
+
+
+def _check_choices(overrides: tuple[str, ...], folders: list[Path]) -> None:
+    """Raises: ConfigError for `group=name` where the group has no such file."""
+    for override in overrides:
+        key, _, value = override.partition("=")
+        group = key.lstrip("+~").partition("@")[0]
+        options = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")}) if group else []
+        if options and value not in (*options, "null"):
+            raise ConfigError(
+                f"{override}: no such {group}.{_closest(value, options)} There are: {', '.join(options)}."
+            )
+
+
+def _explain(error: Exception, overrides: tuple[str, ...], folder: Path) -> ConfigError:
+    """Hydra's and OmegaConf's errors in this project's form: the override at fault, and the nearest known key."""
+    text = " ".join(str(error).split())
+    unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
+    if unknown:
+        known = [key for key, _ in flatten(_plain_defaults(folder))]
+        return ConfigError(f"{unknown[1]}: no such key.{_closest(unknown[1], known)} `pipeline config` lists them.")
+    return ConfigError(f"{' '.join(overrides) or folder}: {text}. See `pipeline config`.")
+
+
+def _plain_defaults(folder: Path) -> dict[str, Any]:
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
+        return unresolved(compose("config"))
+
+
+def _closest(word: str, known: Any, path: str = "") -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {f'{path}.' if path else ''}{near[0]}?" if near else ""

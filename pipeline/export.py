@@ -1,0 +1,28 @@
+"""A trained net in portable forms."""
+
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+
+def to_onnx(net: nn.Module, example: Tensor, path: Path) -> None:
+    """Write `net` followed by softmax as ONNX: `input` -> `probabilities`, any batch size.
+
+    One form serves all nets. The exporter built on torch.export fixes the time dimension of recurrent nets; the older
+    one, used here, leaves it free.
+    """
+    model = nn.Sequential(net, nn.Softmax(dim=1)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the older exporter is the older one
+        torch.onnx.export(
+            model,
+            (example,),
+            path,
+            input_names=["input"],
+            output_names=["probabilities"],
+            dynamic_axes={"input": {0: "batch"}, "probabilities": {0: "batch"}},
+            opset_version=17,
+            dynamo=False,
+        )

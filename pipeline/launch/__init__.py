@@ -1,0 +1,1 @@
+"""Where training and serving run: the only imports of ray."""

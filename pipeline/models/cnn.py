@@ -1,0 +1,93 @@
+"""Convolutional neural network.
+
+Source: LeCun, Bottou, Bengio, Haffner 1998, doi:10.1109/5.726791.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import ConfigError
+
+# B batch, C channel, H height, W width, K class
+
+
+class Conv(nn.Sequential):
+    """Convolution, batch norm, ReLU and (where `pool` > 1) max pooling; `padding` None keeps the size at stride 1.
+
+    Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        *,
+        kernel: int = 3,
+        stride: int = 1,
+        padding: int | None = None,
+        pool: int = 1,
+        batch_norm: bool = True,
+    ):
+        padding = kernel // 2 if padding is None else padding
+        super().__init__(
+            nn.Conv2d(in_channels, channels, kernel, stride, padding, bias=not batch_norm),
+            *[nn.BatchNorm2d(channels)] * batch_norm,
+            nn.ReLU(),
+            *[nn.MaxPool2d(pool)] * (pool > 1),
+        )
+
+
+class CNN(nn.Module):
+    """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
+
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units stand between
+    the convolutions and the classes.
+
+    Raises: ConfigError if an image side shrinks to nothing.
+    """
+
+    def __init__(
+        self,
+        in_shape: Sequence[int],
+        classes: int,
+        layers: Sequence[dict[str, int]],
+        hidden: int,
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+    ):
+        super().__init__()
+        channels, *_ = in_shape
+        convolutions = []
+        for layer in layers:
+            convolutions.append(Conv(channels, batch_norm=batch_norm, **layer))
+            channels = layer["channels"]
+        self.features = nn.Sequential(*convolutions, nn.Flatten())
+        width = self._width(in_shape)
+        self.head = nn.Sequential(
+            nn.Linear(width, hidden, bias=not batch_norm),
+            *[nn.BatchNorm1d(hidden)] * batch_norm,
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
+        )
+        # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        features = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
+        logits_BK: Tensor = self.head(features)
+        return logits_BK
+
+    def _width(self, in_shape: Sequence[int]) -> int:
+        """How many features an image of this shape has after the convolutions."""
+        try:
+            with torch.no_grad():
+                return int(self.features.eval()(torch.zeros(1, *in_shape)).shape[1])
+        except RuntimeError as error:
+            raise ConfigError(
+                f"model.net.layers: an image of shape {tuple(in_shape)} is too small for them."
+            ) from error
+        finally:
+            self.features.train()

@@ -1,0 +1,65 @@
+"""A run's append-only event log: training writes it, the progress display and MLflow read it, neither can slow it.
+
+One JSON object a line: {"time", "step", "epoch", "metrics"?}. A torn last line (a crash while writing) is not read
+until it is complete.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+NAME = "events.jsonl"
+
+
+class Spool:
+    """Appends events; each line reaches the operating system before `append` returns."""
+
+    def __init__(self, run_dir: Path):
+        self._file = os.open(run_dir / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def append(self, **event: Any) -> None:
+        os.write(self._file, json.dumps({"time": time.time(), **event}).encode() + b"\n")
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
+    """The events from byte `start` on, and where to go on reading."""
+    path = run_dir / NAME
+    if not path.exists():
+        return [], start
+    with path.open("rb") as file:
+        file.seek(start)
+        lines = file.read().split(b"\n")
+    whole = lines[:-1]
+    return [json.loads(line) for line in whole], start + sum(len(line) + 1 for line in whole)
+
+
+@contextmanager
+def follow(run_dir: Path, consume: Callable[[list[Event]], None], every_s: float = 0.5) -> Iterator[None]:
+    """Hand new events to `consume` from a thread of its own for as long as the block runs, then the rest of them."""
+    done = threading.Event()
+
+    def loop() -> None:
+        start = 0
+        finished = False
+        while not finished:
+            finished = done.wait(every_s)  # read once more after the block has ended
+            events, start = read(run_dir, start)
+            if events:
+                consume(events)
+
+    thread = threading.Thread(target=loop, name="spool", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

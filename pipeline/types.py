@@ -1,0 +1,56 @@
+"""The narrow waist: small results that cross a boundary between modules."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its help
+    import numpy as np
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """The data a run was promised: which, its digest, how many rows in each split."""
+
+    name: str
+    digest: str  # SHA-256 over the digests of its files
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a classifier says of N samples, whatever library it was made with.
+
+    `y_true` is (N,) int; `y_score` is (N, C) class probabilities; `labels` names the C classes.
+    """
+
+    y_true: "np.ndarray"
+    y_score: "np.ndarray"
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What training leaves behind; seconds are of the training loop (validation included), not of start-up."""
+
+    model_dir: Path
+    metrics: dict[str, float]  # the last epoch's train/ and val/ metrics
+    steps: int
+    epochs: int
+    wall_s: float
+    cpu_s: float  # summed over the workers
+    workers: int = 1
+    threads: int = 1
+    device: str = "cpu"
+
+
+class Output(Protocol):
+    """Where a verb tells what it does."""
+
+    def say(self, line: str) -> None: ...
+
+    def progress(self, events: list[dict[str, Any]]) -> None: ...
+
+    def download(self, label: str, done: int, total: int) -> None: ...

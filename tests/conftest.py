@@ -1,0 +1,91 @@
+"""Shared fixtures: a tiny data set in MNIST's own format, and a project of one's own around it."""
+
+import gzip
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+# Before any test imports them: no network, no usage reports, no start-up chatter.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    DVC_NO_ANALYTICS="1",
+    CUDA_VISIBLE_DEVICES="",
+)
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """An unsigned-byte idx file, from the format's description (LeCun)."""
+    return struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def striped_digits(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images a net learns in seconds: class k has a bright row at height 2k + 4, on noise."""
+    labels = np.arange(count, dtype=np.uint8) % 10
+    images = np.random.default_rng(seed).integers(0, 40, (count, 28, 28), dtype=np.uint8)
+    images[np.arange(count), 2 * labels.astype(int) + 4] = 255
+    return images, labels
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project: the current folder, without data, a mirror or MLflow's settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PIPELINE_DATA_MIRROR", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def tiny_mnist(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with 64 train and 40 test images as its MNIST, in place and verified; a mirror beside it."""
+    from pipeline.data import store
+
+    files = []
+    for part, count in (("train", 64), ("t10k", 40)):
+        images, labels = striped_digits(count, seed=count)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            content = idx_bytes(array)
+            name = f"mnist/{part}-{kind}-ubyte"
+            for folder in (project / "data", project / "mirror"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / "data" / name).write_bytes(content)
+            (project / "mirror" / f"{name}.gz").write_bytes(gzip.compress(content))
+            files.append(store.DataFile(name, len(content), hashlib.sha256(content).hexdigest()))
+    monkeypatch.setitem(store.FILES, "mnist", tuple(files))
+    return project
+
+
+TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "data.augment=null"]
+
+
+class Quiet:
+    """An `Output` that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def progress(self, events: list[dict[str, Any]]) -> None:
+        self.lines += [f"step {event['step']}" for event in events]
+
+    def download(self, label: str, done: int, total: int) -> None:
+        self.lines.append(f"{label} {done}/{total}")
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow data base without runs."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path

@@ -1,0 +1,45 @@
+"""The convolutional net: shapes and parameters by hand, gradients against finite differences."""
+
+import pytest
+import torch
+
+from pipeline.errors import ConfigError
+from pipeline.models.cnn import CNN
+
+LAYERS = [{"channels": 2, "kernel": 3, "pool": 2}, {"channels": 3, "kernel": 3, "padding": 0}]
+
+
+def test_parameters_are_the_lectures_7262() -> None:
+    net = CNN(
+        [1, 28, 28],
+        10,
+        [{"channels": 6, "kernel": 3, "padding": 0, "pool": 2}, {"channels": 8, "kernel": 3, "padding": 0, "pool": 2}],
+        hidden=32,
+        batch_norm=False,
+    )
+    # 6(9+1) + 8(54+1) + 32(200+1) + 10(32+1)
+    assert sum(parameter.numel() for parameter in net.parameters()) == 60 + 440 + 6432 + 330
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_any_batch_of_images_gives_one_logit_a_class(batch: int) -> None:
+    net = CNN([3, 12, 10], 4, LAYERS, hidden=5).eval()
+    assert net(torch.rand(batch, 3, 12, 10)).shape == (batch, 4)
+
+
+def test_the_gradient_is_that_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    net = CNN([1, 8, 8], 3, LAYERS, hidden=4, batch_norm=False).double()
+    images = torch.rand(2, 1, 8, 8, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(net, (images,))
+
+
+def test_an_image_too_small_for_the_layers_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match=r"an image of shape \(1, 3, 3\) is too small"):
+        CNN([1, 3, 3], 2, LAYERS, hidden=4)
+
+
+def test_building_a_net_leaves_it_in_training_mode_with_fresh_batch_statistics() -> None:
+    net = CNN([1, 8, 8], 3, LAYERS, hidden=4)
+    assert all(module.training for module in net.modules())
+    assert net.features[0][1].num_batches_tracked == 0  # type: ignore[index]

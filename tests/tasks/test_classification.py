@@ -1,0 +1,52 @@
+"""What a classifier learns from and reports."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+from pipeline.tasks.classification import Classification
+
+
+def task(**settings: float) -> Classification:
+    torch.manual_seed(0)
+    return Classification(nn.Linear(4, 3), partial(torch.optim.SGD, lr=0.1), **settings)
+
+
+def test_the_loss_is_the_mean_negative_log_likelihood() -> None:
+    model = task()
+    nn.init.zeros_(model.net.weight)  # type: ignore[arg-type]
+    nn.init.zeros_(model.net.bias)  # type: ignore[arg-type]
+    loss = model.training_step((torch.rand(5, 4), torch.tensor([0, 1, 2, 0, 1])), 0)
+    assert loss.item() == pytest.approx(math.log(3), abs=1e-6)
+
+
+def test_label_smoothing_mixes_in_the_uniform_distribution() -> None:
+    inputs, labels = torch.rand(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    log_probabilities = task().net(inputs).log_softmax(1)
+    target = 0.9 * nn.functional.one_hot(labels, 3) + 0.1 / 3
+    expected = -(target * log_probabilities).sum(1).mean()
+    assert task(label_smoothing=0.1).training_step((inputs, labels), 0).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
+
+
+def test_epoch_metrics_are_means_over_samples_not_over_batches() -> None:
+    model = task()
+    batches = [(torch.rand(n, 4), torch.randint(0, 3, (n,))) for n in (7, 2)]
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    found = trainer.validate(model, torch.utils.data.DataLoader(batches, batch_size=None), verbose=False)[0]
+    inputs, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    logits = model.net(inputs)
+    assert found["val/loss"] == pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert found["val/accuracy"] == pytest.approx((logits.argmax(1) == labels).float().mean().item())

@@ -1,0 +1,80 @@
+"""The import table: who may import whom, and one home for each library."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pipeline"
+# From the top down; rooms on a line never import each other.
+TABLE = [
+    {"__main__"},
+    {"cli"},
+    {"actions"},
+    {"app", "launch"},
+    {"report"},
+    {"fit", "baselines", "predict", "export"},
+    {"tracking", "evaluate", "checkpoint", "spool"},
+    {"data", "models", "tasks"},
+    {"config", "types"},
+    {"errors"},
+]
+LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
+HOMES = {
+    "ray": {"launch"},
+    "mlflow": {"tracking"},
+    "sklearn": {"baselines"},
+    "hydra": {"config"},
+    "omegaconf": {"config"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "requests": {"data"},
+    "mlxtend": {"data"},
+    "safetensors": {"checkpoint"},
+    "matplotlib": {"report"},
+    "onnx": {"export", "tracking"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+            yield from (f"pipeline.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_strictly_down(file: Path) -> None:
+    if file == PACKAGE / "__init__.py":
+        return
+    own = room(file)
+    for module in imports(file):
+        if module.startswith("pipeline."):
+            other = module.split(".")[1]
+            assert other == own or LEVEL[other] > LEVEL[own], f"{own} may not import {other}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_each_library_has_one_home(file: Path) -> None:
+    for module in imports(file):
+        homes = HOMES.get(module.split(".")[0])
+        assert homes is None or room(file) in homes, f"{module} belongs in {homes}"
+
+
+def test_no_module_of_the_package_calls_dvc() -> None:
+    assert not [file for file in FILES if any(module.split(".")[0] == "dvc" for module in imports(file))]
+
+
+def test_files_stay_small() -> None:
+    long = {str(file): lines for file in FILES if (lines := len(file.read_text().splitlines())) > 350}
+    assert not long

@@ -1,0 +1,96 @@
+"""Folders that are whole or absent."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline import checkpoint
+from pipeline.errors import CheckpointError
+
+
+def put(text: str):  # type: ignore[no-untyped-def]
+    def write(folder: Path) -> None:
+        (folder / "state.ckpt").write_text(text)
+
+    return write
+
+
+def test_what_is_published_verifies_and_keeps_its_facts(tmp_path: Path) -> None:
+    folder = checkpoint.publish(tmp_path / "step-1", put("one"), step=1)
+    assert checkpoint.verify(folder)["step"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-1"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_a_truncated_file_falls_back_to_the_newest_that_verifies(tmp_path: Path, size: int) -> None:
+    old = checkpoint.publish(tmp_path / "step-1", put("one"))
+    new = checkpoint.publish(tmp_path / "step-2", put("two"))
+    assert checkpoint.newest(tmp_path) == new
+    os.truncate(new / "state.ckpt", size)
+    assert checkpoint.newest(tmp_path) == old
+    with pytest.raises(CheckpointError, match=r"state\.ckpt: expected SHA-256"):
+        checkpoint.verify(new)
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": 3}'])
+def test_a_torn_manifest_falls_back_too(tmp_path: Path, manifest: str) -> None:
+    old = checkpoint.publish(tmp_path / "step-1", put("one"))
+    (checkpoint.publish(tmp_path / "step-2", put("two")) / checkpoint.MANIFEST).write_text(manifest)
+    assert checkpoint.newest(tmp_path) == old
+
+
+def test_a_crash_while_writing_leaves_the_old_and_nothing_new(tmp_path: Path) -> None:
+    checkpoint.publish(tmp_path / "model", put("old"))
+
+    def crash(folder: Path) -> None:
+        (folder / "state.ckpt").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.publish(tmp_path / "model", crash)
+    assert (tmp_path / "model/state.ckpt").read_text() == "old"
+    checkpoint.verify(tmp_path / "model")
+
+
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    def full(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CheckpointError, match=r"step-1: No space left on device \([\d,]+ bytes free\)"):
+        checkpoint.publish(tmp_path / "step-1", full)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_last_few_are_kept(tmp_path: Path) -> None:
+    for step in range(5):
+        checkpoint.publish(tmp_path / f"step-{step}", put("x"))
+    (tmp_path / ".step-9.123").mkdir()
+    checkpoint.prune(tmp_path, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-3", "step-4"]
+
+
+def test_weights_come_back_bit_for_bit_and_only_into_a_net_they_fit(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    folder = checkpoint.publish(
+        tmp_path / "model", lambda aside: checkpoint.save_weights(net, aside / checkpoint.MODEL)
+    )
+    other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    checkpoint.load_weights(other, folder)
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), other.state_dict().values(), strict=True))
+    with pytest.raises(CheckpointError, match="does not fit"):
+        checkpoint.load_weights(nn.Linear(2, 2), folder)
+
+
+def test_a_model_folder_holds_no_pickle(tmp_path: Path) -> None:
+    net = nn.Linear(2, 2)
+    folder = checkpoint.publish(
+        tmp_path / "model", lambda aside: checkpoint.save_weights(net, aside / checkpoint.MODEL)
+    )
+    content = (folder / checkpoint.MODEL).read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert set(header) == {"weight", "bias"}

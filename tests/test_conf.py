@@ -1,0 +1,38 @@
+"""Every model's recipe trains: one batch, a finite loss, weights that move."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.config import build, build_data, load_config, resolve
+
+CONF = Path(__file__).parents[1] / "conf"
+MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
+EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_for_one_batch(model: str, tiny_mnist: Path) -> None:
+    config = resolve(load_config(f"model={model}", "data.batch_size=8", "data.val_size=8"))
+    data, task = build_data(config, tiny_mnist / "data"), build(config["model"])
+    data.setup()
+    optimizer = task.optimizer(task.parameters())
+    before = [parameter.detach().clone() for parameter in task.parameters()]
+    loss = task.training_step(data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0), 0)
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    assert all((a != b).any() for a, b in zip(before, task.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_and_is_named_after_its_file(experiment: str) -> None:
+    assert resolve(load_config(f"experiment={experiment}"))["name"] == experiment
+
+
+@pytest.mark.parametrize("file", sorted(CONF.glob("experiment/*.yaml")), ids=lambda file: file.stem)
+def test_every_experiment_says_its_command_and_what_was_measured(file: Path) -> None:
+    header = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    assert any(f"pipeline train experiment={file.stem}" in line for line in header)
+    assert any("seeds" in line and "CPU-s" in line for line in header)

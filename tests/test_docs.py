@@ -1,0 +1,81 @@
+"""What the documents say is what the program does."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from pipeline.cli import app
+from pipeline.config import load_config
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def verbs(command: Any = None, name: str = "") -> dict[str, Any]:
+    """Every verb with its command: `train`, `data pull`, …"""
+    command = command or get_command(app)
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return {name: command}
+    return {full: c for key, sub in inner.items() for full, c in verbs(sub, f"{name} {key}".strip()).items()}
+
+
+def commands(text: str) -> list[str]:
+    """The `pipeline …` commands in a document's code."""
+    code = re.findall(r"`(pipeline [^`\n]+)`", text) + re.findall(
+        r"^(?:\$ )?(pipeline [a-z][^\n#]*)", text, re.MULTILINE
+    )
+    return [command.strip() for command in code]
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_has_help_a_runnable_example_and_a_place_in_the_readme(verb: str) -> None:
+    help_text = verbs()[verb].help
+    example = re.search(rf"Example: (pipeline {verb}\b.*)", help_text)
+    assert example
+    check(example[1])
+    assert f"pipeline {verb}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_in_a_document_can_be_typed(document: Path) -> None:
+    for command in commands(document.read_text()):
+        check(command)
+
+
+def check(command: str) -> None:
+    """The verb exists, its options exist, its overrides compose."""
+    if "…" in command:
+        return
+    words = shlex.split(command)[1:]
+    known = verbs()
+    verb = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+    assert verb in known, command
+    options = {
+        option
+        for parameter in known[verb].params
+        for option in getattr(parameter, "opts", []) + getattr(parameter, "secondary_opts", [])
+    }
+    used = [word.partition("=")[0] for word in words if word.startswith("-")]
+    assert set(used) <= options | {"--help", "--debug"}, command
+    if verb in ("train", "config"):
+        load_config(*(word for word in words[1:] if "=" in word and not word.startswith("-")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony
+    for target in phony[1].split():
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target

@@ -1,0 +1,26 @@
+"""A net in portable form says what the net says."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from pipeline.config import build, load_config, resolve
+from pipeline.export import to_onnx
+
+
+@pytest.mark.parametrize("model", ["cnn"])
+def test_onnx_equals_torch_at_every_batch_size(model: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = build(resolve(load_config(f"model={model}"))["model"]["net"])
+    net(torch.rand(16, 1, 28, 28))  # batch statistics that are not the initial ones
+    to_onnx(net.eval(), torch.rand(2, 1, 28, 28), tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    for batch in (1, 3, 128):
+        images = torch.rand(batch, 1, 28, 28)
+        with torch.no_grad():
+            expected = net(images).softmax(1).numpy()
+        (found,) = session.run(None, {"input": images.numpy()})
+        np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -1,0 +1,114 @@
+"""Training itself: it learns, repeats itself bit for bit, goes on where it stopped, and stops where it must."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline import checkpoint, predict, spool
+from pipeline.config import load_config, resolve
+from pipeline.errors import PipelineError
+from pipeline.fit import average, fit
+from tests.conftest import TINY
+
+
+def run(project: Path, name: str, *overrides: str) -> tuple[Path, Any]:
+    config = resolve(load_config(*TINY, *overrides))
+    config["cluster"]["gpus_per_worker"] = 0
+    run_dir = project / name
+    run_dir.mkdir(exist_ok=True)
+    return run_dir, fit(config, data_dir=project / "data", run_dir=run_dir)
+
+
+def weights(run_dir: Path) -> str:
+    files: dict[str, str] = checkpoint.verify(run_dir / "model")["files"]
+    return files[checkpoint.MODEL]
+
+
+def test_a_seed_gives_the_same_weights_and_another_seed_others(tiny_mnist: Path) -> None:
+    one, again, other = (run(tiny_mnist, name, f"seed={seed}")[0] for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert weights(one) == weights(again) != weights(other)
+
+
+def test_a_run_stopped_after_any_epoch_ends_with_the_same_weights(
+    tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = ["trainer.checkpoint_every_s=0", "trainer.max_epochs=4", "trainer.keep_checkpoints=9"]
+    whole, _ = run(tiny_mnist, "whole", *every)
+    for epochs in (1, 3):
+        # What a kill leaves behind: the checkpoints so far and no model.
+        cut = tiny_mnist / f"cut-{epochs}"
+        for folder in sorted((whole / "checkpoints").iterdir())[:epochs]:
+            checkpoint.publish(
+                cut / "checkpoints" / folder.name,
+                lambda aside, folder=folder: (aside / checkpoint.STATE).write_bytes(
+                    (folder / checkpoint.STATE).read_bytes()
+                ),  # type: ignore[misc]
+            )
+        resumed, _ = run(tiny_mnist, cut.name, *every)
+        assert weights(resumed) == weights(whole)
+        assert min(event["epoch"] for event in spool.read(resumed)[0]) == epochs
+
+
+def test_only_the_last_checkpoints_are_kept_and_each_verifies(tiny_mnist: Path) -> None:
+    run_dir, _ = run(
+        tiny_mnist, "a", "trainer.checkpoint_every_s=0", "trainer.max_epochs=4", "trainer.keep_checkpoints=2"
+    )
+    folders = sorted((run_dir / "checkpoints").iterdir())
+    assert [folder.name for folder in folders] == ["step-000000009", "step-000000012"]
+    for folder in folders:
+        checkpoint.verify(folder)
+        torch.load(folder / checkpoint.STATE, weights_only=True)
+
+
+def test_a_net_learns_the_stripes(tiny_mnist: Path) -> None:
+    _, result = run(tiny_mnist, "a", "trainer.max_epochs=30")
+    assert result.metrics["val/accuracy"] == 1.0
+    assert result.steps == 30 * 3
+
+
+def test_accumulated_batches_take_fewer_steps(tiny_mnist: Path) -> None:
+    _, result = run(tiny_mnist, "a", "trainer.accumulate_grad_batches=2")
+    assert result.steps == 2 * 2  # of three batches, two and then the last one
+
+
+def test_a_loss_that_is_no_number_stops_with_step_and_rate(tiny_mnist: Path) -> None:
+    with pytest.raises(PipelineError, match=r"The loss is (nan|inf) at step \d+ .*learning rate"):
+        run(
+            tiny_mnist,
+            "a",
+            "model.optimizer.lr=1000",
+            "trainer.max_epochs=200",
+            "trainer.ema_decay=null",
+            "+model.net.batch_norm=false",
+        )
+
+
+def test_the_stored_model_answers_as_the_trained_one_was_validated(tiny_mnist: Path) -> None:
+    from pipeline.config import build_data
+
+    run_dir, result = run(tiny_mnist, "a")
+    predictor = predict.load(run_dir / "model")
+    data = build_data(resolve(load_config(*TINY)), tiny_mnist / "data")
+    predictions = predictor.predict(data.batches("val"), data.labels)
+    accuracy = (predictions.y_score.argmax(1) == predictions.y_true).mean()
+    assert accuracy == pytest.approx(result.metrics["val/accuracy"])
+
+
+def test_the_average_moves_as_an_exponential_mean_with_a_warm_start() -> None:
+    averaged, current = [torch.tensor([1.0])], [torch.tensor([0.0])]
+    average(0.9, averaged, current, torch.tensor(1))
+    assert averaged[0].item() == pytest.approx(2 / 11)  # young: (1 + 1) / (10 + 1)
+    average(0.9, averaged, current, torch.tensor(1000))
+    assert averaged[0].item() == pytest.approx(2 / 11 * 0.9)
+
+
+def test_every_parameter_of_the_task_is_in_the_stored_net() -> None:
+    from pipeline.fit import build_task
+
+    task = build_task(resolve(load_config()))
+    net = task.net
+    assert isinstance(net, nn.Module)
+    assert len(list(task.parameters())) == len(list(net.parameters()))

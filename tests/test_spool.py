@@ -1,0 +1,43 @@
+"""The event log between training and those who watch it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline import spool
+
+
+def test_events_come_back_in_order_from_where_reading_stopped(tmp_path: Path) -> None:
+    log = spool.Spool(tmp_path)
+    log.append(step=1)
+    first, at = spool.read(tmp_path)
+    log.append(step=2, metrics={"val/loss": 0.5})
+    second, _ = spool.read(tmp_path, at)
+    log.close()
+    assert [event["step"] for event in first] == [1]
+    assert second[0]["metrics"] == {"val/loss": 0.5}
+
+
+def test_a_torn_last_line_waits_until_it_is_whole(tmp_path: Path) -> None:
+    (tmp_path / spool.NAME).write_bytes(b'{"step": 1}\n{"ste')
+    events, at = spool.read(tmp_path)
+    assert [event["step"] for event in events] == [1]
+    with (tmp_path / spool.NAME).open("ab") as file:
+        file.write(b'p": 2}\n')
+    assert spool.read(tmp_path, at)[0] == [{"step": 2}]
+
+
+def test_a_follower_sees_every_event_once_and_the_last_ones_too(tmp_path: Path) -> None:
+    seen: list[Any] = []
+    with spool.follow(tmp_path, seen.extend, every_s=0.01):
+        log = spool.Spool(tmp_path)
+        for step in range(50):
+            log.append(step=step)
+            if step % 10 == 0:
+                time.sleep(0.02)
+    log.close()
+    assert [event["step"] for event in seen] == list(range(50))
+
+
+def test_nothing_is_read_where_nothing_was_written(tmp_path: Path) -> None:
+    assert spool.read(tmp_path) == ([], 0)

@@ -1,0 +1,123 @@
+"""The whole system on 64 images: bytes, training, test, tracking, pictures, and the model in a stranger's hands."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import checkpoint
+from pipeline.actions import models, runs
+from pipeline.actions.train import train
+from tests.conftest import TINY, Quiet
+
+
+@pytest.fixture
+def tracked(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> Path:
+    """The tiny project, with a data base whose tables exist: making them takes MLflow seconds."""
+    (tiny_mnist / "runs").mkdir()
+    (tiny_mnist / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return tiny_mnist
+
+
+def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
+    out = Quiet()
+    summary = train([*TINY, "trainer.max_epochs=20"], out, root=tracked)
+    run_dir = Path(summary["run_dir"])
+
+    assert summary["metrics"]["test/accuracy"] == 1.0
+    assert summary["dataset"]["rows"] == {"train": 48, "val": 16, "test": 40}
+    assert any("mnist, 48 / 16 / 40" in line for line in out.lines)
+    record = runs.find("latest", tracked)
+    assert (record["status"], record["run_id"]) == ("finished", summary["run_id"])
+    checkpoint.verify(run_dir / "model")
+    for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
+        assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+    scored = models.evaluate(summary["name"], "test", root=tracked)
+    assert scored["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
+    assert scored["dataset"] == summary["dataset"]
+
+    with sqlite3.connect(tracked / "runs/mlflow.db") as database:
+        metrics = dict(database.execute("select key, value from latest_metrics"))
+        params = dict(database.execute("select key, value from params"))
+        tags = dict(database.execute("select key, value from tags"))
+        status = database.execute("select status from runs").fetchall()
+        epochs = database.execute("select count(*) from metrics where key = 'val/accuracy'").fetchone()
+    database.close()
+    assert metrics["test/accuracy"] == 1.0
+    assert params["data.mirror"] == "${oc.env:PIPELINE_DATA_MIRROR,null}"
+    assert (tags["seed"], tags["data"], tags["data.digest"]) == ("0", "mnist", summary["dataset"]["digest"])
+    assert status == [("FINISHED",)]
+    assert epochs == (20,)
+
+    _answers_with_plain_mlflow(tracked, summary["run_id"])
+    assert not list(tracked.rglob("*.pkl")) + list((run_dir / "model").glob("*.ckpt"))
+
+
+def _answers_with_plain_mlflow(root: Path, run_id: str) -> None:
+    import mlflow
+
+    models_found = mlflow.search_logged_models(output_format="list")
+    assert [model.source_run_id for model in models_found] == [run_id]
+    loaded = mlflow.pyfunc.load_model(models_found[0].model_uri)
+    for batch in (1, 5):
+        answer = loaded.predict({"input": np.zeros((batch, 1, 28, 28), np.float32)})
+        assert answer["probabilities"].shape == (batch, 10)
+    assert not (root / "mlruns").exists()
+
+
+def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.actions.train import resume
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("no disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.fit.store_model", broken)
+        with pytest.raises(RuntimeError, match="no disk"):
+            train([*TINY, "trainer.checkpoint_every_s=0"], Quiet(), root=tracked)
+    failed = runs.find("latest", tracked)
+    assert failed["status"] == "failed"
+    with pytest.raises(Exception, match="failed and has no model yet"):
+        models.evaluate(failed["name"], "test", root=tracked)
+
+    summary = resume("latest", Quiet(), root=tracked)
+    assert runs.find("latest", tracked)["status"] == "finished"
+    assert summary["name"] == failed["name"]
+    assert summary["run_id"] == failed["run_id"]  # one MLflow run through every try
+    with pytest.raises(Exception, match="is finished"):
+        resume("latest", Quiet(), root=tracked)
+
+
+def test_without_mnist_the_embedded_sample_is_trained_on_and_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.actions.data import obtain
+    from pipeline.config import load_config
+    from pipeline.data import store
+    from pipeline.errors import DataError
+
+    def unreachable(*args: object, **kwargs: object) -> str:
+        raise DataError("mnist: nowhere to be had")
+
+    monkeypatch.setattr(store, "pull", unreachable)
+    out = Quiet()
+    overrides = ["data=mnist", "trainer.max_epochs=1"]
+    _, plain = obtain(load_config(*overrides), overrides, root=project, config_dir=None, out=out)
+    assert plain["data"]["name"] == "mnist-5k"
+    assert plain["trainer"]["max_epochs"] == 1
+    assert "NOT MNIST" in out.lines[0]
+    overrides = ["data.allow_sample=false"]
+    with pytest.raises(DataError, match="nowhere"):
+        obtain(load_config(*overrides), overrides, root=project, config_dir=None, out=out)
+
+
+def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None:
+    summary = train(TINY, Quiet(), root=tracked)
+    manifest = Path(summary["run_dir"]) / "model/manifest.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(content | {"data_digest": "0" * 64}))
+    with pytest.raises(Exception, match="this model saw data 000000000000"):
+        models.evaluate("latest", "test", root=tracked)
