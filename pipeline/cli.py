@@ -37,6 +37,7 @@ Overrides = Annotated[
 ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
+Record = Annotated[bool, typer.Option("--record", help="Keep the result for git: models/, results/, metrics/.")]
 Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its MLflow id, its folder, or 'latest'.")]
 
 
@@ -44,7 +45,7 @@ Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its M
 def train(
     overrides: Overrides = None,
     config_dir: ConfigDir = None,
-    model_dir: Annotated[Path | None, typer.Option(help="Also copy the finished model's folder here.")] = None,
+    record: Record = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -52,12 +53,13 @@ def train(
 
     Example: pipeline train experiment=mnist_cnn seed=1 trainer.max_epochs=2
     """
+    from pipeline.actions import record as recording
     from pipeline.actions import train as action
 
     out = _Terminal()
-    summary = action.train(
-        overrides or [], out, root=_root(), config_dir=config_dir, model_dir=model_dir, verbose=verbose
-    )
+    summary = action.train(overrides or [], out, root=_root(), config_dir=config_dir, verbose=verbose)
+    if record:
+        recording.model(summary, _root())
     out.close(summary, as_json)
 
 
@@ -77,7 +79,7 @@ def resume(run: Run, as_json: Json = False, verbose: Verbose = False) -> None:
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    metrics_file: Annotated[Path | None, typer.Option(help="Also write what a re-run must repeat here.")] = None,
+    record: Record = False,
     as_json: Json = False,
 ) -> None:
     """Score a stored model on a split of its data.
@@ -85,12 +87,13 @@ def evaluate(
     Example: pipeline evaluate latest --split val
     """
     from pipeline.actions import models
+    from pipeline.actions import record as recording
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     result = models.evaluate(run, split, root=_root())  # type: ignore[arg-type]
-    if metrics_file:
-        models.write_metrics(result, metrics_file)
+    if record:
+        recording.metrics(result, _root())
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
@@ -142,6 +145,7 @@ def pull(
         str | None,
         typer.Option(envvar="PIPELINE_DATA_MIRROR", help="A folder, file or URL asked before the public ones."),
     ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Also write the digests here, as JSON.")] = None,
 ) -> None:
     """Make data sets complete and verified under data/.
 
@@ -152,6 +156,8 @@ def pull(
     out = _Terminal()
     for name, source in data.pull(names or [], root=_root(), mirror=mirror, progress=out.download).items():
         print(f"{name}: verified ({source})")
+    if manifest:
+        data.write_manifest(names or [], manifest)
 
 
 @data_app.command()
@@ -222,6 +228,17 @@ def runs(as_json: Json = False) -> None:
         print(f"{record['name']:40} {record['status']:12} {record['data']:10} {score}")
     if not records:
         print("No runs yet: `pipeline train`.")
+
+
+@app.command()
+def report() -> None:
+    """Write docs/results.md from the committed results.
+
+    Example: pipeline report
+    """
+    from pipeline.actions.record import results_page
+
+    print(results_page(_root()))
 
 
 @app.command()

@@ -66,3 +66,34 @@ def error_grid(images_NHW: np.ndarray, predictions: Predictions, path: Path, cou
     wrong = int((predictions.y_score.argmax(axis=1) != predictions.y_true).sum())
     figure.suptitle(f"{len(worst)} of {wrong} errors, the most confident first", fontsize=10)
     figure.savefig(path, dpi=110)
+
+
+def results_markdown(entries: Sequence[dict[str, Any]]) -> str:
+    """One line an experiment: mean, standard deviation and cost over its seeds, from the committed results."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        groups.setdefault(entry["experiment"], []).append(entry)
+    lines = [
+        "# Results",
+        "",
+        "Written by `pipeline report` from `metrics/` and `results/`; do not edit.",
+        "Mean ± standard deviation over the seeds.",
+        "CPU-seconds are of training with its validation, summed over the workers.",
+        "",
+        "| experiment | data | test accuracy % | seeds | CPU-s | wall s | hardware | repeat it |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, group in groups.items():
+        seeds = ", ".join(str(entry["seed"]) for entry in group)
+        accuracy = spread([100 * entry["metrics"]["test/accuracy"] for entry in group], 2)
+        cpu, wall = (spread([entry[key] for entry in group], 0) for key in ("cpu_s", "wall_s"))
+        data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
+        command = f"`pipeline train experiment={name} seed=0`"
+        lines.append(f"| {name} | {data} | {accuracy} | {seeds} | {cpu} | {wall} | {where} | {command} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """`mean ± standard deviation` (of a sample), or the value alone if there is one."""
+    mean = f"{np.mean(values):.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean

@@ -1,5 +1,6 @@
 """Getting, checking and showing data sets."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Prog
         name: store.pull(name, root / "data", cache_dir=root / ".cache", mirror=mirror, progress=progress)
         for name in names or store.FILES
     }
+
+
+def write_manifest(names: Sequence[str], path: Path) -> None:
+    """The digests of data sets that were just verified: what a later stage depends on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
 
 
 def state(name: str, root: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What trained models are asked for: a score on a split, an answer for a file."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -60,11 +59,3 @@ def predict_files(run: str, files: Sequence[Path], *, root: Path) -> list[dict[s
             name = f"{file}[{index}]" if len(scores) > 1 else str(file)
             answers.append({"input": name, "label": str(best), "probability": score[best]})
     return answers
-
-
-def write_metrics(result: dict[str, Any], path: Path) -> None:
-    """What a re-run must repeat, as sorted JSON, written aside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
-    aside.replace(path)

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,21 +26,18 @@ def train(
     *,
     root: Path,
     config_dir: Path | None = None,
-    model_dir: Path | None = None,
     verbose: bool = False,
 ) -> dict[str, Any]:
     """Run an experiment and describe what came of it: see `_train`.
 
     Raises: PipelineError for whatever the user can mend, before training wherever it can be known.
     """
-    if model_dir and model_dir.exists():
-        raise LaunchError(f"--model-dir {model_dir}: exists already. Remove it or name another.")
     config = load_config(*overrides, root=root, config_dir=config_dir)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
     facts = {**runs.provenance(root), "command": shlex.join(["pipeline", "train", *overrides])}
     run_dir = runs.create(root, plain, facts)
     (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
-    return _train(run_dir, out, root=root, verbose=verbose, model_dir=model_dir)
+    return _train(run_dir, out, root=root, verbose=verbose)
 
 
 def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[str, Any]:
@@ -55,7 +51,7 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[
     return _train(Path(record["run_dir"]), out, root=root, verbose=verbose)
 
 
-def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool, model_dir: Path | None = None) -> dict[str, Any]:
+def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:
     """Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s."""
     started = time.perf_counter()
     configs = json.loads((run_dir / "config.json").read_text())
@@ -94,9 +90,7 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool, model_dir: 
             "seconds": round(time.perf_counter() - started, 1),
             "cpu_s": round(result.cpu_s, 1),
         }
-        if model_dir:
-            shutil.copytree(result.model_dir, model_dir)
-        runs.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps)
+        runs.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
     return summary
 
 

@@ -109,4 +109,5 @@ def _causes(error: Any) -> Iterator[BaseException]:
         cause: BaseException | None = failure
         while cause is not None:
             yield cause
-            cause = getattr(cause, "cause", None) or cause.__cause__
+            # Ray keeps the exception a worker raised in one private place or another.
+            cause = getattr(cause, "_base_exc", None) or getattr(cause, "cause", None) or cause.__cause__
