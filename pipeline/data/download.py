@@ -81,7 +81,10 @@ def fetch(address: str, partial: Path, *, limit: int, ends_at: float, progress: 
             with closing(_open(address, held, ends_at)) as response:
                 if response.status_code == 416 and held:
                     return True  # nothing comes after what is held: the caller's digest tells if it is whole
-                if response.status_code == 206 and _starts_at(response, held):
+                if response.status_code == 206:
+                    if not response.headers.get("content-range", "").startswith(f"bytes {held}-"):
+                        partial.unlink(missing_ok=True)
+                        raise _Cut("sends another range than asked for")
                     resumed = True
                 elif response.status_code == 200:
                     held, resumed = 0, False
@@ -98,10 +101,6 @@ def fetch(address: str, partial: Path, *, limit: int, ends_at: float, progress: 
 def _unusable(status: int) -> Refused:
     # A mirror that is overloaded or broken is left alone: no sixteen more requests.
     return Down(f"HTTP {status}") if status >= 500 or status == 429 else Refused(f"HTTP {status}")
-
-
-def _starts_at(response: "Response", held: int) -> bool:
-    return response.headers.get("content-range", "").startswith(f"bytes {held}-")
 
 
 def _save(response: "Response", partial: Path, held: int, limit: int, ends_at: float, progress: Progress) -> None:

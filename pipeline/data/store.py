@@ -8,6 +8,7 @@ import fcntl
 import gzip
 import hashlib
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -210,112 +211,127 @@ class _Pull:
         Raises: Refused or Down if one could not be installed.
         """
         if not is_http(address):
-            return self._install(Path(address), wanted)
+            self._install(Path(address), wanted)
+            return
+        # Named by the whole address: another mirror may have packed the same content into other bytes.
         unique = hashlib.sha256(address.encode()).hexdigest()[:8]
-        partial = self.cache_dir / "partial" / f"{unique}-{urlsplit(address).path.rpartition('/')[2]}"
+        partial = self.cache_dir / "partial" / f"{unique}-{_file_name(address)}"
         limit = ARCHIVE_BYTES if _is_archive(address) else wanted[0].bytes + CHUNK
         for last in (False, True):
             resumed = fetch(address, partial, limit=limit, ends_at=self.ends_at, progress=self.progress)
             try:
                 self._install(partial, wanted)
+                partial.unlink()
+                return
             except Refused as error:
                 if last or not resumed:
                     raise Refused(f"{error}; set aside as {self._set_aside(partial)}") from error
-            finally:
-                partial.unlink(missing_ok=True)
-        return None
+                partial.unlink()
 
     def _install(self, source: Path, wanted: list[DataFile]) -> None:
-        """Put the wanted files that a local file holds into the data folder, each verified first.
-
-        Raises: Refused if it holds other bytes, or can't be read.
-        """
+        """Write the wanted files that an archive, or one file plain or gzip, holds."""
         if not source.is_file():
-            raise Refused("no such file")
+            raise Refused("not there")
         if _is_archive(source.name):
             from pipeline.data.raw import json_lines, read_reviews
 
+            self.progress(source.name, 0, source.stat().st_size)
             try:
-                rows = read_reviews(source)
+                reviews = read_reviews(source)
             except DataError as error:
                 raise Refused(str(error)) from error
-            for file in wanted:
-                self._write(file, json_lines(rows[Path(file.path).stem]))
+            contents = {f"{self.name}/{split}.jsonl": json_lines(rows) for split, rows in reviews.items()}
         else:
-            self._write(wanted[0], _plain_chunks(source, wanted[0].bytes))
+            contents = {wanted[0].path: _plain(source)}
+        problems = []
+        for file in wanted:
+            try:
+                self._write(file, contents[file.path])
+            except Refused as error:
+                problems.append(str(error))
+        if problems:
+            raise Refused("; ".join(problems))
 
-    def _write(self, file: DataFile, chunks: Iterable[bytes]) -> None:
-        """Write one file aside, and rename it into the data folder if its bytes are the promised ones."""
+    def _write(self, file: DataFile, chunks: Iterator[bytes]) -> None:
+        """Write one file aside, compare, and move it to its place."""
         aside, target = self.cache_dir / "partial" / f"{Path(file.path).name}.new", self.data_dir / file.path
-        digest, size, told = hashlib.sha256(), 0, 0
+        sha256, size = hashlib.sha256(), 0
         try:
             with writing(aside, file.bytes), aside.open("wb") as out:
                 for chunk in chunks:
+                    shown, size = size // CHUNK, size + len(chunk)
+                    if size > file.bytes:
+                        raise Refused(f"{file.path}: expected {file.bytes:,} bytes, got more")
+                    sha256.update(chunk)
                     out.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
-                    if size - told >= CHUNK or size == file.bytes:
-                        told = size
-                        self.progress(f"writing {file.path}", size, file.bytes)
+                    if size // CHUNK > shown or size == file.bytes:
+                        self.progress(file.path, size, file.bytes)
                 out.flush()
                 os.fsync(out.fileno())
-            if (found := (size, digest.hexdigest())) != (file.bytes, file.sha256):
-                raise Refused(_difference(file, found))
+            if (size, sha256.hexdigest()) != (file.bytes, file.sha256):
+                raise Refused(_difference(file, (size, sha256.hexdigest())))
             with writing(target, file.bytes):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                aside.replace(target)
+                _move(aside, target)
         finally:
             aside.unlink(missing_ok=True)
         self.missing.remove(file)
 
     def _set_aside(self, path: Path) -> Path:
-        """Move a wrong file out of the way, under a name of its own."""
-        folder = self.cache_dir / "set-aside"
-        with writing(folder, 0):
-            folder.mkdir(parents=True, exist_ok=True)
-            kept = next(p for n in count() if not (p := folder / f"{path.name}.{n}").exists())
-            path.replace(kept)
+        kept = self.cache_dir / "set-aside" / f"{path.name}-{time.time_ns()}"
+        with writing(kept, 0):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            _move(path, kept)
         return kept
 
 
-def _plain_chunks(source: Path, expected: int) -> Iterator[bytes]:
-    """A file's content, unpacked if it is gzip; never more than a little over the bytes expected."""
+def _move(source: Path, target: Path) -> None:
+    """Rename, and make the new name survive a power cut."""
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _plain(source: Path) -> Iterator[bytes]:
+    """The content of a file that may be gzip, whatever its name."""
     try:
-        with source.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            stream = gzip.GzipFile(fileobj=raw) if zipped else raw
-            given = 0
-            while given <= expected and (chunk := stream.read(CHUNK)):
-                given += len(chunk)
+        with source.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            stream = gzip.GzipFile(fileobj=file) if zipped else file
+            while chunk := stream.read(CHUNK):
                 yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Refused(f"not a whole gzip file ({error})") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused(f"can't be read whole ({type(error).__name__})") from error
+
+
+def _file_name(address: str) -> str:
+    path = re.split(r"[?#]", address)[0] if is_http(address) else address
+    return path.rpartition("/")[2][-64:]
 
 
 def _is_archive(address: str) -> bool:
-    return urlsplit(address).path.endswith((".tar.gz", ".tgz"))
+    return _file_name(address).endswith((".tar.gz", ".tgz"))
 
 
-def _routes(name: str, base: str) -> Iterator[tuple[str, tuple[DataFile, ...]]]:
-    """Where a mirror may hold the files: addresses, each with the files it would give.
-
-    A mirror is a folder, one archive or file, or a file: or http(s) address of either.
-    """
-    if base.lower().startswith("file:"):
-        base = url2pathname(urlsplit(base).path)
-    files, base = FILES[name], base.rstrip("/")
+def _routes(name: str, mirror: str) -> Iterator[tuple[str, tuple[DataFile, ...]]]:
+    """The addresses to try under a mirror, best first, with the files each would give."""
+    if mirror.lower().startswith("file:"):
+        mirror = url2pathname(urlsplit(mirror).path)
+    elif not is_http(mirror) and "://" in mirror:
+        raise Refused("expected a folder, an archive, or a file: or http(s) address")
+    base = mirror.rstrip("/") if is_http(mirror) else str(Path(mirror).expanduser())
     if _is_archive(base):
-        if ARCHIVES[name]:
-            yield base, files
+        if not ARCHIVES[name]:
+            raise Refused(f"an archive, but {name} comes as single files")
+        yield base, FILES[name]
         return
-    if not is_http(base) and Path(base).is_file():
-        stem = Path(base).name.removesuffix(".gz")
-        yield from ((base, (file,)) for file in files if Path(file.path).name == stem)
-        return
-    for archive in ARCHIVES[name]:
-        for folder in (f"{base}/{name}", base):
-            yield f"{folder}/{archive}", files
-    for file in files:
-        for path in (file.path, Path(file.path).name):
-            yield from ((f"{base}/{path}{suffix}", (file,)) for suffix in (".gz", ""))
+    folders = (f"{base}/{name}", base)
+    for folder in folders:
+        for archive in ARCHIVES[name]:
+            yield f"{folder}/{archive}", FILES[name]
+    for file in FILES[name]:
+        for folder in folders:
+            for ending in (".gz", ""):
+                yield f"{folder}/{Path(file.path).name}{ending}", (file,)
