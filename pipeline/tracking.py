@@ -128,10 +128,10 @@ def _experiment(name: str, uri: str, root: Path) -> str:
     existing = mlflow.get_experiment_by_name(name)
     if existing:
         return str(existing.experiment_id)
-    local = uri.startswith("sqlite:")
-    return str(
-        mlflow.create_experiment(name, artifact_location=(root / "runs/artifacts" / name).as_uri() if local else None)
-    )
+    location = (root / "runs/artifacts" / name).as_uri() if uri.startswith("sqlite:") else None
+    # The kind opens MLflow's pages in the view for models in training, not the one for language models.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return str(mlflow.create_experiment(name, artifact_location=location, tags=tags))
 
 
 def server_command(uri: str, root: Path, port: int) -> tuple[list[str], dict[str, str]]:

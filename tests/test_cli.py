@@ -75,10 +75,10 @@ def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_co
 
     listed = json.loads(pipeline("runs", "--json", cwd=root).stdout)["runs"]
     assert [run["name"] for run in listed] == [name]
-    evaluated = pipeline("evaluate", name, "--json", "--metrics-file", "metrics/m.json", cwd=root)
+    evaluated = pipeline("evaluate", name, "--json", "--record", cwd=root)
     result = json.loads(evaluated.stdout.splitlines()[-1])
     assert result["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
-    assert json.loads((root / "metrics/m.json").read_text()) == result
+    assert json.loads((root / "metrics/mnist_cnn-0.json").read_text()) == result
     _a_digit_is_read_from_a_png(root, name)
 
 

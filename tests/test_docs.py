@@ -52,6 +52,8 @@ def check(command: str) -> None:
     if "…" in command:
         return
     words = shlex.split(command)[1:]
+    if words[0].startswith("--"):  # an option of the command itself
+        return
     known = verbs()
     verb = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
     assert verb in known, command

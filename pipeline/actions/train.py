@@ -167,7 +167,7 @@ def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict
         "workers": config["cluster"]["workers"],
         "run_dir": record["run_dir"],
     }
-    return {key: str(value) for key, value in tags.items()}
+    return {key: str(value) for key, value in tags.items() if value is not None}
 
 
 @contextmanager

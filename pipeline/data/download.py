@@ -144,7 +144,10 @@ def _open(address: str, held: int, ends_at: float) -> "Response":
         if not response.is_redirect:
             return response
         response.close()
-        address = urljoin(address, response.headers["location"])
+        try:
+            address = urljoin(address, response.headers["location"])
+        except ValueError as error:
+            raise Refused(f"redirects to no address ({error})") from error
         if not is_http(address):
             raise Refused(f"redirects to {redacted(address)}, which is not http(s)")
     raise Refused(f"more than {REDIRECTS} redirects")

@@ -110,9 +110,8 @@ def test_a_sample_is_distorted_the_same_whatever_the_number_of_workers() -> None
     assert noises((0, 1)) == noises((0, 2)) | noises((1, 2))
 
 
-def make(folder: Path, **settings: int) -> ImageData:
-    chosen = {"batch_size": 16, "val_size": 16} | settings
-    return ImageData("mnist", [1, 28, 28], 10, **chosen, folder=folder / "data")
+def make(folder: Path, val_size: int = 16) -> ImageData:
+    return ImageData("mnist", [1, 28, 28], 10, batch_size=16, val_size=val_size, folder=folder / "data")
 
 
 def test_images_become_floats_from_0_to_1_and_keep_their_labels(tiny_mnist: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +12,9 @@ from torch import nn
 from pipeline.tasks.classification import Classification
 
 
-def task(**settings: float) -> Classification:
+def task(label_smoothing: float = 0.0) -> Classification:
     torch.manual_seed(0)
-    return Classification(nn.Linear(4, 3), partial(torch.optim.SGD, lr=0.1), **settings)
+    return Classification(nn.Linear(4, 3), partial(torch.optim.SGD, lr=0.1), label_smoothing=label_smoothing)
 
 
 def test_the_loss_is_the_mean_negative_log_likelihood() -> None:
@@ -36,7 +37,7 @@ def test_label_smoothing_mixes_in_the_uniform_distribution() -> None:
 
 def test_epoch_metrics_are_means_over_samples_not_over_batches() -> None:
     model = task()
-    batches = [(torch.rand(n, 4), torch.randint(0, 3, (n,))) for n in (7, 2)]
+    batches: Any = [(torch.rand(n, 4), torch.randint(0, 3, (n,))) for n in (7, 2)]
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=1,
