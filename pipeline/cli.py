@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.config import conf_dir, find_root
-from pipeline.errors import PipelineError
+from pipeline.errors import Interrupted, PipelineError
 
 app = typer.Typer(
     help="Train, track and reproduce the networks of the lecture 'Neural Networks for Machine Learning'.",
@@ -328,11 +328,14 @@ def _short(file: Path) -> str:
 
 
 def main() -> None:
-    """Run the command; every error the user can mend becomes one line and exit code 2."""
+    """Run the command; every error the user can mend becomes a few words and exit code 2."""
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
         app()
+    except Interrupted as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     except PipelineError as error:
         if debug:
             traceback.print_exc()

@@ -23,3 +23,11 @@ class CheckpointError(PipelineError):
 
 class LaunchError(PipelineError):
     """A run that can't be started, found or continued on the machines at hand."""
+
+
+class Interrupted(PipelineError):
+    """A run stopped by Ctrl-C or a termination signal, that can go on."""
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code

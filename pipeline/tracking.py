@@ -116,7 +116,7 @@ def open_run(
         )
         yield Run(active.info.run_id, active.info.experiment_id)
     except BaseException as error:
-        mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
         raise
     mlflow.end_run("FINISHED")
 

@@ -1,11 +1,13 @@
 """Every model's recipe trains: one batch, a finite loss, weights that move."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from pipeline.config import build, build_data, load_config, resolve
+from pipeline.report import spread
 
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
@@ -31,8 +33,13 @@ def test_every_experiment_composes_and_is_named_after_its_file(experiment: str) 
     assert resolve(load_config(f"experiment={experiment}"))["name"] == experiment
 
 
-@pytest.mark.parametrize("file", sorted(CONF.glob("experiment/*.yaml")), ids=lambda file: file.stem)
-def test_every_experiment_says_its_command_and_what_was_measured(file: Path) -> None:
-    header = [line for line in file.read_text().splitlines() if line.startswith("#")]
-    assert any(f"pipeline train experiment={file.stem}" in line for line in header)
-    assert any("seeds" in line and "CPU-s" in line for line in header)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiments_header_says_its_command_and_the_score_of_the_committed_results(experiment: str) -> None:
+    text = (CONF / f"experiment/{experiment}.yaml").read_text()
+    header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    assert f"pipeline train experiment={experiment}\n" in header
+    found = [json.loads(path.read_text()) for path in sorted((CONF.parent / "metrics").glob(f"{experiment}-*.json"))]
+    assert len(found) >= 3
+    score = spread([100 * result["metrics"]["test/accuracy"] for result in found], 2)
+    assert f"test accuracy {score} % ({len(found)} seeds)" in header
+    assert "CPU-s" in header

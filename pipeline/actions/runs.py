@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import LaunchError
+from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
 
@@ -68,12 +68,21 @@ def update(run_dir: Path, /, **facts: Any) -> None:
 
 @contextmanager
 def status(run_dir: Path) -> Iterator[None]:
-    """Keep the record's status true: running inside the block, then finished, failed or interrupted."""
+    """Keep the record's status true: running inside the block, then finished, failed or interrupted.
+
+    Raises: Interrupted, with the exit code 130 for Ctrl-C and 75 (try again) for SIGTERM.
+    """
     update(run_dir, status="running", pid=os.getpid())
     try:
         yield
-    except BaseException as error:
-        update(run_dir, status="interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed")
+    except (KeyboardInterrupt, SystemExit) as error:
+        update(run_dir, status="interrupted")
+        # Lightning turns Ctrl-C into exit(1), and SIGTERM into an exit without a code.
+        terminated = isinstance(error, SystemExit) and error.code is None
+        message = f"{run_dir.name} was interrupted. `pipeline resume {run_dir.name}` goes on with it."
+        raise Interrupted(message, 75 if terminated else 130) from error
+    except BaseException:
+        update(run_dir, status="failed")
         raise
     update(run_dir, status="finished")
 

@@ -1,5 +1,6 @@
 """The parsers: they return exactly what was written, and believe nothing that hostile bytes claim."""
 
+import contextlib
 import gzip
 import io
 import struct
@@ -150,6 +151,46 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     path = archive(tmp_path / "a.tar.gz", GOOD, member("aclImdb/link", kind, "/etc/passwd"))
     with pytest.raises(DataError, match="a regular file or folder"):
         raw.read_reviews(path)
+
+
+def test_the_official_archives_other_members_do_not_change_the_rows(tmp_path: Path) -> None:
+    others = {
+        "aclImdb/README": b"\xff",
+        "aclImdb/train/labeledBow.feat": b"9 0:9",
+        "aclImdb/train/unsupBow.feat": b"0 0:8",
+        "aclImdb/train/urls_unsup.txt": b"http://www.imdb.com/title/tt0000003/usercomments",
+    }
+    folders = [member(name, tarfile.DIRTYPE) for name in ("aclImdb", "aclImdb/train", "aclImdb/train/neg")]
+    official = raw.read_reviews(archive(tmp_path / "official.tar.gz", GOOD | others, *folders))
+    assert official == raw.read_reviews(archive(tmp_path / "rebuilt.tar.gz", GOOD))
+
+
+@IN_ONE_FOLDER
+@given(changes=st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=20))
+def test_a_damaged_archive_gives_rows_or_a_data_error(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+    content = bytearray(gzip.decompress(archive(tmp_path / "a.tar.gz", GOOD).read_bytes()))
+    for place, byte in changes:
+        content[place % len(content)] = byte
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(content, compresslevel=1))
+    with contextlib.suppress(DataError):
+        rows = raw.read_reviews(tmp_path / "a.tar.gz")
+        assert all(row["text"].strip() for split in rows.values() for row in split)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.GNUTYPE_SPARSE, tarfile.REGTYPE])
+def test_a_header_that_claims_gigabytes_costs_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: bytes
+) -> None:
+    monkeypatch.setattr(raw, "MEMBER_BYTES", 1 << 20)
+    odd = member("aclImdb/train/neg/0_3.txt", kind)
+    odd.size = 8 << 30
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(odd.tobuf(tarfile.GNU_FORMAT) + b"x" * (64 << 20), compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="expected"):
+        raw.read_reviews(path)
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
 
 
 @IN_ONE_FOLDER

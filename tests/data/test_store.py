@@ -1,8 +1,11 @@
 """How data comes to be whole and verified, whatever the mirror does."""
 
+import errno
 import gzip
 import hashlib
+import io
 import os
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +75,7 @@ def mirror(folder: Path, answer: Answer) -> Iterator[tuple[str, list[str]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))  # poll often: shutdown waits for it
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked
@@ -163,6 +166,91 @@ def test_a_partial_file_of_other_bytes_is_dropped_and_fetched_anew(empty: Path) 
     store.verify("mnist", empty / "data")
 
 
+TEXTS = {
+    "aclImdb/train/urls_neg.txt": "http://www.imdb.com/title/tt0064354/usercomments",
+    "aclImdb/test/urls_pos.txt": "http://www.imdb.com/title/tt0100680/usercomments",
+    "aclImdb/train/neg/0_3.txt": "dull\u2028film",
+    "aclImdb/test/pos/0_10.txt": 'a "fine" film',
+    "aclImdb/train/unsup/0_0.txt": "who knows",
+}
+LINES = {  # written by hand
+    "imdb/train.jsonl": '{"id":"neg/0","rating":3,"film":"tt0064354","text":"dull\u2028film"}\n',
+    "imdb/test.jsonl": '{"id":"pos/0","rating":10,"film":"tt0100680","text":"a \\"fine\\" film"}\n',
+    "imdb/unsup.jsonl": '{"id":"unsup/0","rating":0,"film":null,"text":"who knows"}\n',
+}
+
+
+def lay_out(place: Path, packed: str) -> None:
+    """Three reviews, as an archive or as the canonical files."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if packed == "archive":
+        with tarfile.open(place, "w:gz") as tar:
+            for name, text in TEXTS.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(text.encode())
+                tar.addfile(info, io.BytesIO(text.encode()))
+        return
+    for name, line in LINES.items():
+        path = place / f"{Path(name).name}{packed}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(line.encode()) if packed else line.encode())
+
+
+@pytest.mark.parametrize(
+    ("place", "packed", "mirror"),
+    [
+        ("m/imdb/aclImdb.tar.gz", "archive", "m"),
+        ("m/imdb/aclImdb_v1.tar.gz", "archive", "m"),
+        ("m/aclImdb_v1.tar.gz", "archive", "m"),
+        ("m/reviews.tgz", "archive", "m/reviews.tgz"),
+        ("m/imdb", "", "m"),
+        ("m/imdb", ".gz", "m"),
+        ("m", ".gz", "m"),
+    ],
+)
+def test_reviews_are_the_same_lines_from_every_layout(
+    project: Path, monkeypatch: pytest.MonkeyPatch, place: str, packed: str, mirror: str
+) -> None:
+    files = tuple(
+        store.DataFile(name, len(line.encode()), hashlib.sha256(line.encode()).hexdigest())
+        for name, line in LINES.items()
+    )
+    monkeypatch.setitem(store.FILES, "imdb", files)
+    monkeypatch.setitem(store.PUBLIC, "imdb", ())
+    lay_out(project / place, packed)
+    pull(project, str(project / mirror), name="imdb")
+    assert {name: (project / "data" / name).read_bytes().decode() for name in LINES} == LINES
+
+
+def test_a_full_disk_is_named_with_the_bytes_needed(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match=r"\.cache/partial/.*No space left on device.*50,192 bytes"):
+        pull(empty, str(empty / "mirror"))
+    assert not list((empty / ".cache/partial").iterdir())
+    assert nothing_is_half_written(empty)
+
+
+def test_two_pulls_at_once_fetch_each_file_once(empty: Path) -> None:
+    with mirror(empty / "mirror", whole) as (address, asked):
+        pulls = [threading.Thread(target=pull, args=(empty, address)) for _ in range(2)]
+        for thread in pulls:
+            thread.start()
+        for thread in pulls:
+            thread.join()
+    assert len(asked) == len(store.FILES["mnist"])
+    store.verify("mnist", empty / "data")
+
+
+@pytest.mark.parametrize("mirror", ["ftp://user:canary@host/x", "/nowhere/aclImdb.tar.gz", "http://[bad"])
+def test_a_mirror_that_can_not_be_one_is_named_with_the_reason(empty: Path, mirror: str) -> None:
+    with pytest.raises(DataError, match=r"Tried:\n  .+: (expected a folder|an archive, but|no answer)") as error:
+        pull(empty, mirror)
+    assert "canary" not in str(error.value)
+
+
 def answer_wrong(handler: BaseHTTPRequestHandler, content: bytes) -> None:
     whole(handler, gzip.compress(gzip.decompress(content)[:-1] + b"!"))
 
@@ -244,6 +332,18 @@ def test_a_server_that_drips_meets_the_deadline(empty: Path) -> None:
     with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="deadline"):
         pull(empty, address, deadline_s=1)
     assert time.monotonic() - started < 15
+
+
+def test_headers_that_drip_meet_the_deadline_too(empty: Path) -> None:
+    def drip(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" * 3:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="no answer in"):
+        pull(empty, address, deadline_s=0.5)
+    assert time.monotonic() - started < 2
 
 
 def test_a_mirror_that_is_down_fails_fast(empty: Path) -> None:

@@ -1,0 +1,107 @@
+"""Run folders: found by name, true to what happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import checkpoint
+from pipeline.actions import runs
+from pipeline.config import load_config, resolve
+from pipeline.errors import Interrupted, LaunchError
+
+FACTS = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
+
+
+def make(root: Path) -> Path:
+    return runs.create(root, resolve(load_config()), FACTS)
+
+
+def test_two_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = {make(tmp_path) for _ in range(3)}
+    assert len(folders) == 3
+    assert all(folder.name.startswith("mnist_cnn-s0-") for folder in folders)
+
+
+def test_a_run_is_found_by_name_start_id_folder_and_as_the_latest(tmp_path: Path) -> None:
+    first = make(tmp_path)
+    second = make(tmp_path)
+    runs.update(first, run_id="abc123")
+    assert runs.find("latest", tmp_path)["name"] == second.name
+    assert runs.find(first.name, tmp_path)["name"] == first.name
+    assert runs.find("abc123", tmp_path)["name"] == first.name
+    assert runs.find(str(second), tmp_path)["name"] == second.name
+    with pytest.raises(LaunchError, match="2 runs begin so"):
+        runs.find("mnist_cnn", tmp_path)
+    with pytest.raises(LaunchError, match=r"no such run .* The newest is"):
+        runs.find("other", tmp_path)
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    runs.update(folder, status="running", pid=gone.pid)
+    assert runs.read(folder)["status"] == "interrupted"
+    runs.update(folder, pid=os.getpid())
+    assert runs.read(folder)["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "status"),
+    [
+        (KeyboardInterrupt(), Interrupted, "interrupted"),
+        (SystemExit(), Interrupted, "interrupted"),
+        (ValueError(), ValueError, "failed"),
+    ],
+)
+def test_the_record_says_how_a_run_ended(
+    tmp_path: Path, error: BaseException, raised: type[BaseException], status: str
+) -> None:
+    folder = make(tmp_path)
+    with pytest.raises(raised), runs.status(folder):  # noqa: PT012
+        assert runs.read(folder)["status"] == "running"
+        raise error
+    assert runs.read(folder)["status"] == status
+
+
+def test_a_torn_record_is_named(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(LaunchError, match=r"run\.json: not a run's record"):
+        runs.find(str(folder), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "exit_code"), [("SIGINT", 130), ("SIGTERM", 75), ("SIGKILL", -9)])
+def test_a_run_that_is_killed_goes_on_to_the_same_weights(project: Path, sent: str, exit_code: int) -> None:
+    words = ["data=mnist-5k", "trainer.max_epochs=12", "trainer.checkpoint_every_s=0", "data.batch_size=64"]
+    command = [sys.executable, "-m", "pipeline"]
+    subprocess.run([*command, "train", *words], cwd=project, check=True, capture_output=True)
+    whole = runs.find("latest", project)
+
+    with (project / "out.txt").open("w") as out:
+        process = subprocess.Popen([*command, "train", *words], cwd=project, stdout=out, stderr=out)
+        while not list(project.glob("runs/*/checkpoints/step-*")) or runs.find("latest", project) == whole:
+            time.sleep(0.1)
+        cut = runs.find("latest", project)
+        while not list((Path(cut["run_dir"]) / "checkpoints").glob("step-*")):
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, sent))
+        assert process.wait(60) == exit_code
+    assert runs.find(cut["name"], project)["status"] == "interrupted"
+
+    done = subprocess.run(
+        [*command, "resume", cut["name"], "--json"], cwd=project, check=True, capture_output=True, text=True
+    )
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["run_id"] == runs.find(cut["name"], project)["run_id"]
+    digests = [
+        checkpoint.verify(Path(record["run_dir"]) / "model")["files"][checkpoint.MODEL] for record in (whole, cut)
+    ]
+    assert digests[0] == digests[1]
