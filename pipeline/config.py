@@ -234,8 +234,9 @@ def _check_call(node: dict[str, Any], path: str) -> None:
             continue
         if key not in accepted:
             raise ConfigError(f"{path}.{key}: {target} takes no such argument.{_closest(key, accepted, path)}")
-        simple = {"int": int, "float": float, "bool": bool, "str": str}.get(accepted[key])
-        if simple and (problem := Rule(simple).problem(value)):
+        annotation = accepted[key].removesuffix(" | None")
+        simple = {"int": int, "float": float, "bool": bool, "str": str}.get(annotation)
+        if simple and (problem := Rule(simple, null=annotation != accepted[key]).problem(value)):
             raise ConfigError(f"{path}.{key}: {problem}, got {value!r}. Set it with `{path}.{key}=…`.")
 
 

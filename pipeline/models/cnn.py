@@ -42,8 +42,9 @@ class Conv(nn.Sequential):
 class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
-    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units stand between
-    the convolutions and the classes.
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
+    stand between the convolutions and the classes. `unshuffle` r first folds r x r neighbouring pixels into channels, so
+    that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -53,25 +54,23 @@ class CNN(nn.Module):
         in_shape: Sequence[int],
         classes: int,
         layers: Sequence[dict[str, int]],
-        hidden: int,
+        hidden: int | None,
         dropout: float = 0.0,
         batch_norm: bool = True,
+        unshuffle: int = 1,
     ):
         super().__init__()
-        channels, *_ = in_shape
-        convolutions = []
+        channels = in_shape[0] * unshuffle**2
+        convolutions: list[nn.Module] = [nn.PixelUnshuffle(unshuffle)] if unshuffle > 1 else []
         for layer in layers:
             convolutions.append(Conv(channels, batch_norm=batch_norm, **layer))
             channels = layer["channels"]
         self.features = nn.Sequential(*convolutions, nn.Flatten())
         width = self._width(in_shape)
-        self.head = nn.Sequential(
-            nn.Linear(width, hidden, bias=not batch_norm),
-            *[nn.BatchNorm1d(hidden)] * batch_norm,
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, classes),
-        )
+        between: list[nn.Module] = []
+        if hidden is not None:
+            between = [nn.Linear(width, hidden, bias=not batch_norm), *[nn.BatchNorm1d(hidden)] * batch_norm, nn.ReLU()]
+        self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(hidden or width, classes))
         # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
