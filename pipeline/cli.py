@@ -271,7 +271,14 @@ class _Terminal:
             TextColumn("{task.percentage:3.0f} %"),
             TimeRemainingColumn(),
         )
-        self.bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.bar = Progress(
+            *columns,
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+            redirect_stdout=False,  # what libraries print belongs in the log, not above the bar
+            redirect_stderr=False,
+        )
         self.task: Any = None
         self.validation, self.told, self.told_share = "", 0.0, 0.0
 

@@ -128,3 +128,10 @@ def test_doctor_names_what_is_missing(project: Path) -> None:
     done = pipeline("doctor", cwd=project)
     assert done.returncode == 0
     assert "pipeline data pull mnist" in done.stdout
+
+
+def test_the_shell_completes_choices(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    from pipeline.cli import _complete
+
+    assert "experiment=mnist_cnn" in _complete("exp")
+    assert _complete("model=cnn_b") == ["model=cnn_best"]

@@ -1,0 +1,53 @@
+"""MLflow's pages: refused where they can't be shown, served on loopback, opened at the run."""
+
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pipeline.actions.doctor import port_owner
+from pipeline.actions.ui import serve
+from pipeline.errors import LaunchError
+
+
+@pytest.fixture
+def tracked(project: Path, empty_database: Path) -> Path:
+    (project / "runs").mkdir()
+    (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return project
+
+
+def show(root: Path, port: int, uri: str = "sqlite:///runs/mlflow.db") -> None:
+    serve(None, root=root, uri=uri, port=port, browser=False, say=print)
+
+
+def test_a_port_in_use_is_refused_with_its_owner(tracked: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert "pid" in (port_owner(port) or "")
+        with pytest.raises(LaunchError, match=rf"Port {port} is used by pid \d+ .*--port {port + 1}"):
+            show(tracked, port)
+    assert port_owner(port) is None
+
+
+def test_a_server_of_ones_own_needs_no_second_one(tracked: Path) -> None:
+    with pytest.raises(LaunchError, match=r"http://\*\*\*@host is a server already"):
+        show(tracked, 1, "http://user:secret@host")
+
+
+@pytest.mark.slow
+def test_the_pages_are_served_on_loopback_until_interrupted(tracked: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline", "ui", "--no-browser", "--port", str(port)]
+    with subprocess.Popen(command, cwd=tracked, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stdout.readline().startswith(f"MLflow: http://127.0.0.1:{port}/")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+            assert b"<title>MLflow</title>" in page.read()
+        server.terminate()
+        server.wait(20)
+    assert port_owner(port) is None
