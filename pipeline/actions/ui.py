@@ -1,6 +1,9 @@
 """MLflow's pages on loopback."""
 
+import os
+import signal
 import subprocess
+import sys
 import time
 import urllib.request
 import webbrowser
@@ -32,7 +35,9 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
     if record and "run_id" in record:
         address += f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"
     with (root / "runs/mlflow-server.log").open("ab") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        # A session of its own, so that its worker processes end with it.
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
     try:
         _wait(server, port, root)
         say(f"MLflow: {address}  (Ctrl-C stops it)")
@@ -40,7 +45,7 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
             webbrowser.open(address)
         server.wait()
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait(10)
 
 

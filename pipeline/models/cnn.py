@@ -43,8 +43,8 @@ class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
     `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
-    stand between the convolutions and the classes. `unshuffle` r first folds r x r neighbouring pixels into channels, so
-    that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
+    stand between the convolutions and the classes. `unshuffle` r first folds r x r neighbouring pixels into channels,
+    so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
