@@ -1,5 +1,6 @@
 """Runs in MLflow: the only import of mlflow, and only inside the functions that need it (it takes seconds)."""
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -99,7 +100,8 @@ def open_run(
 
     try:
         mlflow.set_tracking_uri(resolve_uri(uri, root))
-        mlflow.set_experiment(experiment_id=_experiment(data.name, uri, root))
+        with _alone(root):
+            mlflow.set_experiment(experiment_id=_experiment(data.name, uri, root))
         mlflow.set_system_metrics_sampling_interval(5)
         named: dict[str, Any] = {"run_id": run_id} if run_id else {"run_name": name, "description": description}
         active = mlflow.start_run(**named, tags=tags, log_system_metrics=True)
@@ -119,6 +121,14 @@ def open_run(
         mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
         raise
     mlflow.end_run("FINISHED")
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One run of a project at a time: two that make the data base's tables at once break each other."""
+    with (root / "runs/.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _experiment(name: str, uri: str, root: Path) -> str:

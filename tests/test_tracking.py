@@ -14,6 +14,7 @@ DATA = DataSet("mnist", "ab" * 32, {"train": 1, "val": 1, "test": 1})
 
 
 def open_run(uri: str, root: Path):  # type: ignore[no-untyped-def]
+    (root / "runs").mkdir(exist_ok=True)
     return tracking.open_run(
         uri, root=root, name="n", description="d", params={"a": 1}, tags={"seed": "0"}, data=DATA, run_id=None
     )

@@ -133,7 +133,7 @@ def finish(
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     report.learning_curves(spool.read(run_dir)[0], figures / "learning_curves.png")
-    title = f"{run_dir.name}: {scores['test/accuracy']:.2%} on {data.name}'s test split"
+    title = f"{run_dir.name}: {scores['test/accuracy']:.2%} on {config['data']['name']}'s test split"
     report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
     inputs = next(iter(data.batches("test")))[0]
     report.error_grid(data.pictures("test"), predictions, figures / "worst_errors.png")
@@ -165,7 +165,6 @@ def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict
         "lock.digest": record["lock_digest"],
         "threads_per_worker": config["cluster"]["threads_per_worker"],
         "workers": config["cluster"]["workers"],
-        "run_dir": record["run_dir"],
     }
     return {key: str(value) for key, value in tags.items() if value is not None}
 

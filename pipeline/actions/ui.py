@@ -8,6 +8,7 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline import tracking
@@ -31,9 +32,11 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
     if owner := port_owner(port):
         raise LaunchError(f"Port {port} is used by {owner}. Stop it, or use `pipeline ui --port {port + 1}`.")
     command, environment = tracking.server_command(uri, root, port)
-    address = f"http://127.0.0.1:{port}/"
+    page = "#/experiments"
     if record and "run_id" in record:
-        address += f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"
+        page += f"/{record['experiment_id']}/runs/{record['run_id']}"
+    # MLflow opens in its view for language models unless it is told otherwise.
+    address = f"http://127.0.0.1:{port}/{page}?workflowType=machine_learning"
     with (root / "runs/mlflow-server.log").open("ab") as log:
         # A session of its own, so that its worker processes end with it.
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -45,7 +48,8 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
             webbrowser.open(address)
         server.wait()
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(10)
 
 

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
+from pipeline.models.neuron import Activate
 
 # B batch, C channel, H height, W width, K class
 
 
 class Conv(nn.Sequential):
-    """Convolution, batch norm, ReLU and (where `pool` > 1) max pooling; `padding` None keeps the size at stride 1.
+    """Convolution, batch norm, activation and (where `pool` > 1) max pooling; without `padding` stride 1 keeps size.
 
     Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
     """
@@ -29,12 +30,13 @@ class Conv(nn.Sequential):
         padding: int | None = None,
         pool: int = 1,
         batch_norm: bool = True,
+        activation: str = "relu",
     ):
         padding = kernel // 2 if padding is None else padding
         super().__init__(
             nn.Conv2d(in_channels, channels, kernel, stride, padding, bias=not batch_norm),
             *[nn.BatchNorm2d(channels)] * batch_norm,
-            nn.ReLU(),
+            Activate(activation),
             *[nn.MaxPool2d(pool)] * (pool > 1),
         )
 
@@ -58,18 +60,20 @@ class CNN(nn.Module):
         dropout: float = 0.0,
         batch_norm: bool = True,
         unshuffle: int = 1,
+        activation: str = "relu",
     ):
         super().__init__()
         channels = in_shape[0] * unshuffle**2
         convolutions: list[nn.Module] = [nn.PixelUnshuffle(unshuffle)] if unshuffle > 1 else []
         for layer in layers:
-            convolutions.append(Conv(channels, batch_norm=batch_norm, **layer))
+            convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]
         self.features = nn.Sequential(*convolutions, nn.Flatten())
         width = self._width(in_shape)
         between: list[nn.Module] = []
         if hidden is not None:
-            between = [nn.Linear(width, hidden, bias=not batch_norm), *[nn.BatchNorm1d(hidden)] * batch_norm, nn.ReLU()]
+            between = [nn.Linear(width, hidden, bias=not batch_norm), *[nn.BatchNorm1d(hidden)] * batch_norm]
+            between += [Activate(activation)]
         self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(hidden or width, classes))
         # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it

@@ -1,0 +1,132 @@
+"""The artificial neuron: a threshold unit, and the family of activation functions that took the threshold's place.
+
+Source: McCulloch, Pitts 1943, doi:10.1007/BF02478259; each function's own source stands beside it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.errors import ConfigError
+
+
+def step(x: Tensor) -> Tensor:
+    """1 where the input is above 0, else 0: fires or rests."""
+    return (x > 0).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """One activation function: what it computes, its slope, and the values it can take."""
+
+    function: Callable[[Tensor], Tensor]
+    formula: str
+    derivative: Callable[[Tensor], Tensor]
+    slope: str  # the derivative's formula
+    range: tuple[float, float]  # the ends may only be approached
+    source: str
+
+
+def _normal_density(x: Tensor) -> Tensor:
+    return torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _normal_share(x: Tensor) -> Tensor:
+    return (1 + torch.erf(x / math.sqrt(2))) / 2
+
+
+INFINITE = math.inf
+ACTIVATIONS: dict[str, Activation] = {
+    "linear": Activation(lambda x: x, "x", torch.ones_like, "1", (-INFINITE, INFINITE), "Widrow, Hoff 1960"),
+    "step": Activation(step, "1 if x > 0 else 0", torch.zeros_like, "0", (0, 1), "McCulloch, Pitts 1943"),
+    "sigmoid": Activation(
+        torch.sigmoid,
+        "1 / (1 + exp(-x))",
+        lambda x: x.sigmoid() * (1 - x.sigmoid()),
+        "f (1 - f)",
+        (0, 1),
+        "Rumelhart, Hinton, Williams 1986",
+    ),
+    "tanh": Activation(torch.tanh, "tanh(x)", lambda x: 1 - x.tanh() ** 2, "1 - f²", (-1, 1), "LeCun et al. 1998"),
+    "relu": Activation(
+        F.relu, "max(0, x)", step, "1 if x > 0 else 0", (0, INFINITE), "Nair, Hinton 2010"
+    ),  # the slope at 0 is 0
+    "leaky_relu": Activation(
+        F.leaky_relu,
+        "x if x > 0 else 0.01 x",
+        lambda x: torch.where(x > 0, 1.0, 0.01).to(x.dtype),
+        "1 if x > 0 else 0.01",
+        (-INFINITE, INFINITE),
+        "Maas, Hannun, Ng 2013",
+    ),
+    "elu": Activation(
+        F.elu,
+        "x if x > 0 else exp(x) - 1",
+        lambda x: torch.where(x > 0, 1.0, x.exp()).to(x.dtype),
+        "1 if x > 0 else exp(x)",
+        (-1, INFINITE),
+        "Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289",
+    ),
+    "softplus": Activation(
+        F.softplus, "log(1 + exp(x))", torch.sigmoid, "1 / (1 + exp(-x))", (0, INFINITE), "Dugas et al. 2000"
+    ),
+    "gelu": Activation(
+        F.gelu,
+        "x Φ(x)",
+        lambda x: _normal_share(x) + x * _normal_density(x),
+        "Φ(x) + x φ(x)",
+        (-0.17, INFINITE),
+        "Hendrycks, Gimpel 2016, arXiv:1606.08415",
+    ),
+    "silu": Activation(
+        F.silu,
+        "x / (1 + exp(-x))",
+        lambda x: x.sigmoid() * (1 + x * (1 - x.sigmoid())),
+        "s (1 + x (1 - s)), s = 1 / (1 + exp(-x))",
+        (-0.279, INFINITE),
+        "Elfwing, Uchibe, Doya 2017, arXiv:1702.03118",
+    ),
+}
+
+
+class Activate(nn.Module):
+    """One activation function as a layer, chosen by name.
+
+    Raises: ConfigError for a name that is not in the family.
+    """
+
+    def __init__(self, name: str):
+        super().__init__()
+        if name not in ACTIVATIONS:
+            raise ConfigError(f"activation: no such function {name!r}. There are: {', '.join(ACTIVATIONS)}.")
+        self.name, self.function = name, ACTIVATIONS[name].function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    def extra_repr(self) -> str:
+        return self.name
+
+
+class Neuron:
+    """A threshold unit: fires (1) if the weighted sum of its inputs exceeds the threshold, else rests (0)."""
+
+    def __init__(self, weights: Sequence[float], threshold: float):
+        self.weights, self.threshold = torch.tensor(weights), threshold
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """(B, input) -> (B,) of 0 and 1."""
+        return step(inputs @ self.weights - self.threshold)
+
+
+# What one neuron can compute of two inputs of 0 and 1; XOR is not among them (Minsky, Papert 1969).
+GATES = {
+    "and": Neuron([1.0, 1.0], 1.5),
+    "or": Neuron([1.0, 1.0], 0.5),
+    "nand": Neuron([-1.0, -1.0], -1.5),
+    "nor": Neuron([-1.0, -1.0], -0.5),
+}
