@@ -1,6 +1,7 @@
 """`dvc repro`: its stages use the project's own verbs, and it never takes damaged data for the truth."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -42,13 +43,31 @@ def test_every_stage_calls_only_the_projects_own_verbs(stage: str) -> None:
     check(command)
 
 
+def test_every_experiment_has_a_stage_that_follows_its_own_files() -> None:
+    for file in sorted((ROOT / "conf/experiment").glob("*.yaml")):
+        stage = STAGES[file.stem]
+        assert file.stem in STAGES["evaluate"]["matrix"]["experiment"]
+        followed = {next(iter(entry)) for entry in stage["params"]}
+        chosen = {f"conf/{group}/{name}.yaml" for group, name in choices(file.stem).items()}
+        assert chosen - {"conf/tracking/local.yaml"} <= followed, file.stem
+
+
+def choices(experiment: str) -> dict[str, str]:
+    """Which file of each group an experiment is made of."""
+    text = (ROOT / f"conf/experiment/{experiment}.yaml").read_text()
+    overridden = dict(re.findall(r"- override /(\w+): (\w+)", text))
+    defaults = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
+    chosen = {group: name for entry in defaults if isinstance(entry, dict) for group, name in entry.items()}
+    return chosen | overridden | {"experiment": experiment}
+
+
 def test_no_stage_depends_on_the_data_folder_itself() -> None:
     depends = [str(path) for stage in STAGES.values() for path in stage.get("deps", [])]
     assert not [path for path in depends if path.split("/")[0] == "data"]
 
 
 def test_a_stage_depends_on_files_that_exist() -> None:
-    made = {"prepared/data.json", "models/${item.experiment}-${item.seed}"}
+    made = {"prepared/data.json", "models/${item.experiment}-${item.seed}"}  # by other stages
     for stage in STAGES.values():
         for path in stage.get("deps", []):
             assert path in made or (ROOT / path).is_file(), path
