@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 TABLE = [
     {"__main__"},
     {"cli"},
-    {"actions"},
+    {"actions", "terminal"},
     {"app", "launch"},
     {"report"},
     {"fit", "baselines", "predict", "export"},
@@ -28,7 +28,7 @@ HOMES = {
     "hydra": {"config"},
     "omegaconf": {"config"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"terminal"},
     "requests": {"data"},
     "mlxtend": {"data"},
     "safetensors": {"checkpoint"},
@@ -76,5 +76,5 @@ def test_no_module_of_the_package_calls_dvc() -> None:
 
 
 def test_files_stay_small() -> None:
-    long = {str(file): lines for file in FILES if (lines := len(file.read_text().splitlines())) > 350}
+    long = {str(file): lines for file in FILES if (lines := len(file.read_text().splitlines())) > 300}
     assert not long

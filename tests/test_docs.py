@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from pipeline.actions.record import committed_results
 from pipeline.cli import app
 from pipeline.config import load_config
+from pipeline.report import results_markdown, spread
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -64,7 +66,7 @@ def check(command: str) -> None:
     }
     used = [word.partition("=")[0] for word in words if word.startswith("-")]
     assert set(used) <= options | {"--help", "--debug"}, command
-    if verb in ("train", "config"):
+    if verb in ("train", "config") and "--config-dir" not in used:
         load_config(*(word for word in words[1:] if "=" in word and not word.startswith("-")))
 
 
@@ -73,6 +75,16 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
+    entries = committed_results(ROOT)
+    assert (ROOT / "docs/results.md").read_text() == results_markdown(entries)
+    readme = (ROOT / "README.md").read_text()
+    for name in {entry["experiment"] for entry in entries}:
+        scores = [100 * entry["metrics"]["test/accuracy"] for entry in entries if entry["experiment"] == name]
+        row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` "))
+        assert f"| {spread(scores, 2)} |" in row
 
 
 def test_make_help_lists_every_target() -> None:

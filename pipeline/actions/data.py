@@ -58,13 +58,13 @@ def obtain(
             chosen["name"], root / "data", cache_dir=root / ".cache", mirror=chosen["mirror"], progress=out.download
         )
         return config, plain
-    except DataError as error:
+    except DataError:
         if not (chosen["allow_sample"] and chosen["sample"]):
             raise
-        out.say(
-            f"NOT {chosen['name'].upper()}: it can't be had here. Training on the embedded sample {chosen['sample']}."
-        )
-        out.say(f"  ({str(error).splitlines()[0]})")
+    out.say(
+        f"NOT {chosen['name'].upper()}, which can't be had here (`pipeline data pull {chosen['name']}` says why): "
+        f"training on the embedded sample {chosen['sample']}."
+    )
     kept = [override for override in overrides if not override.startswith("data=")]
     config = load_config(*kept, f"data={chosen['sample']}", root=root, config_dir=config_dir)
     return config, resolve(config)

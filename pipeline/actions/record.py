@@ -40,8 +40,8 @@ def metrics(result: dict[str, Any], root: Path) -> None:
     _write(root / "metrics" / f"{result['experiment']}-{result['seed']}.json", result)
 
 
-def results_page(root: Path) -> Path:
-    """Write docs/results.md from the committed results.
+def committed_results(root: Path) -> list[dict[str, Any]]:
+    """Each result with its circumstances, in the order of experiments and seeds.
 
     Raises: DataError if there are none, or one lacks its other half.
     """
@@ -54,9 +54,14 @@ def results_page(root: Path) -> Path:
             raise DataError(f"{path} and {other}: not a pair of results ({error}). `dvc repro` makes both.") from error
     if not entries:
         raise DataError(f"{root / 'metrics'}: no results yet. `dvc repro` makes them.")
+    return entries
+
+
+def results_page(root: Path) -> Path:
+    """Write docs/results.md from the committed results."""
     page = root / "docs/results.md"
     page.parent.mkdir(exist_ok=True)
-    page.write_text(report.results_markdown(entries), encoding="utf-8")
+    page.write_text(report.results_markdown(committed_results(root)), encoding="utf-8")
     return page
 
 
