@@ -1,5 +1,6 @@
 """The verbs users type: names, help and output; the only place where errors become text."""
 
+import errno
 import json
 import os
 import sys
@@ -275,6 +276,11 @@ def main() -> None:
         if debug:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        print(f"error: {error.filename or 'disk'}: {error.strerror}. Make room, then go on.", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

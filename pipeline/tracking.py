@@ -111,7 +111,7 @@ def open_run(
             "mend the path, or use tracking.uri=sqlite:///runs/mlflow.db."
         ) from error
     try:
-        mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})
+        mlflow.log_params({key: redact(str(value))[:6000] for key, value in params.items()})
         # MLflow keeps 36 characters of a digest; the tag `data.digest` has them all.
         mlflow.log_input(
             MetaDataset(CodeDatasetSource({}), name=data.name, digest=data.digest[:32]), context="training"

@@ -68,6 +68,18 @@ def _answers_with_plain_mlflow(root: Path, run_id: str) -> None:
     assert not (root / "mlruns").exists()
 
 
+def test_a_password_in_an_address_reaches_neither_mlflow_nor_the_runs_files(
+    tracked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINE_DATA_MIRROR", "http://user:canary-one@127.0.0.1:9")
+    train(TINY, Quiet(), root=tracked)
+    train([*TINY, "data.mirror='http://user:canary-two@127.0.0.1:9'"], Quiet(), root=tracked)
+    leaks = [path for path in (tracked / "runs").rglob("*") if path.is_file() and b"canary-one" in path.read_bytes()]
+    assert not leaks
+    kept = [path for path in (tracked / "runs").rglob("*") if path.is_file() and b"canary-two" in path.read_bytes()]
+    assert {path.name for path in kept} <= {"config.json"}  # the configuration as it was typed
+
+
 def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.actions.train import resume
 

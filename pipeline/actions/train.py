@@ -12,11 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import spool
+from pipeline import spool, tracking
 from pipeline.actions import runs
 from pipeline.actions.data import obtain
 from pipeline.config import build_data, digest, flatten, load_config, unresolved
 from pipeline.errors import ConfigError, LaunchError
+from pipeline.tracking import redact
 from pipeline.types import DataSet, Output
 
 
@@ -34,7 +35,8 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
-    facts = {**runs.provenance(root), "command": shlex.join(["pipeline", "train", *overrides])}
+    plain["data"]["mirror"] = None  # it has served; its address may hold a password
+    facts = {**runs.provenance(root), "command": redact(shlex.join(["pipeline", "train", *overrides]))}
     run_dir = runs.create(root, plain, facts)
     (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
     return _train(run_dir, out, root=root, verbose=verbose)
@@ -61,7 +63,6 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         stack.enter_context(_chatter(run_dir / "log.txt", verbose))
         data, model = _plan(config, out, root=root, run_dir=run_dir)
         record = runs.read(run_dir)
-        from pipeline import tracking
         from pipeline.launch.train import train as launch
 
         run = stack.enter_context(
@@ -98,7 +99,6 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
     from pipeline.fit import build_task
     from pipeline.launch.train import resolve_gpus
-    from pipeline.tracking import redact
 
     cluster = config["cluster"]
     cluster["gpus_per_worker"] = resolve_gpus(config)
