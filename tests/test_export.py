@@ -11,7 +11,7 @@ from pipeline.config import build, load_config, resolve
 from pipeline.export import to_onnx
 
 
-@pytest.mark.parametrize("model", ["cnn"])
+@pytest.mark.parametrize("model", ["cnn", "cnn_best", "cnn_lecture", "mlp", "backprop"])
 def test_onnx_equals_torch_at_every_batch_size(model: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build(resolve(load_config(f"model={model}"))["model"]["net"])
