@@ -97,6 +97,7 @@ def open_run(
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         mlflow.set_tracking_uri(resolve_uri(uri, root))
@@ -105,7 +106,7 @@ def open_run(
         mlflow.set_system_metrics_sampling_interval(5)
         named: dict[str, Any] = {"run_id": run_id} if run_id else {"run_name": name, "description": description}
         active = mlflow.start_run(**named, tags=tags, log_system_metrics=True)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         raise LaunchError(
             f"tracking.uri={redact(uri)}: can't be opened ({redact(str(error).splitlines()[0])}). Start the server, "
             "mend the path, or use tracking.uri=sqlite:///runs/mlflow.db."

@@ -42,6 +42,14 @@ def test_a_server_that_is_down_is_named_without_its_password_and_soon(tmp_path: 
     assert time.monotonic() - started < 60
 
 
+def test_a_data_base_that_cant_be_opened_is_named(tmp_path: Path) -> None:
+    root = tmp_path / "%41"  # MLflow takes the name for an encoded one
+    root.mkdir()
+    named = "can't be opened .*unable to open database file"
+    with pytest.raises(LaunchError, match=named), open_run("sqlite:///runs/mlflow.db", root):
+        pass
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(None, "FINISHED"), (ValueError(), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )
