@@ -16,7 +16,7 @@ from pipeline.types import DataSet
 def resolve_uri(uri: str, root: Path) -> str:
     """A relative `sqlite:///` path belongs to the project, whatever folder the command was typed in."""
     path = re.fullmatch(r"sqlite:///(?!/)(.+)", uri)
-    return f"sqlite:///{root / path[1]}" if path else uri
+    return f"sqlite:///{str(root).replace('%', '%25')}/{path[1]}" if path else uri
 
 
 def redact(text: str) -> str:
