@@ -8,15 +8,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import SOURCE_KEYS
 from pipeline.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 STATE = "state.ckpt"
 MODEL = "model.safetensors"
+CONFIG = "config.json"
 
 
 def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
@@ -87,6 +89,13 @@ def prune(parent: Path, keep: int) -> None:
         shutil.rmtree(folder)
 
 
+def save_config(config: dict[str, Any], labels: Sequence[str], folder: Path) -> None:
+    """What rebuilds a model and says what it was trained on, without where that came from."""
+    kept = {key: config[key] for key in ("name", "seed", "data", "model", "requires")}
+    kept["data"] = {key: value for key, value in kept["data"].items() if key not in SOURCE_KEYS}
+    (folder / CONFIG).write_text(json.dumps({**kept, "labels": labels}, indent=1) + "\n")
+
+
 def save_weights(net: Any, path: Path) -> None:
     """A module's parameters and buffers as safetensors."""
     from safetensors.torch import save_file
@@ -106,7 +115,7 @@ def load_weights(net: Any, folder: Path) -> None:
         net.load_state_dict(load_file(folder / MODEL))
     except RuntimeError as error:
         raise CheckpointError(
-            f"{folder / MODEL}: does not fit the net that its config.yaml describes: {error}"
+            f"{folder / MODEL}: does not fit the net that its configuration describes: {error}"
         ) from error
 
 

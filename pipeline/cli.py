@@ -13,6 +13,7 @@ import typer
 from pipeline.config import conf_dir, find_root
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.terminal import Terminal
+from pipeline.types import Headline
 
 app = typer.Typer(
     help="Train, track and reproduce the networks of the lecture 'Neural Networks for Machine Learning'.",
@@ -105,16 +106,16 @@ def evaluate(
 @app.command()
 def predict(
     run: Run,
-    files: Annotated[list[Path], typer.Argument(help="PNG or idx images of digits, white on black.")],
+    inputs: Annotated[list[str], typer.Argument(help="PNG or idx images; for a net that reads, texts or files.")],
     as_json: Json = False,
 ) -> None:
-    """Say what digit each image shows.
+    """Say what a stored model makes of images or texts.
 
     Example: pipeline predict latest digit.png
     """
     from pipeline.actions import models
 
-    answers = models.predict_files(run, files, root=_root())
+    answers = models.predict(run, inputs, root=_root())
     for answer in answers:
         print(f"{answer['input']}\t{answer['label']}\t{answer['probability']:.1%}")
     if as_json:
@@ -224,9 +225,8 @@ def runs(as_json: Json = False) -> None:
         print(json.dumps({"runs": records}))
         return
     for record in records:
-        accuracy = record.get("metrics", {}).get("test/accuracy")
-        score = f"test accuracy {accuracy:.2%}" if accuracy is not None else ""
-        print(f"{record['name']:40} {record['status']:12} {record['data']:10} {score}")
+        score = Headline.of(record.get("metrics", {}))
+        print(f"{record['name']:40} {record['status']:12} {record['data']:10} {f'test {score}' if score else ''}")
     if not records:
         print("No runs yet: `pipeline train`.")
 

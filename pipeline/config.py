@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.errors import ConfigError, PipelineError
 
 PACKAGE = Path(__file__).parent
-OWN_TARGET = re.compile(r"pipeline\.(models|tasks|data)\.([a-z]\w*)\.([A-Za-z]\w*)")
+OWN_TARGET = re.compile(r"pipeline\.((?:models|tasks|data)\.[a-z]\w*|baselines)\.([A-Za-z]\w*)")
 # Exact names, never prefixes: Hydra would call anything that can be imported.
 ALLOWED_TARGETS = frozenset(
     {
@@ -114,6 +114,9 @@ def load_config(*overrides: str, root: Path | None = None, config_dir: Path | No
     search = [f"hydra.searchpath=[file://{config_dir.absolute()}]"] if config_dir else []
     folders = [folder, *([config_dir] if config_dir else [])]
     _check_choices(overrides, folders)
+    groups = {override.partition("=")[0] for override in overrides}
+    if "model" in groups and "experiment" not in groups:
+        overrides = (*overrides, "~experiment")  # a recipe belongs to its model
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
             config = compose("config", overrides=[*overrides, *search])
@@ -208,8 +211,7 @@ def build_data(config: dict[str, Any], folder: Path) -> Any:
 def locate(target: str) -> tuple[Path, int]:
     """The file and line where a checked `_target_` is defined."""
     if own := OWN_TARGET.fullmatch(target):
-        file = PACKAGE / own[1] / f"{own[2]}.py"
-        return file, _definitions(file)[own[3]].lineno
+        return _source(own), _definitions(_source(own))[own[2]].lineno
     import importlib
     import inspect
 
@@ -221,11 +223,11 @@ def locate(target: str) -> tuple[Path, int]:
 def _check_call(node: dict[str, Any], path: str) -> None:
     target = node["_target_"]
     own = OWN_TARGET.fullmatch(str(target))
-    definition = own and _definitions(PACKAGE / own[1] / f"{own[2]}.py").get(own[3])
+    definition = own and _definitions(_source(own)).get(own[2])
     if target not in ALLOWED_TARGETS and not definition:
         raise ConfigError(
             f"{path}._target_: {target!r} may not be called. Allowed: a class or function defined in pipeline/models, "
-            f"pipeline/tasks or pipeline/data, {', '.join(sorted(ALLOWED_TARGETS))}."
+            f"pipeline/tasks, pipeline/data or pipeline/baselines.py, {', '.join(sorted(ALLOWED_TARGETS))}."
         )
     if not definition or not (accepted := _parameters(definition)):
         return
@@ -238,6 +240,10 @@ def _check_call(node: dict[str, Any], path: str) -> None:
         simple = {"int": int, "float": float, "bool": bool, "str": str}.get(annotation)
         if simple and (problem := Rule(simple, null=annotation != accepted[key]).problem(value)):
             raise ConfigError(f"{path}.{key}: {problem}, got {value!r}. Set it with `{path}.{key}=…`.")
+
+
+def _source(own: re.Match[str]) -> Path:
+    return PACKAGE / f"{own[1].replace('.', '/')}.py"
 
 
 @cache

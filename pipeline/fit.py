@@ -3,7 +3,6 @@
 Infrastructure is an argument, so the same code trains in a test and as one worker of a cluster.
 """
 
-import json
 import resource
 import time
 from argparse import Namespace
@@ -12,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import WeightAveraging
@@ -20,7 +20,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from pipeline import checkpoint
-from pipeline.config import SOURCE_KEYS, build, build_data, digest
+from pipeline.config import build, build_data, digest
 from pipeline.errors import PipelineError
 from pipeline.spool import Spool
 from pipeline.types import FitResult
@@ -52,6 +52,7 @@ def fit(
     settings, cluster = config["trainer"], config["cluster"]
     torch.set_num_threads(cluster["threads_per_worker"])
     data, task = build_data(config, data_dir), build_task(config)
+    data.setup()
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     spool = Spool(run_dir)
     ema = settings["ema_decay"]
@@ -68,8 +69,10 @@ def fit(
             *([WeightAveraging(multi_avg_fn=partial(average, ema))] if ema is not None else []),
             Watch(spool, config["seed"]),
             Checkpoints(run_dir / "checkpoints", settings["checkpoint_every_s"], settings["keep_checkpoints"], facts),
+            *([Samples(run_dir / "samples")] if hasattr(task, "samples") else []),
         ],
         logger=SpoolLogger(spool),
+        default_root_dir=run_dir,
         # CPUs are deterministic at a fixed number of threads; there the switch would only fill memory.
         deterministic="warn" if cluster["gpus_per_worker"] else None,
         use_distributed_sampler=False,  # our batches are already shared between the workers
@@ -99,19 +102,19 @@ def fit(
         device=str(task.device),
     )
     if trainer.is_global_zero:
-        store_model(config, task, result.model_dir, **facts)
+        store_model(config, task, data, result.model_dir, **facts)
     spool.close()
     return result
 
 
-def store_model(config: dict[str, Any], task: LightningModule, folder: Path, **facts: Any) -> None:
-    """Weights and the configuration that rebuilds them, in one verified folder that needs no run beside it."""
+def store_model(config: dict[str, Any], task: LightningModule, data: Any, folder: Path, **facts: Any) -> None:
+    """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
 
     def write(aside: Path) -> None:
         checkpoint.save_weights(task.net, aside / checkpoint.MODEL)
-        kept = {key: config[key] for key in ("name", "seed", "data", "model")}
-        kept["data"] = {key: value for key, value in kept["data"].items() if key not in SOURCE_KEYS}
-        (aside / "config.json").write_text(json.dumps(kept, indent=1) + "\n")
+        checkpoint.save_config(config, data.labels, aside)
+        if hasattr(data, "vocabulary"):
+            data.vocabulary.save(aside)
 
     checkpoint.publish(folder, write, **facts)
 
@@ -193,6 +196,18 @@ class Checkpoints(Callback):
             checkpoint.prune(self.folder, self.keep)
         else:
             trainer.save_checkpoint(folder / checkpoint.STATE)  # writes nothing, but rank 0's waits for it
+
+
+class Samples(Callback):
+    """Keeps what a generator draws at the end of each epoch, so that its progress can be looked at."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @rank_zero_only
+    def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
+        self.folder.mkdir(exist_ok=True)
+        np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.cpu().numpy())
 
 
 def _cpu_s() -> float:

@@ -1,7 +1,7 @@
 """A stored model and what it says of inputs; knows no server, no cluster and no trainer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from pipeline import checkpoint
 from pipeline.config import build
+from pipeline.data.text import encoded
+from pipeline.data.vocabulary import FILE, Vocabulary, words
 from pipeline.errors import CheckpointError
-from pipeline.types import Predictions
+from pipeline.types import Predictions, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Predictor:
     net: nn.Module
     config: dict[str, Any]  # name, seed, data, model
     manifest: dict[str, Any]
+    vocabulary: Vocabulary | None  # of a net that reads texts
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.config["labels"])
 
     @torch.inference_mode()
     def probabilities(self, inputs: Tensor) -> Tensor:
@@ -30,10 +37,19 @@ class Predictor:
         probabilities_BC: Tensor = self.net(inputs).softmax(dim=1)
         return probabilities_BC
 
-    def predict(self, batches: Iterable[tuple[Tensor, Tensor]], labels: tuple[str, ...]) -> Predictions:
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, C) class probabilities of texts as they were written."""
+        assert self.vocabulary is not None
+        reading = self.config["data"]
+        rows = [encoded(self.vocabulary, words(text), reading["max_tokens"], reading["keep"]) for text in texts]
+        return torch.cat([self.probabilities(row[None]) for row in rows]).numpy()
+
+    def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
-        scores, truth = zip(*((self.probabilities(inputs), y_true) for inputs, y_true in batches), strict=True)
-        return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), labels)
+        scores, truth = zip(
+            *((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split)), strict=True
+        )
+        return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
 
 def load(model_dir: Path) -> Predictor:
@@ -43,11 +59,12 @@ def load(model_dir: Path) -> Predictor:
     """
     manifest = checkpoint.verify(model_dir)
     try:
-        config = json.loads((model_dir / "config.json").read_text())
+        config = json.loads((model_dir / checkpoint.CONFIG).read_text())
         net: nn.Module = build(config["model"]["net"])
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"{model_dir / 'config.json'}: not a model's configuration ({error!r}). Train again."
+            f"{model_dir / checkpoint.CONFIG}: not a model's configuration ({error!r}). Train again."
         ) from error
     checkpoint.load_weights(net, model_dir)
-    return Predictor(net.eval(), config, manifest)
+    vocabulary = Vocabulary.load(model_dir) if (model_dir / FILE).is_file() else None
+    return Predictor(net.eval(), config, manifest, vocabulary)

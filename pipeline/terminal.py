@@ -5,6 +5,8 @@ import os
 import time
 from typing import Any
 
+from pipeline.types import Headline
+
 
 class Terminal:
     """What a verb says while it works: a live bar on a terminal, now and then a line elsewhere."""
@@ -40,8 +42,8 @@ class Terminal:
 
     def progress(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            if "val/accuracy" in (metrics := event.get("metrics", {})):
-                self.validation = f"  val accuracy {metrics['val/accuracy']:.2%}"
+            if score := Headline.of(event.get("metrics", {}), "val"):
+                self.validation = f"  val {score}"
             if "total" in event:
                 text = (
                     f"epoch {event['epoch'] + 1}  step {event['step']:,}/{event['total']:,}  loss {event['loss']:.3f}"
@@ -67,7 +69,7 @@ class Terminal:
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
         seconds = f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training"
-        self.say(f"test accuracy  {metrics['test/accuracy']:.2%} of {data['rows']['test']:,} images of {data['name']}")
+        self.say(f"test           {Headline.of(metrics)} on {data['rows']['test']:,} samples of {data['name']}")
         self.say(f"time           {seconds}")
         self.say(f"run            {name}")
         self.say(f"look at it     pipeline ui {name}")

@@ -32,7 +32,7 @@ class Run:
     experiment_id: str
 
     def log_events(self, events: Sequence[dict[str, Any]]) -> None:
-        """The metrics among a spool's events, in one request."""
+        """The metrics among a spool's events, in as few requests as they fit in."""
         from mlflow import MlflowClient
         from mlflow.entities import Metric
 
@@ -41,8 +41,8 @@ class Run:
             for event in events
             for name, value in event.get("metrics", {}).items()
         ]
-        if points:
-            MlflowClient().log_batch(self.run_id, metrics=points)
+        for start in range(0, len(points), 1000):  # MLflow takes no more at once
+            MlflowClient().log_batch(self.run_id, metrics=points[start : start + 1000])
 
     def log_result(self, metrics: dict[str, float], artifacts: Path) -> None:
         """The final metrics, and every file in a folder."""
@@ -51,21 +51,31 @@ class Run:
         mlflow.log_metrics(metrics, run_id=self.run_id)
         mlflow.log_artifacts(str(artifacts), run_id=self.run_id)
 
-    def log_model(self, onnx_file: Path, example: Any, output: Any) -> None:
+    def log_files(self, folder: Path, name: str) -> None:
+        """Every file in a folder, under a name."""
+        import mlflow
+
+        mlflow.log_artifacts(str(folder), name, run_id=self.run_id)
+
+    def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
         """An ONNX net with its signature and an input example; `mlflow.pyfunc.load_model` runs it anywhere."""
         import mlflow
         import onnx
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-        def spec(name: str, array: Any) -> Schema:
-            return Schema([TensorSpec(array.dtype, (-1, *array.shape[1:]), name)])
+        net = onnx.load(str(onnx_file))
 
+        def spec(arrays: dict[str, Any], ports: Any) -> Schema:
+            shapes = {port.name: [size.dim_value or -1 for size in port.type.tensor_type.shape.dim] for port in ports}
+            return Schema([TensorSpec(array.dtype, shapes[name], name) for name, array in arrays.items()])
+
+        answer = {net.graph.output[0].name: output}
         mlflow.onnx.log_model(
-            onnx.load(str(onnx_file)),
+            net,
             name="model",
-            signature=ModelSignature(inputs=spec("input", example), outputs=spec("probabilities", output)),
-            input_example={"input": example},
+            signature=ModelSignature(spec(inputs, net.graph.input), spec(answer, net.graph.output)),
+            input_example=inputs,
             pip_requirements=["onnx", "onnxruntime", "numpy"],
             save_as_external_data=False,
         )

@@ -8,6 +8,8 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
     import numpy as np
 
 Split = Literal["train", "val", "test"]
+# What an experiment is judged by: the first of these that it has, and how many decimals it is given.
+HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Predictions:
     y_true: "np.ndarray"
     y_score: "np.ndarray"
     labels: tuple[str, ...]
+
+    def of(self, chosen_N: "np.ndarray") -> "Predictions":
+        """Those of some samples only."""
+        return Predictions(self.y_true[chosen_N], self.y_score[chosen_N], self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +60,25 @@ class Output(Protocol):
     def progress(self, events: list[dict[str, Any]]) -> None: ...
 
     def download(self, label: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The figure that stands for a result; shares are in percent."""
+
+    name: str
+    value: float
+    digits: int
+    unit: str
+
+    @classmethod
+    def of(cls, scores: dict[str, float], split: Split = "test") -> "Headline | None":
+        """The headline among a split's scores; None if there is none."""
+        for name, digits in HEADLINES.items():
+            if (value := scores.get(f"{split}/{name}")) is not None:
+                share = name != "fid"
+                return cls(name.replace("_", " "), 100 * value if share else value, digits, " %" if share else "")
+        return None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:.{self.digits}f}{self.unit}"

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import os
 import struct
 from pathlib import Path
@@ -62,6 +63,35 @@ def tiny_mnist(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
+@pytest.fixture
+def tiny_imdb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with 80 train, 40 test and 20 unlabelled reviews of four films as its IMDB."""
+    from pipeline.data import store
+
+    rng = np.random.default_rng(0)
+    filler = [f"word{number}" for number in range(30)]
+    files = []
+    for part, count in (("train", 80), ("test", 40), ("unsup", 20)):
+        rows = []
+        for index in range(count):
+            good = index % 2 == 1
+            told = [
+                *rng.choice(filler, rng.integers(3, 12)),
+                *rng.choice(["great", "fine"] if good else ["bad", "dull"], 3),
+            ]
+            rating = 0 if part == "unsup" else 9 if good else 2
+            film = None if part == "unsup" else f"tt{index // 2 % 4:07}"
+            rows.append({"id": f"x/{index}", "rating": rating, "film": film, "text": " ".join(told)})
+        content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        path = project / f"data/imdb/{part}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        files.append(store.DataFile(f"imdb/{part}.jsonl", len(content), hashlib.sha256(content).hexdigest()))
+    monkeypatch.setitem(store.FILES, "imdb", tuple(files))
+    return project
+
+
+TINY_TEXT = ["data=imdb", "data.vocabulary_size=60", "data.dropped_words=0", "data.batch_size=8", "data.val_size=16"]
 TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "data.augment=null"]
 
 

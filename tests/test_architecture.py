@@ -24,14 +24,15 @@ LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 HOMES = {
     "ray": {"launch"},
     "mlflow": {"tracking"},
-    "sklearn": {"baselines"},
+    "sklearn": {"baselines", "data"},
+    "scipy": {"baselines"},
     "hydra": {"config"},
     "omegaconf": {"config"},
     "typer": {"cli"},
     "rich": {"terminal"},
     "requests": {"data"},
     "mlxtend": {"data"},
-    "safetensors": {"checkpoint"},
+    "safetensors": {"checkpoint", "baselines", "data"},
     "matplotlib": {"report"},
     "onnx": {"export", "tracking"},
 }

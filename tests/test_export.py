@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.config import build, load_config, resolve
-from pipeline.export import to_onnx
+from pipeline.export import to_onnx, with_softmax
 
 
 @pytest.mark.parametrize("model", ["cnn", "cnn_best", "cnn_lecture", "mlp", "backprop"])
@@ -16,7 +16,8 @@ def test_onnx_equals_torch_at_every_batch_size(model: str, tmp_path: Path) -> No
     torch.manual_seed(0)
     net = build(resolve(load_config(f"model={model}"))["model"]["net"])
     net(torch.rand(16, 1, 28, 28))  # batch statistics that are not the initial ones
-    to_onnx(net.eval(), torch.rand(2, 1, 28, 28), tmp_path / "model.onnx")
+    inputs = {"input": torch.rand(2, 1, 28, 28)}
+    to_onnx(with_softmax(net), inputs, "probabilities", tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for batch in (1, 3, 128):
         images = torch.rand(batch, 1, 28, 28)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
-from pipeline.actions import runs
+from pipeline.actions import assess, runs
+from pipeline.config import build_data
 from pipeline.errors import DataError
 from pipeline.types import Split
 
@@ -17,45 +18,53 @@ def evaluate(run: str, split: Split, *, root: Path) -> dict[str, Any]:
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
     """
-    folder = runs.model_dir(run, root)
-    from pipeline import evaluate as scoring
-    from pipeline import predict
-    from pipeline.config import build_data
-
-    predictor = predict.load(folder)
+    predictor = assess.load(runs.model_dir(run, root))
     data = build_data(predictor.config, root / "data")
     dataset, promised = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != promised:
         raise DataError(
             f"{dataset.name}: this model saw data {promised[:12]}…, here is {dataset.digest[:12]}…. Pull that data."
         )
-    scores = scoring.metrics(predictor.predict(data.batches(split), data.labels))
     return {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
-        "metrics": {f"{split}/{name}": value for name, value in scores.items()},
+        "metrics": assess.assess(predictor, data, split, root=root),
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
         "weights_digest": predictor.manifest["files"][checkpoint.MODEL],
     }
 
 
-def predict_files(run: str, files: Sequence[Path], *, root: Path) -> list[dict[str, Any]]:
-    """The class of each image in PNG or idx files, with its probability."""
-    folder = runs.model_dir(run, root)
+def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, Any]]:
+    """What a classifier says of each input, with its probability.
+
+    An input is a PNG or idx file for a net that sees, a text or a file that holds one for a net that reads.
+    """
+    predictor = assess.load(runs.model_dir(run, root))
+    shape = predictor.config["data"].get("in_shape")
+    answers = []
+    for given in inputs:
+        scores = _see(predictor, Path(given), shape) if shape else predictor.texts([_text(given)]).tolist()
+        for index, score in enumerate(scores):
+            best = max(range(len(score)), key=score.__getitem__)
+            name = f"{given}[{index}]" if len(scores) > 1 else given
+            answers.append({"input": name, "label": predictor.labels[best], "probability": score[best]})
+    return answers
+
+
+def _see(predictor: Any, file: Path, in_shape: Sequence[int]) -> list[list[float]]:
     import torch
 
-    from pipeline import predict
     from pipeline.data.raw import read_images
 
-    predictor = predict.load(folder)
-    _, height, width = predictor.config["data"]["in_shape"]
-    answers = []
-    for file in files:
-        images = torch.from_numpy(read_images(file, height, width)).unsqueeze(1).float().div(255)
-        scores = torch.cat([predictor.probabilities(chunk) for chunk in images.split(1000)])
-        for index, score in enumerate(scores.tolist()):
-            best = max(range(len(score)), key=score.__getitem__)
-            name = f"{file}[{index}]" if len(scores) > 1 else str(file)
-            answers.append({"input": name, "label": str(best), "probability": score[best]})
-    return answers
+    images = torch.from_numpy(read_images(file, *in_shape[1:])).unsqueeze(1).float().div(255)
+    scores: list[list[float]] = torch.cat([predictor.probabilities(chunk) for chunk in images.split(1000)]).tolist()
+    return scores
+
+
+def _text(given: str) -> str:
+    """A text, or what stands in the file of that name."""
+    try:
+        return Path(given).read_text(encoding="utf-8") if len(given) < 256 and Path(given).is_file() else given
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{given}: expected a text in UTF-8, got {type(error).__name__} ({error}).") from error

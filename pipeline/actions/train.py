@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import spool, tracking
-from pipeline.actions import runs
+from pipeline.actions import assess, required, runs, untrained
 from pipeline.actions.data import obtain
-from pipeline.config import build_data, digest, flatten, load_config, unresolved
+from pipeline.config import build, build_data, digest, flatten, load_config, unresolved
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.tracking import redact
-from pipeline.types import DataSet, Output
+from pipeline.types import DataSet, FitResult, Output
 
 
 def train(
@@ -35,11 +35,23 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
+    _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     plain["data"]["mirror"] = None  # it has served; its address may hold a password
     facts = {**runs.provenance(root), "command": redact(shlex.join(["pipeline", "train", *overrides]))}
     run_dir = runs.create(root, plain, facts)
     (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
     return _train(run_dir, out, root=root, verbose=verbose)
+
+
+def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
+    """Train the models of other experiments that a configuration needs and that are not there yet."""
+    for name in required.names(config):
+        try:
+            required.find(name, root)
+        except LaunchError:
+            experiment, _, seed = name.rpartition("-")
+            out.say(f"{config['name']} needs {name}, which is trained first")
+            train([f"experiment={experiment}", f"seed={seed}"], out, root=root, config_dir=config_dir, verbose=verbose)
 
 
 def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[str, Any]:
@@ -63,8 +75,6 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         stack.enter_context(_chatter(run_dir / "log.txt", verbose))
         data, model = _plan(config, out, root=root, run_dir=run_dir)
         record = runs.read(run_dir)
-        from pipeline.launch.train import train as launch
-
         run = stack.enter_context(
             tracking.open_run(
                 config["tracking"]["uri"],
@@ -79,7 +89,7 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         )
         runs.update(run_dir, run_id=run.run_id, experiment_id=run.experiment_id, dataset=asdict(data))
         with spool.follow(run_dir, out.progress), spool.follow(run_dir, run.log_events):
-            result = launch(config, data_dir=root / "data", run_dir=run_dir)
+            result = _fit(config, root=root, run_dir=run_dir)
         out.say("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
@@ -97,7 +107,6 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
 
 def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
-    from pipeline.fit import build_task
     from pipeline.launch.train import resolve_gpus
 
     cluster = config["cluster"]
@@ -107,8 +116,7 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
             f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {cluster['workers']} workers."
         )
     data = build_data(config, root / "data").describe()
-    net: Any = build_task(config).net
-    model = f"{type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters"
+    model = _describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     threads = cluster["threads_per_worker"]
@@ -121,33 +129,56 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     return data, model
 
 
+def _describe(config: dict[str, Any]) -> str:
+    """The model in a few words; that it can be built is found out on the way."""
+    if assess.is_baseline(config["model"]):
+        return type(build(config["model"])).__name__
+    if "members" in config["model"]:
+        return f"the mean of {', '.join(required.names(config))}"
+    from pipeline.fit import build_task
+
+    net: Any = build_task(config).net if "_target_" in config["model"] else build(config["model"]["net"])
+    return f"{type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters"
+
+
+def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
+    """Train, fit or put together what is configured, and leave the model in `run_dir/model`."""
+    if assess.is_baseline(config["model"]):
+        from pipeline import baselines
+
+        return baselines.fit(config, data_dir=root / "data", run_dir=run_dir)
+    if "_target_" not in config["model"]:
+        members = [required.find(name, root) for name in required.names(config)]
+        return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
+    from pipeline.launch.train import train as launch
+
+    return launch(config, data_dir=root / "data", run_dir=run_dir)
+
+
 def finish(
     config: dict[str, Any], run_dir: Path, *, root: Path, run: Any, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
     """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
-    from pipeline import evaluate, export, predict, report
+    from pipeline import report
 
-    predictor, data = predict.load(run_dir / "model"), build_data(config, root / "data")
-    predictions = predictor.predict(data.batches("test"), data.labels)
-    scores = {f"test/{name}": value for name, value in evaluate.metrics(predictions).items()}
+    predictor, data = assess.load(run_dir / "model"), build_data(config, root / "data")
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
-    report.learning_curves(spool.read(run_dir)[0], figures / "learning_curves.png")
-    title = f"{run_dir.name}: {scores['test/accuracy']:.2%} on {config['data']['name']}'s test split"
-    report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
-    inputs = next(iter(data.batches("test")))[0]
-    report.error_grid(data.pictures("test"), predictions, figures / "worst_errors.png")
-    example = inputs[:2]
-    export.to_onnx(predictor.net, example, run_dir / "model.onnx")
+    scores = assess.assess(predictor, data, "test", root=root, figures=figures)
+    if events := spool.read(run_dir)[0]:
+        report.learning_curves(events, figures / "learning_curves.png")
     run.log_result({**scores, "train/cpu_s": cpu_s}, figures)
-    run.log_model(run_dir / "model.onnx", example.numpy(), predictor.probabilities(example).numpy())
+    if example := assess.export(predictor, data, run_dir / "model.onnx"):
+        run.log_model(run_dir / "model.onnx", *example)
+    else:
+        run.log_files(run_dir / "model", "model")
     return {**extra, **scores}
 
 
 def _description(record: dict[str, Any], model: str, data: DataSet) -> str:
     """What a reader of the run's page wants first, in Markdown."""
     return (
-        f"{model}, trained on **{data.name}** (digest `{data.digest[:12]}`, {data.rows['train']:,} images).\n\n"
+        f"{model}, trained on **{data.name}** (digest `{data.digest[:12]}`, {data.rows['train']:,} samples).\n\n"
         f"- train: `{record['command']}`\n- evaluate: `pipeline evaluate {record['name']}`\n"
         f"- go on if interrupted: `pipeline resume {record['name']}`"
     )

@@ -58,7 +58,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "leaky_relu": Activation(
         F.leaky_relu,
         "x if x > 0 else 0.01 x",
-        lambda x: torch.where(x > 0, 1.0, 0.01).to(x.dtype),
+        lambda x: torch.full_like(x, 0.01).masked_fill(x > 0, 1.0),
         "1 if x > 0 else 0.01",
         (-INFINITE, INFINITE),
         "Maas, Hannun, Ng 2013",
@@ -112,21 +112,33 @@ class Activate(nn.Module):
         return self.name
 
 
-class Neuron:
-    """A threshold unit: fires (1) if the weighted sum of its inputs exceeds the threshold, else rests (0)."""
+class Neuron(nn.Module):
+    """A threshold unit: (B, input) -> (B, 2) logits of resting and firing; it fires if the weighted sum of its inputs
+    exceeds the threshold.
+    """
 
     def __init__(self, weights: Sequence[float], threshold: float):
-        self.weights, self.threshold = torch.tensor(weights), threshold
+        super().__init__()
+        self.weights: Tensor
+        self.threshold: Tensor
+        self.register_buffer("weights", torch.tensor(weights))
+        self.register_buffer("threshold", torch.tensor(threshold))
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """(B, input) -> (B,) of 0 and 1."""
-        return step(inputs @ self.weights - self.threshold)
+    def forward(self, inputs: Tensor) -> Tensor:
+        excess_B = inputs @ self.weights - self.threshold
+        return torch.stack([-excess_B, excess_B], dim=1)
 
 
-# What one neuron can compute of two inputs of 0 and 1; XOR is not among them (Minsky, Papert 1969).
-GATES = {
-    "and": Neuron([1.0, 1.0], 1.5),
-    "or": Neuron([1.0, 1.0], 0.5),
-    "nand": Neuron([-1.0, -1.0], -1.5),
-    "nor": Neuron([-1.0, -1.0], -0.5),
-}
+# What one neuron can compute of two inputs of 0 and 1, as weights and threshold; XOR is not among them (Minsky, Papert
+# 1969).
+GATES = {"and": ((1.0, 1.0), 1.5), "or": ((1.0, 1.0), 0.5), "nand": ((-1.0, -1.0), -1.5), "nor": ((-1.0, -1.0), -0.5)}
+
+
+def gate(name: str) -> Neuron:
+    """The neuron that is a logic gate.
+
+    Raises: ConfigError for a function that is not among those set by hand.
+    """
+    if name not in GATES:
+        raise ConfigError(f"model.net.gate: no neuron is set by hand for {name!r}. There are: {', '.join(GATES)}.")
+    return Neuron(*GATES[name])

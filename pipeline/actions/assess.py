@@ -1,0 +1,68 @@
+"""What a stored model is worth on a split, and how it looks: one function a kind of task."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline import checkpoint, evaluate
+from pipeline.errors import CheckpointError
+from pipeline.types import Split
+
+
+def load(model_dir: Path) -> Any:
+    """The stored model, ready to answer, whatever library made it.
+
+    Raises: CheckpointError if the folder is not whole.
+    """
+    try:
+        model = json.loads((model_dir / checkpoint.CONFIG).read_text())["model"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{model_dir / checkpoint.CONFIG}: not a model's configuration ({error!r}).") from error
+    if is_baseline(model):
+        from pipeline import baselines
+
+        return baselines.load(model_dir)
+    from pipeline import predict
+
+    return predict.load(model_dir)
+
+
+def is_baseline(model: dict[str, Any]) -> bool:
+    """Whether a configured model is fitted by scikit-learn, not by Lightning."""
+    return str(model.get("_target_")).startswith("pipeline.baselines.")
+
+
+def assess(predictor: Any, data: Any, split: Split, *, root: Path, figures: Path | None = None) -> dict[str, float]:
+    """The scores of a split; with a folder for `figures`, its pictures too."""
+    scores = _classifier(predictor, data, split, figures)
+    return {f"{split}/{name}": value for name, value in scores.items()}
+
+
+def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+    predictions = predictor.predict(data, split)
+    scores = evaluate.metrics(predictions)
+    if split == "test" and hasattr(data, "seen_in_train"):
+        unseen = evaluate.metrics(predictions.of(~data.seen_in_train("test")))
+        scores["accuracy_unseen"] = unseen["accuracy"]
+    if figures:
+        from pipeline import report
+
+        title = f"{predictor.config['name']}: {scores['accuracy']:.2%} on {data.data_name}, {split}"
+        report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
+        if hasattr(data, "pictures"):
+            report.error_grid(data.pictures(split), predictions, figures / "worst_errors.png")
+        if hasattr(data, "texts"):
+            report.error_texts(data.texts[split], predictions, figures / "worst_errors.md")
+    return scores
+
+
+def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
+    """Write the portable form; an example of its inputs and what it answers. None if it has no such form."""
+    if is_baseline(predictor.config["model"]):
+        return None
+    from pipeline.export import to_onnx, with_softmax
+
+    inputs = next(iter(data.batches("test")))[0][:2]
+    text = ["input"] if predictor.vocabulary else []
+    to_onnx(with_softmax(predictor.net), {"input": inputs}, "probabilities", path, text)
+    return {"input": inputs.numpy()}, predictor.probabilities(inputs).numpy()

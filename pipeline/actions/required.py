@@ -1,0 +1,42 @@
+"""Runs that need earlier ones: a generator its judge, an ensemble its members."""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline import checkpoint
+from pipeline.actions import runs
+from pipeline.config import digest, load_config, resolve
+from pipeline.errors import CheckpointError, LaunchError
+
+
+def names(config: dict[str, Any]) -> list[str]:
+    """The models a configuration needs, as EXPERIMENT-SEED."""
+    model = config["model"]
+    if "members" not in model:
+        return list(config["requires"])
+    first = config["seed"] * model["members"]  # ensembles of different seeds share no member
+    return [f"{model['of']}-{seed}" for seed in range(first, first + model["members"])]
+
+
+def find(name: str, root: Path) -> Path:
+    """The model EXPERIMENT-SEED as it is configured now: kept by `--record`, or of a finished run.
+
+    Raises: LaunchError if it was not trained yet.
+    """
+    from pipeline.launch.train import resolve_gpus
+
+    experiment, _, seed = name.rpartition("-")
+    config = resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root))
+    config["cluster"]["gpus_per_worker"] = resolve_gpus(config)
+    finished = [
+        Path(record["run_dir"]) / "model"
+        for record in runs.listing(root)
+        if (record["experiment"], str(record["seed"]), record["status"]) == (experiment, seed, "finished")
+    ]
+    for folder in (root / "models" / name, *finished):
+        try:
+            if checkpoint.verify(folder)["config_digest"] == digest(config):
+                return folder
+        except CheckpointError:
+            continue
+    raise LaunchError(f"{name} was not trained yet as it is configured now. `pipeline train experiment={experiment}`.")

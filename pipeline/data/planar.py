@@ -1,0 +1,184 @@
+"""Points in the plane: truth tables of two inputs, and the classification sets of TensorFlow's playground.
+
+Source: Smilkov et al. 2017, arXiv:1708.03788 (the playground).
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from pipeline.data.images import Arrays, Batches, InOrder
+from pipeline.errors import ConfigError
+from pipeline.types import DataSet, Split
+
+# What a gate answers to (0, 0), (0, 1), (1, 0), (1, 1). Any other of the 16 is named by its four answers: "1101".
+GATES = {"and": "0001", "or": "0111", "nand": "1110", "nor": "1000", "xor": "0110", "xnor": "1001"}
+TABLE = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+
+
+def gate(name: str) -> Arrays:
+    """The four inputs of a Boolean function of two, and its answers.
+
+    Raises: ConfigError for a name that is neither a gate nor four answers of 0 and 1.
+    """
+    answers = GATES.get(name, name)
+    if len(answers) != 4 or set(answers) - {"0", "1"}:
+        raise ConfigError(
+            f"data.gate: expected {', '.join(GATES)} or four answers such as 0110, got {name!r}. "
+            "Set it with `data.gate=xor`."
+        )
+    return TABLE, torch.tensor([int(answer) for answer in answers])
+
+
+def _around(rng: np.random.Generator, n: int, low: float, high: float) -> np.ndarray:
+    radius, angle = rng.uniform(low, high, n), rng.uniform(0, 2 * math.pi, n)
+    return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+
+
+def circle(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """A disc inside a ring; noise moves the point by which a label is decided."""
+    points = np.concatenate([_around(rng, n // 2, 0, 2.5), _around(rng, n // 2, 3.5, 5)])
+    moved = points + rng.uniform(-5, 5, points.shape) * noise
+    return points, np.hypot(*moved.T) < 2.5
+
+
+def xor(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Four quadrants, each pushed .3 away from the axes."""
+    points = rng.uniform(-5, 5, (n, 2))
+    points += np.where(points > 0, 0.3, -0.3)
+    moved = points + rng.uniform(-5, 5, points.shape) * noise
+    return points, moved[:, 0] * moved[:, 1] >= 0
+
+
+def gauss(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two clouds of variance .5 + 7 noise."""
+    labels = np.arange(n // 2 * 2) < n // 2
+    centres = np.where(labels, 2.0, -2.0)[:, None]
+    return centres + rng.normal(0, math.sqrt(0.5 + 7 * noise), (len(labels), 2)), labels
+
+
+def spiral(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Two arms of one turn and three quarters."""
+    along = np.arange(n // 2) / (n // 2)
+    angles = np.concatenate([1.75 * 2 * math.pi * along, 1.75 * 2 * math.pi * along + math.pi])
+    radius = 5 * np.concatenate([along, along])
+    points = np.stack([radius * np.sin(angles), radius * np.cos(angles)], axis=1)
+    return points + rng.uniform(-1, 1, points.shape) * noise, np.arange(len(points)) < n // 2
+
+
+PROBLEMS: dict[str, Callable[[np.random.Generator, int, float], tuple[np.ndarray, np.ndarray]]] = {
+    "circle": circle,
+    "xor": xor,
+    "gauss": gauss,
+    "spiral": spiral,
+}
+
+
+class PlanarData(LightningDataModule):
+    """Batches of (points_B2, labels_B) of what `arrays` gives."""
+
+    labels = ("0", "1")
+
+    def __init__(
+        self, name: str, classes: int, in_shape: Sequence[int], batch_size: int, *, folder: Path, seed: int = 0
+    ):
+        super().__init__()
+        self.data_name, self.classes, self.in_shape = name, classes, tuple(in_shape)
+        self.batch_size, self.seed = batch_size, seed
+
+    def arrays(self) -> dict[Split, Arrays]:
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        self.splits = self.arrays()
+
+    def describe(self) -> DataSet:
+        self.setup()
+        content = b"".join(t.numpy().tobytes() for split in self.splits.values() for t in split)
+        rows: dict[str, int] = {split: len(labels) for split, (_, labels) in self.splits.items()}
+        return DataSet(self.data_name, hashlib.sha256(content).hexdigest(), rows)
+
+    def train_dataloader(self) -> Batches:
+        rank, workers = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        trainer = self.trainer
+        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
+        return Batches(
+            self.splits["train"], self.batch_size, seed=self.seed, epoch=epoch, share=(rank, workers), augment=None
+        )
+
+    def val_dataloader(self) -> InOrder:
+        share = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return InOrder(self.splits["val"], share)
+
+    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole split in its stored order."""
+        self.setup()
+        yield self.splits[split]
+
+    def points(self, split: Split) -> Arrays:
+        """(N, 2) points and their labels, to be drawn."""
+        return self.splits[split]
+
+
+class Gate(PlanarData):
+    """A Boolean function of two inputs; its three splits are the same four rows, for there are no others.
+
+    Raises: ConfigError for an unknown function.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        gate: str,
+        classes: int,
+        in_shape: Sequence[int],
+        batch_size: int,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__(name, classes, in_shape, batch_size, folder=folder, seed=seed)
+        self.gate = gate
+
+    def arrays(self) -> dict[Split, Arrays]:
+        table = gate(self.gate)
+        return {"train": table, "val": table, "test": table}
+
+
+class Plane(PlanarData):
+    """One of the playground's sets, half of it to learn from, the other half shared by validation and test.
+
+    Raises: ConfigError for an unknown problem.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        problem: str,
+        points: int,
+        noise: float,
+        classes: int,
+        in_shape: Sequence[int],
+        batch_size: int,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__(name, classes, in_shape, batch_size, folder=folder, seed=seed)
+        if problem not in PROBLEMS:
+            raise ConfigError(f"data.problem: no such problem {problem!r}. There are: {', '.join(PROBLEMS)}.")
+        self.problem, self.count, self.noise = problem, points, noise
+
+    def arrays(self) -> dict[Split, Arrays]:
+        rng = np.random.default_rng(self.seed)
+        points, labels = PROBLEMS[self.problem](rng, self.count, self.noise)
+        order = rng.permutation(len(points))
+        x, y = torch.from_numpy(points[order]).float(), torch.from_numpy(labels[order].astype(np.int64))
+        half, three = len(x) // 2, len(x) * 3 // 4
+        return {"train": (x[:half], y[:half]), "val": (x[half:three], y[half:three]), "test": (x[three:], y[three:])}

@@ -1,0 +1,220 @@
+"""Texts as numbered words, in batches of about equal length, and a `TextData`."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from pipeline.data import store
+from pipeline.data.embeddings import Embeddings
+from pipeline.data.raw import read_jsonl
+from pipeline.data.vocabulary import PADDING, Vocabulary, words
+from pipeline.errors import ConfigError
+from pipeline.types import DataSet, Split
+
+# B batch, T time
+Rows = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64
+EVAL_BATCH = 250
+SPLIT_SEED = 0
+BUCKET = 50  # batches that are sorted by length together
+
+
+class Bucketed:
+    """One worker's share of every global batch of texts of about equal length, in the order of (seed, epoch).
+
+    Whole batches only. Worker r of W takes texts r, r + W, … of each batch, padded to the longest of the whole batch.
+    """
+
+    def __init__(
+        self, rows: Rows, batch_size: int, *, seed: int, epoch: Callable[[], int], share: tuple[int, int] = (0, 1)
+    ):
+        self.texts, self.labels = rows
+        self.lengths = torch.tensor([len(text) for text in self.texts])
+        self.batch_size = min(batch_size, len(self.texts))
+        self.seed, self.epoch = seed, epoch
+        self.rank, self.workers = share
+
+    def __len__(self) -> int:
+        return len(self.texts) // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(state))
+        order = torch.randperm(len(self.texts), generator=generator)[: len(self) * self.batch_size]
+        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(BUCKET * self.batch_size)]
+        batches = torch.cat(pools).split(self.batch_size)
+        for index in torch.randperm(len(batches), generator=generator).tolist():
+            yield padded(self.texts, self.labels, batches[index], slice(self.rank, None, self.workers))
+
+
+class ByLength:
+    """One worker's share of a split for evaluation: every text once, the shortest first."""
+
+    def __init__(self, rows: Rows, share: tuple[int, int]):
+        self.texts, self.labels = rows
+        rank, workers = share
+        lengths = torch.tensor([len(text) for text in self.texts])
+        share = lengths.argsort(stable=True)[rank::workers]
+        self.batches = share.split(EVAL_BATCH) if len(share) else ()
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in self.batches:
+            yield padded(self.texts, self.labels, batch)
+
+
+def padded(texts: Sequence[Tensor], labels: Tensor, batch: Tensor, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
+    """The chosen texts as (B, T), padded at the end, and their labels."""
+    tokens_BT = pad_sequence([texts[index] for index in batch.tolist()], batch_first=True, padding_value=PADDING)
+    return tokens_BT[share], labels[batch[share]]
+
+
+class TextData(LightningDataModule):
+    """Film reviews as batches of (tokens_BT int64, 0 where padded; labels_B), 1 for praise.
+
+    The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
+    other, and 96 % of a random slice's would have a sibling in what is learned from.
+    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay.
+
+    Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
+    """
+
+    labels = ("negative", "positive")
+
+    def __init__(
+        self,
+        name: str,
+        classes: int,
+        vocabulary_size: int,
+        max_tokens: int,
+        keep: Literal["first", "last"],
+        dropped_words: int,
+        batch_size: int,
+        val_size: int,
+        embeddings: Embeddings | None = None,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__()
+        if keep not in ("first", "last"):
+            raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
+        self.data_name, self.classes = name, classes
+        self.vocabulary_size, self.max_tokens, self.keep = vocabulary_size, max_tokens, keep
+        self.dropped_words, self.batch_size, self.val_size = dropped_words, batch_size, val_size
+        self.embeddings, self.folder, self.seed = embeddings, Path(folder), seed
+        self.texts: dict[Split, list[str]] = {}
+        self.truth: dict[Split, Tensor] = {}
+        self.splits: dict[Split, Rows] = {}
+
+    def read(self) -> None:
+        """The texts and labels of each split, as they were written."""
+        if self.texts:
+            return
+        store.verify(self.data_name, self.folder)
+        train, test = (list(read_jsonl(self.folder / self.data_name / f"{part}.jsonl")) for part in ("train", "test"))
+        held_out = whole_groups([row["film"] for row in train], self.val_size)
+        if all(held_out):
+            raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
+        parts: dict[Split, list[dict[str, Any]]] = {
+            "train": [row for row, out in zip(train, held_out, strict=True) if not out],
+            "val": [row for row, out in zip(train, held_out, strict=True) if out],
+            "test": test,
+        }
+        for split, rows in parts.items():
+            self.texts[split] = [row["text"] for row in rows]
+            self.truth[split] = torch.tensor([int(row["rating"] > 5) for row in rows])
+
+    def setup(self, stage: str | None = None) -> None:
+        if "val" in self.splits:
+            return
+        self.read()
+        train = [words(text) for text in self.texts["train"]]
+        self.vocabulary = Vocabulary.of(train, self.vocabulary_size - 2, self.dropped_words)
+        self.splits["train"] = [self._numbers(text) for text in train], self.truth["train"]
+        self._encode("val")
+
+    def describe(self) -> DataSet:
+        self.read()
+        return DataSet(
+            self.data_name, store.digest(self.data_name), {split: len(truth) for split, truth in self.truth.items()}
+        )
+
+    def train_dataloader(self) -> Bucketed:
+        rank, workers = self._share()
+        if self.batch_size % workers:
+            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
+        trainer = self.trainer
+        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
+        return Bucketed(self.splits["train"], self.batch_size, seed=self.seed, epoch=epoch, share=(rank, workers))
+
+    def val_dataloader(self) -> ByLength:
+        return ByLength(self.splits["val"], self._share())
+
+    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole split in its stored order, as the net takes it; for evaluation in one process."""
+        self.setup()
+        self._encode(split)
+        texts, labels = self.splits[split]
+        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
+            yield padded(texts, labels, batch)
+
+    def vectors(self) -> Tensor | None:
+        """(V, E) word vectors from train and the texts without labels, kept in `.cache`; None if none are used."""
+        if self.embeddings is None:
+            return None
+
+        def texts() -> Iterator[list[int]]:
+            unlabelled = (row["text"] for row in read_jsonl(self.folder / self.data_name / "unsup.jsonl"))
+            for text in chain(self.texts["train"], unlabelled):
+                yield self.vocabulary.encode(words(text))
+
+        digest = self.embeddings.digest(store.digest(self.data_name), self.vocabulary.digest)
+        return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
+
+    def seen_in_train(self, split: Split) -> np.ndarray:
+        """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
+        self.read()
+        known = {*self.texts["train"], *self.texts["val"]}
+        return np.array([text in known for text in self.texts[split]])
+
+    def _encode(self, split: Split) -> None:
+        if split not in self.splits:
+            self.splits[split] = [self._numbers(words(text)) for text in self.texts[split]], self.truth[split]
+
+    def _numbers(self, text: Sequence[str]) -> Tensor:
+        return encoded(self.vocabulary, text, self.max_tokens, self.keep)
+
+    def _share(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: str) -> Tensor:
+    """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
+    numbers = vocabulary.encode(text)
+    return torch.tensor(numbers[:max_tokens] if keep == "first" else numbers[-max_tokens:])
+
+
+def whole_groups(groups: Sequence[str], size: int, seed: int = SPLIT_SEED) -> list[bool]:
+    """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
+    names = sorted(set(groups))
+    random.Random(seed).shuffle(names)
+    counts = dict.fromkeys(names, 0)
+    for group in groups:
+        counts[group] += 1
+    chosen, rows = set(), 0
+    for name in names:
+        if rows >= size:
+            break
+        chosen.add(name)
+        rows += counts[name]
+    return [group in chosen for group in groups]

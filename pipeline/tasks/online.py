@@ -1,0 +1,21 @@
+"""Learning after every single sample, as Rosenblatt's rule does; one worker only."""
+
+import torch
+from torch import Tensor
+
+from pipeline.tasks.classification import Classification
+
+
+class Online(Classification):
+    """Train a net that says by itself how a batch, taken one by one, changes its weights (`learn`).
+
+    Its change is handed to the optimiser as a gradient, so plain SGD with a learning rate of 1 is the rule itself.
+    """
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        inputs, labels_B = batch
+        change_KD, right_B = self.net.learn(inputs, labels_B)  # type: ignore[operator]
+        loss: Tensor = -(change_KD * self.net.weights_KD).sum()
+        sums = torch.stack([loss.detach(), right_B.sum(), torch.tensor(len(labels_B))])
+        self.sums["train"] = self.sums.get("train", 0) + sums
+        return loss

@@ -1,0 +1,107 @@
+"""Reviews as batches: their split by film, their order, their shares, their padding."""
+
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import build_data, load_config, resolve
+from pipeline.data.text import Bucketed, ByLength, TextData, encoded, whole_groups
+from pipeline.data.vocabulary import Vocabulary
+from pipeline.errors import ConfigError
+from tests.conftest import TINY_TEXT
+
+
+def numbered(count: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Texts of different lengths that are told apart by their label."""
+    return [torch.full((1 + 7 * index % 13,), index + 2) for index in range(count)], torch.arange(count)
+
+
+def epoch_order(
+    count: int, size: int, *, seed: int = 0, epoch: int = 0, share: tuple[int, int] = (0, 1)
+) -> list[list[int]]:
+    batches = Bucketed(numbered(count), size, seed=seed, epoch=lambda: epoch, share=share)
+    return [labels.tolist() for _, labels in batches]
+
+
+@given(st.sampled_from([1, 2, 4]), st.integers(0, 5), st.integers(0, 3))
+def test_any_number_of_workers_sees_the_same_global_batches(workers: int, seed: int, epoch: int) -> None:
+    whole = epoch_order(50, 8, seed=seed, epoch=epoch)
+    shares = [epoch_order(50, 8, seed=seed, epoch=epoch, share=(rank, workers)) for rank in range(workers)]
+    assert [sorted(chain(*parts)) for parts in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
+
+
+def test_the_order_is_that_of_seed_and_epoch_and_takes_each_text_at_most_once() -> None:
+    seen = list(chain(*epoch_order(50, 8)))
+    assert len(seen) == len(set(seen)) == 48
+    assert epoch_order(50, 8) == epoch_order(50, 8)
+    assert epoch_order(50, 8) != epoch_order(50, 8, epoch=1)
+    assert epoch_order(50, 8) != epoch_order(50, 8, seed=1)
+
+
+def test_a_batch_is_padded_at_the_end_to_its_longest_text_and_holds_texts_of_about_equal_length() -> None:
+    texts, _ = numbered(60)
+    real = numbers = 0
+    for tokens, labels in Bucketed(numbered(60), 6, seed=0, epoch=lambda: 0):
+        for row, label in zip(tokens, labels.tolist(), strict=True):
+            assert row.tolist() == texts[label].tolist() + [0] * (tokens.shape[1] - len(texts[label]))
+        real, numbers = real + int((tokens != 0).sum()), numbers + tokens.numel()
+    assert real / numbers > 0.85  # 54 % if the batches were drawn at random
+
+
+@given(st.integers(1, 600), st.integers(1, 3))
+def test_evaluation_sees_every_text_once(count: int, workers: int) -> None:
+    shares = [ByLength(numbered(count), (rank, workers)) for rank in range(workers)]
+    assert sorted(label for share in shares for _, labels in share for label in labels.tolist()) == list(range(count))
+    assert all(len(list(share)) == len(share) for share in shares)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.integers(1, 30), st.integers(0, 9))
+def test_a_film_is_held_out_whole_or_not_at_all(films: list[str], size: int, seed: int) -> None:
+    held_out = whole_groups(films, size, seed)
+    for film in set(films):
+        assert len({out for out, other in zip(held_out, films, strict=True) if other == film}) == 1
+    assert sum(held_out) >= min(size, len(films))
+
+
+def data(project: Path, *overrides: str) -> TextData:
+    made: TextData = build_data(resolve(load_config("model=rnn", *TINY_TEXT, *overrides)), project / "data")
+    return made
+
+
+def test_reviews_become_numbered_words_from_the_vocabulary_of_train_alone(tiny_imdb: Path) -> None:
+    reviews = data(tiny_imdb)
+    reviews.setup()
+    assert reviews.describe().rows == {"train": 60, "val": 20, "test": 40}
+    assert reviews.vocabulary == Vocabulary.of((text.split() for text in reviews.texts["train"]), 58)
+    tokens, labels = next(iter(reviews.batches("test")))
+    assert tokens.shape[0] == len(labels) == 40
+    first = [reviews.vocabulary.words[number - 2] for number in tokens[1].tolist() if number]
+    assert first == reviews.texts["test"][1].split()
+    assert labels[1] == 1
+
+
+def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path) -> None:
+    reviews = data(tiny_imdb)
+    reviews.read()
+    reviews.texts["test"][3] = reviews.texts["val"][0]
+    assert reviews.seen_in_train("test").nonzero()[0].tolist() == [3]
+
+
+def test_of_a_long_text_the_first_or_last_words_stay() -> None:
+    vocabulary = Vocabulary(("a", "b", "c"))
+    assert encoded(vocabulary, ["a", "b", "c"], 2, "last").tolist() == [3, 4]
+    assert encoded(vocabulary, ["a", "b", "c"], 2, "first").tolist() == [2, 3]
+    assert encoded(vocabulary, [], 2, "first").tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("data.keep=middle", "data.keep: expected first or last"), ("data.val_size=80", "leaves none to learn from")],
+)
+def test_what_can_not_be_done_is_said(override: str, message: str, tiny_imdb: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        data(tiny_imdb, override).describe()
