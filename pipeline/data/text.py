@@ -61,8 +61,8 @@ class ByLength:
         self.texts, self.labels = rows
         rank, workers = share
         lengths = torch.tensor([len(text) for text in self.texts])
-        share = lengths.argsort(stable=True)[rank::workers]
-        self.batches = share.split(EVAL_BATCH) if len(share) else ()
+        mine = lengths.argsort(stable=True)[rank::workers]
+        self.batches = mine.split(EVAL_BATCH) if len(mine) else ()
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -1,0 +1,234 @@
+"""The lecture's seven claims, each with evidence and a verdict: proofs where one is cheap, results where it is not."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from pipeline.models.backprop import Backprop
+from pipeline.models.mlp import MLP
+from pipeline.report import score, spread
+
+Entry = dict[str, Any]
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One line of the table; `needs` are the experiments whose results are its evidence."""
+
+    number: int
+    claim: str
+    evidence: str
+    verdict: str
+    command: str
+
+
+# Which experiments' results each claim is judged by.
+NEEDS = {
+    1: (),
+    2: ("mlp_xor",),
+    3: ("backprop_mnist",),
+    4: ("mnist_cnn", "mnist_cnn_best", "lecture_cnn"),
+    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm"),
+    6: ("imdb_rnn", "imdb_gru", "imdb_lstm"),
+    7: ("mnist_gan", "lecture_gan"),
+}
+
+
+def table(entries: Sequence[Entry]) -> list[Claim]:
+    """A row a claim, from committed results; a claim whose results are missing says which."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry["experiment"], []).append(entry)
+    return [_row(number, found, *parts) for number, parts in CLAIMS.items()]
+
+
+def missing(entries: Sequence[Entry]) -> list[str]:
+    """The experiments that some claim needs and that have no results."""
+    there = {entry["experiment"] for entry in entries}
+    return sorted({name for needs in NEEDS.values() for name in needs} - there)
+
+
+def markdown(rows: Sequence[Claim]) -> str:
+    """The table for a document."""
+    lines = ["| # | claim | evidence | verdict | repeat it |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {row.number} | {row.claim} | {row.evidence} | **{row.verdict}** | `{row.command}` |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _row(
+    number: int,
+    found: dict[str, list[Entry]],
+    claim: str,
+    judge: Callable[[dict[str, list[Entry]]], tuple[str, str]],
+    command: str,
+) -> Claim:
+    lacking = [name for name in NEEDS[number] if name not in found]
+    evidence, verdict = (f"no results of {', '.join(lacking)}", OPEN) if lacking else judge(found)
+    return Claim(number, claim, evidence, verdict, command)
+
+
+def _perceptron(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Every Boolean function of two inputs, from every start on a grid of weights."""
+    points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
+    grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
+    fine = [np.array(normal) for normal in itertools.product(range(-4, 5), repeat=3)]
+    learned, never, worst = 0, 0, 0.0
+    for answers in itertools.product((-1, 1), repeat=4):
+        signed = points * np.array(answers)[:, None]  # a weight vector is right where its product is above 0
+        mistakes = [_mistakes(start, signed) for start in grid]
+        learned += None not in mistakes
+        never += set(mistakes) == {None}
+        if None not in mistakes:
+            margin = max((signed @ normal).min() / np.linalg.norm(normal) for normal in fine if normal.any())
+            bound = (np.linalg.norm(points, axis=1).max() / margin) ** 2
+            worst = max(worst, (_mistakes(np.zeros(3), signed) or 0) / bound)
+    evidence = (
+        f"{learned} of 16 functions learned from each of {len(grid)} starting points, {never} from none; "
+        f"mistakes from zero at most {worst:.0%} of the bound (R/γ)²"
+    )
+    return evidence, HOLDS if (learned, never) == (14, 2) and worst <= 1 else FAILS
+
+
+def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -> int | None:
+    """Rosenblatt's corrections until a whole pass needs none; None if there is no such pass."""
+    mistakes = 0
+    for _ in range(passes):
+        before = mistakes
+        for sample_D in signed_BD:
+            if weights_D @ sample_D <= 0:
+                weights_D, mistakes = weights_D + sample_D, mistakes + 1
+        if mistakes == before:
+            return mistakes
+    return None
+
+
+def _xor(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    entries = found["mlp_xor"]
+    right = sum(entry["metrics"]["test/accuracy"] == 1 for entry in entries)
+    evidence = f"learned by {right} of {len(entries)} seeds (four hidden tanh units)"
+    return evidence, HOLDS if right == len(entries) else FAILS
+
+
+def _backprop(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """The hand-written gradient of a small net in float64 against autograd and finite differences."""
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    net = Backprop([6], 3, [5, 4], "tanh").double()
+    twin = MLP([6], 3, [5, 4], "tanh").double()
+    for ours, theirs in zip(net.parameters(), twin.parameters(), strict=True):
+        theirs.data = ours.data
+    inputs = torch.randn(8, 6, dtype=torch.double, generator=generator)
+    labels = torch.randint(3, (8,), generator=generator)
+
+    def gradients(module: torch.nn.Module) -> torch.Tensor:
+        loss = F.cross_entropy(module(inputs), labels)
+        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(module.parameters()))])
+
+    by_hand = gradients(net)
+    autograd = float((by_hand - gradients(twin)).abs().max())
+    finite = float((by_hand - _differences(twin, inputs, labels)).abs().max())
+    close = autograd < 1e-6 and finite < 1e-6
+    evidence = (
+        f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
+        f"trained so on MNIST: {score(found['backprop_mnist'])} ({len(found['backprop_mnist'])} seeds)"
+    )
+    return evidence, HOLDS if close else FAILS
+
+
+def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
+    slopes = []
+    with torch.no_grad():
+        for parameter in net.parameters():
+            for weight in parameter.view(-1).split(1):
+                losses = []
+                for change in (step, -2 * step):
+                    weight += change
+                    losses.append(float(F.cross_entropy(net(inputs), labels)))
+                weight += step
+                slopes.append((losses[0] - losses[1]) / (2 * step))
+    return torch.tensor(slopes, dtype=torch.double)
+
+
+def _cnn(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    parts = [f"{name}: {score(found[name])} ({len(found[name])} seeds)" for name in NEEDS[4]]
+    return "; ".join(parts), HOLDS if min(_accuracies(found["mnist_cnn"])) > 0.99 else FAILS
+
+
+def _tfidf(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """The baseline against each recurrent net: more than two standard errors decide."""
+    shallow = _accuracies(found["imdb_tfidf"])
+    recurrent = [name for name in NEEDS[5] if name not in ("imdb_tfidf", "imdb_nbsvm")]
+    beaten = [name for name in recurrent if _beyond(shallow, _accuracies(found[name]))]
+    parts = [f"{name}: {_share(found[name])}" for name in NEEDS[5]]
+    if len(beaten) == len(recurrent):
+        return "; ".join(parts), HOLDS
+    others = ", ".join(name for name in recurrent if name not in beaten)
+    return "; ".join(parts), f"{HOLDS} against {', '.join(beaten)}, not {others}" if beaten else FAILS
+
+
+def _lstm(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """What the LSTM gains over the plain RNN and the GRU, in points of test accuracy."""
+    lstm = _accuracies(found["imdb_lstm"])
+    parts, gains = [], []
+    for name in ("imdb_rnn", "imdb_gru"):
+        other = _accuracies(found[name])
+        clear = _beyond(lstm, other) or _beyond(other, lstm)
+        parts.append(
+            f"{100 * (np.mean(lstm) - np.mean(other)):+.2f} points over {name} ({'clear' if clear else 'noise'})"
+        )
+        gains.append(_beyond(lstm, other))
+    evidence = f"imdb_lstm: {_share(found['imdb_lstm'])}; " + "; ".join(parts)
+    verdict = {(True, True): "gains over both", (True, False): "gains over the RNN, not the GRU"}
+    return evidence, verdict.get(
+        (gains[0], gains[1]), "gains over neither" if not any(gains) else "gains over the GRU only"
+    )
+
+
+def _gan(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    parts, good = [], True
+    for name in NEEDS[7]:
+        mean = {key: np.mean([entry["metrics"][f"test/{key}"] for entry in found[name]]) for key in GAN_KEYS}
+        parts.append(f"{name}: {score(found[name])} " + ", ".join(f"{key} {value:.3f}" for key, value in mean.items()))
+        good &= bool(mean["coverage"] > 0.95 and mean["variance_ratio"] > 0.5)
+    return "; ".join(parts), HOLDS if good else FAILS
+
+
+GAN_KEYS = ("fid_floor", "coverage", "variance_ratio", "precision", "recall")
+
+
+def _accuracies(entries: Sequence[Entry]) -> list[float]:
+    return [entry["metrics"]["test/accuracy"] for entry in entries]
+
+
+def _share(entries: Sequence[Entry]) -> str:
+    return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"
+
+
+def _beyond(more: Sequence[float], less: Sequence[float]) -> bool:
+    """Whether one mean is above the other by more than two standard errors of their difference: of the seeds, and of a
+    test set of 25,000.
+    """
+    seeds = sum(np.var(values, ddof=1) / len(values) for values in (more, less))
+    sampling = sum(np.mean(values) * (1 - np.mean(values)) / 25_000 for values in (more, less))
+    return bool(np.mean(more) - np.mean(less) > 2 * np.sqrt(seeds + sampling))
+
+
+CLAIMS: dict[int, tuple[str, Callable[[dict[str, list[Entry]]], tuple[str, str]], str]] = {
+    1: (
+        "A single-layer perceptron learns every linearly separable function, and 14 of the 16 of two inputs; not XOR",
+        _perceptron,
+        "pipeline claims",
+    ),
+    2: ("A multilayer perceptron computes XOR", _xor, "pipeline train experiment=mlp_xor"),
+    3: ("Backpropagation's gradient is dE/dw", _backprop, "pipeline train experiment=backprop_mnist"),
+    4: ("A CNN learns to recognise handwritten digits", _cnn, "pipeline train experiment=mnist_cnn"),
+    5: ("TF-IDF with logistic regression outperforms the RNN on IMDB", _tfidf, "pipeline train experiment=imdb_tfidf"),
+    6: ("LSTM is the popular recurrent architecture: its gain", _lstm, "pipeline train experiment=imdb_lstm"),
+    7: ("A GAN learns to draw digits", _gan, "pipeline train experiment=mnist_gan"),
+}
