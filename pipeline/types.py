@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
     import numpy as np
 
 Split = Literal["train", "val", "test"]
+PAD, END = 0, 1  # the first two symbols of every vocabulary: what fills a row up, and what ends an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ class Predictions:
     y_true: "np.ndarray"
     y_score: "np.ndarray"
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Translations:
+    """What a translator says of N words: the sources, their true translations, its answers."""
+
+    sources: tuple[str, ...]
+    truth: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
