@@ -10,10 +10,13 @@ from torch import Tensor, nn
 def to_onnx(net: nn.Module, example: Tensor, path: Path) -> None:
     """Write `net` followed by softmax as ONNX: `input` -> `probabilities`, any batch size.
 
+    Whole numbers as input are symbols (batch, time); their time is free too.
+
     One form serves all nets. The exporter built on torch.export fixes the time dimension of recurrent nets; the older
     one, used here, leaves it free.
     """
-    model = nn.Sequential(net, nn.Softmax(dim=1)).eval()
+    model = nn.Sequential(net, nn.Softmax(dim=-1)).eval()
+    free = {0: "batch"} if example.is_floating_point() else {0: "batch", 1: "time"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the older exporter is the older one
         torch.onnx.export(
@@ -22,7 +25,7 @@ def to_onnx(net: nn.Module, example: Tensor, path: Path) -> None:
             path,
             input_names=["input"],
             output_names=["probabilities"],
-            dynamic_axes={"input": {0: "batch"}, "probabilities": {0: "batch"}},
+            dynamic_axes={"input": free, "probabilities": {0: "batch"}},
             opset_version=17,
             dynamo=False,
         )

@@ -16,7 +16,10 @@ EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_trains_for_one_batch(model: str, tiny_mnist: Path) -> None:
-    config = resolve(load_config(f"model={model}", "data.batch_size=8", "data.val_size=8"))
+    command, _, _ = (CONF / f"model/{model}.yaml").read_text().partition(" | ")  # says which data the model is for
+    overrides = command.removeprefix("# pipeline train ").split()
+    assert f"model={model}" in overrides
+    config = resolve(load_config(*overrides, "data.batch_size=8", "data.val_size=8"))
     data, task = build_data(config, tiny_mnist / "data"), build(config["model"])
     data.setup()
     optimizer = task.optimizer(task.parameters())

@@ -78,11 +78,11 @@ def readable(word: str) -> bool:
     return bool(word) and SYMBOLS.keys() >= set(word)
 
 
-def encode(words: Sequence[str], width: int) -> Tensor:
-    """Words as (N, width) symbols, each followed by the end symbol if there is room, then by padding."""
+def encode(words: Sequence[str], width: int, *, ended: bool = False) -> Tensor:
+    """Readable words as (N, width) symbols, filled up with padding; `ended` puts the end symbol behind each."""
     symbols = np.full((len(words), width), PAD)
     for row, word in zip(symbols, words, strict=True):
-        numbers = [*(SYMBOLS[letter] for letter in word), END][:width]
+        numbers = [*(SYMBOLS[letter] for letter in word), *[END] * ended]
         row[: len(numbers)] = numbers
     return torch.from_numpy(symbols)
 
@@ -95,6 +95,16 @@ def decode(symbols_NT: Tensor) -> list[str]:
         ends = [place for place, symbol in enumerate(row) if symbol not in letters]
         words.append("".join(letters[symbol] for symbol in row[: min(ends, default=len(row))]))
     return words
+
+
+class WordBatches(Batches):
+    """`Batches` of words of like length, in any order: a batch takes as many steps as its longest word has letters."""
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        kept = super().order(generator)[: len(self) * self.batch_size]
+        lengths = (self.images[kept] != PAD).sum(dim=1)
+        batches = kept[lengths.argsort(stable=True)].view(len(self), self.batch_size)
+        return batches[torch.randperm(len(self), generator=generator)].flatten()
 
 
 class PigLatinData(LightningDataModule):
@@ -139,13 +149,15 @@ class PigLatinData(LightningDataModule):
         words = word_list(self.sizes["words"], self.longest)
         val, test = self.sizes["val"], self.sizes["test"]
         if val + test >= len(words):
-            raise ConfigError(f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to learn.")
+            raise ConfigError(
+                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to learn from."
+            )
         order = torch.randperm(len(words), generator=torch.Generator().manual_seed(SPLIT_SEED)).tolist()
         shuffled = [words[index] for index in order]
         self.words = {"train": shuffled[val + test :], "val": shuffled[:val], "test": shuffled[val : val + test]}
         for split, own in self.words.items():
-            sources = encode(own, self.longest).masked_fill_(encode(own, self.longest) == END, PAD)
-            self.splits[split] = sources, encode([pig_latin(word) for word in own], self.steps)
+            targets = encode([pig_latin(word) for word in own], self.steps, ended=True)
+            self.splits[split] = encode(own, self.longest), targets
 
     def describe(self) -> DataSet:
         self.setup()
@@ -153,12 +165,12 @@ class PigLatinData(LightningDataModule):
         rows: dict[str, int] = {split: len(words) for split, words in self.words.items()}
         return DataSet(self.data_name, hashlib.sha256(text.encode()).hexdigest(), rows)
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> WordBatches:
         rank, workers = self._share()
         if self.batch_size % workers:
             raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
         trainer = self.trainer
-        return Batches(
+        return WordBatches(
             self.splits["train"],
             self.batch_size,
             seed=self.seed,
