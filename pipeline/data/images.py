@@ -99,16 +99,12 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(state))
-        order = self.order(generator)
+        order = torch.randperm(len(self.labels), generator=generator)
         noise = self.augment.draw(len(self.labels), generator) if self.augment else None
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             chosen = order[start + self.rank : start + self.batch_size : self.workers]
             batch = self.images[chosen], self.labels[chosen]
             yield (*batch, noise[chosen]) if noise is not None else batch
-
-    def order(self, generator: torch.Generator) -> Tensor:
-        """All samples as an epoch takes them."""
-        return torch.randperm(len(self.labels), generator=generator)
 
 
 class InOrder:

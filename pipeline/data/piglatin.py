@@ -97,16 +97,6 @@ def decode(symbols_NT: Tensor) -> list[str]:
     return words
 
 
-class WordBatches(Batches):
-    """`Batches` of words of like length, in any order: a batch takes as many steps as its longest word has letters."""
-
-    def order(self, generator: torch.Generator) -> Tensor:
-        kept = super().order(generator)[: len(self) * self.batch_size]
-        lengths = (self.images[kept] != PAD).sum(dim=1)
-        batches = kept[lengths.argsort(stable=True)].view(len(self), self.batch_size)
-        return batches[torch.randperm(len(self), generator=generator)].flatten()
-
-
 class PigLatinData(LightningDataModule):
     """English words and their translations as batches of (source_BT, target_BT), each cut to its longest word.
 
@@ -165,12 +155,12 @@ class PigLatinData(LightningDataModule):
         rows: dict[str, int] = {split: len(words) for split, words in self.words.items()}
         return DataSet(self.data_name, hashlib.sha256(text.encode()).hexdigest(), rows)
 
-    def train_dataloader(self) -> WordBatches:
+    def train_dataloader(self) -> Batches:
         rank, workers = self._share()
         if self.batch_size % workers:
             raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
         trainer = self.trainer
-        return WordBatches(
+        return Batches(
             self.splits["train"],
             self.batch_size,
             seed=self.seed,

@@ -1,7 +1,7 @@
 """Sequence to sequence: an encoder reads, a decoder writes and looks back with attention.
 
 Sources: Sutskever, Vinyals, Le 2014, arXiv:1409.3215 (encoder, decoder); Cho et al. 2014, arXiv:1406.1078 (the gated
-recurrent unit); Luong, Pham, Manning 2015, arXiv:1508.04025 (the attention, "general").
+recurrent unit); Luong, Pham, Manning 2015, arXiv:1508.04025 (attention, "general", and feeding what it saw back in).
 """
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipeline.types import END, PAD
 
 # B batch, S time of the source, T time of the answer, V symbol, E embedding, H hidden, M memory (2 H)
+State = tuple[Tensor, Tensor]  # of a decoder
 
 
 class Encoder(nn.Module):
@@ -37,42 +38,43 @@ class Encoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """Where each of T states looks in the memory: (B, T, H), (B, S, M), mask (B, S) -> (B, T, M), weights (B, T, S)."""
+    """Where a state looks in the memory: (B, 1, H), (B, S, M), mask (B, S) -> (B, 1, M), weights (B, 1, S)."""
 
     def __init__(self, hidden: int, memory: int):
         super().__init__()
-        self.key = nn.Linear(memory, hidden, bias=False)
+        self.query = nn.Linear(hidden, memory, bias=False)
 
-    def forward(self, state_BTH: Tensor, memory_BSM: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
-        scores_BTS = state_BTH @ self.key(memory_BSM).transpose(1, 2)
+    def forward(self, state_B1H: Tensor, memory_BSM: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
+        scores_B1S = self.query(state_B1H) @ memory_BSM.transpose(1, 2)
         # The least number and not -inf, of which softmax makes NaN where all is padding.
-        scores_BTS = scores_BTS.masked_fill(~mask_BS[:, None], torch.finfo(scores_BTS.dtype).min)
-        weights_BTS = scores_BTS.softmax(dim=2)
-        return weights_BTS @ memory_BSM, weights_BTS
+        scores_B1S = scores_B1S.masked_fill(~mask_BS[:, None], torch.finfo(scores_B1S.dtype).min)
+        weights_B1S = scores_B1S.softmax(dim=2)
+        return weights_B1S @ memory_BSM, weights_B1S
 
 
 class Decoder(nn.Module):
-    """Writes: from the symbols before (B, T), a state (1, B, H) and the memory to logits (B, T, V), state, weights.
+    """Writes one symbol: from the one before (B, 1), state and memory to logits (B, 1, V), state, weights (B, 1, S).
 
-    Attention does not feed back into the state, so that T symbols known beforehand are one call.
+    A state is the unit's own (1, B, H) and what it last saw with attention (B, 1, H), which is fed back in, so that it
+    knows where in the word it is.
     """
 
     def __init__(self, symbols: int, embedding: int, hidden: int, memory: int):
         super().__init__()
         self.embed = nn.Embedding(symbols, embedding)
-        self.start = nn.Linear(memory, hidden)
-        self.recur = nn.GRU(embedding, hidden, batch_first=True)
+        self.recur = nn.GRU(embedding + hidden, hidden, batch_first=True)
         self.attend = Attention(hidden, memory)
         self.combine = nn.Linear(memory + hidden, hidden)
         self.project = nn.Linear(hidden, symbols)
 
     def forward(
-        self, before_BT: Tensor, state_1BH: Tensor, memory_BSM: Tensor, mask_BS: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        hidden_BTH, state_1BH = self.recur(self.embed(before_BT), state_1BH)
-        context_BTM, weights_BTS = self.attend(hidden_BTH, memory_BSM, mask_BS)
-        combined_BTH = self.combine(torch.cat([context_BTM, hidden_BTH], dim=2)).tanh()
-        return self.project(combined_BTH), state_1BH, weights_BTS
+        self, before_B1: Tensor, state: State, memory_BSM: Tensor, mask_BS: Tensor
+    ) -> tuple[Tensor, State, Tensor]:
+        own_1BH, seen_B1H = state
+        hidden_B1H, own_1BH = self.recur(torch.cat([self.embed(before_B1), seen_B1H], dim=2), own_1BH)
+        context_B1M, weights_B1S = self.attend(hidden_B1H, memory_BSM, mask_BS)
+        seen_B1H = self.combine(torch.cat([context_B1M, hidden_B1H], dim=2)).tanh()
+        return self.project(seen_B1H), (own_1BH, seen_B1H), weights_B1S
 
 
 class Seq2Seq(nn.Module):
@@ -85,6 +87,7 @@ class Seq2Seq(nn.Module):
         super().__init__()
         self.steps = steps
         self.encoder = Encoder(symbols, embedding, hidden)
+        self.start = nn.Linear(2 * hidden, hidden)
         self.decoder = Decoder(symbols, embedding, hidden, 2 * hidden)
 
     def forward(self, source_BS: Tensor) -> Tensor:
@@ -92,26 +95,25 @@ class Seq2Seq(nn.Module):
 
     def greedy(self, source_BS: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, steps, V) and attention weights (B, steps, S), each step fed the likeliest symbol before."""
-        state, memory, mask = self._read(source_BS)
-        symbol_B1 = torch.full_like(source_BS[:, :1], END)
+        return self._write(source_BS, None, self.steps)
+
+    def teach(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
+        """Logits (B, T, V) where each step is fed the true symbol before."""
+        return self._write(source_BS, target_BT, target_BT.shape[1])[0]
+
+    def _write(self, source_BS: Tensor, target_BT: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Step by step from the end symbol on, along the target or else along its own answer."""
+        memory_BSM, whole_BM = self.encoder(source_BS)
+        own_1BH = self.start(whole_BM).tanh()[None]
+        state: State = (own_1BH, torch.zeros_like(own_1BH).transpose(0, 1))
+        symbol_B1, mask_BS = torch.full_like(source_BS[:, :1], END), source_BS != PAD
         steps = []
-        for _ in range(self.steps):
-            logits_B1V, state, weights_B1S = self.decoder(symbol_B1, state, memory, mask)
-            symbol_B1 = logits_B1V.argmax(dim=2)
+        for step in range(count):
+            logits_B1V, state, weights_B1S = self.decoder(symbol_B1, state, memory_BSM, mask_BS)
+            symbol_B1 = logits_B1V.argmax(dim=2) if target_BT is None else target_BT[:, step : step + 1]
             steps.append((logits_B1V, weights_B1S))
         logits, weights = zip(*steps, strict=True)
         return torch.cat(logits, dim=1), torch.cat(weights, dim=1)
-
-    def teach(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
-        """Logits (B, T, V) where each step is fed the true symbol before; the end symbol stands before the first."""
-        before_BT = torch.cat([torch.full_like(target_BT[:, :1], END), target_BT[:, :-1]], dim=1)
-        logits_BTV: Tensor = self.decoder(before_BT, *self._read(source_BS))[0]
-        return logits_BTV
-
-    def _read(self, source_BS: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The decoder's first state, the memory, and which of its places are not padding."""
-        memory_BSM, whole_BM = self.encoder(source_BS)
-        return self.decoder.start(whole_BM).tanh()[None], memory_BSM, source_BS != PAD
 
 
 def _take(values_BSH: Tensor, places_BT: Tensor) -> Tensor:

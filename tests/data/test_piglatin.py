@@ -183,12 +183,6 @@ def test_a_batch_holds_words_beside_their_translations_as_wide_as_its_longest() 
     assert not (sources == END).any()
 
 
-def make_ready() -> PigLatinData:
-    data = make()
-    data.setup()
-    return data
-
-
 def epoch(seed: int = 0, number: int = 0, share: tuple[int, int] = (0, 1)) -> list[list[str]]:
     """The words of each batch that worker `share` sees in an epoch."""
     data = make(seed=seed)
@@ -202,21 +196,6 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
     orders = [epoch(0, 0), epoch(0, 1), epoch(1, 0)]
     assert epoch() == orders[0]
     assert all(one != other for one, other in pairwise([*orders, orders[0]]))
-
-
-def test_a_batch_holds_words_of_like_length_and_an_epoch_no_word_twice() -> None:
-    batches = epoch()
-    lengths = sorted((min(map(len, batch)), max(map(len, batch))) for batch in batches)
-    assert all(longest <= shortest for (_, longest), (shortest, _) in pairwise(lengths))
-    assert [len(batch) for batch in batches] == [16] * (190 // 16)
-    seen = list(chain(*batches))
-    assert len(set(seen)) == len(seen)
-    assert set(seen) <= set(make_ready().words["train"])
-
-
-def test_the_words_that_an_epoch_leaves_out_are_not_always_the_longest() -> None:
-    left_out = [set(make_ready().words["train"]) - set(chain(*epoch(number=number))) for number in range(2)]
-    assert left_out[0] != left_out[1]
 
 
 def test_two_workers_share_the_batches_that_one_would_see() -> None:

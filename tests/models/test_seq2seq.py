@@ -20,9 +20,10 @@ def padded(source: Tensor, more: int) -> Tensor:
 
 
 def test_parameters_are_those_counted_by_hand() -> None:
-    gru = 3 * (5 * 4 + 5 * 5 + 2 * 5)  # reset, update, new: from the input, from the state, two biases
+    reads = 3 * (5 * 4 + 5 * 5 + 2 * 5)  # reset, update, new: from the input, from the state, two biases
+    writes = 3 * (5 * (4 + 5) + 5 * 5 + 2 * 5)  # the input is wider: it holds what was seen
     attention, combine, project, start = 10 * 5, 5 * 15 + 5, 12 * 5 + 12, 5 * 10 + 5
-    expected = 2 * 12 * 4 + 3 * gru + attention + combine + project + start
+    expected = 2 * 12 * 4 + 2 * reads + writes + attention + combine + project + start
     assert sum(parameter.numel() for parameter in net().parameters()) == expected
 
 
@@ -53,7 +54,7 @@ def test_a_word_is_answered_the_same_alone_and_among_others() -> None:
 
 def test_attention_by_hand() -> None:
     attend = Attention(hidden=1, memory=2)
-    attend.key.weight.data = torch.tensor([[1.0, 0.0]])  # the key is a memory's first number
+    attend.query.weight.data = torch.tensor([[1.0], [0.0]])  # asks for the memory's first number
     memory = torch.tensor([[[0.0, 10.0], [1.0, 20.0], [9.0, 99.0]]])
     mask = torch.tensor([[True, True, False]])
     # A state of ln 3 scores 0 and ln 3: weights 1/4 and 3/4, and none for the masked place.
@@ -83,14 +84,22 @@ def test_a_taught_step_depends_on_the_true_symbols_before_it_alone() -> None:
     assert differs.tolist() == [[False, False, False, True]] * 3
 
 
+def test_what_was_seen_is_fed_back() -> None:
+    decoder, memory, mask = net().decoder, torch.rand(1, 3, 10), torch.ones(1, 3, dtype=torch.bool)
+    own, seen = torch.rand(1, 1, 5), torch.rand(1, 1, 5, requires_grad=True)
+    logits, _, _ = decoder(torch.tensor([[END]]), (own, seen), memory, mask)
+    (gradient,) = torch.autograd.grad(logits.sum(), seen)
+    assert gradient.all()
+
+
 def test_the_gradient_is_that_of_finite_differences() -> None:
     model = net().double()
     target = torch.tensor([[2, 3, END], [4, END, 0], [END, 0, 0]])
-    weight = model.decoder.attend.key.weight
+    weight = model.decoder.attend.query.weight
     model.teach(WORDS, target).square().sum().backward()
     assert weight.grad is not None
     step = 1e-6
-    for place in ((0, 0), (3, 7)):
+    for place in ((0, 0), (7, 3)):
         ends = []
         for sign in (1, -1):
             with torch.no_grad():
