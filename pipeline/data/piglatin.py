@@ -101,7 +101,8 @@ class PigLatinData(LightningDataModule):
     """English words and their translations as batches of (source_BT, target_BT), each cut to its longest word.
 
     A source is letters and padding, a target ends with the end symbol. `symbols` and `steps` are facts that models ask
-    for: how many symbols there are, and how many the longest answer takes.
+    for: how many symbols there are, and how many the longest answer takes. `folder` holds nothing for it, since the
+    words come with a package.
 
     Raises: ConfigError if the words do not suffice for the splits, if `steps` is too small for `longest`, or if a batch
     can't be shared equally.
