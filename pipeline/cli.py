@@ -117,7 +117,8 @@ def predict(
 
     answers = models.predict(run, inputs, root=_root())
     for answer in answers:
-        print(f"{answer['input']}\t{answer['label']}\t{answer['probability']:.1%}")
+        certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
+        print(f"{answer['input']}\t{answer['label']}{certain}")
     if as_json:
         print(json.dumps({"predictions": answers}))
 

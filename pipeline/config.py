@@ -66,6 +66,8 @@ SCHEMA: dict[str, Rule] = {
     "data.allow_sample": Rule(bool),
     "data.batch_size": Rule(int, 1, 1_000_000),
     "data.val_size": Rule(int, 1, 10**9),
+    "data.test_size": Rule(int, 1, 10**9),
+    "data.words": Rule(int, 1, 10**9),
     "model.optimizer.lr": Rule(float, TINY, 1000),
     "model.optimizer.weight_decay": Rule(float, 0, 1000),
     "trainer.max_epochs": Rule(int, 1, 1_000_000),

@@ -31,4 +31,4 @@ def to_onnx(net: nn.Module, inputs: dict[str, Tensor], output: str, path: Path, 
 
 def with_softmax(net: nn.Module) -> nn.Module:
     """The net, its logits turned into probabilities."""
-    return nn.Sequential(net, nn.Softmax(dim=1))
+    return nn.Sequential(net, nn.Softmax(dim=-1))

@@ -112,7 +112,7 @@ def store_model(config: dict[str, Any], task: LightningModule, data: Any, folder
 
     def write(aside: Path) -> None:
         checkpoint.save_weights(task.net, aside / checkpoint.MODEL)
-        checkpoint.save_config(config, data.labels, aside)
+        checkpoint.save_config(config, getattr(data, "labels", ()), aside)
         if hasattr(data, "vocabulary"):
             data.vocabulary.save(aside)
 

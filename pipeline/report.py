@@ -1,4 +1,4 @@
-"""Pictures of a run: learning curves, confusion matrix, worst errors."""
+"""Pictures of a run: learning curves, confusion matrix, worst errors, where a translator looks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +78,19 @@ def error_texts(texts: Sequence[str], predictions: Predictions, path: Path, coun
         true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
         lines += [f"## {true}, not {guess} ({score.max():.0%})", "", texts[index].replace("<br />", "\n"), ""]
     path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def attention_map(weights_TS: np.ndarray, source: str, answer: str, path: Path) -> None:
+    """Where a translator looked for each letter of its answer, a row a letter and the last for the end."""
+    letters = [*answer, "end"][: len(weights_TS)]
+    figure = Figure(figsize=(1.5 + 0.35 * len(source), 1 + 0.35 * len(letters)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights_TS, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(source)), list(source))
+    axes.set_yticks(range(len(letters)), letters)
+    axes.xaxis.tick_top()
+    axes.set_title(f"{source} → {answer}")
+    figure.savefig(path, dpi=110)
 
 
 def results_markdown(entries: Sequence[dict[str, Any]]) -> str:

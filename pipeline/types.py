@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
 Split = Literal["train", "val", "test"]
 # What an experiment is judged by: the first of these that it has, and how many decimals it is given.
 HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3}
+PAD, END = 0, 1  # the first two symbols of every vocabulary: what fills a row up, and what ends an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class Predictions:
     def of(self, chosen_N: "np.ndarray") -> "Predictions":
         """Those of some samples only."""
         return Predictions(self.y_true[chosen_N], self.y_score[chosen_N], self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Translations:
+    """What a translator says of N words: the sources, their true translations, its answers."""
+
+    sources: tuple[str, ...]
+    truth: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

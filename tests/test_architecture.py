@@ -15,7 +15,7 @@ TABLE = [
     {"app", "launch"},
     {"report"},
     {"fit", "baselines", "predict", "export"},
-    {"tracking", "evaluate", "checkpoint", "spool"},
+    {"tracking", "evaluate", "translation", "checkpoint", "spool"},
     {"data", "models", "tasks"},
     {"config", "types"},
     {"errors"},
@@ -33,6 +33,7 @@ HOMES = {
     "requests": {"data"},
     "mlxtend": {"data"},
     "safetensors": {"checkpoint", "baselines", "data"},
+    "wordfreq": {"data"},
     "matplotlib": {"report"},
     "onnx": {"export", "tracking"},
 }

@@ -19,7 +19,7 @@ EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
 def usual_data(model: str) -> str:
     """The data set that the first line of a model's file names."""
-    found = re.search(r"^# pipeline train model=\w+ data=(\w+) \|", (CONF / f"model/{model}.yaml").read_text())
+    found = re.search(r"^# pipeline train model=\w+ data=(\w+) ", (CONF / f"model/{model}.yaml").read_text())
     assert found, model
     return found[1]
 

@@ -25,3 +25,18 @@ def test_onnx_equals_torch_at_every_batch_size(model: str, tmp_path: Path) -> No
             expected = net(images).softmax(1).numpy()
         (found,) = session.run(None, {"input": images.numpy()})
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_translators_onnx_equals_torch_at_every_batch_size_and_length(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = build(resolve(load_config("experiment=piglatin_seq2seq"))["model"]["net"]).eval()
+    inputs = {"input": torch.randint(2, 28, (2, 5))}
+    to_onnx(with_softmax(net), inputs, "probabilities", tmp_path / "model.onnx", text=["input"])
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    for batch, length in ((1, 1), (3, 14), (64, 9)):
+        words = torch.randint(2, 28, (batch, length))
+        words[-1, length // 2 + 1 :] = 0  # one is padded
+        with torch.no_grad():
+            expected = net(words).softmax(2).numpy()
+        (found,) = session.run(None, {"input": words.numpy()})
+        np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -32,9 +32,15 @@ def is_baseline(model: dict[str, Any]) -> bool:
     return str(model.get("_target_")).startswith("pipeline.baselines.")
 
 
+def kind(predictor: Any) -> str:
+    """The name of the task that a stored model was trained by."""
+    return str(predictor.config["model"].get("_target_", "")).rpartition(".")[2]
+
+
 def assess(predictor: Any, data: Any, split: Split, *, root: Path, figures: Path | None = None) -> dict[str, float]:
     """The scores of a split; with a folder for `figures`, its pictures too."""
-    scores = _classifier(predictor, data, split, figures)
+    judge = {"Translation": _translator}.get(kind(predictor), _classifier)
+    scores = judge(predictor, data, split, figures)
     return {f"{split}/{name}": value for name, value in scores.items()}
 
 
@@ -56,6 +62,21 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -
     return scores
 
 
+def _translator(predictor: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+    from pipeline import predict, translation
+
+    data.setup()
+    said = predict.translations(predictor.net, data.words[split])
+    kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
+    if figures:
+        from pipeline import report
+
+        example = "string"
+        answer, weights_TS = predict.attention(predictor.net, example)
+        report.attention_map(weights_TS, example, answer, figures / "attention.png")
+    return {**translation.metrics(said), **kinds}
+
+
 def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
     """Write the portable form; an example of its inputs and what it answers. None if it has no such form."""
     if is_baseline(predictor.config["model"]):
@@ -63,6 +84,6 @@ def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] 
     from pipeline.export import to_onnx, with_softmax
 
     inputs = next(iter(data.batches("test")))[0][:2]
-    text = ["input"] if predictor.vocabulary else []
+    text = [] if inputs.is_floating_point() else ["input"]
     to_onnx(with_softmax(predictor.net), {"input": inputs}, "probabilities", path, text)
     return {"input": inputs.numpy()}, predictor.probabilities(inputs).numpy()

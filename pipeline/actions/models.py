@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,16 @@ def evaluate(run: str, split: Split, *, root: Path) -> dict[str, Any]:
 
 
 def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, Any]]:
-    """What a classifier says of each input, with its probability.
+    """What a model makes of each input: the class and its probability, or the translation.
 
     An input is a PNG or idx file for a net that sees, a text or a file that holds one for a net that reads.
     """
     predictor = assess.load(runs.model_dir(run, root))
+    if assess.kind(predictor) == "Translation":
+        from pipeline.data.piglatin import translate
+        from pipeline.predict import answers as words
+
+        return [{"input": given, "label": translate(_text(given), partial(words, predictor.net))} for given in inputs]
     shape = predictor.config["data"].get("in_shape")
     answers = []
     for given in inputs:

@@ -1,6 +1,5 @@
 """Learning after every single sample, as Rosenblatt's rule does; one worker only."""
 
-import torch
 from torch import Tensor
 
 from pipeline.tasks.classification import Classification
@@ -16,6 +15,5 @@ class Online(Classification):
         inputs, labels_B = batch
         change_KD, right_B = self.net.learn(inputs, labels_B)  # type: ignore[operator]
         loss: Tensor = -(change_KD * self.net.weights_KD).sum()
-        sums = torch.stack([loss.detach(), right_B.sum(), torch.tensor(len(labels_B))])
-        self.sums["train"] = self.sums.get("train", 0) + sums
+        self.add("train", loss, right_B.sum(), len(labels_B))
         return loss

@@ -1,0 +1,102 @@
+"""A translator's answers to any words, with a net that spells its source."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from pipeline import predict, report
+from pipeline.data.piglatin import SYMBOLS, translate
+from pipeline.types import END, Translations
+
+
+class Speller(nn.Module):
+    """Answers each word with itself, looking at each letter as it writes it."""
+
+    steps = 8
+
+    def forward(self, source_BS: Tensor) -> Tensor:
+        return self.greedy(source_BS)[0]
+
+    def greedy(self, source_BS: Tensor) -> tuple[Tensor, Tensor]:
+        answer = nn.functional.pad(source_BS, (0, self.steps - source_BS.shape[1]))
+        answer = answer.masked_fill(answer == 0, END)
+        weights = torch.eye(self.steps, source_BS.shape[1]).expand(len(source_BS), -1, -1)
+        return nn.functional.one_hot(answer, 2 + len(SYMBOLS)).float(), weights
+
+
+SPELLER: Any = Speller()
+
+
+def test_every_word_is_answered_in_its_place_however_often_it_is_asked() -> None:
+    words = ["b", "a", "b", "abcd"]
+    assert predict.answers(SPELLER, words) == words
+
+
+def test_no_words_have_no_answers() -> None:
+    assert predict.answers(SPELLER, []) == []
+
+
+def test_many_words_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "WORDS_AT_ONCE", 2)
+    assert predict.answers(SPELLER, list("edcba")) == list("edcba")
+
+
+def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> None:
+    def refuse(*inputs: Any) -> None:
+        raise AssertionError(inputs)
+
+    net: Any = Speller()
+    net.register_forward_pre_hook(refuse)
+    words = ["", "abcde", "café", "Abc", "3rd", "日本"]  # five letters and "way" and the end are nine symbols
+    assert predict.answers(net, words) == words
+
+
+def test_a_sentence_is_answered_in_one_call() -> None:
+    calls: list[Sequence[str]] = []
+
+    def note(words: Sequence[str]) -> list[str]:
+        calls.append(words)
+        return predict.answers(SPELLER, words)
+
+    assert translate("No, not  YOU!", note) == "No, not  YOU!"
+    assert calls == [["no", "not", "you"]]
+    assert translate("", partial(predict.answers, SPELLER)) == ""
+
+
+def test_translations_hold_the_rule_beside_the_answers() -> None:
+    assert predict.translations(SPELLER, ["pig", "it"]) == Translations(
+        ("pig", "it"), ("igpay", "itway"), ("pig", "it")
+    )
+
+
+def test_attention_has_a_row_for_each_letter_of_the_answer_and_for_its_end() -> None:
+    answer, weights = predict.attention(SPELLER, "abc")
+    assert answer == "abc"
+    np.testing.assert_array_equal(weights, np.eye(4, 3))
+
+
+def test_the_picture_of_attention_shows_the_weights_between_the_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    save = Figure.savefig
+
+    def note(figure: Figure, *args: Any, **more: Any) -> None:
+        drawn.append(figure)
+        save(figure, *args, **more)
+
+    monkeypatch.setattr(Figure, "savefig", note)
+    weights = np.random.default_rng(0).dirichlet(np.ones(3), 6)
+    report.attention_map(weights, "pig", "igpay", tmp_path / "attention.png")
+    (axes,) = drawn[0].axes
+    np.testing.assert_array_equal(axes.images[0].get_array(), weights)
+    assert [label.get_text() for label in axes.get_xticklabels()] == list("pig")
+    assert [label.get_text() for label in axes.get_yticklabels()] == [*"igpay", "end"]
+    assert (tmp_path / "attention.png").stat().st_size > 1000
