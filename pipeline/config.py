@@ -8,15 +8,14 @@ import ast
 import difflib
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.schema import CLOSED_GROUPS, SCHEMA, Rule
 
 PACKAGE = Path(__file__).parent
 OWN_TARGET = re.compile(r"pipeline\.((?:models|tasks|data)\.[a-z]\w*|baselines)\.([A-Za-z]\w*)")
@@ -29,60 +28,6 @@ ALLOWED_TARGETS = frozenset(
         "torch.optim.lr_scheduler.OneCycleLR",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a key may hold: a type, and a range (both ends allowed) or a set of choices."""
-
-    type: type
-    low: float = -math.inf
-    high: float = math.inf
-    choices: tuple[Any, ...] = ()
-    null: bool = False
-
-    def problem(self, value: object) -> str | None:
-        """What is wrong with a value, as `expected …`; None if nothing is."""
-        if (value is None and self.null) or (value in self.choices and type(value) is not bool):
-            return None
-        number = self.type in (int, float)
-        fits = isinstance(value, (int, float) if self.type is float else self.type)
-        if self.choices and not number:
-            return f"expected one of {', '.join(map(str, self.choices))}"
-        if not fits or (number and isinstance(value, bool)):
-            kind = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[self.type]
-            return f"expected {kind}" + "".join(f" or {choice}" for choice in self.choices)
-        if number and not self.low <= float(value) <= self.high:  # type: ignore[arg-type]
-            return f"expected a number from {self.low:g} to {self.high:g}"
-        return None
-
-
-TINY = 1e-12  # the least a rate may be: zero would train nothing
-SCHEMA: dict[str, Rule] = {
-    "name": Rule(str),
-    "seed": Rule(int, 0, 2**32 - 1),
-    "data.name": Rule(str),
-    "data.mirror": Rule(str, null=True),
-    "data.allow_sample": Rule(bool),
-    "data.batch_size": Rule(int, 1, 1_000_000),
-    "data.val_size": Rule(int, 1, 10**9),
-    "data.test_size": Rule(int, 1, 10**9),
-    "data.words": Rule(int, 1, 10**9),
-    "model.optimizer.lr": Rule(float, TINY, 1000),
-    "model.optimizer.weight_decay": Rule(float, 0, 1000),
-    "trainer.max_epochs": Rule(int, 1, 1_000_000),
-    "trainer.precision": Rule(str, choices=("32-true", "64-true", "bf16-mixed", "16-mixed")),
-    "trainer.accumulate_grad_batches": Rule(int, 1, 1_000_000),
-    "trainer.gradient_clip_val": Rule(float, TINY, math.inf, null=True),
-    "trainer.ema_decay": Rule(float, 0, 1, null=True),
-    "trainer.checkpoint_every_s": Rule(float, 0, math.inf),
-    "trainer.keep_checkpoints": Rule(int, 1, 1000),
-    "cluster.workers": Rule(int, 1, 10_000),
-    "cluster.threads_per_worker": Rule(int, 1, 1024),
-    "cluster.gpus_per_worker": Rule(int, 0, 1, choices=("auto",)),
-    "tracking.uri": Rule(str),
-}
-CLOSED_GROUPS = ("trainer", "cluster", "tracking")  # hold no other keys than the schema's; data and model may
 
 
 def find_root(start: Path) -> Path | None:

@@ -13,11 +13,13 @@ TABLE = [
     {"cli"},
     {"actions", "terminal"},
     {"app", "launch"},
+    {"claims"},
     {"report"},
     {"fit", "baselines", "predict", "export"},
     {"tracking", "evaluate", "translation", "checkpoint", "spool"},
     {"data", "models", "tasks"},
-    {"config", "types"},
+    {"config"},
+    {"schema", "types"},
     {"errors"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}

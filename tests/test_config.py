@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.config import Rule, build, digest, find_root, flatten, load_config, locate, resolve, unresolved
+from pipeline.config import build, digest, find_root, flatten, load_config, locate, resolve, unresolved
 from pipeline.errors import ConfigError
+from pipeline.schema import Rule
 
 # The keys users type, with their defaults.
 CONTRACT = {
