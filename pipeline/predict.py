@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from pipeline import checkpoint
 from pipeline.config import build
 from pipeline.errors import CheckpointError
-from pipeline.types import Predictions
+from pipeline.types import Judged, Predictions
+
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,32 @@ class Predictor:
         """A batch of what the net takes -> (B, C) class probabilities."""
         probabilities_BC: Tensor = self.net(inputs).softmax(dim=1)
         return probabilities_BC
+
+    @torch.inference_mode()
+    def features(self, inputs: Tensor) -> Tensor:
+        """A batch of what the net takes -> (B, F): what its last linear layer sees."""
+        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+        seen: list[Tensor] = []
+        with last.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0])):
+            self.net(inputs)
+        return seen[0]
+
+    @torch.inference_mode()
+    def generate(self, labels_N: Tensor, seed: int = 0) -> Tensor:
+        """Images of the classes asked for, (N, C, H, W) in [0, 1], from a generator's net; the same for a seed."""
+        net: Any = self.net
+        noise_NZ = torch.randn(len(labels_N), net.noise, generator=torch.Generator().manual_seed(seed))
+        return torch.cat([net(*batch) for batch in zip(noise_NZ.split(BATCH), labels_N.split(BATCH), strict=True)])
+
+    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
+        """What a classifier sees in images, real or drawn; no labels where none were asked for."""
+        batches = images_NCHW.split(BATCH)
+        return Judged(
+            images_NCHW.numpy(),
+            None if labels_N is None else labels_N.numpy(),
+            torch.cat([self.features(batch) for batch in batches]).numpy(),
+            torch.cat([self.probabilities(batch) for batch in batches]).numpy(),
+        )
 
     def predict(self, batches: Iterable[tuple[Tensor, Tensor]], labels: tuple[str, ...]) -> Predictions:
         """All of a split, in its order."""

@@ -13,9 +13,9 @@ TABLE = [
     {"cli"},
     {"actions", "terminal"},
     {"app", "launch"},
-    {"report"},
+    {"report", "pictures"},
     {"fit", "baselines", "predict", "export"},
-    {"tracking", "evaluate", "checkpoint", "spool"},
+    {"tracking", "evaluate", "generation", "checkpoint", "spool"},
     {"data", "models", "tasks"},
     {"config", "types"},
     {"errors"},
@@ -24,7 +24,7 @@ LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 HOMES = {
     "ray": {"launch"},
     "mlflow": {"tracking"},
-    "sklearn": {"baselines"},
+    "sklearn": {"baselines", "data"},
     "hydra": {"config"},
     "omegaconf": {"config"},
     "typer": {"cli"},
@@ -32,7 +32,7 @@ HOMES = {
     "requests": {"data"},
     "mlxtend": {"data"},
     "safetensors": {"checkpoint"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "pictures"},
     "onnx": {"export", "tracking"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

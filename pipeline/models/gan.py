@@ -19,7 +19,7 @@ SLOPE = 0.2  # of a leaky ReLU below zero, as in DCGAN
 class Generator(nn.Module):
     """Draws images of the classes it is asked for: (B, Z) standard normal noise, (B,) labels -> (B, C, H, W) in [0, 1].
 
-    Starts from `channels[0]` small maps; each of `channels` is one doubling of their sides, up to `in_shape`, (C, H, W).
+    Starts from `channels[0]` small maps; each of `channels` doubles their sides once, up to `in_shape`, (C, H, W).
 
     Raises: ConfigError if the sides of `in_shape` can't be halved that often.
     """

@@ -18,13 +18,14 @@ SAMPLES_PER_CLASS = 10
 
 
 class GAN(LightningModule):
-    """Train the generator `net`, ((B, Z) noise, (B,) labels) -> images, against `critic`, (images, (B,) labels) -> logits.
+    """Train the generator `net`, (noise_BZ, labels_B) -> images_BCHW, against `critic`, (images, labels_B) -> logits_B.
 
     Both learn at every step from one backward pass, each from its own loss only. `optimizer` and `schedule` are
     partial: they lack the parameters, and the optimiser and total steps. Every `r1_every` steps the critic's slope at
     real images is penalised, with weight `r1` on average over the steps; 0 leaves that out.
     """
 
+    net: Any  # a module that tells how many numbers of `noise` it takes, and how many `classes` it knows
     total_steps: int  # optimiser steps of the whole run, set by `fit`
     samples: Tensor  # (10 x class, H, W) uint8: at each validation the net draws the same noise, ten times a class
 
