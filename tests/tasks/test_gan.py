@@ -1,12 +1,17 @@
 """Adversarial training: each net learns from its own loss only, and the penalty is what its formula says."""
 
+import shutil
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline import checkpoint, spool
+from pipeline.config import load_config, resolve
+from pipeline.fit import fit
 from pipeline.models.gan import Discriminator, Generator
 from pipeline.tasks.gan import GAN, slope_penalty
 
@@ -115,3 +120,20 @@ def test_validation_draws_the_same_noise_ten_times_a_class_and_leaves_the_defaul
     assert first.dtype == torch.uint8
     assert torch.equal(first, model.samples)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_run_stopped_after_an_epoch_ends_with_the_same_averaged_weights(tiny_mnist: Path) -> None:
+    tiny = ["model=gan", "data.batch_size=16", "data.val_size=16", "model.net.channels=[4,4]", "trainer.max_epochs=2"]
+    tiny += ["model.critic.channels=[4,4]", "trainer.ema_decay=0.9", "trainer.checkpoint_every_s=0"]
+    config = resolve(load_config(*tiny))
+    config["cluster"]["gpus_per_worker"] = 0
+    whole, resumed = tiny_mnist / "whole", tiny_mnist / "resumed"
+    whole.mkdir()
+    first = fit(config, data_dir=tiny_mnist / "data", run_dir=whole)
+    stopped_at = min((whole / "checkpoints").iterdir())
+    shutil.copytree(stopped_at, resumed / "checkpoints" / stopped_at.name)
+    second = fit(config, data_dir=tiny_mnist / "data", run_dir=resumed)
+    assert len(spool.read(resumed)[0]) < len(spool.read(whole)[0])
+    assert {"train/loss", "train/critic_loss", "train/generator_loss"} <= set(first.metrics)
+    files = [checkpoint.verify(result.model_dir)["files"] for result in (first, second)]
+    assert files[0][checkpoint.MODEL] == files[1][checkpoint.MODEL]
