@@ -46,28 +46,43 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Judges images of a class: (B, C, H, W) in [0, 1], (B,) labels -> (B,) logits of being real.
 
-    Each of `channels` halves the sides. The label enters by a projection of the features (Miyato, Koyama 2018,
-    arXiv:1802.05637).
+    Each of `channels` halves the sides; `hidden` features follow, in which the label enters by a projection (Miyato,
+    Koyama 2018, arXiv:1802.05637). It sees how much the images of a batch differ, so that drawing the same image again
+    and again is found out at once (Karras et al. 2018, arXiv:1710.10196); so a batch must be all real or all drawn.
 
     Raises: ConfigError if the sides of `in_shape` can't be halved that often.
     """
 
-    def __init__(self, in_shape: Sequence[int], classes: int, channels: Sequence[int] = (24, 48)):
+    def __init__(self, in_shape: Sequence[int], classes: int, channels: Sequence[int] = (24, 48), hidden: int = 128):
         super().__init__()
         height, width = _halved(in_shape, len(channels))
-        layers: list[nn.Module] = []
-        for before, after in pairwise([in_shape[0], *channels]):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(SLOPE)]
-        self.features = nn.Sequential(*layers, nn.Flatten())
-        size = channels[-1] * height * width
-        self.head, self.embed = nn.Linear(size, 1), nn.Embedding(classes, size)
-        nn.init.normal_(self.embed.weight, std=size**-0.5)  # a sum over so many features would start far from 0
+        layers: list[nn.Module] = [nn.Conv2d(in_shape[0], channels[0], 4, 2, 1), nn.LeakyReLU(SLOPE)]
+        for before, after in pairwise(channels):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.LeakyReLU(SLOPE)]
+        self.features = nn.Sequential(
+            *layers,
+            Spread(),
+            nn.Flatten(),
+            nn.Linear((channels[-1] + 1) * height * width, hidden),
+            nn.LeakyReLU(SLOPE),
+        )
+        self.head, self.embed = nn.Linear(hidden, 1), nn.Embedding(classes, hidden)
+        nn.init.normal_(self.embed.weight, std=hidden**-0.5)  # a sum over so many features would start far from 0
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
         features_BF = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
         logits_B: Tensor = self.head(features_BF).squeeze(1) + (self.embed(labels_B) * features_BF).sum(dim=1)
         return logits_B
+
+
+class Spread(nn.Module):
+    """One more map, the same for all: the standard deviation over the batch, mean over channels and places."""
+
+    def forward(self, maps_BCHW: Tensor) -> Tensor:
+        # A root's slope is infinite at 0, where all images are equal.
+        spread = (maps_BCHW.var(dim=0, correction=0) + 1e-8).sqrt().mean()
+        return torch.cat([maps_BCHW, spread.expand_as(maps_BCHW[:, :1])], dim=1)
 
 
 class LectureGenerator(nn.Module):

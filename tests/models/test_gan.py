@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.models.gan import Discriminator, Generator, LectureDiscriminator, LectureGenerator
+from pipeline.models.gan import Discriminator, Generator, LectureDiscriminator, LectureGenerator, Spread
 
 
 def parameters(net: torch.nn.Module) -> int:
@@ -58,10 +58,19 @@ def test_the_projection_is_one_linear_score_a_class() -> None:
     torch.testing.assert_close(critic(images, labels), every_class[range(6), labels])
 
 
-def test_an_images_score_does_not_depend_on_the_others_in_its_batch() -> None:
-    critic = Discriminator([1, 8, 8], 4)
-    images, labels = torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 3, 3])
-    torch.testing.assert_close(critic(images, labels)[2:3], critic(images[2:3], labels[2:3]))
+def test_spread_is_the_mean_standard_deviation_over_the_batch() -> None:
+    maps = torch.rand(7, 3, 2, 5)
+    seen = Spread()(maps)
+    torch.testing.assert_close(seen[:, :3], maps)
+    expected = torch.from_numpy(maps.numpy().std(axis=0).mean(keepdims=True))
+    torch.testing.assert_close(seen[:, 3:], expected.expand(7, 1, 2, 5), atol=1e-4, rtol=0)
+
+
+def test_spread_of_equal_images_has_a_finite_slope() -> None:
+    maps = torch.ones(4, 1, 2, 2, requires_grad=True)
+    Spread()(maps).sum().backward()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()
 
 
 def test_sides_that_cant_be_halved_are_a_config_error() -> None:
