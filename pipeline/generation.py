@@ -21,14 +21,13 @@ BLOCK = 500  # rows of a distance matrix in memory at a time
 def measure(drawn: Judged, real: Judged, train: Judged) -> dict[str, float]:
     """Drawn images against real ones of a split that neither the generator nor the judge learned from.
 
-    `fid_floor` and its like use as many images of `train`: what a generator as good as the data itself would reach.
+    `fid_floor` is the distance of as many images of `train`: what a generator as good as the data would reach.
+
     Returns: fid, fid_floor, coverage, variance_ratio, precision, recall, nearest_ratio, and conditional_accuracy if
     classes were asked for.
     """
     found = drawn.scores.argmax(axis=1)
-    asked = found if drawn.labels is None else drawn.labels
-    assert real.labels is not None
-    variance = within_class_variance(drawn.features, asked)
+    variance, real_variance = (within_class_variance(images.features, _classes(images)) for images in (drawn, real))
     precision, recall = precision_recall(
         _sample(drawn.features, MANIFOLD_SAMPLE), _sample(real.features, MANIFOLD_SAMPLE)
     )
@@ -36,14 +35,16 @@ def measure(drawn: Judged, real: Judged, train: Judged) -> dict[str, float]:
         "fid": frechet_distance(drawn.features, real.features),
         "fid_floor": frechet_distance(_sample(train.features, len(drawn.features)), real.features),
         "coverage": class_coverage(found, drawn.scores.shape[1]),
-        "variance_ratio": variance / within_class_variance(real.features, real.labels),
+        "variance_ratio": variance / real_variance,
         "precision": precision,
         "recall": recall,
         "nearest_ratio": nearest_ratio(
             _sample(drawn.images, NEAREST_SAMPLE), _sample(real.images, NEAREST_SAMPLE), train.images
         ),
     }
-    return measures if drawn.labels is None else measures | {"conditional_accuracy": float((found == asked).mean())}
+    if drawn.labels is not None:
+        measures["conditional_accuracy"] = float((found == drawn.labels).mean())
+    return measures
 
 
 def frechet_distance(a_NF: np.ndarray, b_MF: np.ndarray) -> float:
@@ -89,6 +90,11 @@ def nearest_ratio(drawn: np.ndarray, real: np.ndarray, train: np.ndarray) -> flo
     return float(np.median(_rowwise(np.min, drawn, train)) / np.median(_rowwise(np.min, real, train)))
 
 
+def _classes(images: Judged) -> np.ndarray:
+    """The labels; where there are none, what the judge takes the images for."""
+    return images.scores.argmax(axis=1) if images.labels is None else images.labels
+
+
 def _share_among(points_NF: np.ndarray, others_MF: np.ndarray, neighbours: int) -> float:
     radii_M = _rowwise(lambda row, axis: np.partition(row, neighbours, axis)[:, neighbours], others_MF, others_MF)
     return float(_rowwise(lambda row, axis: (row <= radii_M).any(axis), points_NF, others_MF).mean())
@@ -105,6 +111,6 @@ def _rowwise(reduce: Callable[..., np.ndarray], points_NF: np.ndarray, others_MF
 
 
 def _sample(array: np.ndarray, count: int) -> np.ndarray:
-    """Up to `count` rows, evenly spaced, so that a list sorted by class keeps its classes."""
-    chosen: np.ndarray = array[np.linspace(0, len(array) - 1, min(count, len(array))).astype(int)]
+    """Up to `count` rows by a fixed draw: every k-th row of a list would miss classes that come round in turn."""
+    chosen: np.ndarray = array[np.random.default_rng(0).permutation(len(array))[:count]]
     return chosen
