@@ -106,7 +106,7 @@ def judged(count: int, labels: np.ndarray | None, spread: float = 1.0) -> Judged
 def test_real_images_measure_as_their_own_floor_and_a_collapsed_generator_is_found_out_by_variance_and_recall() -> None:
     train, real = (judged(count, np.arange(count) % 5) for count in (2000, 1000))
     good = generation.measure(judged(1000, np.arange(1000) % 5), real, train)
-    assert good["fid"] == pytest.approx(good["fid_floor"], abs=0.1)
+    assert good["fid"] == pytest.approx(good["fid_floor"], abs=0.3)
     for measure in ("variance_ratio", "precision", "recall", "nearest_ratio", "conditional_accuracy", "coverage"):
         assert good[measure] == pytest.approx(1, abs=0.15)
     collapsed = generation.measure(judged(1000, np.arange(1000) % 5, spread=0.1), real, train)
