@@ -69,7 +69,7 @@ def fit(
             *([WeightAveraging(multi_avg_fn=partial(average, ema))] if ema is not None else []),
             Watch(spool, config["seed"]),
             Checkpoints(run_dir / "checkpoints", settings["checkpoint_every_s"], settings["keep_checkpoints"], facts),
-            *([Samples(run_dir / "samples")] if hasattr(task, "samples") else []),
+            Samples(run_dir / "samples"),
         ],
         logger=SpoolLogger(spool),
         default_root_dir=run_dir,
@@ -206,8 +206,9 @@ class Samples(Callback):
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
-        self.folder.mkdir(exist_ok=True)
-        np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.cpu().numpy())
+        if hasattr(module, "samples"):
+            self.folder.mkdir(exist_ok=True)
+            np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.numpy())
 
 
 def _cpu_s() -> float:

@@ -17,9 +17,9 @@ from pipeline.data.text import encoded
 from pipeline.data.vocabulary import FILE, Vocabulary, words
 from pipeline.errors import CheckpointError
 from pipeline.models.seq2seq import Seq2Seq
-from pipeline.types import Predictions, Split, Translations
+from pipeline.types import Judged, Predictions, Split, Translations
 
-WORDS_AT_ONCE = 1000
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Predictor:
     net: nn.Module
     config: dict[str, Any]  # name, seed, data, model
     manifest: dict[str, Any]
-    vocabulary: Vocabulary | None  # of a net that reads texts
+    vocabulary: Vocabulary | None = None  # of a net that reads texts
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -47,6 +47,32 @@ class Predictor:
         reading = self.config["data"]
         rows = [encoded(self.vocabulary, words(text), reading["max_tokens"], reading["keep"]) for text in texts]
         return torch.cat([self.probabilities(row[None]) for row in rows]).numpy()
+
+    @torch.inference_mode()
+    def features(self, inputs: Tensor) -> Tensor:
+        """A batch of what the net takes -> (B, F): what its last linear layer sees."""
+        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+        seen: list[Tensor] = []
+        with last.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0])):
+            self.net(inputs)
+        return seen[0]
+
+    @torch.inference_mode()
+    def generate(self, labels_N: Tensor, seed: int = 0) -> Tensor:
+        """Images of the classes asked for, (N, C, H, W) in [0, 1], from a generator's net; the same for a seed."""
+        net: Any = self.net
+        noise_NZ = torch.randn(len(labels_N), net.noise, generator=torch.Generator().manual_seed(seed))
+        return torch.cat([net(*batch) for batch in zip(noise_NZ.split(BATCH), labels_N.split(BATCH), strict=True)])
+
+    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
+        """What a classifier sees in images, real or drawn; no labels where none were asked for."""
+        batches = images_NCHW.split(BATCH)
+        return Judged(
+            images_NCHW.numpy(),
+            None if labels_N is None else labels_N.numpy(),
+            torch.cat([self.features(batch) for batch in batches]).numpy(),
+            torch.cat([self.probabilities(batch) for batch in batches]).numpy(),
+        )
 
     def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
@@ -83,8 +109,8 @@ def answers(net: Seq2Seq, words: Sequence[str]) -> list[str]:
     """
     known = [word for word in dict.fromkeys(words) if readable(word) and len(word) <= net.steps - ENDING]
     said: dict[str, str] = {}
-    for start in range(0, len(known), WORDS_AT_ONCE):
-        some = known[start : start + WORDS_AT_ONCE]
+    for start in range(0, len(known), BATCH):
+        some = known[start : start + BATCH]
         logits_BTV = net(encode(some, max(map(len, some))))
         said.update(zip(some, decode(logits_BTV.argmax(dim=2)), strict=True))
     return [said.get(word, word) for word in words]

@@ -44,6 +44,8 @@ SCHEMA: dict[str, Rule] = {
     "data.words": Rule(int, 1, 10**9),
     "model.optimizer.lr": Rule(float, TINY, 1000),
     "model.optimizer.weight_decay": Rule(float, 0, 1000),
+    "model.r1": Rule(float, 0, math.inf),
+    "model.r1_every": Rule(int, 1, 1_000_000),
     "trainer.max_epochs": Rule(int, 1, 1_000_000),
     "trainer.precision": Rule(str, choices=("32-true", "64-true", "bf16-mixed", "16-mixed")),
     "trainer.accumulate_grad_batches": Rule(int, 1, 1_000_000),

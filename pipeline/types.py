@@ -48,6 +48,20 @@ class Translations:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """N images, drawn or real, as a trained classifier sees them.
+
+    `images` is (N, ...) in [0, 1]; `labels` is (N,) int, the classes they are of or were asked to be, None if none was
+    asked for; `features` is (N, F), what the judge's last layer sees; `scores` is (N, C), its class probabilities.
+    """
+
+    images: "np.ndarray"
+    labels: "np.ndarray | None"
+    features: "np.ndarray"
+    scores: "np.ndarray"
+
+
+@dataclass(frozen=True, slots=True)
 class FitResult:
     """What training leaves behind; seconds are of the training loop (validation included), not of start-up."""
 

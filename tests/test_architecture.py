@@ -14,9 +14,9 @@ TABLE = [
     {"actions", "terminal"},
     {"app", "launch"},
     {"claims"},
-    {"report"},
+    {"report", "pictures"},
     {"fit", "baselines", "predict", "export"},
-    {"tracking", "evaluate", "translation", "checkpoint", "spool"},
+    {"tracking", "evaluate", "generation", "translation", "checkpoint", "spool"},
     {"data", "models", "tasks"},
     {"config"},
     {"schema", "types"},
@@ -36,7 +36,7 @@ HOMES = {
     "mlxtend": {"data"},
     "safetensors": {"checkpoint", "baselines", "data"},
     "wordfreq": {"data"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "pictures"},
     "onnx": {"export", "tracking"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

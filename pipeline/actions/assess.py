@@ -4,9 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import checkpoint, evaluate
+from pipeline.actions import required
 from pipeline.errors import CheckpointError
 from pipeline.types import Split
+
+DRAWN = 10_000  # images that a generator is judged by
 
 
 def load(model_dir: Path) -> Any:
@@ -39,8 +44,12 @@ def kind(predictor: Any) -> str:
 
 def assess(predictor: Any, data: Any, split: Split, *, root: Path, figures: Path | None = None) -> dict[str, float]:
     """The scores of a split; with a folder for `figures`, its pictures too."""
-    judge = {"Translation": _translator}.get(kind(predictor), _classifier)
-    scores = judge(predictor, data, split, figures)
+    if kind(predictor) == "GAN":
+        judge = load(required.find(predictor.config["requires"][0], root))
+        scores = _generator(predictor, judge, data, split, figures)
+    else:
+        score = _translator if kind(predictor) == "Translation" else _classifier
+        scores = score(predictor, data, split, figures)
     return {f"{split}/{name}": value for name, value in scores.items()}
 
 
@@ -77,12 +86,44 @@ def _translator(predictor: Any, data: Any, split: Split, figures: Path | None) -
     return {**translation.metrics(said), **kinds}
 
 
+def _generator(predictor: Any, judge: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+    import torch
+
+    from pipeline import generation
+
+    def real(split: Split) -> Any:
+        images, labels = zip(*data.batches(split), strict=True)
+        return judge.judge(torch.cat(images), torch.cat(labels))
+
+    labels_N = torch.arange(DRAWN) % predictor.net.classes
+    asked_for = labels_N if predictor.net.conditional else None
+    scores = generation.measure(judge.judge(predictor.generate(labels_N), asked_for), real(split), real("train"))
+    if figures:
+        from pipeline import pictures
+
+        kept = sorted((figures.parent / "samples").glob("epoch-*.npy"))
+        shown = [kept[round(place)] for place in np.linspace(0, len(kept) - 1, min(len(kept), 8))]
+        sheets = [(int(path.stem.removeprefix("epoch-")), np.load(path)) for path in shown]
+        pictures.sample_grid(sheets[-1][1], figures / "samples.png")
+        pictures.samples_over_epochs(sheets, figures / "samples_over_epochs.png")
+        pictures.latent_walk(predictor, figures / "latent_walk.png")
+    return scores
+
+
 def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
     """Write the portable form; an example of its inputs and what it answers. None if it has no such form."""
     if is_baseline(predictor.config["model"]):
         return None
     from pipeline.export import to_onnx, with_softmax
 
+    if kind(predictor) == "GAN":
+        import torch
+
+        example = {"noise": torch.randn(2, predictor.net.noise), "labels": torch.arange(2)}
+        to_onnx(predictor.net, example, "images", path)
+        with torch.inference_mode():
+            drawn = predictor.net(*example.values())
+        return {name: tensor.numpy() for name, tensor in example.items()}, drawn.numpy()
     inputs = next(iter(data.batches("test")))[0][:2]
     text = [] if inputs.is_floating_point() else ["input"]
     to_onnx(with_softmax(predictor.net), {"input": inputs}, "probabilities", path, text)

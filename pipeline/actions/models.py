@@ -47,6 +47,8 @@ def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, An
         from pipeline.predict import answers as words
 
         return [{"input": given, "label": translate(_text(given), partial(words, predictor.net))} for given in inputs]
+    if assess.kind(predictor) == "GAN":
+        raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
     shape = predictor.config["data"].get("in_shape")
     answers = []
     for given in inputs:

@@ -18,13 +18,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data import store
-from pipeline.data.raw import mnist_sample, read_idx
+from pipeline.data.raw import Bytes, mnist_sample, read_idx, sklearn_digits
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
 # N samples of a split, B batch, C channel, H height, W width
 Arrays = tuple[Tensor, Tensor]  # images_NCHW uint8, labels_N int64
 EVAL_BATCH = 1000
+# Sets that packages carry, and how many of their images are kept for test.
+EMBEDDED: dict[str, tuple[Callable[[], tuple[Bytes, Bytes]], int]] = {
+    "mnist-5k": (mnist_sample, 500),
+    "digits": (sklearn_digits, 300),
+}
 SPLIT_SEED = 0  # validation is the same slice of train whatever the run's seed: scores of seeds stay comparable
 
 
@@ -123,7 +128,7 @@ class InOrder:
 
 
 class ImageData(LightningDataModule):
-    """MNIST or its sample as batches of (images_BCHW in [0, 1], labels_B).
+    """MNIST, its sample or scikit-learn's digits as batches of (images_BCHW in [0, 1], labels_B).
 
     Images travel as uint8 and become floats, augmented in training, on the device.
 
@@ -153,7 +158,8 @@ class ImageData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.splits:
             return
-        train, test = _sample_arrays() if self.data_name == "mnist-5k" else _mnist_arrays(self.folder)
+        embedded = self.data_name in EMBEDDED
+        train, test = _embedded_arrays(self.data_name) if embedded else _mnist_arrays(self.folder)
         if self.val_size >= len(train[1]):
             raise ConfigError(
                 f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to learn from."
@@ -164,9 +170,8 @@ class ImageData(LightningDataModule):
     def describe(self) -> DataSet:
         self.setup()
         rows: dict[str, int] = {split: len(labels) for split, (_, labels) in self.splits.items()}
-        return DataSet(
-            self.data_name, sample_digest() if self.data_name == "mnist-5k" else store.digest(self.data_name), rows
-        )
+        digest = embedded_digest if self.data_name in EMBEDDED else store.digest
+        return DataSet(self.data_name, digest(self.data_name), rows)
 
     def train_dataloader(self) -> Batches:
         rank, workers = self._share()
@@ -227,15 +232,16 @@ def _mnist_arrays(folder: Path) -> tuple[Arrays, Arrays]:
     return train, test
 
 
-def _sample_arrays() -> tuple[Arrays, Arrays]:
-    images, labels = _tensors(*mnist_sample())
-    kept, out = stratified(labels, 500)
+def _embedded_arrays(name: str) -> tuple[Arrays, Arrays]:
+    read, test_size = EMBEDDED[name]
+    images, labels = _tensors(*read())
+    kept, out = stratified(labels, test_size)
     return (images[kept], labels[kept]), (images[out], labels[out])
 
 
-def sample_digest() -> str:
-    """SHA-256 of the embedded sample's images and labels."""
-    images, labels = mnist_sample()
+def embedded_digest(name: str) -> str:
+    """SHA-256 of an embedded set's images and labels."""
+    images, labels = EMBEDDED[name][0]()
     return hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
 
 

@@ -249,6 +249,17 @@ def mnist_sample() -> tuple[Bytes, Bytes]:
     return table[:, :-1].reshape(-1, 28, 28), table[:, -1].copy()
 
 
+def sklearn_digits() -> tuple[Bytes, Bytes]:
+    """The 1,797 digits that scikit-learn carries: (image, row, column) from 0..16 stretched to 0..255, and labels.
+
+    They are the test part of Alpaydin, Kaynak 1998, doi:10.24432/C50P49; no network and no files are needed.
+    """
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return (digits.images * 255 / 16).round().astype(np.uint8), digits.target.astype(np.uint8)
+
+
 def read_images(path: Path, height: int, width: int) -> Bytes:
     """The images in an IDX file or a picture (PNG, …) as (image, row, column), white on black as MNIST's.
 

@@ -147,3 +147,16 @@ def test_the_embedded_sample_is_400_50_50_of_each_digit(tmp_path: Path) -> None:
     assert data.describe().rows == {"train": 4000, "val": 500, "test": 500}
     for split, each in (("train", 400), ("val", 50), ("test", 50)):
         assert np.bincount(data.splits[split][1].numpy()).tolist() == [each] * 10  # type: ignore[index]
+
+
+def test_the_digits_of_scikit_learn_are_8x8_stratified_and_always_the_same(tmp_path: Path) -> None:
+    data = ImageData("digits", [1, 8, 8], 10, 16, 100, folder=tmp_path)
+    assert data.describe().rows == {"train": 1397, "val": 100, "test": 300}
+    assert (
+        data.describe().digest == ImageData("digits", [1, 8, 8], 10, 16, 100, folder=tmp_path, seed=1).describe().digest
+    )
+    images, labels = data.splits["test"]
+    assert images.shape == (300, 1, 8, 8)
+    assert images.min() == 0
+    assert images.max() == 255
+    assert np.bincount(labels.numpy()).min() >= 29  # of 174 to 183 of each digit, a sixth

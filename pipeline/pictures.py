@@ -1,0 +1,63 @@
+"""Pictures of what a generator draws: a sheet of it, how it came about, and the way from one image to another."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from pipeline.predict import Predictor
+
+GAP = 0.125  # between images, as a share of one's width
+COLUMNS = 10
+STEPS = 12  # of a walk
+
+
+def sample_grid(images_NHW: np.ndarray, path: Path, columns: int = COLUMNS) -> None:
+    """All images, a row after the other: one class a row, if there are `columns` of each."""
+    rows = [images_NHW[start : start + columns] for start in range(0, len(images_NHW), columns)]
+    _sheet(rows, path)
+
+
+def samples_over_epochs(epochs: Sequence[tuple[int, np.ndarray]], path: Path, columns: int = COLUMNS) -> None:
+    """A row for each (epoch, images), with the same images' places in each: every tenth of a hundred, for ten."""
+    rows = [images[:: max(1, len(images) // columns)][:columns] for _, images in epochs]
+    _sheet(rows, path, [f"epoch {epoch}" for epoch, _ in epochs])
+
+
+def latent_walk(generator: Predictor, path: Path, seed: int = 0, steps: int = STEPS) -> None:
+    """A row a class: from the image of one noise to that of another, the same two for every class.
+
+    The steps are even on the arc between the two (White 2016, arXiv:1609.04468): normal noise has a length, and the
+    straight line would pass through shorter ones that the generator never saw.
+    """
+    net: Any = generator.net
+    first, second = torch.randn(2, net.noise, generator=torch.Generator().manual_seed(seed))
+    angle = torch.acos(torch.cosine_similarity(first, second, dim=0))
+    way = torch.linspace(0, 1, steps)[:, np.newaxis]
+    noise = (torch.sin((1 - way) * angle) * first + torch.sin(way * angle) * second) / torch.sin(angle)
+    with torch.inference_mode():
+        rows = [net(noise, torch.full((steps,), label))[:, 0].numpy() for label in range(net.classes)]
+    _sheet(rows, path)
+
+
+def _sheet(rows: Sequence[np.ndarray], path: Path, names: Sequence[str] = ()) -> None:
+    """Images in rows, black on white, in one picture; uint8 or in [0, 1]."""
+    count, (height, width) = max(len(row) for row in rows), rows[0].shape[1:]
+    down, right = round(height * (1 + GAP)), round(width * (1 + GAP))
+    sheet = np.zeros((len(rows) * down, count * right), np.float32)
+    for top, row in enumerate(rows):
+        for left, image in enumerate(row):
+            brightness = image / np.float32(255) if image.dtype == np.uint8 else image
+            sheet[top * down : top * down + height, left * right : left * right + width] = brightness
+    figure = Figure(figsize=(count * 0.6 + 0.8, len(rows) * 0.6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1)
+    axes.set_yticks([top * down + height / 2 for top in range(len(names))], names)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    figure.savefig(path, dpi=110)
