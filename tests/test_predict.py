@@ -48,7 +48,7 @@ def test_no_words_have_no_answers() -> None:
 
 
 def test_many_words_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "WORDS_AT_ONCE", 2)
+    monkeypatch.setattr(predict, "BATCH", 2)
     assert predict.answers(SPELLER, list("edcba")) == list("edcba")
 
 

@@ -123,6 +123,8 @@ def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] 
         to_onnx(predictor.net, example, "images", path)
         with torch.inference_mode():
             drawn = predictor.net(*example.values())
+        if not predictor.net.conditional:  # the labels were not looked at, and so are no input
+            del example["labels"]
         return {name: tensor.numpy() for name, tensor in example.items()}, drawn.numpy()
     inputs = next(iter(data.batches("test")))[0][:2]
     text = [] if inputs.is_floating_point() else ["input"]
