@@ -158,8 +158,7 @@ class ImageData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.splits:
             return
-        embedded = self.data_name in EMBEDDED
-        train, test = _embedded_arrays(self.data_name) if embedded else _mnist_arrays(self.folder)
+        train, test = self.arrays()
         if self.val_size >= len(train[1]):
             raise ConfigError(
                 f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to learn from."
@@ -167,11 +166,18 @@ class ImageData(LightningDataModule):
         fit, val = stratified(train[1], self.val_size)
         self.splits = {"train": (train[0][fit], train[1][fit]), "val": (train[0][val], train[1][val]), "test": test}
 
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        """What there is to learn from (validation included), and the test split."""
+        return _embedded_arrays(self.data_name) if self.data_name in EMBEDDED else _mnist_arrays(self.folder)
+
+    def digest(self) -> str:
+        """SHA-256 that stands for all of the data."""
+        return embedded_digest(self.data_name) if self.data_name in EMBEDDED else store.digest(self.data_name)
+
     def describe(self) -> DataSet:
         self.setup()
         rows: dict[str, int] = {split: len(labels) for split, (_, labels) in self.splits.items()}
-        digest = embedded_digest if self.data_name in EMBEDDED else store.digest
-        return DataSet(self.data_name, digest(self.data_name), rows)
+        return DataSet(self.data_name, self.digest(), rows)
 
     def train_dataloader(self) -> Batches:
         rank, workers = self._share()

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,10 +20,18 @@ from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
 # B batch, T time
-Rows = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64
+Numbers = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64
 EVAL_BATCH = 250
 SPLIT_SEED = 0
 BUCKET = 50  # batches that are sorted by length together
+
+
+class Row(NamedTuple):
+    """A text, its class, and what it is about: texts about the same thing are never split apart."""
+
+    text: str
+    label: int
+    group: str
 
 
 class Bucketed:
@@ -33,9 +41,9 @@ class Bucketed:
     """
 
     def __init__(
-        self, rows: Rows, batch_size: int, *, seed: int, epoch: Callable[[], int], share: tuple[int, int] = (0, 1)
+        self, numbers: Numbers, batch_size: int, *, seed: int, epoch: Callable[[], int], share: tuple[int, int] = (0, 1)
     ):
-        self.texts, self.labels = rows
+        self.texts, self.labels = numbers
         self.lengths = torch.tensor([len(text) for text in self.texts])
         self.batch_size = min(batch_size, len(self.texts))
         self.seed, self.epoch = seed, epoch
@@ -57,8 +65,8 @@ class Bucketed:
 class ByLength:
     """One worker's share of a split for evaluation: every text once, the shortest first."""
 
-    def __init__(self, rows: Rows, share: tuple[int, int]):
-        self.texts, self.labels = rows
+    def __init__(self, numbers: Numbers, share: tuple[int, int]):
+        self.texts, self.labels = numbers
         rank, workers = share
         lengths = torch.tensor([len(text) for text in self.texts])
         mine = lengths.argsort(stable=True)[rank::workers]
@@ -114,25 +122,44 @@ class TextData(LightningDataModule):
         self.embeddings, self.folder, self.seed = embeddings, Path(folder), seed
         self.texts: dict[Split, list[str]] = {}
         self.truth: dict[Split, Tensor] = {}
-        self.splits: dict[Split, Rows] = {}
+        self.splits: dict[Split, Numbers] = {}
 
     def read(self) -> None:
         """The texts and labels of each split, as they were written."""
         if self.texts:
             return
-        store.verify(self.data_name, self.folder)
-        train, test = (list(read_jsonl(self.folder / self.data_name / f"{part}.jsonl")) for part in ("train", "test"))
-        held_out = whole_groups([row["film"] for row in train], self.val_size)
+        train, test = self.rows()
+        held_out = whole_groups([row.group for row in train], self.val_size)
         if all(held_out):
             raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
-        parts: dict[Split, list[dict[str, Any]]] = {
+        parts: dict[Split, list[Row]] = {
             "train": [row for row, out in zip(train, held_out, strict=True) if not out],
             "val": [row for row, out in zip(train, held_out, strict=True) if out],
             "test": test,
         }
         for split, rows in parts.items():
-            self.texts[split] = [row["text"] for row in rows]
-            self.truth[split] = torch.tensor([int(row["rating"] > 5) for row in rows])
+            self.texts[split] = [row.text for row in rows]
+            self.truth[split] = torch.tensor([row.label for row in rows])
+
+    def rows(self) -> tuple[list[Row], list[Row]]:
+        """What there is to learn from (validation included), and the test split."""
+        store.verify(self.data_name, self.folder)
+        train, test = (
+            [Row(row["text"], int(row["rating"] > 5), row["film"]) for row in self._stored(part)]
+            for part in ("train", "test")
+        )
+        return train, test
+
+    def digest(self) -> str:
+        """SHA-256 that stands for all of the data."""
+        return store.digest(self.data_name)
+
+    def unlabelled(self) -> Iterator[str]:
+        """Texts without a label, to learn word vectors from."""
+        return (row["text"] for row in self._stored("unsup"))
+
+    def _stored(self, part: str) -> Iterator[dict[str, Any]]:
+        return read_jsonl(self.folder / self.data_name / f"{part}.jsonl")
 
     def setup(self, stage: str | None = None) -> None:
         if "val" in self.splits:
@@ -145,9 +172,8 @@ class TextData(LightningDataModule):
 
     def describe(self) -> DataSet:
         self.read()
-        return DataSet(
-            self.data_name, store.digest(self.data_name), {split: len(truth) for split, truth in self.truth.items()}
-        )
+        rows: dict[str, int] = {split: len(truth) for split, truth in self.truth.items()}
+        return DataSet(self.data_name, self.digest(), rows)
 
     def train_dataloader(self) -> Bucketed:
         rank, workers = self._share()
@@ -174,11 +200,10 @@ class TextData(LightningDataModule):
             return None
 
         def texts() -> Iterator[list[int]]:
-            unlabelled = (row["text"] for row in read_jsonl(self.folder / self.data_name / "unsup.jsonl"))
-            for text in chain(self.texts["train"], unlabelled):
+            for text in chain(self.texts["train"], self.unlabelled()):
                 yield self.vocabulary.encode(words(text))
 
-        digest = self.embeddings.digest(store.digest(self.data_name), self.vocabulary.digest)
+        digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
 
     def seen_in_train(self, split: Split) -> np.ndarray:
