@@ -5,13 +5,15 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.config import conf_dir, find_root
+from pipeline.config import find_root
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.options import ConfigDir, Json, Overrides, Record, Run, Verbose
 from pipeline.terminal import Terminal
 from pipeline.types import Headline
 
@@ -24,23 +26,6 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Get, check and show the data sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
-
-
-def _complete(incomplete: str) -> list[str]:
-    """`group=choice` for the shell's completion."""
-    folder = conf_dir(find_root(Path.cwd()))
-    choices = [f"{file.parent.name}={file.stem}" for file in sorted(folder.glob("*/*.yaml"))]
-    return [choice for choice in choices if choice.startswith(incomplete)]
-
-
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Hydra overrides: group=choice or key=value.", autocompletion=_complete)
-]
-ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
-Record = Annotated[bool, typer.Option("--record", help="Keep the result for git: models/, results/, metrics/.")]
-Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its MLflow id, its folder, or 'latest'.")]
 
 
 @app.command()
@@ -230,6 +215,27 @@ def runs(as_json: Json = False) -> None:
         print(f"{record['name']:40} {record['status']:12} {record['data']:10} {f'test {score}' if score else ''}")
     if not records:
         print("No runs yet: `pipeline train`.")
+
+
+@app.command()
+def claims(
+    run: Annotated[bool, typer.Option("--run", help="First train what has no results yet: hours.")] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say of each claim of the lecture whether it holds, and why.
+
+    Example: pipeline claims
+    """
+    from pipeline.actions import claims as action
+
+    if run:
+        action.run_missing(Terminal(), root=_root(), verbose=verbose)
+    rows = action.table(_root())
+    for row in rows:
+        print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
+    if as_json:
+        print(json.dumps({"claims": [asdict(row) for row in rows]}))
 
 
 @app.command()

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from pipeline import evaluate
+from pipeline.models.neuron import ACTIVATIONS
 from pipeline.types import Headline, Predictions
 
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
@@ -93,8 +96,47 @@ def attention_map(weights_TS: np.ndarray, source: str, answer: str, path: Path) 
     figure.savefig(path, dpi=110)
 
 
-def results_markdown(entries: Sequence[dict[str, Any]]) -> str:
-    """One line an experiment: mean, standard deviation and cost over its seeds, from the committed results."""
+def activations(path: Path) -> None:
+    """The family of activation functions, each with its slope, its formula and its range."""
+    x = torch.linspace(-4, 4, 401)
+    columns = 5
+    figure = Figure(figsize=(columns * 2.6, -(-len(ACTIVATIONS) // columns) * 2.6), layout="constrained")
+    for axes, (name, one) in zip(
+        figure.subplots(-(-len(ACTIVATIONS) // columns), columns).flat, ACTIVATIONS.items(), strict=False
+    ):
+        axes.plot(x, one.function(x), color=COLOURS["train"], label="f")
+        axes.plot(x, one.derivative(x), color=COLOURS["val"], linestyle="--", label="f'")
+        low, high = one.range
+        axes.set_title(f"{name}: {one.formula}\nfrom {low:g} to {high:g}", fontsize=8)
+        axes.set_ylim(-1.3, 2.3)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def decision_map(net: nn.Module, points: tuple[Tensor, Tensor], path: Path) -> None:
+    """What a net says at every place of the plane, and the points it was asked about."""
+    inputs_N2, labels_N = points
+    centre, reach = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
+    steps = torch.linspace(-1, 1, 100) * reach
+    x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
+    with torch.no_grad():
+        logits = net(torch.stack([x, y], dim=2).view(-1, 2))
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    shade = logits.softmax(dim=1)[:, 1].view(100, 100)
+    axes.pcolormesh(x, y, shade, cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True)
+    axes.scatter(
+        inputs_N2[:, 0], inputs_N2[:, 1], c=labels_N, cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8
+    )
+    axes.set(aspect="equal")
+    figure.savefig(path, dpi=110)
+
+
+def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
+    """One line an experiment: mean, standard deviation and cost over its seeds, from the committed results; then the
+    table of claims.
+    """
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault(entry["experiment"], []).append(entry)
@@ -114,7 +156,7 @@ def results_markdown(entries: Sequence[dict[str, Any]]) -> str:
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
         lines.append(f"| {name} | {data} | {score(group)} | {seeds} | {cpu} | {wall} | {where} | {command} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "## The lecture's claims", "", claims])
 
 
 def score(entries: Sequence[dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 TABLE = [
     {"__main__"},
     {"cli"},
-    {"actions", "terminal"},
+    {"actions", "options", "terminal"},
     {"app", "launch"},
     {"claims"},
     {"report", "pictures"},
@@ -30,7 +30,7 @@ HOMES = {
     "scipy": {"baselines"},
     "hydra": {"config"},
     "omegaconf": {"config"},
-    "typer": {"cli"},
+    "typer": {"cli", "options"},
     "rich": {"terminal"},
     "requests": {"data"},
     "mlxtend": {"data"},

@@ -131,7 +131,7 @@ def test_doctor_names_what_is_missing(project: Path) -> None:
 
 
 def test_the_shell_completes_choices(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
-    from pipeline.cli import _complete
+    from pipeline.options import _complete
 
     assert "experiment=mnist_cnn" in _complete("exp")
     assert _complete("model=cnn_b") == ["model=cnn_best"]

@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from pipeline.actions.record import committed_results
+from pipeline.claims import markdown, table
 from pipeline.cli import app
 from pipeline.config import load_config
 from pipeline.report import results_markdown, score
@@ -79,7 +80,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 
 def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
     entries = committed_results(ROOT)
-    assert (ROOT / "docs/results.md").read_text() == results_markdown(entries)
+    assert (ROOT / "docs/results.md").read_text() == results_markdown(entries, markdown(table(entries)))
     readme = (ROOT / "README.md").read_text()
     for name in {entry["experiment"] for entry in entries}:
         found = score([entry for entry in entries if entry["experiment"] == name])

@@ -66,6 +66,8 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -
         report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
         if hasattr(data, "pictures"):
             report.error_grid(data.pictures(split), predictions, figures / "worst_errors.png")
+        if hasattr(data, "points"):
+            report.decision_map(predictor.net, data.points(split), figures / "decision_map.png")
         if hasattr(data, "texts"):
             report.error_texts(data.texts[split], predictions, figures / "worst_errors.md")
     return scores

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import report
+from pipeline import claims, report
 from pipeline.actions import runs
 from pipeline.errors import DataError
 
@@ -61,7 +61,10 @@ def results_page(root: Path) -> Path:
     """Write docs/results.md from the committed results."""
     page = root / "docs/results.md"
     page.parent.mkdir(exist_ok=True)
-    page.write_text(report.results_markdown(committed_results(root)), encoding="utf-8")
+    entries = committed_results(root)
+    page.write_text(report.results_markdown(entries, claims.markdown(claims.table(entries))), encoding="utf-8")
+    (page.parent / "images").mkdir(exist_ok=True)
+    report.activations(page.parent / "images/activations.png")
     return page
 
 

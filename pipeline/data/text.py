@@ -96,7 +96,7 @@ class TextData(LightningDataModule):
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
 
-    labels = ("negative", "positive")
+    labels: tuple[str, ...] = ("negative", "positive")
 
     def __init__(
         self,
