@@ -33,9 +33,9 @@ def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         write(aside)
-        files = {path.name: sha256(path) for path in sorted(aside.iterdir())}
+        files = {str(path.relative_to(aside)): sha256(path) for path in sorted(aside.rglob("*")) if path.is_file()}
         (aside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True) + "\n")
-        for path in [*aside.iterdir(), aside]:
+        for path in [*aside.rglob("*"), aside]:
             _fsync(path)
         if folder.exists():
             shutil.rmtree(folder)
@@ -117,6 +117,12 @@ def load_weights(net: Any, folder: Path) -> None:
         raise CheckpointError(
             f"{folder / MODEL}: does not fit the net that its configuration describes: {error}"
         ) from error
+
+
+def weights_digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of the weights in a model folder; of an ensemble, over those of its members."""
+    digests = [digest for name, digest in sorted(manifest["files"].items()) if name.endswith(MODEL)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ TABLE = [
     {"cli"},
     {"actions", "options", "terminal"},
     {"app", "launch"},
-    {"claims"},
+    {"claims", "ensemble"},
     {"report", "pictures"},
     {"fit", "baselines", "predict", "export"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint", "spool"},

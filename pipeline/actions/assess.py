@@ -1,40 +1,16 @@
 """What a stored model is worth on a split, and how it looks: one function a kind of task."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import checkpoint, evaluate
+from pipeline import evaluate
 from pipeline.actions import required
-from pipeline.errors import CheckpointError
+from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.types import Split
 
 DRAWN = 10_000  # images that a generator is judged by
-
-
-def load(model_dir: Path) -> Any:
-    """The stored model, ready to answer, whatever library made it.
-
-    Raises: CheckpointError if the folder is not whole.
-    """
-    try:
-        model = json.loads((model_dir / checkpoint.CONFIG).read_text())["model"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{model_dir / checkpoint.CONFIG}: not a model's configuration ({error!r}).") from error
-    if is_baseline(model):
-        from pipeline import baselines
-
-        return baselines.load(model_dir)
-    from pipeline import predict
-
-    return predict.load(model_dir)
-
-
-def is_baseline(model: dict[str, Any]) -> bool:
-    """Whether a configured model is fitted by scikit-learn, not by Lightning."""
-    return str(model.get("_target_")).startswith("pipeline.baselines.")
 
 
 def kind(predictor: Any) -> str:
@@ -114,7 +90,8 @@ def _generator(predictor: Any, judge: Any, data: Any, split: Split, figures: Pat
 
 def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
     """Write the portable form; an example of its inputs and what it answers. None if it has no such form."""
-    if is_baseline(predictor.config["model"]):
+    model = predictor.config["model"]
+    if is_baseline(model) or is_ensemble(model):
         return None
     from pipeline.export import to_onnx, with_softmax
 

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.actions import assess, runs
 from pipeline.config import build_data
+from pipeline.ensemble import load
 from pipeline.errors import DataError
 from pipeline.types import Split
 
@@ -19,7 +20,7 @@ def evaluate(run: str, split: Split, *, root: Path) -> dict[str, Any]:
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
     """
-    predictor = assess.load(runs.model_dir(run, root))
+    predictor = load(runs.model_dir(run, root))
     data = build_data(predictor.config, root / "data")
     dataset, promised = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != promised:
@@ -32,7 +33,7 @@ def evaluate(run: str, split: Split, *, root: Path) -> dict[str, Any]:
         "metrics": assess.assess(predictor, data, split, root=root),
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
-        "weights_digest": predictor.manifest["files"][checkpoint.MODEL],
+        "weights_digest": checkpoint.weights_digest(predictor.manifest),
     }
 
 
@@ -41,7 +42,7 @@ def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, An
 
     An input is a PNG or idx file for a net that sees, a text or a file that holds one for a net that reads.
     """
-    predictor = assess.load(runs.model_dir(run, root))
+    predictor = load(runs.model_dir(run, root))
     if assess.kind(predictor) == "Translation":
         from pipeline.data.piglatin import translate
         from pipeline.predict import answers as words

@@ -6,16 +6,20 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.actions import runs
 from pipeline.config import digest, load_config, resolve
+from pipeline.ensemble import is_ensemble
 from pipeline.errors import CheckpointError, LaunchError
 
 
 def names(config: dict[str, Any]) -> list[str]:
     """The models a configuration needs, as EXPERIMENT-SEED."""
-    model = config["model"]
-    if "members" not in model:
+    if not is_ensemble(config["model"]):
         return list(config["requires"])
-    first = config["seed"] * model["members"]  # ensembles of different seeds share no member
-    return [f"{model['of']}-{seed}" for seed in range(first, first + model["members"])]
+    members = config["model"]["of"]
+    # Ensembles of different seeds share no member: where one names an experiment k times, seed s takes s k, s k + 1, …
+    return [
+        f"{name}-{config['seed'] * members.count(name) + members[:place].count(name)}"
+        for place, name in enumerate(members)
+    ]
 
 
 def find(name: str, root: Path) -> Path:

@@ -16,6 +16,7 @@ from pipeline import spool, tracking
 from pipeline.actions import assess, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, unresolved
+from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.tracking import redact
 from pipeline.types import DataSet, FitResult, Output
@@ -131,9 +132,9 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
 
 def _describe(config: dict[str, Any]) -> str:
     """The model in a few words; that it can be built is found out on the way."""
-    if assess.is_baseline(config["model"]):
+    if is_baseline(config["model"]):
         return type(build(config["model"])).__name__
-    if "members" in config["model"]:
+    if is_ensemble(config["model"]):
         return f"the mean of {', '.join(required.names(config))}"
     from pipeline.fit import build_task
 
@@ -143,12 +144,12 @@ def _describe(config: dict[str, Any]) -> str:
 
 def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
     """Train, fit or put together what is configured, and leave the model in `run_dir/model`."""
-    if assess.is_baseline(config["model"]):
+    if is_baseline(config["model"]):
         from pipeline import baselines
 
         return baselines.fit(config, data_dir=root / "data", run_dir=run_dir)
     if "_target_" not in config["model"]:
-        members = [required.find(name, root) for name in required.names(config)]
+        members = {name: required.find(name, root) for name in required.names(config)}
         return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
     from pipeline.launch.train import train as launch
 
@@ -161,7 +162,7 @@ def finish(
     """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
     from pipeline import report
 
-    predictor, data = assess.load(run_dir / "model"), build_data(config, root / "data")
+    predictor, data = load(run_dir / "model"), build_data(config, root / "data")
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     scores = assess.assess(predictor, data, "test", root=root, figures=figures)

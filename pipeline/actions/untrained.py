@@ -1,32 +1,27 @@
 """Models that are put together, not trained: the mean of finished runs, a neuron whose weights are set by hand."""
 
+import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
 from pipeline.config import build, build_data, digest
+from pipeline.ensemble import MEMBERS
 from pipeline.types import FitResult
 
 
-def assemble(config: dict[str, Any], members: Sequence[Path], *, data_dir: Path, run_dir: Path) -> FitResult:
-    """Leave the configured net, or the mean of the stored `members`, in `run_dir/model`."""
-    from pipeline import predict
-
+def assemble(config: dict[str, Any], members: dict[str, Path], *, data_dir: Path, run_dir: Path) -> FitResult:
+    """Leave the configured net, or the stored `members` side by side, in `run_dir/model`."""
     started, cpu = time.perf_counter(), time.process_time()
-    data, model = build_data(config, data_dir), config["model"]
-    parts = [predict.load(folder) for folder in members]
-    if parts:
-        described = {"_target_": "pipeline.models.ensemble.Ensemble"}
-        model = {**model, "net": {**described, "members": [part.config["model"]["net"] for part in parts]}}
-    net = build(model["net"])
-    for member, part in zip(getattr(net, "members", []), parts, strict=True):
-        member.load_state_dict(part.net.state_dict())
+    data = build_data(config, data_dir)
 
     def write(aside: Path) -> None:
-        checkpoint.save_weights(net, aside / checkpoint.MODEL)
-        checkpoint.save_config({**config, "model": model}, data.labels, aside)
+        checkpoint.save_config(config, data.labels, aside)
+        if not members:
+            checkpoint.save_weights(build(config["model"]["net"]), aside / checkpoint.MODEL)
+        for name, folder in members.items():
+            shutil.copytree(folder, aside / MEMBERS / name)
 
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoint.publish(run_dir / "model", write, **facts)
