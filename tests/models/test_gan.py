@@ -78,3 +78,12 @@ def test_sides_that_cant_be_halved_are_a_config_error() -> None:
         Generator([1, 10, 10], 10)
     with pytest.raises(ConfigError, match="halve 3 times, got 28x28"):
         Discriminator([1, 28, 28], 10, channels=[4, 4, 4])
+
+
+def test_truncation_shortens_the_noise_when_drawing_and_not_when_learning() -> None:
+    torch.manual_seed(0)
+    whole, half = Generator([1, 8, 8], 3, noise=4), Generator([1, 8, 8], 3, noise=4, truncation=0.5)
+    half.load_state_dict(whole.state_dict())
+    noise, labels = torch.randn(6, 4), torch.arange(6) % 3
+    torch.testing.assert_close(half(noise, labels), whole(noise, labels))
+    torch.testing.assert_close(half.eval()(noise, labels), whole.eval()(noise / 2, labels))
