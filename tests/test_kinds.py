@@ -1,0 +1,92 @@
+"""Every kind of experiment from its name to a tested, tracked, drawn and answering model, on tiny data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.actions import models, runs
+from pipeline.actions.train import train
+from pipeline.errors import DataError
+from tests.conftest import TINY_TEXT, Quiet
+
+PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer.max_epochs=1", "model.net.hidden=8"]
+
+
+@pytest.fixture
+def tracked(tiny_imdb: Path, empty_database: Path) -> Path:
+    """The tiny reviews, with a data base whose tables exist."""
+    (tiny_imdb / "runs").mkdir()
+    (tiny_imdb / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return tiny_imdb
+
+
+def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
+    out = Quiet()
+    summary = train(list(overrides), out, root=root)
+    scored = models.evaluate(summary["name"], "test", root=root)
+    assert scored["metrics"] == {name: value for name, value in summary["metrics"].items() if name.startswith("test/")}
+    return summary, out, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
+
+
+def portable(summary: dict[str, Any], **inputs: np.ndarray) -> np.ndarray:
+    """What the stored model says through plain MLflow."""
+    import mlflow
+
+    (found,) = [m for m in mlflow.search_logged_models(output_format="list") if m.source_run_id == summary["run_id"]]
+    (answer,) = mlflow.pyfunc.load_model(found.model_uri).predict(inputs).values()
+    return np.asarray(answer)
+
+
+def test_a_net_that_reads(tracked: Path) -> None:
+    small = ["model.net.embedding=8", "model.net.hidden=8", "model.optimizer.lr=0.03", "data.embeddings.contexts=20"]
+    summary, _, figures = run(tracked, "experiment=imdb_gru", *TINY_TEXT, *small, "trainer.max_epochs=8")
+    assert summary["metrics"]["test/accuracy"] > 0.9
+    assert figures == {"confusion_matrix.png", "learning_curves.png", "worst_errors.md"}
+    for length in (3, 30):
+        answer = portable(summary, input=np.ones((5, length), dtype=np.int64))
+        np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
+    (tracked / "review.txt").write_text("bad dull bad")
+    answers = models.predict("latest", ["great fine great", "review.txt"], root=tracked)
+    assert [answer["label"] for answer in answers] == ["positive", "negative"]
+    (tracked / "torn.txt").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"torn\.txt: expected a text in UTF-8"):
+        models.predict("latest", ["torn.txt"], root=tracked)
+
+
+def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
+    summary, _, figures = run(tracked, "experiment=imdb_nbsvm", *TINY_TEXT)
+    assert summary["metrics"]["test/accuracy"] == 1.0
+    assert figures == {"confusion_matrix.png", "worst_errors.md"}
+    run(tracked, "experiment=imdb_tfidf", *TINY_TEXT)
+    assert models.predict("latest", ["great fine"], root=tracked)[0]["label"] == "positive"
+
+
+def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
+    summary, _, figures = run(tracked, "experiment=perceptron_gates", "trainer.max_epochs=9")
+    assert summary["metrics"]["test/accuracy"] == 1.0
+    assert "decision_map.png" in figures
+
+
+def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None:
+    summary, out, figures = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1")
+    assert "lecture_gan needs digits_mlp-0, which is trained first" in out.lines
+    assert {"test/fid", "test/fid_floor", "test/coverage", "test/variance_ratio"} <= set(summary["metrics"])
+    assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
+    assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
+    with pytest.raises(DataError, match="a generator takes no input"):
+        models.predict("latest", ["7"], root=tracked)
+    _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
+    assert not any("trained first" in line for line in out.lines)
+    assert sum(record["experiment"] == "digits_mlp" for record in runs.listing(tracked)) == 1
+
+
+def test_a_translator(tracked: Path) -> None:
+    summary, _, figures = run(tracked, "experiment=piglatin_seq2seq", *PIG_LATIN)
+    assert 0 <= summary["metrics"]["test/exact_match"] <= 1
+    assert "attention.png" in figures
+    assert portable(summary, input=np.full((2, 5), 7, dtype=np.int64)).shape[0] == 2
+    (answer,) = models.predict("latest", ["Hello, 42 worlds!"], root=tracked)
+    assert answer["label"].endswith("!")
+    assert "42" in answer["label"]

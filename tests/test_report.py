@@ -1,0 +1,41 @@
+"""Pictures and pages of results."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import report
+from pipeline.models.neuron import gate
+from pipeline.types import Headline
+
+
+def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
+    report.activations(tmp_path / "activations.png")
+    points = torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1])
+    report.decision_map(gate("and"), points, tmp_path / "map.png")
+    for name in ("activations", "map"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("scores", "text"),
+    [
+        ({"test/loss": 0.1, "test/accuracy": 0.9955}, "accuracy 99.55 %"),
+        ({"test/exact_match": 0.998}, "exact match 99.80 %"),
+        ({"test/fid": 0.0963, "test/coverage": 1.0}, "fid 0.096"),
+    ],
+)
+def test_the_headline_is_what_a_result_is_judged_by(scores: dict[str, float], text: str) -> None:
+    assert str(Headline.of(scores)) == text
+
+
+def test_what_has_no_score_has_no_headline() -> None:
+    assert Headline.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
+    assert str(Headline.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
+
+
+def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
+    entries = [{"metrics": {"test/fid": value}} for value in (0.1, 0.2, 0.3)]
+    assert report.score(entries) == "fid 0.200 ± 0.100"
+    assert report.score([{"metrics": {"test/accuracy": 0.5}}]) == "accuracy 50.00 %"
