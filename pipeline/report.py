@@ -104,8 +104,8 @@ def activations(path: Path) -> None:
     for axes, (name, one) in zip(
         figure.subplots(-(-len(ACTIVATIONS) // columns), columns).flat, ACTIVATIONS.items(), strict=False
     ):
-        axes.plot(x, one.function(x), color=COLOURS["train"], label="f")
-        axes.plot(x, one.derivative(x), color=COLOURS["val"], linestyle="--", label="f'")
+        axes.plot(x.numpy(), one.function(x).numpy(), color=COLOURS["train"], label="f")
+        axes.plot(x.numpy(), one.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="f'")
         low, high = one.range
         axes.set_title(f"{name}: {one.formula}\nfrom {low:g} to {high:g}", fontsize=8)
         axes.set_ylim(-1.3, 2.3)
@@ -125,10 +125,11 @@ def decision_map(net: nn.Module, points: tuple[Tensor, Tensor], path: Path) -> N
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     shade = logits.softmax(dim=1)[:, 1].view(100, 100)
-    axes.pcolormesh(x, y, shade, cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True)
-    axes.scatter(
-        inputs_N2[:, 0], inputs_N2[:, 1], c=labels_N, cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8
+    axes.pcolormesh(
+        x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
     )
+    right, up = inputs_N2.T.numpy()
+    axes.scatter(right, up, c=labels_N.numpy(), cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8)
     axes.set(aspect="equal")
     figure.savefig(path, dpi=110)
 
