@@ -64,7 +64,7 @@ def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
 
 
 def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
-    summary, _, figures = run(tracked, "experiment=perceptron_gates", "trainer.max_epochs=9")
+    summary, _, figures = run(tracked, "experiment=perceptron_gates")
     assert summary["metrics"]["test/accuracy"] == 1.0
     assert "decision_map.png" in figures
 
