@@ -49,6 +49,9 @@ def test_every_experiments_header_says_its_command_and_the_score_of_the_committe
     header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
     assert f"pipeline train experiment={experiment}\n" in header
     found = [json.loads(path.read_text()) for path in sorted((CONF.parent / "metrics").glob(f"{experiment}-*.json"))]
+    if not found:
+        assert "# not measured yet" in header
+        return
     assert len(found) >= 3
     assert f"test {score(found)} ({len(found)} seeds)" in header
     assert "CPU-s" in header
