@@ -13,6 +13,7 @@ from pipeline import evaluate
 from pipeline.models.neuron import ACTIVATIONS
 from pipeline.types import Headline, Predictions
 
+UNSEEN = ("test/accuracy", "test/accuracy_unseen")
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
@@ -157,6 +158,12 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
         lines.append(f"| {name} | {data} | {score(group)} | {seeds} | {cpu} | {wall} | {where} | {command} |")
+    lines += ["", "## Reviews that stand in train, too", "", "Test accuracy on all reviews, and without those."]
+    lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
+    for name, group in groups.items():
+        both = [[100 * e["metrics"][key] for e in group if key in e["metrics"]] for key in UNSEEN]
+        if both[1]:
+            lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
     return "\n".join([*lines, "", "## The lecture's claims", "", claims])
 
 

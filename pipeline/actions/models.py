@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.actions import assess, runs
 from pipeline.config import build_data
+from pipeline.data.vocabulary import FILE
 from pipeline.ensemble import load
 from pipeline.errors import DataError
 from pipeline.types import Split
@@ -33,6 +34,7 @@ def evaluate(run: str, split: Split, *, root: Path) -> dict[str, Any]:
         "metrics": assess.assess(predictor, data, split, root=root),
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
+        **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
         "weights_digest": checkpoint.weights_digest(predictor.manifest),
     }
 

@@ -46,7 +46,8 @@ class CNN(nn.Module):
 
     `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
     stand between the convolutions and the classes. `unshuffle` r first folds r x r neighbouring pixels into channels,
-    so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
+    so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Pixels are
+    multiplied by `brightness`: with 255 the net sees them as they are stored.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -61,8 +62,10 @@ class CNN(nn.Module):
         batch_norm: bool = True,
         unshuffle: int = 1,
         activation: str = "relu",
+        brightness: float = 1.0,
     ):
         super().__init__()
+        self.brightness = brightness
         channels = in_shape[0] * unshuffle**2
         convolutions: list[nn.Module] = [nn.PixelUnshuffle(unshuffle)] if unshuffle > 1 else []
         for layer in layers:
@@ -79,6 +82,8 @@ class CNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
+        if self.brightness != 1:
+            images_BCHW = self.brightness * images_BCHW
         features = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
         logits_BK: Tensor = self.head(features)
         return logits_BK

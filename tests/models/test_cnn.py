@@ -43,3 +43,12 @@ def test_building_a_net_leaves_it_in_training_mode_with_fresh_batch_statistics()
     net = CNN([1, 8, 8], 3, LAYERS, hidden=4)
     assert all(module.training for module in net.modules())
     assert net.features[0][1].num_batches_tracked == 0  # type: ignore[index]
+
+
+def test_a_brightness_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
+    torch.manual_seed(0)
+    plain = CNN([1, 8, 8], 3, LAYERS, hidden=4).eval()
+    bright = CNN([1, 8, 8], 3, LAYERS, hidden=4, brightness=255).eval()
+    bright.load_state_dict(plain.state_dict())
+    stored = torch.randint(0, 256, (2, 1, 8, 8)).float()
+    torch.testing.assert_close(bright(stored / 255), plain(stored))
