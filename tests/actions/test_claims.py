@@ -1,0 +1,28 @@
+"""`pipeline claims --run` trains exactly what is missing, three seeds each, and keeps the results."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import claims
+from pipeline.actions import claims as action
+from tests.conftest import Quiet
+
+
+def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [{"experiment": name} for needs in claims.NEEDS.values() for name in needs if name != "mlp_xor"]
+    done: list[Any] = []
+    monkeypatch.setattr(action.record, "committed_results", lambda root: there)
+    monkeypatch.setattr(action.train, "train", lambda overrides, out, **_: done.append(overrides) or {"run": overrides})
+    monkeypatch.setattr(action.record, "model", lambda summary, root: done.append(summary))
+    monkeypatch.setattr(action.models, "evaluate", lambda folder, split, root: Path(folder).name)
+    monkeypatch.setattr(action.record, "metrics", lambda result, root: done.append(result))
+    action.run_missing(Quiet(), root=project)
+    expected: list[Any] = []
+    for seed in (0, 1, 2):
+        overrides = ["experiment=mlp_xor", f"seed={seed}"]
+        expected += [overrides, {"run": overrides}, f"mlp_xor-{seed}"]
+    assert done == expected
