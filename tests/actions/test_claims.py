@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import claims
 from pipeline.actions import claims as action
+from pipeline.actions import models, record, train
 from tests.conftest import Quiet
 
 
@@ -15,11 +16,11 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 ) -> None:
     there = [{"experiment": name} for needs in claims.NEEDS.values() for name in needs if name != "mlp_xor"]
     done: list[Any] = []
-    monkeypatch.setattr(action.record, "committed_results", lambda root: there)
-    monkeypatch.setattr(action.train, "train", lambda overrides, out, **_: done.append(overrides) or {"run": overrides})
-    monkeypatch.setattr(action.record, "model", lambda summary, root: done.append(summary))
-    monkeypatch.setattr(action.models, "evaluate", lambda folder, split, root: Path(folder).name)
-    monkeypatch.setattr(action.record, "metrics", lambda result, root: done.append(result))
+    monkeypatch.setattr(record, "committed_results", lambda root: there)
+    monkeypatch.setattr(train, "train", lambda overrides, out, **_: done.append(overrides) or {"run": overrides})
+    monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
+    monkeypatch.setattr(models, "evaluate", lambda folder, split, root: Path(folder).name)
+    monkeypatch.setattr(record, "metrics", lambda result, root: done.append(result))
     action.run_missing(Quiet(), root=project)
     expected: list[Any] = []
     for seed in (0, 1, 2):
