@@ -22,7 +22,6 @@ class Recurrent(nn.Module):
     `cell` "none" leaves the recurrence out: what follows sees the embeddings themselves. `pooling` "last" takes the
     state after the last word (of the way back: after the first), "max_mean" the maximum and the mean over the words.
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
-    `frozen_embedding` keeps the words' vectors as they were in the beginning.
 
     Raises: ConfigError for an unknown cell or pooling.
     """
@@ -38,7 +37,6 @@ class Recurrent(nn.Module):
         pooling: Literal["last", "max_mean"] = "last",
         dropout: float = 0.0,
         word_dropout: float = 0.0,
-        frozen_embedding: bool = False,
     ):
         super().__init__()
         if cell not in (*CELLS, "none"):
@@ -49,7 +47,6 @@ class Recurrent(nn.Module):
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PADDING)
         nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
         self.embedding.weight.data[PADDING] = 0
-        self.embedding.requires_grad_(not frozen_embedding)
         ways = 0 if cell == "none" else 1 + bidirectional
         self.ways = nn.ModuleList(CELLS[cell](embedding, hidden, batch_first=True) for _ in range(ways))
         width = hidden * ways if ways else embedding
