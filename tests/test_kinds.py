@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.actions import models, runs
 from pipeline.actions.train import train
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from tests.conftest import TINY_TEXT, Quiet
 
 PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer.max_epochs=1", "model.net.hidden=8"]
@@ -90,3 +90,10 @@ def test_a_translator(tracked: Path) -> None:
     (answer,) = models.predict("latest", ["Hello, 42 worlds!"], root=tracked)
     assert answer["label"].endswith("!")
     assert "42" in answer["label"]
+
+
+@pytest.mark.parametrize("experiment", ["perceptron_gates", "neuron", "imdb_tfidf"])
+def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tracked: Path) -> None:
+    overrides = TINY_TEXT[1:] if experiment.startswith("imdb") else []
+    with pytest.raises(ConfigError, match=r"cluster\.workers: this model is made in one process only"):
+        train([f"experiment={experiment}", "cluster.workers=2", *overrides], Quiet(), root=tracked)

@@ -116,6 +116,8 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
         raise ConfigError(
             f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {cluster['workers']} workers."
         )
+    if cluster["workers"] > 1 and not _spreads(config["model"]):
+        raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
     data = build_data(config, root / "data").describe()
     model = _describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
@@ -123,11 +125,16 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     threads = cluster["threads_per_worker"]
     out.say(f"experiment  {config['name']}, seed {config['seed']}")
     out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
-    out.say(f"model       {model}, epochs: {config['trainer']['max_epochs']}")
+    out.say(f"model       {model}")
     out.say(f"workers     {cluster['workers']} on {device}, threads each: {threads}")
     out.say(f"tracked in  {redact(config['tracking']['uri'])}")
     out.say(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
     return data, model
+
+
+def _spreads(model: dict[str, Any]) -> bool:
+    """Whether several workers can share a model's training: Rosenblatt's rule goes one sample after the other."""
+    return "_target_" in model and not is_baseline(model) and not model["_target_"].endswith(".Online")
 
 
 def _describe(config: dict[str, Any]) -> str:
@@ -138,8 +145,11 @@ def _describe(config: dict[str, Any]) -> str:
         return f"the mean of {', '.join(required.names(config))}"
     from pipeline.fit import build_task
 
-    net: Any = build_task(config).net if "_target_" in config["model"] else build(config["model"]["net"])
-    return f"{type(net).__name__}, {sum(p.numel() for p in net.parameters()):,} parameters"
+    if "_target_" not in config["model"]:
+        return f"{type(build(config['model']['net'])).__name__}, set by hand"
+    net: Any = build_task(config).net
+    size = sum(p.numel() for p in net.parameters())
+    return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
 
 
 def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
