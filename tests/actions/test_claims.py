@@ -17,7 +17,12 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
     there = [{"experiment": name} for needs in claims.NEEDS.values() for name in needs if name != "mlp_xor"]
     done: list[Any] = []
     monkeypatch.setattr(record, "committed_results", lambda root: there)
-    monkeypatch.setattr(train, "train", lambda overrides, out, **_: done.append(overrides) or {"run": overrides})
+
+    def trained(overrides: list[str], out: Quiet, **_: Any) -> dict[str, list[str]]:
+        done.append(overrides)
+        return {"run": overrides}
+
+    monkeypatch.setattr(train, "train", trained)
     monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
     monkeypatch.setattr(models, "evaluate", lambda folder, split, root: Path(folder).name)
     monkeypatch.setattr(record, "metrics", lambda result, root: done.append(result))
