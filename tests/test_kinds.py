@@ -1,10 +1,12 @@
 """Every kind of experiment from its name to a tested, tracked, drawn and answering model, on tiny data."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.actions import models, runs
 from pipeline.actions.train import train
@@ -97,3 +99,27 @@ def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tr
     overrides = TINY_TEXT[1:] if experiment.startswith("imdb") else []
     with pytest.raises(ConfigError, match=r"cluster\.workers: this model is made in one process only"):
         train([f"experiment={experiment}", "cluster.workers=2", *overrides], Quiet(), root=tracked)
+
+
+def documented() -> list[str]:
+    """The overrides of each training command in the guide to one's own data."""
+    guide = (Path(__file__).parents[1] / "docs/add-a-data-set.md").read_text()
+    return re.findall(r"pipeline train ([^\n`]+)", guide)
+
+
+@pytest.mark.parametrize("overrides", documented())
+def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label, rows in (("square", slice(8, 20)), ("cross", slice(13, 15))):
+        (tracked / f"shapes/{label}").mkdir(parents=True)
+        for number in range(60):
+            picture = rng.integers(0, 30, (28, 28), dtype=np.uint8)
+            picture[rows, 8:20] = picture[8:20, rows] = 255
+            Image.fromarray(picture).save(tracked / f"shapes/{label}/{number}.png")
+    lines = [
+        f"{rng.choice(['dear', 'kind', 'warm'])} friend {n},praise\n{rng.choice(['vile', 'cold'])} foe {n},blame\n"
+        for n in range(150)
+    ]
+    (tracked / "letters.csv").write_text("text,label\n" + "".join(lines))
+    summary, _, _ = run(tracked, *overrides.split(), "trainer.max_epochs=4")
+    assert summary["metrics"]["test/accuracy"] > 0.9
