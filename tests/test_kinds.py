@@ -116,10 +116,7 @@ def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path) 
             picture = rng.integers(0, 30, (28, 28), dtype=np.uint8)
             picture[rows, 8:20] = picture[8:20, rows] = 255
             Image.fromarray(picture).save(tracked / f"shapes/{label}/{number}.png")
-    lines = [
-        f"{rng.choice(['dear', 'kind', 'warm'])} friend {n},praise\n{rng.choice(['vile', 'cold'])} foe {n},blame\n"
-        for n in range(150)
-    ]
-    (tracked / "letters.csv").write_text("text,label\n" + "".join(lines))
+    lines = ["dear friend,praise", "kind friend,praise", "vile foe,blame", "cold foe,blame"] * 75
+    (tracked / "letters.csv").write_text("text,label\n" + "\n".join(lines))
     summary, _, _ = run(tracked, *overrides.split(), "trainer.max_epochs=4")
     assert summary["metrics"]["test/accuracy"] > 0.9
