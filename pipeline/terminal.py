@@ -69,7 +69,9 @@ class Terminal:
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
         seconds = f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training"
-        self.say(f"test           {Headline.of(metrics)} on {data['rows']['test']:,} samples of {data['name']}")
+        if score := Headline.of(metrics):
+            rows = f"{data['rows']['test']:,} samples of {data['name']}"
+            self.say(f"{f'test {score.name}':14} {score.figure} on {rows}")
         self.say(f"time           {seconds}")
         self.say(f"run            {name}")
         self.say(f"look at it     pipeline ui {name}")

@@ -104,5 +104,10 @@ class Headline:
                 return cls(name.replace("_", " "), 100 * value if share else value, digits, " %" if share else "")
         return None
 
+    @property
+    def figure(self) -> str:
+        """The value with its unit."""
+        return f"{self.value:.{self.digits}f}{self.unit}"
+
     def __str__(self) -> str:
-        return f"{self.name} {self.value:.{self.digits}f}{self.unit}"
+        return f"{self.name} {self.figure}"

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import claims, report
 from pipeline.actions import runs
 from pipeline.errors import DataError
 
@@ -59,6 +58,8 @@ def committed_results(root: Path) -> list[dict[str, Any]]:
 
 def results_page(root: Path) -> Path:
     """Write docs/results.md from the committed results."""
+    from pipeline import claims, report
+
     page = root / "docs/results.md"
     page.parent.mkdir(exist_ok=True)
     entries = committed_results(root)
