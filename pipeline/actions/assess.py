@@ -33,8 +33,9 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -
     predictions = predictor.predict(data, split)
     scores = evaluate.metrics(predictions)
     if split == "test" and hasattr(data, "seen_in_train"):
-        unseen = evaluate.metrics(predictions.of(~data.seen_in_train("test")))
-        scores["accuracy_unseen"] = unseen["accuracy"]
+        unseen = predictions.of(~data.seen_in_train("test"))
+        if len(unseen.y_true):
+            scores["accuracy_unseen"] = evaluate.metrics(unseen)["accuracy"]
     if figures:
         from pipeline import report
 
