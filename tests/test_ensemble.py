@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline import baselines, checkpoint
-from pipeline.actions import required
+from pipeline.actions import required, runs
 from pipeline.actions.untrained import assemble
 from pipeline.config import build_data, load_config, resolve
 from pipeline.ensemble import Ensemble, load
@@ -67,6 +67,7 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
     alone = [load(folder).predict(data, "test").y_score for folder in folders.values()]
     np.testing.assert_allclose(both.predict(data, "test").y_score, np.mean(alone, axis=0))
     assert both.labels == ("negative", "positive")
+    assert runs.model_dir(str(stored), tiny_imdb) == stored
     assert checkpoint.weights_digest(both.manifest) not in (
         checkpoint.weights_digest(load(f).manifest) for f in folders.values()
     )

@@ -119,7 +119,7 @@ def model_dir(run: str, root: Path) -> Path:
 
     Raises: LaunchError if the run has no model yet.
     """
-    if (Path(run) / "model.safetensors").is_file():
+    if (Path(run) / "manifest.json").is_file():
         return Path(run)
     record = find(run, root)
     folder = Path(record["run_dir"]) / "model"
