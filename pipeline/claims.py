@@ -191,12 +191,16 @@ def _lstm(found: dict[str, list[Entry]]) -> tuple[str, str]:
 
 
 def _gan(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    parts, good = [], True
+    """All classes, half or more of the variety and no more than real digits', and most of what is drawn among them."""
+    parts, good = [], []
     for name in NEEDS[7]:
         mean = {key: np.mean([entry["metrics"][f"test/{key}"] for entry in found[name]]) for key in GAN_KEYS}
         parts.append(f"{name}: {score(found[name])} " + ", ".join(f"{key} {value:.3f}" for key, value in mean.items()))
-        good &= bool(mean["coverage"] > 0.95 and mean["variance_ratio"] > 0.5)
-    return "; ".join(parts), HOLDS if good else FAILS
+        if mean["coverage"] > 0.95 and 0.5 < mean["variance_ratio"] < 1.5 and mean["precision"] > 0.5:
+            good.append(name)
+    if len(good) == len(NEEDS[7]):
+        return "; ".join(parts), HOLDS
+    return "; ".join(parts), f"{HOLDS} for {', '.join(good)} only" if good else FAILS
 
 
 GAN_KEYS = ("fid_floor", "coverage", "variance_ratio", "precision", "recall")
