@@ -8,6 +8,11 @@ import typer
 from pipeline.config import conf_dir, find_root
 
 
+def project_root() -> Path:
+    """The project, or where there is none (an installed package) the current folder."""
+    return find_root(Path.cwd()) or Path.cwd()
+
+
 def _complete(incomplete: str) -> list[str]:
     """`group=choice` for the shell's completion."""
     folder = conf_dir(find_root(Path.cwd()))

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 TABLE = [
     {"__main__"},
     {"cli"},
+    {"verbs"},
     {"actions", "options", "terminal"},
     {"app", "launch"},
     {"claims", "ensemble"},
@@ -30,7 +31,7 @@ HOMES = {
     "scipy": {"baselines"},
     "hydra": {"config"},
     "omegaconf": {"config"},
-    "typer": {"cli", "options"},
+    "typer": {"cli", "verbs", "options"},
     "rich": {"terminal"},
     "requests": {"data"},
     "mlxtend": {"data"},

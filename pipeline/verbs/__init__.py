@@ -1,0 +1,1 @@
+"""The verbs users type, a file a group: names, help and output."""

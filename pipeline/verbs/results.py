@@ -1,0 +1,94 @@
+"""Verbs about runs and results."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipeline.options import Json, Verbose, project_root
+from pipeline.terminal import Terminal
+from pipeline.types import Headline
+
+app = typer.Typer()
+
+
+@app.command()
+def runs(as_json: Json = False) -> None:
+    """List the runs, newest first.
+
+    Example: pipeline runs
+    """
+    from pipeline.actions.runs import listing
+
+    records = listing(project_root())
+    if as_json:
+        print(json.dumps({"runs": records}))
+        return
+    for record in records:
+        score = Headline.of(record.get("metrics", {}))
+        print(f"{record['name']:40} {record['status']:12} {record['data']:10} {f'test {score}' if score else ''}")
+    if not records:
+        print("No runs yet: `pipeline train`.")
+
+
+@app.command()
+def ui(
+    run: Annotated[str | None, typer.Argument(help="Open at this run.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Show the tracked runs in MLflow's pages, on this machine only.
+
+    Example: pipeline ui latest
+    """
+    from pipeline.actions.ui import serve
+    from pipeline.config import load_config, resolve
+
+    root = project_root()
+    uri = resolve(load_config(root=root))["tracking"]["uri"]
+    serve(run, root=root, uri=uri, port=port, browser=browser, say=lambda line: print(line, flush=True))
+
+
+@app.command()
+def claims(
+    run: Annotated[bool, typer.Option("--run", help="First train what has no results yet: hours.")] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say of each claim of the lecture whether it holds, and why.
+
+    Example: pipeline claims
+    """
+    from pipeline.actions import claims as action
+
+    if run:
+        action.run_missing(Terminal(), root=project_root(), verbose=verbose)
+    rows = action.table(project_root())
+    for row in rows:
+        print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
+    if as_json:
+        print(json.dumps({"claims": [asdict(row) for row in rows]}))
+
+
+@app.command()
+def report() -> None:
+    """Write docs/results.md from the committed results.
+
+    Example: pipeline report
+    """
+    from pipeline.actions.record import results_page
+
+    print(results_page(project_root()))
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, disk, data, ports, cluster and tracking.
+
+    Example: pipeline doctor
+    """
+    from pipeline.actions.doctor import checks
+
+    for what, well, found in checks(project_root()):
+        print(f"{'ok ' if well else 'NO '} {what:12} {found}")

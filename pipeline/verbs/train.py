@@ -1,0 +1,67 @@
+"""Verbs that train: once, again, and what a run would be."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from pipeline.options import ConfigDir, Json, Overrides, Record, Run, Verbose, project_root
+from pipeline.terminal import Terminal
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    overrides: Overrides = None,
+    config_dir: ConfigDir = None,
+    record: Record = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train an experiment, test it and track it.
+
+    Example: pipeline train experiment=mnist_cnn seed=1 trainer.max_epochs=2
+    """
+    from pipeline.actions import record as recording
+    from pipeline.actions import train as action
+
+    out = Terminal()
+    summary = action.train(overrides or [], out, root=project_root(), config_dir=config_dir, verbose=verbose)
+    if record:
+        recording.model(summary, project_root())
+    out.close(summary, as_json)
+
+
+@app.command()
+def resume(run: Run, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Go on with an interrupted run from its newest checkpoint.
+
+    Example: pipeline resume latest
+    """
+    from pipeline.actions import train as action
+
+    out = Terminal()
+    out.close(action.resume(run, out, root=project_root(), verbose=verbose), as_json)
+
+
+@app.command()
+def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
+    """Print the configuration as it would run, with the file and line of each class.
+
+    Example: pipeline config model.optimizer.lr=0.003
+    """
+    import yaml
+
+    from pipeline.config import load_config, locate, resolve
+    from pipeline.tracking import redact
+
+    plain = resolve(load_config(*(overrides or []), root=project_root(), config_dir=config_dir))
+    for line in redact(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).splitlines():
+        _, _, target = line.partition("_target_: ")
+        file, number = locate(target) if target else (None, 0)
+        print(f"{line}  # {_short(file)}:{number}" if file else line)
+
+
+def _short(file: Path) -> str:
+    return os.path.relpath(file) if file.is_relative_to(project_root()) else str(file)
