@@ -10,17 +10,19 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.data import store
 from pipeline.data.embeddings import Embeddings
 from pipeline.data.raw import read_jsonl
+from pipeline.data.teacher import Teacher, taught
 from pipeline.data.vocabulary import PADDING, Vocabulary, words
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
 # B batch, T time
-Numbers = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64
+Numbers = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
 EVAL_BATCH = 250
 SPLIT_SEED = 0
 BUCKET = 50  # batches that are sorted by length together
@@ -91,7 +93,8 @@ class TextData(LightningDataModule):
 
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
-    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay.
+    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a `teacher`, which learns from train,
+    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -109,6 +112,7 @@ class TextData(LightningDataModule):
         batch_size: int,
         val_size: int,
         embeddings: Embeddings | None = None,
+        teacher: Teacher | None = None,
         *,
         folder: Path,
         seed: int = 0,
@@ -119,7 +123,7 @@ class TextData(LightningDataModule):
         self.data_name, self.classes = name, classes
         self.vocabulary_size, self.max_tokens, self.keep = vocabulary_size, max_tokens, keep
         self.dropped_words, self.batch_size, self.val_size = dropped_words, batch_size, val_size
-        self.embeddings, self.folder, self.seed = embeddings, Path(folder), seed
+        self.embeddings, self.teacher, self.folder, self.seed = embeddings, teacher, Path(folder), seed
         self.texts: dict[Split, list[str]] = {}
         self.truth: dict[Split, Tensor] = {}
         self.splits: dict[Split, Numbers] = {}
@@ -168,6 +172,8 @@ class TextData(LightningDataModule):
         train = [words(text) for text in self.texts["train"]]
         self.vocabulary = Vocabulary.of(train, self.vocabulary_size - 2, self.dropped_words)
         self.splits["train"] = [self._numbers(text) for text in train], self.truth["train"]
+        if self.teacher:
+            self._learn_from_unlabelled(self.teacher)
         self._encode("val")
 
     def describe(self) -> DataSet:
@@ -205,6 +211,12 @@ class TextData(LightningDataModule):
 
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
+
+    def _learn_from_unlabelled(self, teacher: Teacher) -> None:
+        texts, truth_N = self.texts["train"], self.truth["train"]
+        shares_NK = taught(teacher, texts, truth_N, self.unlabelled, self.folder.parent / ".cache", self.digest())
+        numbers = [*self.splits["train"][0], *(self._numbers(words(text)) for text in self.unlabelled())]
+        self.splits["train"] = numbers, torch.cat([one_hot(truth_N, self.classes).float(), shares_NK])
 
     def seen_in_train(self, split: Split) -> np.ndarray:
         """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""

@@ -12,7 +12,7 @@ from pipeline.tasks.task import Task
 
 
 class Classification(Task):
-    """Train `net`, which turns a batch of inputs into (B, K) logits.
+    """Train `net`, which turns a batch of inputs into (B, K) logits, on labels_B or on shares of each class, (B, K).
 
     Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
     """
@@ -46,6 +46,7 @@ class Classification(Task):
         self._log("val")
 
     def _count(self, split: str, loss: Tensor, logits_BK: Tensor, labels_B: Tensor) -> None:
+        labels_B = labels_B if labels_B.ndim == 1 else labels_B.argmax(dim=1)
         self.add(split, loss * len(labels_B), (logits_BK.argmax(dim=1) == labels_B).sum(), len(labels_B))
 
     def _log(self, split: str) -> None:

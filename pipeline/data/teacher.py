@@ -1,0 +1,53 @@
+"""What texts without a label teach: a shallow model's answers to them, learned by a net in the place of labels.
+
+Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531 (distillation); here the teacher saw none of these texts.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.data.download import writing
+
+# N texts, K class
+VERSION = 1  # raised when the same settings would give other answers
+
+
+class Teacher(Protocol):
+    """A model that learns from texts in seconds."""
+
+    def fit(self, texts: Sequence[str], truth_N: np.ndarray) -> None: ...
+
+    def probabilities(self, texts: Iterable[str]) -> np.ndarray: ...
+
+
+def taught(
+    teacher: Teacher,
+    texts: Sequence[str],
+    truth_N: Tensor,
+    unlabelled: Callable[[], Iterable[str]],
+    folder: Path,
+    source: str,
+) -> Tensor:
+    """(N, K) the class probabilities of the unlabelled texts, kept in `folder`."""
+    learned = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    known = json.dumps([VERSION, type(teacher).__name__, vars(teacher), source, learned], sort_keys=True)
+    path = folder / f"taught-{hashlib.sha256(known.encode()).hexdigest()}.safetensors"
+    if not path.is_file():
+        teacher.fit(texts, truth_N.numpy())
+        shares_NK = torch.from_numpy(teacher.probabilities(unlabelled())).float()
+        folder.mkdir(parents=True, exist_ok=True)
+        with writing(path, shares_NK.nbytes):
+            aside = path.with_suffix(f".{os.getpid()}")
+            save_file({"shares": shares_NK}, aside)
+            aside.replace(path)
+    kept_NK: Tensor = load_file(path)["shares"]
+    return kept_NK

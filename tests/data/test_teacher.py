@@ -1,0 +1,69 @@
+"""A teacher's answers stand in the place of the labels that the unlabelled texts do not have."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.baselines import NaiveBayesLogistic
+from pipeline.data.raw import read_jsonl
+from pipeline.data.teacher import taught
+from pipeline.data.text import TextData
+
+
+def data(root: Path) -> TextData:
+    teacher = NaiveBayesLogistic(ngrams=1, min_df=1, C=1.0)
+    return TextData("imdb", 2, 60, 20, "last", 0, 8, 16, teacher=teacher, folder=root / "data")
+
+
+def test_train_holds_the_true_labels_and_then_the_teachers_answers(tiny_imdb: Path) -> None:
+    learned = data(tiny_imdb)
+    learned.setup()
+    texts, shares = learned.splits["train"]
+    labelled = len(learned.truth["train"])
+    assert len(texts) == len(shares) == labelled + 20
+    assert torch.equal(shares[:labelled].argmax(dim=1), learned.truth["train"])
+    assert set(shares[:labelled].flatten().tolist()) == {0.0, 1.0}
+    unlabelled = [row["text"] for row in read_jsonl(tiny_imdb / "data/imdb/unsup.jsonl")]
+    by_hand = NaiveBayesLogistic(ngrams=1, min_df=1, C=1.0)
+    by_hand.fit(learned.texts["train"], learned.truth["train"].numpy())
+    np.testing.assert_allclose(shares[labelled:].numpy(), by_hand.probabilities(unlabelled), atol=1e-6)
+
+
+def test_neither_validation_nor_test_learns_anything_from_the_teacher(tiny_imdb: Path) -> None:
+    learned = data(tiny_imdb)
+    learned.setup()
+    assert learned.splits["val"][1].dtype == torch.int64
+    assert sum(len(labels) for _, labels in learned.batches("test")) == 40
+
+
+class Counting:
+    """A teacher that says how often it was asked, and knows one answer."""
+
+    asked = 0
+
+    def __init__(self, answer: float):
+        self.answer = answer
+
+    def fit(self, texts: Sequence[str], truth_N: np.ndarray) -> None:
+        pass
+
+    def probabilities(self, texts: Iterable[str]) -> np.ndarray:
+        Counting.asked += 1
+        return np.array([[1 - self.answer, self.answer] for _ in texts])
+
+
+@pytest.mark.parametrize("changed", ["settings", "texts", "source"])
+def test_answers_are_asked_for_once_and_again_only_where_something_changed(changed: str, tmp_path: Path) -> None:
+    def ask(answer: float, text: str, source: str) -> torch.Tensor:
+        return taught(Counting(answer), [text], torch.tensor([1]), lambda: ["a", "b"], tmp_path, source)
+
+    Counting.asked = 0
+    first = ask(0.75, "good", "0")
+    assert torch.equal(first, ask(0.75, "good", "0"))
+    assert torch.equal(first, torch.tensor([[0.25, 0.75]] * 2))
+    assert Counting.asked == 1
+    ask(0.5 if changed == "settings" else 0.75, "bad" if changed == "texts" else "good", "1" * (changed == "source"))
+    assert Counting.asked == 2
