@@ -16,6 +16,7 @@ TABLE = [
     {"app", "launch"},
     {"claims", "ensemble"},
     {"report", "pictures"},
+    {"attribution"},
     {"fit", "baselines", "predict", "export"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint", "spool"},
     {"data", "models", "tasks"},
@@ -39,6 +40,7 @@ HOMES = {
     "wordfreq": {"data"},
     "matplotlib": {"report", "pictures"},
     "onnx": {"export", "tracking"},
+    "jinja2": {"report"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

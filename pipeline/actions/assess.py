@@ -10,6 +10,8 @@ from pipeline.actions import required
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.types import Split
 
+EXAMPLE = "string"  # the word whose translation is looked into
+Details = dict[str, Any] | None
 DRAWN = 10_000  # images that a generator is judged by
 
 
@@ -18,18 +20,29 @@ def kind(predictor: Any) -> str:
     return str(predictor.config["model"].get("_target_", "")).rpartition(".")[2]
 
 
-def assess(predictor: Any, data: Any, split: Split, *, root: Path, figures: Path | None = None) -> dict[str, float]:
-    """The scores of a split; with a folder for `figures`, its pictures too."""
+def assess(
+    predictor: Any,
+    data: Any,
+    split: Split,
+    *,
+    root: Path,
+    figures: Path | None = None,
+    details: dict[str, Any] | None = None,
+) -> dict[str, float]:
+    """The scores of a split; with a folder for `figures`, its pictures too.
+
+    What stands behind the scores goes into `details`, where there is one: see `report.details`.
+    """
     if kind(predictor) == "GAN":
         judge = load(required.find(predictor.config["requires"][0], root))
-        scores = _generator(predictor, judge, data, split, figures)
+        scores = _generator(predictor, judge, data, split, figures, details)
     else:
         score = _translator if kind(predictor) == "Translation" else _classifier
-        scores = score(predictor, data, split, figures)
+        scores = score(predictor, data, split, figures, details)
     return {f"{split}/{name}": value for name, value in scores.items()}
 
 
-def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None, details: Details) -> dict[str, float]:
     predictions = predictor.predict(data, split)
     scores = evaluate.metrics(predictions)
     if split == "test" and hasattr(data, "seen_in_train"):
@@ -47,25 +60,40 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None) -
             report.decision_map(predictor.net, data.points(split), figures / "decision_map.png")
         if hasattr(data, "texts"):
             report.error_texts(data.texts[split], predictions, figures / "worst_errors.md")
+    if details is not None:
+        from pipeline.report import details as behind
+
+        details |= behind.confusion(predictions)
+        if hasattr(data, "pictures"):
+            details["pictures"] = behind.picture_errors(predictions, data.pictures(split))
+        if hasattr(data, "texts"):
+            details["texts"] = behind.text_errors(predictions, data.texts[split])
+            details["explained"] = behind.explained(predictor, predictions, data.texts[split])
     return scores
 
 
-def _translator(predictor: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+def _translator(predictor: Any, data: Any, split: Split, figures: Path | None, details: Details) -> dict[str, float]:
     from pipeline import predict, translation
 
     data.setup()
     said = predict.translations(predictor.net, data.words[split])
     kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
+    answer, weights_TS = predict.attention(predictor.net, EXAMPLE)
     if figures:
         from pipeline import report
 
-        example = "string"
-        answer, weights_TS = predict.attention(predictor.net, example)
-        report.attention_map(weights_TS, example, answer, figures / "attention.png")
+        report.attention_map(weights_TS, EXAMPLE, answer, figures / "attention.png")
+    if details is not None:
+        from pipeline.report import details as behind
+
+        details["attention"] = behind.attention(weights_TS, EXAMPLE, answer)
+        details["words"] = behind.translation_errors(said)
     return {**translation.metrics(said), **kinds}
 
 
-def _generator(predictor: Any, judge: Any, data: Any, split: Split, figures: Path | None) -> dict[str, float]:
+def _generator(
+    predictor: Any, judge: Any, data: Any, split: Split, figures: Path | None, details: Details
+) -> dict[str, float]:
     import torch
 
     from pipeline import generation
@@ -86,6 +114,10 @@ def _generator(predictor: Any, judge: Any, data: Any, split: Split, figures: Pat
         pictures.sample_grid(sheets[-1][1], figures / "samples.png")
         pictures.samples_over_epochs(sheets, figures / "samples_over_epochs.png")
         pictures.latent_walk(predictor, figures / "latent_walk.png")
+    if details is not None:
+        from pipeline.report import details as behind
+
+        details["drawn"] = behind.drawn(predictor.generate(torch.arange(100) // 10 % predictor.net.classes).numpy())
     return scores
 
 

@@ -23,4 +23,6 @@ def run_missing(out: Output, *, root: Path, verbose: bool = False) -> None:
                 [f"experiment={name}", f"seed={seed}"], out, root=root, verbose=verbose
             )
             record.model(summary, root)
-            record.metrics(models.evaluate(str(root / "models" / f"{name}-{seed}"), "test", root=root), root)
+            details: dict[str, Any] = {}
+            result = models.evaluate(str(root / "models" / f"{name}-{seed}"), "test", root=root, details=details)
+            record.metrics(result, details, root)

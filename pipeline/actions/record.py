@@ -1,4 +1,8 @@
-"""The results that go into git: `metrics/` holds what a re-run must repeat, `results/` when, where and how long."""
+"""The results that go into git.
+
+`metrics/` holds what a re-run must repeat, `results/` when, where and how long, `plots/` what a reader wants to see of
+both: learning curves, errors, drawn images, a few kilobytes a run, so that a fresh clone can make the page of results.
+"""
 
 import json
 import os
@@ -7,17 +11,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline import spool
 from pipeline.actions import runs
 from pipeline.errors import DataError
+
+SHEETS = 8  # of a generator's epochs, evenly chosen
 
 
 def model(summary: dict[str, Any], root: Path) -> None:
     """Keep a finished run's model under `models/` and its circumstances under `results/`."""
     record = runs.read(Path(summary["run_dir"]))
     stem = f"{record['experiment']}-{record['seed']}"
-    target = root / "models" / stem
+    target, run_dir = root / "models" / stem, Path(summary["run_dir"])
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(Path(summary["run_dir"]) / "model", target)
+    shutil.copytree(run_dir / "model", target)
+    curves(run_dir, stem, root)
     keys = (
         "name",
         "run_id",
@@ -34,9 +44,29 @@ def model(summary: dict[str, Any], root: Path) -> None:
     _write(root / "results" / f"{stem}.json", {key: record[key] for key in keys} | {"hardware": hardware()})
 
 
-def metrics(result: dict[str, Any], root: Path) -> None:
-    """Keep an evaluation under `metrics/`."""
-    _write(root / "metrics" / f"{result['experiment']}-{result['seed']}.json", result)
+def curves(run_dir: Path, stem: str, root: Path) -> None:
+    """Keep a run's metrics, a row an epoch, under `plots/curves/`, and what a generator drew under `plots/samples/`."""
+    from pipeline.report import details
+
+    rows: dict[int, dict[str, float]] = {}
+    for event in spool.read(run_dir)[0]:
+        if metrics := event.get("metrics"):
+            row = rows.setdefault(event["epoch"] + 1, {"epoch": event["epoch"] + 1})
+            row |= {name: round(value, 5) for name, value in metrics.items()}
+    _write(root / "plots/curves" / f"{stem}.json", [rows[epoch] for epoch in sorted(rows)])
+    if sheets := sorted((run_dir / "samples").glob("epoch-*.npy")):
+        chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
+        images = [np.load(sheets[place]) for place in chosen]
+        path = root / "plots/samples" / f"{stem}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(details.sheet([each[:: max(1, len(each) // 10)][:10] for each in images]))
+
+
+def metrics(result: dict[str, Any], details: dict[str, Any], root: Path) -> None:
+    """Keep an evaluation under `metrics/`, and what stands behind it under `plots/tests/`."""
+    name = f"{result['experiment']}-{result['seed']}.json"
+    _write(root / "metrics" / name, result)
+    _write(root / "plots/tests" / name, details, indent=None)
 
 
 def committed_results(root: Path) -> list[dict[str, Any]]:
@@ -56,19 +86,6 @@ def committed_results(root: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def results_page(root: Path) -> Path:
-    """Write docs/results.md from the committed results."""
-    from pipeline import claims, report
-
-    page = root / "docs/results.md"
-    page.parent.mkdir(exist_ok=True)
-    entries = committed_results(root)
-    page.write_text(report.results_markdown(entries, claims.markdown(claims.table(entries))), encoding="utf-8")
-    (page.parent / "images").mkdir(exist_ok=True)
-    report.activations(page.parent / "images/activations.png")
-    return page
-
-
 def hardware() -> str:
     """The processor and how many of its cores this machine has."""
     info = Path("/proc/cpuinfo")
@@ -80,8 +97,8 @@ def hardware() -> str:
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: Any, indent: int | None = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    aside.write_text(json.dumps(content, indent=indent, sort_keys=True) + "\n")
     aside.replace(path)

@@ -1,7 +1,7 @@
 """Verbs that ask a stored model."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +26,10 @@ def evaluate(
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
-    result = models.evaluate(run, split, root=project_root())  # type: ignore[arg-type]
-    if record:
-        recording.metrics(result, project_root())
+    details: dict[str, Any] | None = {} if record else None
+    result = models.evaluate(run, split, root=project_root(), details=details)  # type: ignore[arg-type]
+    if details is not None:
+        recording.metrics(result, details, project_root())
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -72,14 +73,18 @@ def claims(
 
 
 @app.command()
-def report() -> None:
-    """Write docs/results.md from the committed results.
+def report(
+    experiments: Annotated[list[str] | None, typer.Argument(help="Only these, and the HTML page alone.")] = None,
+    page: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("reports/index.html"),
+) -> None:
+    """Write the pages of results, reports/index.html and docs/results.md, from what is recorded.
 
     Example: pipeline report
     """
-    from pipeline.actions.record import results_page
+    from pipeline.actions.report import write
 
-    print(results_page(project_root()))
+    for path in write(project_root(), experiments or [], page):
+        print(path)
 
 
 @app.command()

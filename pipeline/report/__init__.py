@@ -139,15 +139,16 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
     """One line an experiment: mean, standard deviation and cost over its seeds, from the committed results; then the
     table of claims.
     """
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for entry in entries:
-        groups.setdefault(entry["experiment"], []).append(entry)
+    groups = grouped(entries)
     lines = [
         "# Results",
         "",
         "Written by `pipeline report` from `metrics/` and `results/`; do not edit.",
         "Mean ± standard deviation over the seeds.",
         "CPU-seconds are of training with its validation, summed over the workers.",
+        "The same with learning curves, errors and pictures, as one HTML page: `pipeline report`.",
+        "",
+        "![What each system gets wrong against what it costs to train](images/costs.svg)",
         "",
         "| experiment | data | test | seeds | CPU-s | wall s | hardware | repeat it |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -165,6 +166,14 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
     return "\n".join([*lines, "", "## The lecture's claims", "", claims])
+
+
+def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The results of each experiment."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        groups.setdefault(entry["experiment"], []).append(entry)
+    return groups
 
 
 def score(entries: Sequence[dict[str, Any]]) -> str:

@@ -1,0 +1,185 @@
+"""Charts as SVG text: they follow the reader's light or dark colours, print sharp, and ask nothing of the network."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+Point = tuple[float, float]
+LETTER = 6.1  # width of one in a label, about
+# In the page, the page sets these; alone in a file a chart brings them.
+COLOURS = """
+svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#8d96a5;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
+@media(prefers-color-scheme:dark){svg{--ink:#e6e9ef;--faint:#8d96a5;--line:#39414f;--a:#6db3f2;--b:#f0a35e;--page:#12161d}}
+"""
+RULES = """
+.grid{stroke:var(--line)} .tick{fill:var(--faint)}
+.name{fill:var(--ink);paint-order:stroke;stroke:var(--page);stroke-width:3} .title{fill:var(--ink);font-weight:600}
+.a{stroke:var(--a);fill:none} .b{stroke:var(--b);fill:none} .dot{fill:var(--a);stroke:var(--page);stroke-width:1.5}
+.front{stroke:var(--a);fill:none;stroke-dasharray:3 3} .best{fill:var(--b)} .bar{stroke:var(--a)}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Where values stand between two places of a picture, on a linear or logarithmic scale."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high, value = (math.log(x) if self.log else x for x in (self.low, self.high, value))
+        return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Round values between the ends: 1, 3, 10, 30, … (more where the scale is short) or steps of 1, 2 or 5."""
+        if self.log:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            digits = (1, 3) if self.high / self.low > 10 else (1, 1.5, 2, 3, 5, 7)
+            values = [digit * 10.0**power for power in powers for digit in digits]
+        else:
+            rough = (self.high - self.low or 1) / 4
+            power = 10.0 ** math.floor(math.log10(rough))
+            step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+            values = [step * n for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+        return [value for value in values if self.low <= value <= self.high]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One experiment in a picture of quality against cost."""
+
+    name: str
+    cost: float  # CPU-seconds
+    bad: float  # what should be small: an error in percent, or a distance
+    sd: float
+
+
+def alone(svg: str) -> str:
+    """A chart as a file of its own."""
+    head, _, body = svg.partition(">")
+    return f"{head}><style>{COLOURS}{RULES}</style>{body}\n"
+
+
+def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
+    """Lines over epochs; each with its class, a (train) or b (validation), and its points."""
+    width, height = 300, 190
+    xs = [x for _, points in lines for x, _ in points]
+    ys = [y for _, points in lines for _, y in points]
+    margin = (max(ys) - min(ys)) * 0.06 or 0.01
+    x = Axis(min(xs), max(max(xs), min(xs) + 1), 44, width - 10)
+    y = Axis(min(ys) - margin, max(ys) + margin, height - 26, 24)
+    drawn = [_text(44, 14, title, "title"), *_grid(x, y)]
+    for kind, points in lines:
+        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in points)
+        drawn.append(f'<polyline class="{kind}" points="{path}"/>')
+        drawn += [f'<circle class="{kind}" r="1.6" cx="{x(a):.1f}" cy="{y(b):.1f}"/>' for a, b in points]
+    drawn.append(_text(width - 10, height - 2, "epoch", "tick", "end"))
+    return _svg(width, height, drawn, f"{title} over epochs")
+
+
+def costs(panels: Sequence[tuple[str, Sequence[System]]], columns: int = 2) -> str:
+    """What should be small against CPU-seconds, both on logarithmic scales, a panel for what can be compared.
+
+    A dashed line joins the systems that no other beats at their cost.
+    """
+    width, height = 430, 330
+    rows = math.ceil(len(panels) / columns)
+    drawn = []
+    for place, (title, systems) in enumerate(panels):
+        row, column = divmod(place, columns)
+        inner = "".join(_panel(title, systems, width, height))
+        drawn.append(f'<g transform="translate({column * width},{row * height})">{inner}</g>')
+    return _svg(min(columns, len(panels)) * width, rows * height, drawn, "quality against CPU-seconds")
+
+
+def front(systems: Sequence[System]) -> list[System]:
+    """Those that no other system equals at no more cost and beats in one of the two (Pareto)."""
+
+    def beaten(one: System) -> bool:
+        return any(
+            other.cost <= one.cost and other.bad <= one.bad and (other.cost, other.bad) != (one.cost, one.bad)
+            for other in systems
+        )
+
+    return sorted((one for one in systems if not beaten(one)), key=lambda one: one.cost)
+
+
+def _panel(title: str, systems: Sequence[System], width: float, height: float) -> list[str]:
+    floor = min([one.bad for one in systems if one.bad > 0], default=1.0) / 2
+    shown = {one.name: (max(one.cost, 0.1), max(one.bad, floor)) for one in systems}
+    x = Axis(min(a for a, _ in shown.values()) / 1.6, max(a for a, _ in shown.values()) * 1.8, 46, width - 16, log=True)
+    y = Axis(
+        min(b for _, b in shown.values()) / 1.4, max(b for _, b in shown.values()) * 1.4, height - 44, 34, log=True
+    )
+    drawn = [_text(46, 18, title, "title")]
+    if any(one.bad <= 0 for one in systems):  # zero has no place on the scale: it stands below all others
+        drawn += [*_grid(x, y, above=floor), _text(41, y(floor) + 4, "0", "tick", "end")]
+    else:
+        drawn += _grid(x, y)
+    best = front(systems)
+    path = " ".join(f"{x(shown[one.name][0]):.1f},{y(shown[one.name][1]):.1f}" for one in best)
+    drawn.append(f'<polyline class="front" points="{path}"/>')
+    taken = [_box(x(a), y(b), 8, 8, "middle") for a, b in shown.values()]
+    for one in sorted(systems, key=lambda one: shown[one.name][1]):
+        a, b = (axis(value) for axis, value in zip((x, y), shown[one.name], strict=True))
+        if one.sd and one.bad > floor:
+            ends = [y(min(max(one.bad + s, y.low), y.high)) for s in (-one.sd, one.sd)]
+            drawn.append(f'<line class="bar" x1="{a:.1f}" x2="{a:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>')
+        kind = "dot best" if one in best else "dot"
+        label = f"{one.name}: {one.bad:.3g} ± {one.sd:.2g}, {one.cost:.0f} CPU-s"
+        drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
+        drawn.append(_label(one.name, a, b, (46, width), taken))
+    drawn.append(_text(width - 16, height - 12, "CPU-seconds of training", "tick", "end"))
+    return drawn
+
+
+def _label(
+    name: str, x: float, y: float, within: tuple[float, float], taken: list[tuple[float, float, float, float]]
+) -> str:
+    """A name beside its point, where it hides no other, if there is such a place."""
+    size = LETTER * len(name)
+    places = [
+        (x + side, y + down, anchor) for down in (4, -8, 16, -20, 28) for side, anchor in ((8, "start"), (-8, "end"))
+    ]
+    places += [(x, y - 10, "middle"), (x, y + 18, "middle")]
+
+    def free(place: tuple[float, float, str]) -> bool:
+        left, top, right, bottom = box = _box(place[0], place[1] - 4, size, 11, place[2])
+        clear = all(right < x1 or x2 < left or bottom < y1 or y2 < top for x1, y1, x2, y2 in taken)
+        return clear and within[0] <= box[0] and box[2] <= within[1]
+
+    best = next(filter(free, places), places[0])
+    taken.append(_box(best[0], best[1] - 4, size, 11, best[2]))
+    return _text(best[0], best[1], name, "name", best[2])
+
+
+def _box(x: float, y: float, width: float, height: float, anchor: str) -> tuple[float, float, float, float]:
+    left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+    return left, y - height / 2, left + width, y + height / 2
+
+
+def _grid(x: Axis, y: Axis, above: float = -math.inf) -> list[str]:
+    """Lines and numbers at round values; of the upright scale those above a value."""
+    drawn = []
+    for value in x.ticks():
+        place = x(value)
+        drawn.append(f'<line class="grid" x1="{place:.1f}" x2="{place:.1f}" y1="{y.start:.1f}" y2="{y.end:.1f}"/>')
+        drawn.append(_text(place, y.start + 14, f"{value:g}", "tick", "middle"))
+    for value in (value for value in y.ticks() if value > above):
+        place = y(value)
+        drawn.append(f'<line class="grid" y1="{place:.1f}" y2="{place:.1f}" x1="{x.start:.1f}" x2="{x.end:.1f}"/>')
+        drawn.append(_text(x.start - 5, place + 4, f"{value:g}", "tick", "end"))
+    return drawn
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _svg(width: float, height: float, drawn: Sequence[str], label: str) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
+    return head + f'aria-label="{escape(label)}">{"".join(drawn)}</svg>'

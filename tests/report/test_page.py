@@ -1,0 +1,112 @@
+"""The page of results: whole in one file, true to its entries, open about what is missing."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.actions import report
+from pipeline.errors import DataError
+
+VOID = {"meta", "br", "img", "circle", "line", "polyline"}
+IMPLIED = {"tr", "td", "th", "p"}  # HTML lets their end go without saying
+
+
+class Checker(HTMLParser):
+    """Remembers what is open, what is asked of the network, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.asked: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.asked += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in VOID | IMPLIED:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID | IMPLIED:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def entry(
+    experiment: str, seed: int, accuracy: float, data: str = "imdb"
+) -> tuple[dict[str, object], dict[str, object]]:
+    metrics = {
+        "experiment": experiment,
+        "seed": seed,
+        "metrics": {"test/accuracy": accuracy, "test/loss": 0.1},
+        "dataset": {"name": data, "digest": "d" * 64, "rows": {}},
+        "config_digest": "c" * 64,
+        "weights_digest": "w" * 64,
+    }
+    result = {"name": f"{experiment}-s{seed}", "run_id": "r" * 32, "commit": "e" * 40, "dirty": False, "cpu_s": 10.0}
+    return metrics, {**result, "wall_s": 11.0, "hardware": "<CPU>"}
+
+
+@pytest.fixture
+def results(project: Path) -> Path:
+    for seed, accuracy in ((0, 0.5), (1, 0.75)):
+        for folder, content in zip(("metrics", "results"), entry("mine", seed, accuracy), strict=True):
+            (project / folder).mkdir(exist_ok=True)
+            (project / folder / f"mine-{seed}.json").write_text(json.dumps(content))
+    return project
+
+
+def read(path: Path) -> Checker:
+    checker = Checker()
+    checker.feed(path.read_text())
+    assert not checker.open
+    return checker
+
+
+def test_a_page_without_plots_says_which_command_makes_them(results: Path) -> None:
+    (page,) = report.write(results, ["mine"])
+    told = read(page)
+    assert "accuracy 62.50 ± 17.68 %" in told.text  # by hand: mean of 50 and 75, sd 25 / sqrt 2
+    assert "pipeline train experiment=mine seed=0 --record" in told.text
+    assert "pipeline evaluate models/mine-0 --record" in told.text
+    assert not [link for link in told.asked if not link.startswith("#")]
+
+
+def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results: Path) -> None:
+    details = {
+        "labels": ["no", "<yes>"],
+        "confusion": [{"actual": "no", "predicted": "<yes>", "count": 7}],
+        "texts": [{"true": "no", "answer": "<yes>", "probability": 0.9, "text": "<script>alert(1)</script>"}],
+        "explained": [{"true": "no", "answer": "no", "probability": 0.8, "words": [["bad", 2.0], ["good", -1.0]]}],
+    }
+    for folder, content in (
+        ("curves", [{"epoch": 1, "val/loss": 2.0}, {"epoch": 2, "val/loss": 1.0}]),
+        ("tests", details),
+    ):
+        (results / "plots" / folder).mkdir(parents=True)
+        (results / f"plots/{folder}/mine-0.json").write_text(json.dumps(content))
+    (page,) = report.write(results, ["mine"], Path("reports/some.html"))
+    told = read(page)
+    source = page.read_text()
+    assert page == results / "reports/some.html"
+    assert "<script>" not in source
+    assert "<script>alert(1)</script>" in told.text
+    assert source.count('<polyline class="b"') == 1
+    assert re.search(r'style="--error:1.000">7', source)  # the worst cell is the darkest
+    assert re.search(r'class="for" style="--s:100" title="\+2.00">bad<', source)
+    assert re.search(r'class="against" style="--s:50" title="-1.00">good<', source)
+    assert not [link for link in told.asked if not link.startswith(("#", "data:"))]
+    assert not re.search(r"url\(|@import|https?://(?!www.w3.org/2000/svg)", source)
+
+
+def test_an_experiment_without_results_and_a_torn_file_are_named(results: Path) -> None:
+    with pytest.raises(DataError, match="no results of yours"):
+        report.write(results, ["mine", "yours"])
+    (results / "plots/tests").mkdir(parents=True)
+    (results / "plots/tests/mine-0.json").write_text("{")
+    with pytest.raises(DataError, match=r"mine-0.json: not JSON"):
+        report.write(results, ["mine"])
