@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers.logger import Logger
@@ -60,7 +61,8 @@ def fit(
         accelerator="gpu" if cluster["gpus_per_worker"] else "cpu",
         devices=devices,
         strategy=strategy,
-        plugins=list(plugins) or None,
+        # Said outright, or Lightning would take a Slurm job's variables for its own workers'.
+        plugins=list(plugins) or [LightningEnvironment()],
         precision=settings["precision"],
         max_epochs=settings["max_epochs"],
         accumulate_grad_batches=settings["accumulate_grad_batches"],

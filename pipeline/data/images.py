@@ -1,36 +1,32 @@
 """Images as arrays, batches and an `ImageData`; augmentation of whole batches.
 
-The order of samples is a pure function of (seed, epoch, step), augmentation of (seed, epoch, sample): neither depends
-on the number of workers.
+Augmentation is a pure function of (seed, epoch, sample), whatever the number of workers.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data import store
+from pipeline.data.batches import SPLIT_SEED, Arrays, BatchedData, Batches
 from pipeline.data.raw import Bytes, mnist_sample, read_idx, sklearn_digits
 from pipeline.errors import ConfigError
-from pipeline.types import DataSet, Split
+from pipeline.types import Split
 
 # N samples of a split, B batch, C channel, H height, W width
-Arrays = tuple[Tensor, Tensor]  # images_NCHW uint8, labels_N int64
-EVAL_BATCH = 1000
 # Sets that packages carry, and how many of their images are kept for test.
 EMBEDDED: dict[str, tuple[Callable[[], tuple[Bytes, Bytes]], int]] = {
     "mnist-5k": (mnist_sample, 500),
     "digits": (sklearn_digits, 300),
 }
-SPLIT_SEED = 0  # validation is the same slice of train whatever the run's seed: scores of seeds stay comparable
 
 
 class Augment:
@@ -76,58 +72,23 @@ class Augment:
         return torch.cat([places, torch.ones(1, height * width), weights.view(Augment.GRID**2, -1)])
 
 
-class Batches:
-    """One worker's share of every global batch, in the order of (seed, epoch); whole batches only.
+class Augmented(Batches):
+    """Batches of images with the numbers that augmentation needs, drawn once per (seed, epoch, sample)."""
 
-    Worker r of W takes samples r, r + W, … of each batch, so every worker count sees the same global batches. A set
-    smaller than a batch is one batch.
-    """
+    def __init__(self, arrays: Arrays, batch_size: int, augment: Augment, **order: Any):
+        super().__init__(arrays, batch_size, **order)
+        self.augment = augment
 
-    def __init__(
-        self,
-        arrays: Arrays,
-        batch_size: int,
-        *,
-        seed: int,
-        epoch: Callable[[], int],
-        share: tuple[int, int],
-        augment: Augment | None,
-    ):
-        self.images, self.labels = arrays
-        self.batch_size = min(batch_size, len(self.labels))
-        self.seed, self.epoch, self.augment = seed, epoch, augment
-        self.rank, self.workers = share
+    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
+        batches = super().draw(generator)
+        self.noise = self.augment.draw(len(self.targets), generator)
+        return batches
 
-    def __len__(self) -> int:
-        return len(self.labels) // self.batch_size
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(state))
-        order = torch.randperm(len(self.labels), generator=generator)
-        noise = self.augment.draw(len(self.labels), generator) if self.augment else None
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            chosen = order[start + self.rank : start + self.batch_size : self.workers]
-            batch = self.images[chosen], self.labels[chosen]
-            yield (*batch, noise[chosen]) if noise is not None else batch
+    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
+        return *super().take(batch_B, mine), self.noise[batch_B[mine]]
 
 
-class InOrder:
-    """One worker's share of a split for evaluation: every sample once, in the stored order."""
-
-    def __init__(self, arrays: Arrays, share: tuple[int, int]):
-        rank, workers = share
-        self.images, self.labels = (array[rank::workers] for array in arrays)
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.labels) / EVAL_BATCH)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        for start in range(0, len(self.labels), EVAL_BATCH):
-            yield self.images[start : start + EVAL_BATCH], self.labels[start : start + EVAL_BATCH]
-
-
-class ImageData(LightningDataModule):
+class ImageData(BatchedData):
     """MNIST, its sample or scikit-learn's digits as batches of (images_BCHW in [0, 1], labels_B).
 
     Images travel as uint8 and become floats, augmented in training, on the device.
@@ -148,12 +109,10 @@ class ImageData(LightningDataModule):
         folder: Path,
         seed: int = 0,
     ):
-        super().__init__()
-        self.data_name, self.in_shape, self.classes = name, tuple(in_shape), classes
-        self.batch_size, self.val_size, self.augment = batch_size, val_size, augment
-        self.folder, self.seed = Path(folder), seed
+        super().__init__(name, batch_size, seed)
+        self.in_shape, self.classes = tuple(in_shape), classes
+        self.val_size, self.augment, self.folder = val_size, augment, Path(folder)
         self.labels = tuple(str(index) for index in range(classes))
-        self.splits: dict[Split, Arrays] = {}
 
     def setup(self, stage: str | None = None) -> None:
         if self.splits:
@@ -171,48 +130,22 @@ class ImageData(LightningDataModule):
         return _embedded_arrays(self.data_name) if self.data_name in EMBEDDED else _mnist_arrays(self.folder)
 
     def digest(self) -> str:
-        """SHA-256 that stands for all of the data."""
         return embedded_digest(self.data_name) if self.data_name in EMBEDDED else store.digest(self.data_name)
 
-    def describe(self) -> DataSet:
-        self.setup()
-        rows: dict[str, int] = {split: len(labels) for split, (_, labels) in self.splits.items()}
-        return DataSet(self.data_name, self.digest(), rows)
-
-    def train_dataloader(self) -> Batches:
-        rank, workers = self._share()
-        if self.batch_size % workers:
-            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
-        trainer = self.trainer
-        return Batches(
-            self.splits["train"],
-            self.batch_size,
-            seed=self.seed,
-            epoch=lambda: trainer.current_epoch if trainer else 0,
-            share=(rank, workers),
-            augment=self.augment,
-        )
-
-    def val_dataloader(self) -> InOrder:
-        return InOrder(self.splits["val"], self._share())
-
-    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split in its stored order, as the net takes it; for evaluation in one process."""
-        self.setup()
-        for batch in InOrder(self.splits[split], (0, 1)):
-            yield self.on_after_batch_transfer(batch, 0)
+    def shuffled(self, **order: Any) -> Batches:
+        if self.augment is None:
+            return super().shuffled(**order)
+        return Augmented(self.splits["train"], self.batch_size, self.augment, **order)
 
     def pictures(self, split: Split) -> np.ndarray:
         """(N, H, W) in [0, 1]: the split as a person would look at it."""
-        return self.splits[split][0].squeeze(1).numpy() / np.float32(255)
+        images_NCHW: Tensor = self.splits[split][0]
+        return images_NCHW.squeeze(1).numpy() / np.float32(255)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels, *noise = batch
         images = images.float().div_(255)
         return (self.augment(images, noise[0]) if self.augment and noise else images), labels
-
-    def _share(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 def stratified(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.data.images import Arrays, ImageData, stratified
+from pipeline.data.batches import Arrays
+from pipeline.data.images import ImageData, stratified
 from pipeline.data.raw import read_images
 from pipeline.data.text import Row, TextData
 from pipeline.errors import DataError

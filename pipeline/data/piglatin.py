@@ -7,19 +7,18 @@ that nothing in validation or test was ever seen in training.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from pipeline.data.images import SPLIT_SEED, Batches, InOrder
+from pipeline.data.batches import SPLIT_SEED, BatchedData
 from pipeline.errors import ConfigError
-from pipeline.types import END, PAD, DataSet, Split
+from pipeline.types import END, PAD, Split
 
 # N words of a split, B batch, T time
 SYMBOLS = {letter: number for number, letter in enumerate(ascii_lowercase, start=END + 1)}
@@ -97,7 +96,7 @@ def decode(symbols_NT: Tensor) -> list[str]:
     return words
 
 
-class PigLatinData(LightningDataModule):
+class PigLatinData(BatchedData):
     """English words and their translations as batches of (source_BT, target_BT), each cut to its longest word.
 
     A source is letters and padding, a target ends with the end symbol. `symbols` and `steps` are facts that models ask
@@ -122,17 +121,15 @@ class PigLatinData(LightningDataModule):
         folder: Path,
         seed: int = 0,
     ):
-        super().__init__()
+        super().__init__(name, batch_size, seed)
         if symbols != END + 1 + len(SYMBOLS) or steps != longest + ENDING:
             raise ConfigError(
                 f"data: {symbols} symbols and {steps} steps for words of up to {longest} letters; expected "
                 f"{END + 1 + len(SYMBOLS)} and {longest + ENDING}. Set data.steps to data.longest + {ENDING}."
             )
-        self.data_name, self.longest, self.steps = name, longest, steps
-        self.batch_size, self.seed = batch_size, seed
+        self.longest, self.steps = longest, steps
         self.sizes = {"words": words, "val": val_size, "test": test_size}
         self.words: dict[Split, list[str]] = {}
-        self.splits: dict[Split, tuple[Tensor, Tensor]] = {}
 
     def setup(self, stage: str | None = None) -> None:
         if self.splits:
@@ -150,41 +147,13 @@ class PigLatinData(LightningDataModule):
             targets = encode([pig_latin(word) for word in own], self.steps, ended=True)
             self.splits[split] = encode(own, self.longest), targets
 
-    def describe(self) -> DataSet:
-        self.setup()
+    def digest(self) -> str:
         text = "\n".join(word for split in self.words.values() for word in split)
-        rows: dict[str, int] = {split: len(words) for split, words in self.words.items()}
-        return DataSet(self.data_name, hashlib.sha256(text.encode()).hexdigest(), rows)
-
-    def train_dataloader(self) -> Batches:
-        rank, workers = self._share()
-        if self.batch_size % workers:
-            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
-        trainer = self.trainer
-        return Batches(
-            self.splits["train"],
-            self.batch_size,
-            seed=self.seed,
-            epoch=lambda: trainer.current_epoch if trainer else 0,
-            share=(rank, workers),
-            augment=None,
-        )
-
-    def val_dataloader(self) -> InOrder:
-        return InOrder(self.splits["val"], self._share())
-
-    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split in its stored order, as the net takes it; for evaluation in one process."""
-        self.setup()
-        for batch in InOrder(self.splits[split], (0, 1)):
-            yield self.on_after_batch_transfer(batch, 0)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         sources, targets = batch
         return _trim(sources), _trim(targets)
-
-    def _share(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 def word_list(count: int, longest: int) -> list[str]:

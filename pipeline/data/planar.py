@@ -5,17 +5,15 @@ Source: Smilkov et al. 2017, arXiv:1708.03788 (the playground).
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
-from torch import Tensor
 
-from pipeline.data.images import Arrays, Batches, InOrder
+from pipeline.data.batches import Arrays, BatchedData
 from pipeline.errors import ConfigError
-from pipeline.types import DataSet, Split
+from pipeline.types import Split
 
 # What a gate answers to (0, 0), (0, 1), (1, 0), (1, 1). Any other of the 16 is named by its four answers: "1101".
 GATES = {"and": "0001", "or": "0111", "nand": "1110", "nor": "1000", "xor": "0110", "xnor": "1001"}
@@ -80,7 +78,7 @@ PROBLEMS: dict[str, Callable[[np.random.Generator, int, float], tuple[np.ndarray
 }
 
 
-class PlanarData(LightningDataModule):
+class PlanarData(BatchedData):
     """Batches of (points_B2, labels_B) of what `arrays` gives."""
 
     labels = ("0", "1")
@@ -88,42 +86,24 @@ class PlanarData(LightningDataModule):
     def __init__(
         self, name: str, classes: int, in_shape: Sequence[int], batch_size: int, *, folder: Path, seed: int = 0
     ):
-        super().__init__()
-        self.data_name, self.classes, self.in_shape = name, classes, tuple(in_shape)
-        self.batch_size, self.seed = batch_size, seed
+        super().__init__(name, batch_size, seed)
+        self.classes, self.in_shape = classes, tuple(in_shape)
 
     def arrays(self) -> dict[Split, Arrays]:
         raise NotImplementedError
 
     def setup(self, stage: str | None = None) -> None:
-        self.splits = self.arrays()
+        if not self.splits:
+            self.splits = self.arrays()
 
-    def describe(self) -> DataSet:
-        self.setup()
+    def digest(self) -> str:
         content = b"".join(t.numpy().tobytes() for split in self.splits.values() for t in split)
-        rows: dict[str, int] = {split: len(labels) for split, (_, labels) in self.splits.items()}
-        return DataSet(self.data_name, hashlib.sha256(content).hexdigest(), rows)
-
-    def train_dataloader(self) -> Batches:
-        rank, workers = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        trainer = self.trainer
-        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
-        return Batches(
-            self.splits["train"], self.batch_size, seed=self.seed, epoch=epoch, share=(rank, workers), augment=None
-        )
-
-    def val_dataloader(self) -> InOrder:
-        share = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return InOrder(self.splits["val"], share)
-
-    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split in its stored order."""
-        self.setup()
-        yield self.splits[split]
+        return hashlib.sha256(content).hexdigest()
 
     def points(self, split: Split) -> Arrays:
         """(N, 2) points and their labels, to be drawn."""
-        return self.splits[split]
+        inputs, labels = self.splits[split]
+        return inputs, labels
 
 
 class Gate(PlanarData):

@@ -1,19 +1,19 @@
 """Texts as numbered words, in batches of about equal length, and a `TextData`."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.data import store
+from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
 from pipeline.data.embeddings import Embeddings
 from pipeline.data.raw import read_jsonl
 from pipeline.data.teacher import Teacher, taught
@@ -24,7 +24,6 @@ from pipeline.types import DataSet, Split
 # B batch, T time
 Numbers = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
 EVAL_BATCH = 250
-SPLIT_SEED = 0
 BUCKET = 50  # batches that are sorted by length together
 
 
@@ -36,32 +35,23 @@ class Row(NamedTuple):
     group: str
 
 
-class Bucketed:
-    """One worker's share of every global batch of texts of about equal length, in the order of (seed, epoch).
+class Bucketed(Batches):
+    """Batches of texts of about equal length, each worker's share padded to the longest of the whole batch."""
 
-    Whole batches only. Worker r of W takes texts r, r + W, … of each batch, padded to the longest of the whole batch.
-    """
+    inputs: list[Tensor]
 
-    def __init__(
-        self, numbers: Numbers, batch_size: int, *, seed: int, epoch: Callable[[], int], share: tuple[int, int] = (0, 1)
-    ):
-        self.texts, self.labels = numbers
-        self.lengths = torch.tensor([len(text) for text in self.texts])
-        self.batch_size = min(batch_size, len(self.texts))
-        self.seed, self.epoch = seed, epoch
-        self.rank, self.workers = share
+    def __init__(self, numbers: Numbers, batch_size: int, **order: Any):
+        super().__init__(numbers, batch_size, **order)
+        self.lengths = torch.tensor([len(text) for text in self.inputs])
 
-    def __len__(self) -> int:
-        return len(self.texts) // self.batch_size
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(state))
-        order = torch.randperm(len(self.texts), generator=generator)[: len(self) * self.batch_size]
+    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
+        order = torch.cat(list(super().draw(generator)))
         pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(BUCKET * self.batch_size)]
         batches = torch.cat(pools).split(self.batch_size)
-        for index in torch.randperm(len(batches), generator=generator).tolist():
-            yield padded(self.texts, self.labels, batches[index], slice(self.rank, None, self.workers))
+        return [batches[index] for index in torch.randperm(len(batches), generator=generator).tolist()]
+
+    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
+        return padded(self.inputs, self.targets, batch_B, mine)
 
 
 class ByLength:
@@ -88,7 +78,7 @@ def padded(texts: Sequence[Tensor], labels: Tensor, batch: Tensor, share: slice 
     return tokens_BT[share], labels[batch[share]]
 
 
-class TextData(LightningDataModule):
+class TextData(BatchedData):
     """Film reviews as batches of (tokens_BT int64, 0 where padded; labels_B), 1 for praise.
 
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
@@ -117,16 +107,14 @@ class TextData(LightningDataModule):
         folder: Path,
         seed: int = 0,
     ):
-        super().__init__()
+        super().__init__(name, batch_size, seed)
         if keep not in ("first", "last"):
             raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
-        self.data_name, self.classes = name, classes
-        self.vocabulary_size, self.max_tokens, self.keep = vocabulary_size, max_tokens, keep
-        self.dropped_words, self.batch_size, self.val_size = dropped_words, batch_size, val_size
-        self.embeddings, self.teacher, self.folder, self.seed = embeddings, teacher, Path(folder), seed
+        self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
+        self.dropped_words, self.val_size = dropped_words, val_size
+        self.embeddings, self.teacher, self.folder = embeddings, teacher, Path(folder)
         self.texts: dict[Split, list[str]] = {}
         self.truth: dict[Split, Tensor] = {}
-        self.splits: dict[Split, Numbers] = {}
 
     def read(self) -> None:
         """The texts and labels of each split, as they were written."""
@@ -155,7 +143,6 @@ class TextData(LightningDataModule):
         return train, test
 
     def digest(self) -> str:
-        """SHA-256 that stands for all of the data."""
         return store.digest(self.data_name)
 
     def unlabelled(self) -> Iterator[str]:
@@ -181,19 +168,13 @@ class TextData(LightningDataModule):
         rows: dict[str, int] = {split: len(truth) for split, truth in self.truth.items()}
         return DataSet(self.data_name, self.digest(), rows)
 
-    def train_dataloader(self) -> Bucketed:
-        rank, workers = self._share()
-        if self.batch_size % workers:
-            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
-        trainer = self.trainer
-        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
-        return Bucketed(self.splits["train"], self.batch_size, seed=self.seed, epoch=epoch, share=(rank, workers))
+    def shuffled(self, **order: Any) -> Bucketed:
+        return Bucketed(self.splits["train"], self.batch_size, **order)
 
     def val_dataloader(self) -> ByLength:
-        return ByLength(self.splits["val"], self._share())
+        return ByLength(self.splits["val"], self.share)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        """The whole split in its stored order, as the net takes it; for evaluation in one process."""
         self.setup()
         self._encode(split)
         texts, labels = self.splits[split]
@@ -230,9 +211,6 @@ class TextData(LightningDataModule):
 
     def _numbers(self, text: Sequence[str]) -> Tensor:
         return encoded(self.vocabulary, text, self.max_tokens, self.keep)
-
-    def _share(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: str) -> Tensor:

@@ -1,6 +1,5 @@
-"""Batches of images: their order, their shares, their augmentation."""
+"""Images: their splits, their augmentation."""
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from pipeline.data.images import Augment, Batches, ImageData, InOrder, stratified
+from pipeline.data.images import Augment, Augmented, ImageData, stratified
 from pipeline.errors import ConfigError, DataError
 
 NOTHING = Augment(rotate_deg=0, shift_px=0, scale=0, shear=0, elastic_px=0)
@@ -19,43 +18,6 @@ NOTHING = Augment(rotate_deg=0, shift_px=0, scale=0, shear=0, elastic_px=0)
 def numbered(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images that are told apart by their label."""
     return torch.zeros(count, 1, 2, 2, dtype=torch.uint8), torch.arange(count)
-
-
-def epoch_order(
-    count: int, size: int, *, seed: int = 0, epoch: int = 0, share: tuple[int, int] = (0, 1)
-) -> list[list[int]]:
-    batches = Batches(numbered(count), size, seed=seed, epoch=lambda: epoch, share=share, augment=None)
-    return [labels.tolist() for _, labels in batches]
-
-
-@given(st.sampled_from([1, 2, 4]), st.integers(0, 5), st.integers(0, 3))
-def test_any_number_of_workers_sees_the_same_global_batches(workers: int, seed: int, epoch: int) -> None:
-    whole = epoch_order(50, 8, seed=seed, epoch=epoch)
-    shares = [epoch_order(50, 8, seed=seed, epoch=epoch, share=(rank, workers)) for rank in range(workers)]
-    assert [sorted(chain(*parts)) for parts in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
-
-
-def test_an_epoch_takes_each_sample_at_most_once_and_drops_only_an_incomplete_batch() -> None:
-    seen = list(chain(*epoch_order(50, 8)))
-    assert len(seen) == len(set(seen)) == 48
-
-
-def test_the_order_is_that_of_seed_and_epoch() -> None:
-    assert epoch_order(50, 8) == epoch_order(50, 8)
-    assert epoch_order(50, 8) != epoch_order(50, 8, epoch=1)
-    assert epoch_order(50, 8) != epoch_order(50, 8, seed=1)
-
-
-def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
-    assert [sorted(batch) for batch in epoch_order(5, 8)] == [[0, 1, 2, 3, 4]]
-
-
-@given(st.integers(1, 3000), st.integers(1, 4))
-def test_evaluation_sees_every_sample_once(count: int, workers: int) -> None:
-    shares = [InOrder(numbered(count), (rank, workers)) for rank in range(workers)]
-    seen = sorted(label for share in shares for _, labels in share for label in labels.tolist())
-    assert seen == list(range(count))
-    assert all(len(list(share)) == len(share) for share in shares)
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=300), st.data())
@@ -102,7 +64,7 @@ def test_distortion_equals_torchs_own_affine_grid_and_interpolation() -> None:
 def test_a_sample_is_distorted_the_same_whatever_the_number_of_workers() -> None:
     def noises(share: tuple[int, int]) -> dict[int, list[float]]:
         augment = Augment(rotate_deg=10, shift_px=2, scale=0.1, shear=0.1, elastic_px=0.7)
-        batches = Batches(numbered(32), 8, seed=3, epoch=lambda: 1, share=share, augment=augment)
+        batches = Augmented(numbered(32), 8, augment, seed=3, epoch=lambda: 1, share=share)
         return {
             int(label): row.tolist() for _, labels, noise in batches for label, row in zip(labels, noise, strict=True)
         }

@@ -1,6 +1,5 @@
-"""Reviews as batches: their split by film, their order, their shares, their padding."""
+"""Reviews as batches: their split by film, their padding."""
 
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,28 +17,6 @@ from tests.conftest import TINY_TEXT
 def numbered(count: int) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Texts of different lengths that are told apart by their label."""
     return [torch.full((1 + 7 * index % 13,), index + 2) for index in range(count)], torch.arange(count)
-
-
-def epoch_order(
-    count: int, size: int, *, seed: int = 0, epoch: int = 0, share: tuple[int, int] = (0, 1)
-) -> list[list[int]]:
-    batches = Bucketed(numbered(count), size, seed=seed, epoch=lambda: epoch, share=share)
-    return [labels.tolist() for _, labels in batches]
-
-
-@given(st.sampled_from([1, 2, 4]), st.integers(0, 5), st.integers(0, 3))
-def test_any_number_of_workers_sees_the_same_global_batches(workers: int, seed: int, epoch: int) -> None:
-    whole = epoch_order(50, 8, seed=seed, epoch=epoch)
-    shares = [epoch_order(50, 8, seed=seed, epoch=epoch, share=(rank, workers)) for rank in range(workers)]
-    assert [sorted(chain(*parts)) for parts in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
-
-
-def test_the_order_is_that_of_seed_and_epoch_and_takes_each_text_at_most_once() -> None:
-    seen = list(chain(*epoch_order(50, 8)))
-    assert len(seen) == len(set(seen)) == 48
-    assert epoch_order(50, 8) == epoch_order(50, 8)
-    assert epoch_order(50, 8) != epoch_order(50, 8, epoch=1)
-    assert epoch_order(50, 8) != epoch_order(50, 8, seed=1)
 
 
 def test_a_batch_is_padded_at_the_end_to_its_longest_text_and_holds_texts_of_about_equal_length() -> None:

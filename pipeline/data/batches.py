@@ -1,0 +1,142 @@
+"""What all data modules share: whole batches in an order that seed and epoch alone decide, shared between workers.
+
+The global batches of an epoch are a pure function of (seed, epoch), so they depend neither on the number of workers nor
+on whether the epoch was begun anew or gone on with.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from pipeline.errors import ConfigError
+from pipeline.types import DataSet, Split
+
+# N samples of a split, B batch
+Arrays = tuple[Tensor, Tensor]  # inputs_N…, targets_N…
+EVAL_BATCH = 1000
+SPLIT_SEED = 0  # validation is the same slice of train whatever the run's seed: scores of seeds stay comparable
+
+
+class Batches:
+    """One worker's share of every global batch of an epoch; whole batches only.
+
+    Worker r of W takes samples r, r + W, … of each batch, so every worker count sees the same global batches. A set
+    smaller than a batch is one batch. An epoch that was left can be gone on with (`state_dict`).
+    """
+
+    def __init__(
+        self,
+        arrays: tuple[Any, Tensor],
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: Callable[[], int],
+        share: tuple[int, int] = (0, 1),
+    ):
+        self.inputs, self.targets = arrays
+        self.batch_size = min(batch_size, len(self.targets))
+        self.seed, self.epoch = seed, epoch
+        self.rank, self.workers = share
+        self.taken = self.skipped = 0
+
+    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """The epoch's global batches, each as (B,) indices."""
+        order: Tensor = torch.randperm(len(self.targets), generator=generator)
+        return torch.split(order[: len(self) * self.batch_size], self.batch_size)
+
+    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
+        """This worker's samples of a global batch."""
+        chosen = batch_B[mine]
+        return self.inputs[chosen], self.targets[chosen]
+
+    def __len__(self) -> int:
+        return len(self.targets) // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
+        batches = self.draw(torch.Generator().manual_seed(int(state)))
+        self.taken, self.skipped = self.skipped, 0
+        for batch_B in batches[self.taken :]:
+            self.taken += 1
+            yield self.take(batch_B, slice(self.rank, None, self.workers))
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the epoch were taken; the same on every worker."""
+        return {"taken": self.taken}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.skipped = state["taken"]
+
+
+class InOrder:
+    """One worker's share of a split for evaluation: every sample once, in the stored order."""
+
+    def __init__(self, arrays: Arrays, share: tuple[int, int]):
+        rank, workers = share
+        self.inputs, self.targets = (array[rank::workers] for array in arrays)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.targets) / EVAL_BATCH)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.targets), EVAL_BATCH):
+            yield self.inputs[start : start + EVAL_BATCH], self.targets[start : start + EVAL_BATCH]
+
+
+class BatchedData(LightningDataModule):
+    """A data set in three splits, as batches for any number of workers.
+
+    A data set brings `setup` and `digest`; its batches are `Batches` unless it says otherwise (`shuffled`).
+
+    Raises: ConfigError if a batch can't be shared equally.
+    """
+
+    labels: tuple[str, ...]
+
+    def __init__(self, name: str, batch_size: int, seed: int):
+        super().__init__()
+        self.data_name, self.batch_size, self.seed = name, batch_size, seed
+        self.splits: dict[Split, Any] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Fill `splits`, once."""
+        raise NotImplementedError
+
+    def digest(self) -> str:
+        """SHA-256 that stands for all of the data."""
+        raise NotImplementedError
+
+    def describe(self) -> DataSet:
+        self.setup()
+        rows: dict[str, int] = {split: len(targets) for split, (_, targets) in self.splits.items()}
+        return DataSet(self.data_name, self.digest(), rows)
+
+    def shuffled(self, **order: Any) -> Batches:
+        """The train split in the order of `seed` and `epoch`."""
+        return Batches(self.splits["train"], self.batch_size, **order)
+
+    def train_dataloader(self) -> Batches:
+        trainer, (_, workers) = self.trainer, self.share
+        if self.batch_size % workers:
+            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
+        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
+        return self.shuffled(seed=self.seed, epoch=epoch, share=self.share)
+
+    def val_dataloader(self) -> Any:
+        return InOrder(self.splits["val"], self.share)
+
+    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        """The whole split in its stored order, as the net takes it; for evaluation in one process."""
+        self.setup()
+        for batch in InOrder(self.splits[split], (0, 1)):
+            yield self.on_after_batch_transfer(batch, 0)
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which of how many workers this is."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
