@@ -7,6 +7,7 @@ import traceback
 import typer
 
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.verbs import app as pages
 from pipeline.verbs import data, models, results, train
 
 app = typer.Typer(
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, models, results):
+for group in (train, models, results, pages):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
 

@@ -41,6 +41,8 @@ HOMES = {
     "matplotlib": {"report", "pictures"},
     "onnx": {"export", "tracking"},
     "jinja2": {"report"},
+    "fastapi": {"app"},
+    "uvicorn": {"app"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -1,0 +1,5 @@
+// Runs before the first paint, so that a chosen theme does not flash; a module would run too late.
+try {
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+} catch { /* storage may be forbidden: then the system's theme it is */ }
