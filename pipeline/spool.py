@@ -1,7 +1,7 @@
 """A run's append-only event log: training writes it, the progress display and MLflow read it, neither can slow it.
 
-One JSON object a line: {"time", "step", "epoch", "metrics"?}. A torn last line (a crash while writing) is not read
-until it is complete.
+One JSON object a line. Training's are {"time", "step", "epoch", "metrics"?}; the driver adds its own, for MLflow. A
+torn last line (a crash while writing) is not read until it is complete, and passed over once other lines follow it.
 """
 
 import json
@@ -21,7 +21,10 @@ class Spool:
     """Appends events; each line reaches the operating system before `append` returns."""
 
     def __init__(self, run_dir: Path):
-        self._file = os.open(run_dir / NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = os.open(run_dir / NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")  # a crash tore the last line: it must not swallow the next one
 
     def append(self, **event: Any) -> None:
         os.write(self._file, json.dumps({"time": time.time(), **event}).encode() + b"\n")
@@ -30,16 +33,27 @@ class Spool:
         os.close(self._file)
 
 
-def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
-    """The events from byte `start` on, and where to go on reading."""
+def scan(run_dir: Path, start: int = 0) -> Iterator[tuple[Event, int]]:
+    """The events from byte `start` on, each with the byte after it."""
     path = run_dir / NAME
     if not path.exists():
-        return [], start
+        return
     with path.open("rb") as file:
         file.seek(start)
-        lines = file.read().split(b"\n")
-    whole = lines[:-1]
-    return [json.loads(line) for line in whole], start + sum(len(line) + 1 for line in whole)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            start += len(line)
+            try:
+                yield json.loads(line), start
+            except ValueError:  # torn
+                continue
+
+
+def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
+    """What training has said from byte `start` on, and where to go on reading."""
+    found = list(scan(run_dir, start))
+    return [event for event, _ in found if "step" in event], found[-1][1] if found else start
 
 
 @contextmanager

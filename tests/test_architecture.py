@@ -18,10 +18,10 @@ TABLE = [
     {"report", "pictures"},
     {"attribution"},
     {"fit", "baselines", "predict", "export"},
-    {"tracking", "evaluate", "generation", "translation", "checkpoint", "spool"},
-    {"data", "models", "tasks"},
+    {"tracking", "evaluate", "generation", "translation", "checkpoint"},
+    {"data", "models", "tasks", "spool"},
     {"config"},
-    {"schema", "types"},
+    {"schema", "types", "redaction"},
     {"errors"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}

@@ -41,3 +41,20 @@ def test_a_follower_sees_every_event_once_and_the_last_ones_too(tmp_path: Path) 
 
 def test_nothing_is_read_where_nothing_was_written(tmp_path: Path) -> None:
     assert spool.read(tmp_path) == ([], 0)
+
+
+def test_a_line_torn_by_a_crash_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / spool.NAME).write_bytes(b'{"step": 1}\n{"ste')
+    log = spool.Spool(tmp_path)
+    log.append(step=2)
+    log.close()
+    assert [event["step"] for event in spool.read(tmp_path)[0]] == [1, 2]
+
+
+def test_the_progress_display_sees_what_training_says_and_not_what_is_for_mlflow(tmp_path: Path) -> None:
+    log = spool.Spool(tmp_path)
+    log.append(status="FINISHED")
+    log.append(step=1)
+    log.close()
+    assert [event["step"] for event in spool.read(tmp_path)[0]] == [1]
+    assert len(list(spool.scan(tmp_path))) == 2

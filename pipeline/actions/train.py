@@ -12,13 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import spool, tracking
+from pipeline import spool
 from pipeline.actions import assess, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, LaunchError
-from pipeline.tracking import redact
+from pipeline.redaction import redact
+from pipeline.tracking.address import check
+from pipeline.tracking.run import Run, open_run
 from pipeline.types import DataSet, FitResult, Output
 
 
@@ -35,6 +37,7 @@ def train(
     Raises: PipelineError for whatever the user can mend, before training wherever it can be known.
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
+    check(config.tracking.uri, root)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     plain["data"]["mirror"] = None  # it has served; its address may hold a password
@@ -77,24 +80,24 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         data, model = _plan(config, out, root=root, run_dir=run_dir)
         record = runs.read(run_dir)
         run = stack.enter_context(
-            tracking.open_run(
+            open_run(
                 config["tracking"]["uri"],
                 root=root,
+                run_dir=run_dir,
+                say=out.say,
                 name=run_dir.name,
                 description=_description(record, model, data),
                 params=dict(flatten(configs["unresolved"])),
                 tags=_tags(record, config, data),
                 data=data,
-                run_id=record.get("run_id"),
             )
         )
-        runs.update(run_dir, run_id=run.run_id, experiment_id=run.experiment_id, dataset=asdict(data))
-        with spool.follow(run_dir, out.progress), spool.follow(run_dir, run.log_events):
+        runs.update(run_dir, **run.ids, dataset=asdict(data))
+        with spool.follow(run_dir, out.progress):
             result = _fit(config, root=root, run_dir=run_dir)
         out.say("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
-            "run_id": run.run_id,
             "run_dir": str(run_dir),
             "name": run_dir.name,
             "metrics": metrics,
@@ -103,7 +106,8 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
             "cpu_s": round(result.cpu_s, 1),
         }
         runs.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
-    return summary
+    runs.update(run_dir, **run.ids)  # MLflow may have been down until now
+    return {"run_id": run.ids.get("run_id"), **summary}
 
 
 def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
@@ -167,7 +171,7 @@ def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
 
 
 def finish(
-    config: dict[str, Any], run_dir: Path, *, root: Path, run: Any, extra: dict[str, float], cpu_s: float
+    config: dict[str, Any], run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
     """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
     from pipeline import report

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline import tracking
 from pipeline.actions import runs
 from pipeline.actions.doctor import port_owner
 from pipeline.errors import LaunchError
+from pipeline.redaction import redact
+from pipeline.tracking.server import server_command
 
 START_S = 90
 
@@ -26,12 +27,12 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
     """
     record = runs.find(run, root) if run else None
     if not uri.startswith("sqlite:"):
-        raise LaunchError(f"tracking.uri={tracking.redact(uri)} is a server already: open that address.")
+        raise LaunchError(f"tracking.uri={redact(uri)} is a server already: open that address.")
     if not (root / "runs/mlflow.db").is_file():
         raise LaunchError(f"{root / 'runs/mlflow.db'}: no runs are tracked yet. `pipeline train` makes one.")
     if owner := port_owner(port):
         raise LaunchError(f"Port {port} is used by {owner}. Stop it, or use `pipeline ui --port {port + 1}`.")
-    command, environment = tracking.server_command(uri, root, port)
+    command, environment = server_command(uri, root, port)
     page = "#/experiments"
     if record and "run_id" in record:
         page += f"/{record['experiment_id']}/runs/{record['run_id']}"

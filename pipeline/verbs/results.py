@@ -52,6 +52,26 @@ def ui(
 
 
 @app.command()
+def sync(
+    run: Annotated[str | None, typer.Argument(help="This run only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell MLflow what it could not be told while it was down.
+
+    Example: pipeline sync
+    """
+    from pipeline.actions.sync import sync as action
+
+    sent = action(run, Terminal(), root=project_root())
+    for one in sent:
+        print(f"{one['name']}: MLflow has it all, as run {one['run_id']}")
+    if as_json:
+        print(json.dumps({"synced": sent}))
+    elif not sent:
+        print("Nothing waits: MLflow has been told everything.")
+
+
+@app.command()
 def claims(
     run: Annotated[bool, typer.Option("--run", help="First train what has no results yet: hours.")] = False,
     as_json: Json = False,

@@ -1,0 +1,96 @@
+"""A run while it is tracked: what the driver says goes into the spool, a thread tells MLflow of it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.redaction import redact
+from pipeline.spool import Spool, scan
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.sender import Sender
+from pipeline.tracking.store import Store
+from pipeline.types import DataSet
+
+CLOSE_S = 60.0  # without progress, until the rest is left to `pipeline sync`
+CLOSE_INTERRUPTED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An open run; what is logged here reaches MLflow sooner or later, in this order."""
+
+    run_dir: Path
+    spool: Spool
+    outbox: Outbox
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """MLflow's ids of the run and its experiment, once MLflow has given them."""
+        ids = {"run_id": self.outbox.run_id, "experiment_id": self.outbox.experiment_id}
+        return {name: value for name, value in ids.items() if value}
+
+    def log_result(self, metrics: dict[str, float], figures: Path) -> None:
+        """The final metrics, and every file in a folder of the run."""
+        self.spool.append(final=metrics)
+        self.log_files(figures, None)
+
+    def log_files(self, folder: Path, under: str | None) -> None:
+        """Every file in a folder of the run, under a name in MLflow or at its top."""
+        self.spool.append(files=str(folder.relative_to(self.run_dir)), under=under)
+
+    def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
+        """An ONNX net with an example of its inputs and what it answers, each with its name in the graph."""
+        import numpy as np
+        import onnx
+
+        name = onnx.load(str(onnx_file)).graph.output[0].name
+        example = onnx_file.with_name("example.npz")
+        np.savez(example, **{**inputs, name: output})
+        self.spool.append(model=onnx_file.name, example=example.name)
+
+
+@contextmanager
+def open_run(
+    uri: str,
+    *,
+    root: Path,
+    run_dir: Path,
+    say: Callable[[str], None],
+    name: str,
+    description: str,
+    params: dict[str, Any],
+    tags: dict[str, str],
+    data: DataSet,
+) -> Iterator[Run]:
+    """A run in MLflow that ends as the block ends: FINISHED, FAILED, or KILLED by an interrupt.
+
+    While MLflow can't be reached, everything waits in `run_dir`; training goes on. Opened again, a run goes on.
+
+    Raises: LaunchError if its tables are another MLflow's, or MLflow will not take the run.
+    """
+    outbox = Outbox(run_dir, Store(uri, root))
+    run = Run(run_dir, Spool(run_dir), outbox)
+    facts = {
+        "key": uuid.uuid4().hex,
+        "name": name,
+        "params": {key: redact(str(value))[:6000] for key, value in params.items()},
+        "tags": {"mlflow.note.content": description, "mlflow.source.name": "pipeline", **tags},
+        "dataset": {"name": data.name, "digest": data.digest},
+    }
+    restarts = sum("run" in event for event, _ in scan(run_dir))
+    run.spool.append(run=facts)
+    if restarts:
+        run.spool.append(tags={"restarts": str(restarts)})
+    with outbox.alone(), Sender(outbox, run.spool, redact(uri), say) as sender:
+        try:
+            yield run
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
+            run.spool.append(status="KILLED" if interrupted else "FAILED")
+            sender.finish(CLOSE_INTERRUPTED_S)
+            raise
+        run.spool.append(status="FINISHED")
+        sender.finish(CLOSE_S)

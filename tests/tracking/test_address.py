@@ -1,0 +1,77 @@
+"""Where runs can be tracked, and how a wrong address is answered before anything starts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import LaunchError
+from pipeline.redaction import redact, redact_tree
+from pipeline.tracking.address import check, resolve_uri
+from pipeline.tracking.server import server_command
+
+
+def test_a_relative_data_base_belongs_to_the_project() -> None:
+    root = Path("/somewhere")
+    assert resolve_uri("sqlite:///runs/mlflow.db", root) == "sqlite:////somewhere/runs/mlflow.db"
+    odd = Path("/a ü/100%41")  # SQLAlchemy decodes what looks encoded
+    assert resolve_uri("sqlite:///x.db", odd) == "sqlite:////a ü/100%2541/x.db"
+    assert resolve_uri("sqlite:////else/x.db", root) == "sqlite:////else/x.db"
+    assert resolve_uri("http://server:5000", root) == "http://server:5000"
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("htp://server", "neither a server nor a data base"),
+        ("runs/mlflow.db", "neither a server nor a data base"),
+        ("file:///tmp/mlruns", "neither a server nor a data base"),
+        ("http://", "names no host"),
+        ("sqlite:///notes.txt", "is not an SQLite data base"),
+        ("sqlite:///notes.txt/mlflow.db", "is a file"),
+        ("sqlite:////proc/mlflow.db", "can't be written"),
+        ("nonsense://user:canary@host", r"://\*\*\*@host: neither"),
+    ],
+)
+def test_an_address_that_can_not_be_right_is_refused(uri: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("sixteen bytes and more")
+    if "proc" in uri and os.access("/proc", os.W_OK):
+        pytest.skip("this user may write anywhere")
+    with pytest.raises(LaunchError, match=said) as error:
+        check(uri, tmp_path)
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["sqlite:///runs/mlflow.db", "http://127.0.0.1:9", "https://host/mlflow", "postgresql+psycopg2://u:p@host/db"],
+)
+def test_a_place_that_may_only_be_down_is_not(uri: str, tmp_path: Path) -> None:
+    check(uri, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["http://user:secret@host/x", "see postgresql://a@secret/secret@host, then"])
+def test_passwords_are_redacted(text: str) -> None:
+    assert "secret" not in redact(text)
+    assert "host" in redact(text)
+
+
+def test_secret_like_keys_have_no_value() -> None:
+    tree = {"model": {"api_token": "canary", "lr": 0.1}, "passwords": ["canary"], "uri": "http://u:canary@h", "n": None}
+    assert redact_tree(tree) == {
+        "model": {"api_token": "***", "lr": 0.1},
+        "passwords": ["***"],
+        "uri": "http://***@h",
+        "n": None,
+    }
+    assert redact("pipeline train +api_token=canary model.lr=1 '+x.Secret=canary'") == (
+        "pipeline train +api_token=*** model.lr=1 '+x.Secret=***'"
+    )
+
+
+def test_the_server_listens_on_loopback_alone_and_runs_no_jobs(tmp_path: Path) -> None:
+    command, environment = server_command("sqlite:///runs/mlflow.db", tmp_path, 5001)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert "*" not in command[command.index("--allowed-hosts") + 1]
+    assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
