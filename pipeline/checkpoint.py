@@ -6,6 +6,7 @@ anything but tensors and plain containers.
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
 
     Raises: CheckpointError if the disk refuses; what was there before stays.
     """
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    aside, old = _hidden(folder, str(os.getpid())), _hidden(folder, "old")
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -37,17 +38,34 @@ def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
         (aside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True) + "\n")
         for path in [*aside.rglob("*"), aside]:
             _fsync(path)
+        settle(folder)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         aside.rename(folder)
         _fsync(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
+        written = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
         shutil.rmtree(aside, ignore_errors=True)
-        free = shutil.disk_usage(folder.anchor).free
+        settle(folder)
+        place = next(parent for parent in folder.parents if parent.exists())
         raise CheckpointError(
-            f"{folder}: {error.strerror or error} ({free:,} bytes free). Make room, then resume."
+            f"{folder}: {error.strerror or error} after {written:,} bytes ({shutil.disk_usage(place).free:,} free "
+            "now). What was there before is kept. Make room, then `pipeline resume`."
         ) from error
     return folder
+
+
+def settle(folder: Path) -> None:
+    """Undo a replacement that a crash cut off between its two renames: the old folder comes back."""
+    old = _hidden(folder, "old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _hidden(folder: Path, suffix: str) -> Path:
+    return folder.with_name(f".{folder.name}.{suffix}")
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -55,6 +73,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
     Raises: CheckpointError naming the file that is missing or changed.
     """
+    settle(folder)
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
         files = dict(manifest["files"])
@@ -84,9 +103,28 @@ def newest(parent: Path) -> Path | None:
 
 
 def prune(parent: Path, keep: int) -> None:
-    """Remove all but the latest `keep` checkpoints, and what crashes left behind."""
-    for folder in [*sorted(parent.glob("step-*"))[:-keep], *parent.glob(".step-*")]:
+    """Remove what is neither among the latest `keep` checkpoints nor the best, and what crashes left behind."""
+    for folder in [*superfluous(parent, keep), *parent.glob(".step-*")]:
         shutil.rmtree(folder)
+
+
+def superfluous(parent: Path, keep: int) -> list[Path]:
+    """The checkpoints but the latest `keep` and the best."""
+    folders = sorted(parent.glob("step-*"))
+    best = max(folders, key=_score, default=None)
+    return [folder for folder in folders[:-keep] if folder != best or _score(folder) == -math.inf]
+
+
+def best_score(parent: Path) -> float:
+    """The score of the best checkpoint, minus infinity if none has one."""
+    return max(map(_score, parent.glob("step-*")), default=-math.inf)
+
+
+def _score(folder: Path) -> float:
+    try:
+        return float(json.loads((folder / MANIFEST).read_text())["score"])
+    except (OSError, ValueError, KeyError, TypeError):  # torn, or not the end of an epoch
+        return -math.inf
 
 
 def save_config(config: dict[str, Any], labels: Sequence[str], folder: Path) -> None:

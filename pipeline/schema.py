@@ -52,6 +52,7 @@ SCHEMA: dict[str, Rule] = {
     "trainer.gradient_clip_val": Rule(float, TINY, math.inf, null=True),
     "trainer.ema_decay": Rule(float, 0, 1, null=True),
     "trainer.checkpoint_every_s": Rule(float, 0, math.inf),
+    "trainer.checkpoint_every_steps": Rule(int, 1, 10**9, null=True),
     "trainer.keep_checkpoints": Rule(int, 1, 1000),
     "cluster.workers": Rule(int, 1, 10_000),
     "cluster.threads_per_worker": Rule(int, 1, 1024),

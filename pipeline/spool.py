@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import DataError
+
 Event = dict[str, Any]
 NAME = "events.jsonl"
 
@@ -21,13 +23,23 @@ class Spool:
     """Appends events; each line reaches the operating system before `append` returns."""
 
     def __init__(self, run_dir: Path):
-        self._file = os.open(run_dir / NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self.path = run_dir / NAME
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         size = os.fstat(self._file).st_size
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")  # a crash tore the last line: it must not swallow the next one
 
     def append(self, **event: Any) -> None:
-        os.write(self._file, json.dumps({"time": time.time(), **event}).encode() + b"\n")
+        """Raises: DataError if the disk takes no more."""
+        line = json.dumps({"time": time.time(), **event}).encode() + b"\n"
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):
+                os.write(self._file, line[written:])  # says why
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: {error.strerror}: {len(line):,} bytes do not fit. Make room, then `pipeline resume`."
+            ) from error
 
     def close(self) -> None:
         os.close(self._file)

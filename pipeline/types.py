@@ -70,10 +70,11 @@ class FitResult:
     steps: int
     epochs: int
     wall_s: float
-    cpu_s: float  # summed over the workers
+    cpu_s: float  # summed over the workers; like `wall_s`, over all tries
     workers: int = 1
     threads: int = 1
     device: str = "cpu"
+    stopped: bool = False  # asked to, before the end: there is a state to go on from, and no model
 
 
 class Output(Protocol):

@@ -61,7 +61,7 @@ def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     def full(folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(CheckpointError, match=r"step-1: No space left on device \([\d,]+ bytes free\)"):
+    with pytest.raises(CheckpointError, match=r"step-1: No space left on device after 0 bytes \([\d,]+ free now\)"):
         checkpoint.publish(tmp_path / "step-1", full)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,6 @@
 """Run folders: making, finding and listing them, and the record of what each one was and became."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,9 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import interrupt
+from pipeline.checkpoint import settle
 from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
+LOCK = ".lock"
 
 
 def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
@@ -56,7 +60,7 @@ def read(run_dir: Path) -> dict[str, Any]:
         raise LaunchError(
             f"{run_dir / RECORD}: not a run's record ({error}). `pipeline runs` lists the runs."
         ) from error
-    if record["status"] == "running" and not _alive(record["pid"]):
+    if record["status"] == "running" and not _held(run_dir):
         record["status"] = "interrupted"
     return {**record, "run_dir": str(run_dir)}
 
@@ -70,21 +74,43 @@ def update(run_dir: Path, /, **facts: Any) -> None:
 def status(run_dir: Path) -> Iterator[None]:
     """Keep the record's status true: running inside the block, then finished, failed or interrupted.
 
-    Raises: Interrupted, with the exit code 130 for Ctrl-C and 75 (try again) for SIGTERM.
+    Raises: Interrupted, with the exit code 130 for Ctrl-C and 75 (can go on) for SIGTERM; LaunchError if another
+    process runs it.
     """
-    update(run_dir, status="running", pid=os.getpid())
-    try:
+    with _alone(run_dir), interrupt.at_once():
+        interrupt.withdraw(run_dir)
+        update(run_dir, status="running", pid=os.getpid())
+        try:
+            yield
+        except Interrupted:
+            update(run_dir, status="interrupted")
+            raise
+        except (KeyboardInterrupt, SystemExit) as error:
+            update(run_dir, status="interrupted")
+            code = error.code if isinstance(error, SystemExit) and error.code in (75, 130) else 130
+            raise Interrupted(interrupted(run_dir), code) from error
+        except BaseException:
+            update(run_dir, status="failed")
+            raise
+        update(run_dir, status="finished")
+
+
+def interrupted(run_dir: Path) -> str:
+    """What is said of a run that can go on."""
+    return f"{run_dir.name} was interrupted. `pipeline resume {run_dir.name}` goes on with it."
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """The lock that a running run holds; the kernel lets go of it however the process ends."""
+    with (run_dir / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LaunchError(
+                f"{run_dir.name} is running, as process {read(run_dir)['pid']}. Wait for it, or end that process."
+            ) from error
         yield
-    except (KeyboardInterrupt, SystemExit) as error:
-        update(run_dir, status="interrupted")
-        # Lightning turns Ctrl-C into exit(1), and SIGTERM into an exit without a code.
-        terminated = isinstance(error, SystemExit) and error.code is None
-        message = f"{run_dir.name} was interrupted. `pipeline resume {run_dir.name}` goes on with it."
-        raise Interrupted(message, 75 if terminated else 130) from error
-    except BaseException:
-        update(run_dir, status="failed")
-        raise
-    update(run_dir, status="finished")
 
 
 def listing(root: Path) -> list[dict[str, Any]]:
@@ -123,6 +149,7 @@ def model_dir(run: str, root: Path) -> Path:
         return Path(run)
     record = find(run, root)
     folder = Path(record["run_dir"]) / "model"
+    settle(folder)
     if not folder.is_dir():
         raise LaunchError(
             f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
@@ -155,11 +182,13 @@ def _write(run_dir: Path, record: dict[str, Any]) -> None:
     aside.replace(run_dir / RECORD)
 
 
-def _alive(pid: int) -> bool:
+def _held(run_dir: Path) -> bool:
+    """Whether a process runs this run."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with (run_dir / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
         return False
-    except PermissionError:
+    except BlockingIOError:
         return True
-    return True
+    return False

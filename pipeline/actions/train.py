@@ -12,12 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import spool
+from pipeline import interrupt, spool
 from pipeline.actions import assess, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
-from pipeline.errors import ConfigError, LaunchError
+from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.redaction import redact
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
@@ -94,7 +94,7 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         )
         runs.update(run_dir, **run.ids, dataset=asdict(data))
         with spool.follow(run_dir, out.progress):
-            result = _fit(config, root=root, run_dir=run_dir)
+            result = _fit(config, out, root=root, run_dir=run_dir)
         out.say("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
@@ -156,8 +156,11 @@ def _describe(config: dict[str, Any]) -> str:
     return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
 
 
-def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
-    """Train, fit or put together what is configured, and leave the model in `run_dir/model`."""
+def _fit(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> FitResult:
+    """Train, fit or put together what is configured, and leave the model in `run_dir/model`.
+
+    Raises: Interrupted if training was asked to stop; its state is kept.
+    """
     if is_baseline(config["model"]):
         from pipeline import baselines
 
@@ -167,7 +170,11 @@ def _fit(config: dict[str, Any], *, root: Path, run_dir: Path) -> FitResult:
         return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
     from pipeline.launch.train import train as launch
 
-    return launch(config, data_dir=root / "data", run_dir=run_dir)
+    with interrupt.gracefully(run_dir, out.say) as codes:
+        result = launch(config, data_dir=root / "data", run_dir=run_dir)
+    if result.stopped:
+        raise Interrupted(runs.interrupted(run_dir), codes[0] if codes else 75)
+    return result
 
 
 def finish(

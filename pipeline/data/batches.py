@@ -62,8 +62,9 @@ class Batches:
         batches = self.draw(torch.Generator().manual_seed(int(state)))
         self.taken, self.skipped = self.skipped, 0
         for batch_B in batches[self.taken :]:
+            batch = self.take(batch_B, slice(self.rank, None, self.workers))
             self.taken += 1
-            yield self.take(batch_B, slice(self.rank, None, self.workers))
+            yield batch
 
     def state_dict(self) -> dict[str, int]:
         """How many batches of the epoch were taken; the same on every worker."""

@@ -38,10 +38,18 @@ class Task(LightningModule):
     def add(self, split: str, *sums: Tensor | int) -> None:
         """Add a batch's sums to the epoch's."""
         batch = torch.stack([torch.as_tensor(one, dtype=torch.float, device=self.device).detach() for one in sums])
-        self.sums[split] = self.sums.get(split, 0) + batch
+        self.sums[split] = self.sums[split].to(self.device) + batch if split in self.sums else batch
 
     def total(self, split: str, count: int) -> list[float]:
         """The epoch's `count` sums, exact however its samples were shared; `self.log` would take 2 ms a step."""
         sums = self.sums.pop(split, torch.zeros(count, device=self.device))  # a worker's share may be empty
         total: list[float] = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         return total
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        reduce = self.trainer.strategy.reduce
+        checkpoint["sums"] = {split: reduce(sums.clone(), reduce_op="sum") for split, sums in self.sums.items()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # They are of all workers: one goes on with them, the others from nothing.
+        self.sums = checkpoint["sums"] if self.trainer.is_global_zero else {}

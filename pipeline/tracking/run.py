@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import Interrupted
 from pipeline.redaction import redact
 from pipeline.spool import Spool, scan
 from pipeline.tracking.outbox import Outbox
@@ -88,7 +89,7 @@ def open_run(
         try:
             yield run
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
+            interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
             run.spool.append(status="KILLED" if interrupted else "FAILED")
             sender.finish(CLOSE_INTERRUPTED_S)
             raise

@@ -1,7 +1,6 @@
 """Run folders: found by name, true to what happened."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -42,14 +41,27 @@ def test_a_run_is_found_by_name_start_id_folder_and_as_the_latest(tmp_path: Path
         runs.find("other", tmp_path)
 
 
-def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
+def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice(tmp_path: Path) -> None:
     folder = make(tmp_path)
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    runs.update(folder, status="running", pid=gone.pid)
-    assert runs.read(folder)["status"] == "interrupted"
-    runs.update(folder, pid=os.getpid())
+    code = f"""
+import pathlib, time
+from pipeline.actions import runs
+with runs.status(pathlib.Path({str(folder)!r})):
+    print("running", flush=True)
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline() == b"running\n"
     assert runs.read(folder)["status"] == "running"
+    with pytest.raises(LaunchError, match=rf"is running, as process {process.pid}"), runs.status(folder):
+        pass
+    process.kill()
+    process.communicate()
+    assert runs.read(folder)["status"] == "interrupted"
+    with runs.status(folder):
+        assert runs.read(folder)["status"] == "running"
+    assert runs.read(folder)["status"] == "finished"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,246 @@
+"""What happens around training's steps: seeds, progress, averaging, states kept for going on, a generator's samples."""
+
+import math
+import resource
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
+from lightning.pytorch.plugins.io import CheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
+from torch.nn.utils import get_total_norm
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from pipeline import checkpoint
+from pipeline.errors import CheckpointError, PipelineError
+from pipeline.spool import Spool
+from pipeline.types import Headline
+
+PROGRESS_EVERY_S = 0.5
+
+
+class StoppedError(Exception):
+    """Training was asked to stop, and its state is kept."""
+
+
+class Average(WeightAveraging):
+    """An exponential mean of the weights, which is what is validated and stored.
+
+    Young averages follow faster, or they would keep what the net was before it learned anything.
+    """
+
+    def __init__(self, decay: float):
+        super().__init__(multi_avg_fn=partial(average, decay))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Left to `on_fit_end`, which also comes where a run goes on after its last step."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_end(trainer, pl_module)
+
+
+def average(decay: float, averaged: Any, current: Any, updates: Any) -> None:
+    """Move the averaged weights towards the current ones."""
+    updates = int(updates)
+    get_ema_multi_avg_fn(min(decay, (1 + updates) / (10 + updates)))(averaged, current, updates)
+
+
+class Watch(Callback):
+    """Seeds every step, tells the spool how far training is, and stops it where the loss is no longer a number.
+
+    What a step draws (dropout) is a pure function of (seed, step, worker), so a run that goes on needs no generator's
+    state to end as if it had never stopped.
+    """
+
+    def __init__(self, spool: Spool, seed: int):
+        self.spool, self.seed, self.told = spool, seed, 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+        seed = (self.seed * 1_000_003 + trainer.global_step) * 10_007 + trainer.global_rank
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 2 ms
+        if module.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs["loss"]
+        if trainer.is_global_zero and time.monotonic() - self.told >= PROGRESS_EVERY_S:
+            self.told = time.monotonic()
+            self.spool.append(
+                step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=float(loss)
+            )
+        if not torch.isfinite(loss):
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+            raise PipelineError(
+                f"The loss is {float(loss)} at step {trainer.global_step} (epoch {trainer.current_epoch}, batch "
+                f"{batch_idx}, learning rate {rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr "
+                "or set trainer.gradient_clip_val."
+            )
+
+
+class States(CheckpointIO):
+    """Lightning's states as folders that are whole or absent."""
+
+    def save_checkpoint(self, state: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        def write(aside: Path) -> None:
+            with (aside / checkpoint.STATE).open("wb") as file:
+                torch.save(state, file)
+
+        checkpoint.publish(Path(path), write, **storage_options)
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+        """Raises: CheckpointError if it does not verify, or holds anything but tensors and plain containers."""
+        checkpoint.verify(Path(path))
+        file = Path(path) / checkpoint.STATE
+        try:
+            state: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
+        except UnpicklingError as error:
+            raise CheckpointError(
+                f"{file}: holds more than tensors and plain values: it was not written here. "
+                "Remove that folder, then resume."
+            ) from error
+        return state
+
+    def remove_checkpoint(self, path: Any) -> None:
+        shutil.rmtree(path)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps the last few states of training and the best one, each whole or absent.
+
+    A state is taken between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` says so, at
+    the end of an epoch that validates better than any before, and when an exception comes from between two steps.
+
+    Raises: StoppedError once the state is kept, if `stop` said so; PipelineError if a weight is no longer a number.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        spool: Spool,
+        stop: Callable[[], bool],
+        *,
+        every_s: float,
+        every_steps: int | None,
+        keep: int,
+        facts: dict[str, Any],
+    ):
+        self.folder, self.spool, self.stop = folder, spool, stop
+        self.every_s, self.every_steps, self.keep, self.facts = every_s, every_steps, keep, facts
+        self.metrics: dict[str, float] = {}  # of the last whole epoch
+        self.spent = {"wall_s": 0.0, "cpu_s": 0.0}  # up to the last state, by all tries
+        self.clock = _clock()
+        self.between = False  # whether the state is that between two steps
+        self.terminated = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.saved_s, self.saved_step = time.monotonic(), trainer.global_step
+        self.best = checkpoint.best_score(self.folder)
+        if threading.current_thread() is threading.main_thread():
+            # Lightning's own handler would stop in the midst of validation, with nothing kept.
+            signal.signal(signal.SIGTERM, self.terminated)
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.between, self.before = False, trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (
+            trainer.is_last_batch or trainer.global_step == self.before
+        ):  # the epoch's end follows; gradients are waiting
+            return
+        self._take_if(self._due(trainer), trainer, module)
+        self.between, self.done = True, batch_idx + 1
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if trainer.is_global_zero:
+            self.spool.append(step=trainer.global_step, epoch=trainer.current_epoch, metrics=self.metrics)
+        headline = Headline.of(self.metrics, "val")
+        score = headline.value if headline else math.nan
+        better = score > self.best  # never if it is no number
+        self.best = score if better else self.best
+        self._take_if(better or self._due(trainer), trainer, module, **({} if math.isnan(score) else {"score": score}))
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        loader: Any = trainer.train_dataloader
+        alone = trainer.world_size == 1  # other workers would not take part
+        # A batch in hand counts as taken, but no step was made of it.
+        if isinstance(exception, Exception) and alone and self.between and loader.taken == self.done:
+            self._take(trainer, module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"metrics": self.metrics, "spent": self.spent}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.metrics, self.spent = state_dict["metrics"], state_dict["spent"]
+
+    def count(self, trainer: Trainer) -> dict[str, float]:
+        """The seconds that training took so far, by all tries; CPU-seconds of all workers."""
+        now = _clock()
+        wall_s, cpu_s = now[0] - self.clock[0], torch.tensor(now[1] - self.clock[1])
+        cpu_s = trainer.strategy.reduce(cpu_s, reduce_op="sum")
+        self.spent = {"wall_s": self.spent["wall_s"] + wall_s, "cpu_s": self.spent["cpu_s"] + float(cpu_s)}
+        self.clock = now
+        return self.spent
+
+    def _due(self, trainer: Trainer) -> bool:
+        steps = self.every_steps is not None and trainer.global_step - self.saved_step >= self.every_steps
+        return steps or time.monotonic() - self.saved_s >= self.every_s
+
+    def _take_if(self, due: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+        # Every worker takes part in a save, or none does; any of them may be asked to stop.
+        stop = self.stop()
+        anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
+        if not anyone(due or stop):
+            return
+        self._take(trainer, module, **facts)
+        if anyone(stop):
+            raise StoppedError
+
+    def _take(self, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+        step = trainer.global_step
+        if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
+            raise PipelineError(
+                f"A weight is no longer a number after step {step} (epoch {trainer.current_epoch}); that state is not "
+                "kept. Lower model.optimizer.lr or set trainer.gradient_clip_val."
+            )
+        folder = self.folder / f"step-{step:09d}"
+        facts = {**self.facts, **facts, "step": step, "epoch": trainer.current_epoch}
+        self.count(trainer)
+        trainer.save_checkpoint(folder, weights_only=False, storage_options=facts)
+        self.saved_s, self.saved_step = time.monotonic(), step
+        if trainer.is_global_zero:
+            checkpoint.prune(self.folder, self.keep)
+
+
+class Samples(Callback):
+    """Keeps what a generator draws at the end of each epoch, so that its progress can be looked at."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @rank_zero_only
+    def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
+        if hasattr(module, "samples"):
+            self.folder.mkdir(exist_ok=True)
+            np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.numpy())
+
+
+def _clock() -> tuple[float, float]:
+    """Seconds since whenever, and CPU-seconds of this process."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return time.perf_counter(), usage.ru_utime + usage.ru_stime
