@@ -59,7 +59,8 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
 def _answers_with_plain_mlflow(root: Path, run_id: str) -> None:
     import mlflow
 
-    models_found = mlflow.search_logged_models(output_format="list")
+    here = mlflow.get_run(run_id).info.experiment_id
+    models_found = mlflow.search_logged_models([here], output_format="list")
     assert [model.source_run_id for model in models_found] == [run_id]
     loaded = mlflow.pyfunc.load_model(models_found[0].model_uri)
     for batch in (1, 5):

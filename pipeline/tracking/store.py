@@ -133,6 +133,8 @@ class Store:
             return
         for torn in models:  # by an earlier try
             self.client.delete_logged_model(torn.model_id)
+        params = self.client.get_run(run_id).data.params
+        model_id = self.client.create_logged_model(experiment, "model", run_id, params=params).model_id
         net = onnx.load(str(onnx_file))
         with np.load(example_file) as arrays:
             example = dict(arrays)
@@ -144,8 +146,8 @@ class Store:
         Model.log(
             None,
             mlflow.onnx,
-            name="model",
             run_id=run_id,
+            model_id=model_id,
             onnx_model=net,
             signature=ModelSignature(spec(net.graph.input), spec(net.graph.output)),
             input_example={port.name: example[port.name] for port in net.graph.input},
