@@ -22,8 +22,9 @@ class Recurrent(nn.Module):
     `cell` "none" leaves the recurrence out: what follows sees the embeddings themselves. `pooling` "last" takes the
     state after the last word (of the way back: after the first), "max_mean" the maximum and the mean over the words.
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
+    `start` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
 
-    Raises: ConfigError for an unknown cell or pooling.
+    Raises: ConfigError for an unknown cell, pooling or start.
     """
 
     def __init__(
@@ -37,12 +38,15 @@ class Recurrent(nn.Module):
         pooling: Literal["last", "max_mean"] = "last",
         dropout: float = 0.0,
         word_dropout: float = 0.0,
+        start: Literal["torch", "keras"] = "torch",
     ):
         super().__init__()
         if cell not in (*CELLS, "none"):
             raise ConfigError(f"model.net.cell: no such cell {cell!r}. There are: {', '.join(CELLS)}, none.")
         if pooling not in ("last", "max_mean") or (pooling == "last" and cell == "none"):
             raise ConfigError(f"model.net.pooling: {pooling!r} with the cell {cell}. Use max_mean, or a cell.")
+        if start not in ("torch", "keras"):
+            raise ConfigError(f"model.net.start: expected torch or keras, got {start!r}.")
         self.pooling, self.word_dropout = pooling, word_dropout
         self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PADDING)
         nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
@@ -51,6 +55,8 @@ class Recurrent(nn.Module):
         self.ways = nn.ModuleList(CELLS[cell](embedding, hidden, batch_first=True) for _ in range(ways))
         width = hidden * ways if ways else embedding
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width * (1 + (pooling == "max_mean")), classes))
+        if start == "keras":
+            self._as_keras()
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         real_BT = tokens_BT != PADDING
@@ -79,6 +85,19 @@ class Recurrent(nn.Module):
         places_T = torch.arange(real_BT.shape[1], device=real_BT.device)
         back_BT = real_BT.sum(dim=1, keepdim=True) - 1 - places_T
         return torch.where(back_BT >= 0, back_BT, places_T).unsqueeze(2)
+
+    def _as_keras(self) -> None:
+        """Uniform word vectors, Glorot's kernels (one for all gates), orthogonal recurrent kernels, biases of zero."""
+        nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
+        for name, weight in [*self.ways.named_parameters(), *self.head.named_parameters()]:
+            if weight.ndim == 1:
+                nn.init.zeros_(weight)
+            elif "weight_hh" in name:
+                nn.init.orthogonal_(weight)
+            else:
+                nn.init.xavier_uniform_(weight)
+        with torch.no_grad():
+            self.embedding.weight[PADDING] = 0
 
     def pool(self, states_BTH: Tensor, real_BT: Tensor) -> Tensor:
         """(B, T, H) -> what is known of the whole text."""
