@@ -91,8 +91,9 @@ def unresolved(config: Any) -> dict[str, Any]:
 
 def digest(config: dict[str, Any]) -> str:
     """SHA-256 of all that decides a result: where it is tracked, where its data came from and what is kept do not."""
-    kept = {key: config[key] for key in ("seed", "model", "cluster")}
+    kept = {key: config[key] for key in ("seed", "model")}
     kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
+    kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

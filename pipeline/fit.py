@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from pipeline import checkpoint, interrupt
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Watch
 from pipeline.config import build, build_data, digest
-from pipeline.errors import PipelineError
+from pipeline.errors import DataError, PipelineError
 from pipeline.spool import Spool
 from pipeline.types import FitResult
 
@@ -37,17 +37,25 @@ def fit(
     plugins: Sequence[Any] = (),
     prepare: Callable[[Trainer], Trainer] = lambda trainer: trainer,
     devices: int | str = 1,
+    data_digest: str | None = None,
 ) -> FitResult:
     """Train as `config` says and leave the model in `run_dir/model`; goes on from the newest checkpoint in `run_dir`.
 
     Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
     stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model.
+
+    Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
     with memory(config):
         data, task = build_data(config, data_dir), build_task(config)
         data.setup()
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    if data_digest not in (None, facts["data_digest"]):
+        raise DataError(
+            f"{data_dir}: expected {config['data']['name']} with digest {data_digest}, got {facts['data_digest']}. "
+            "Give every node the same data and the same packages."
+        )
     spool = Spool(run_dir)
     settings = config["trainer"]
     checkpoints = Checkpoints(

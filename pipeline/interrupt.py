@@ -17,14 +17,19 @@ STOP = "stop"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 75}  # 75, EX_TEMPFAIL: can go on
 
 
-def request(run_dir: Path) -> None:
-    """Ask a run to stop at its next step."""
-    (run_dir / STOP).touch()
+def request(run_dir: Path, why: str = "") -> None:
+    """Ask a run to stop at its next step; a later request's `why` replaces an earlier one's."""
+    (run_dir / STOP).write_text(why)
 
 
 def requested(run_dir: Path) -> bool:
     """Whether a run is asked to stop; costs a look at one file."""
     return (run_dir / STOP).exists()
+
+
+def reason(run_dir: Path) -> str | None:
+    """Why a run is asked to stop; None if it is not."""
+    return (run_dir / STOP).read_text() if requested(run_dir) else None
 
 
 def withdraw(run_dir: Path) -> None:

@@ -1,7 +1,7 @@
 """What configuration keys may hold: types, ranges, choices."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -14,11 +14,15 @@ class Rule:
     high: float = math.inf
     choices: tuple[Any, ...] = ()
     null: bool = False
+    span: bool = False  # a list of two, the least and the most, will do as well
 
     def problem(self, value: object) -> str | None:
         """What is wrong with a value, as `expected …`; None if nothing is."""
         if (value is None and self.null) or (value in self.choices and type(value) is not bool):
             return None
+        if self.span and isinstance(value, list):
+            ends = [replace(self, span=False).problem(end) for end in value]
+            return None if ends == [None, None] and value[0] <= value[1] else "expected [least,most]"
         number = self.type in (int, float)
         fits = isinstance(value, (int, float) if self.type is float else self.type)
         if self.choices and not number:
@@ -54,7 +58,8 @@ SCHEMA: dict[str, Rule] = {
     "trainer.checkpoint_every_s": Rule(float, 0, math.inf),
     "trainer.checkpoint_every_steps": Rule(int, 1, 10**9, null=True),
     "trainer.keep_checkpoints": Rule(int, 1, 1000),
-    "cluster.workers": Rule(int, 1, 10_000),
+    "cluster.address": Rule(str),
+    "cluster.workers": Rule(int, 1, 10_000, span=True),
     "cluster.threads_per_worker": Rule(int, 1, 1024),
     "cluster.gpus_per_worker": Rule(int, 0, 1, choices=("auto",)),
     "tracking.uri": Rule(str),

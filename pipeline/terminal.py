@@ -44,6 +44,8 @@ class Terminal:
         for event in events:
             if score := Headline.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
+            if "notice" in event:
+                self.say(event["notice"])
             if "total" in event:
                 text = (
                     f"epoch {event['epoch'] + 1}  step {event['step']:,}/{event['total']:,}  loss {event['loss']:.3f}"

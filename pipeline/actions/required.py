@@ -27,11 +27,11 @@ def find(name: str, root: Path) -> Path:
 
     Raises: LaunchError if it was not trained yet.
     """
-    from pipeline.launch.train import resolve_gpus
+    from pipeline.launch.cluster import resolve_gpus
 
     experiment, _, seed = name.rpartition("-")
     config = resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root))
-    config["cluster"]["gpus_per_worker"] = resolve_gpus(config)
+    config["cluster"]["gpus_per_worker"] = resolve_gpus(config["cluster"])
     finished = [
         Path(record["run_dir"]) / "model"
         for record in runs.listing(root)

@@ -15,9 +15,10 @@ from typing import Any
 from pipeline import interrupt, spool
 from pipeline.actions import assess, required, runs, untrained
 from pipeline.actions.data import obtain
-from pipeline.config import build, build_data, digest, flatten, load_config, unresolved
+from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
@@ -38,7 +39,9 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
+    clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
+    _check_workers(plain)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     plain["data"]["mirror"] = None  # it has served; its address may hold a password
     facts = {**runs.provenance(root), "command": redact(shlex.join(["pipeline", "train", *overrides]))}
@@ -77,6 +80,7 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
     with ExitStack() as stack:
         stack.enter_context(runs.status(run_dir))
         stack.enter_context(_chatter(run_dir / "log.txt", verbose))
+        stack.enter_context(clusters.connect(config["cluster"]))
         data, model = _plan(config, out, root=root, run_dir=run_dir)
         record = runs.read(run_dir)
         run = stack.enter_context(
@@ -94,7 +98,7 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
         )
         runs.update(run_dir, **run.ids, dataset=asdict(data))
         with spool.follow(run_dir, out.progress):
-            result = _fit(config, out, root=root, run_dir=run_dir)
+            result = _fit(config, data, out, root=root, run_dir=run_dir)
         out.say("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
@@ -112,16 +116,8 @@ def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str
 
 def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
-    from pipeline.launch.train import resolve_gpus
-
     cluster = config["cluster"]
-    cluster["gpus_per_worker"] = resolve_gpus(config)
-    if config["data"]["batch_size"] % cluster["workers"]:
-        raise ConfigError(
-            f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {cluster['workers']} workers."
-        )
-    if cluster["workers"] > 1 and not _spreads(config["model"]):
-        raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
+    cluster["gpus_per_worker"] = clusters.resolve_gpus(cluster)
     data = build_data(config, root / "data").describe()
     model = _describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
@@ -130,10 +126,24 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     out.say(f"experiment  {config['name']}, seed {config['seed']}")
     out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
     out.say(f"model       {model}")
-    out.say(f"workers     {cluster['workers']} on {device}, threads each: {threads}")
+    where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
+    out.say(f"workers     {cluster['workers']} on {device}{where}, threads each: {threads}")
     out.say(f"tracked in  {redact(config['tracking']['uri'])}")
     out.say(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
     return data, model
+
+
+def _check_workers(config: dict[str, Any]) -> None:
+    """Raises: ConfigError if the model or its batches can't be shared by the workers."""
+    least, most = clusters.bounds(config["cluster"])
+    for workers in range(least, most + 1):
+        if config["data"]["batch_size"] % workers:
+            raise ConfigError(
+                f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {workers} workers. "
+                "Choose a multiple, or other cluster.workers."
+            )
+    if most > 1 and not _spreads(config["model"]):
+        raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
 
 
 def _spreads(model: dict[str, Any]) -> bool:
@@ -156,7 +166,7 @@ def _describe(config: dict[str, Any]) -> str:
     return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
 
 
-def _fit(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> FitResult:
+def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_dir: Path) -> FitResult:
     """Train, fit or put together what is configured, and leave the model in `run_dir/model`.
 
     Raises: Interrupted if training was asked to stop; its state is kept.
@@ -171,7 +181,7 @@ def _fit(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> F
     from pipeline.launch.train import train as launch
 
     with interrupt.gracefully(run_dir, out.say) as codes:
-        result = launch(config, data_dir=root / "data", run_dir=run_dir)
+        result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
     if result.stopped:
         raise Interrupted(runs.interrupted(run_dir), codes[0] if codes else 75)
     return result

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import checkpoint, spool
-from pipeline.config import load_config, resolve
+from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.train import resolve_gpus, train
+from pipeline.launch.cluster import connect, resolve_gpus
+from pipeline.launch.train import train
 from pipeline.types import FitResult
 from tests.conftest import TINY
 
@@ -17,10 +18,12 @@ SAMPLE = ["data=mnist-5k", "data.augment=null", "data.batch_size=400", "trainer.
 
 def launch(project: Path, name: str, *overrides: str) -> FitResult:
     config = resolve(load_config(*overrides))
-    config["cluster"]["gpus_per_worker"] = resolve_gpus(config)
     run_dir = project / name
     run_dir.mkdir()
-    return train(config, data_dir=project / "data", run_dir=run_dir)
+    with connect(config["cluster"]):
+        config["cluster"]["gpus_per_worker"] = resolve_gpus(config["cluster"])
+        data = build_data(config, project / "data").describe()
+        return train(config, data, data_dir=project / "data", run_dir=run_dir)
 
 
 def test_one_worker_runs_in_this_process_and_starts_no_cluster(tiny_mnist: Path) -> None:
@@ -52,8 +55,8 @@ def test_more_workers_than_cores_are_refused_before_a_cluster_starts(project: Pa
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     with pytest.raises(LaunchError, match="torch sees no GPU"):
-        resolve_gpus({"cluster": {"gpus_per_worker": 1}})
-    assert resolve_gpus({"cluster": {"gpus_per_worker": "auto"}}) == 0
+        resolve_gpus({"workers": 1, "gpus_per_worker": 1})
+    assert resolve_gpus({"workers": 1, "gpus_per_worker": "auto"}) == 0
 
 
 def test_an_error_in_the_workers_arrives_as_it_was_raised(project: Path) -> None:

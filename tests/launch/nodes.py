@@ -1,0 +1,154 @@
+"""Several Ray nodes on this machine, and a run of the command on them that can be watched and hurt."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline import spool
+from pipeline.launch.cluster import HEALTH
+
+# Enough steps to be hurt in the middle of, in epochs that each leave a checkpoint.
+SAMPLE = [
+    "data=mnist-5k",
+    "data.augment=null",
+    "data.batch_size=200",
+    "trainer.ema_decay=null",
+    "trainer.checkpoint_every_s=0",
+]
+PATIENCE_S = 400  # the machine may be busy
+
+
+class Nodes:
+    """A cluster of raylets in processes of their own: a head without CPUs, and nodes that can come and go."""
+
+    def __init__(self, **head: Any):
+        from ray.cluster_utils import Cluster
+
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **head})
+        self.address: str = self.cluster.address
+
+    def add(self, cpus: int = 1, **options: Any) -> Any:
+        return self.cluster.add_node(num_cpus=cpus, **options)
+
+    def kill(self, node: Any) -> None:
+        """As if the machine lost its power."""
+        raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+        for process in [raylet, *raylet.children(recursive=True)]:
+            process.kill()
+
+    def close(self) -> None:
+        self.cluster.shutdown()
+
+
+@contextmanager
+def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
+    """A head and a node for each number of CPUs."""
+    before = {name: os.environ.get(name) for name in HEALTH}
+    os.environ.update({name: value for name, value in HEALTH.items() if name.startswith("RAY_health")})
+    cluster = Nodes(**head)
+    try:
+        for count in cpus:
+            cluster.add(count)
+        yield cluster
+    finally:
+        cluster.close()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+class Job:
+    """`pipeline …` in a process of its own, and what its run's folder says of it."""
+
+    def __init__(self, project: Path, *words: str, **environment: str):
+        self.project = project
+        self.before = set(project.glob("runs/*/run.json"))
+        self.log = (project / f"job-{time.time_ns()}.txt").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *words],
+            cwd=project,
+            env={**os.environ, **environment},
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def run_dir(self) -> Path | None:
+        new = set(self.project.glob("runs/*/run.json")) - self.before
+        return next(iter(new)).parent if new else None
+
+    def events(self) -> list[dict[str, Any]]:
+        return spool.read(self.run_dir)[0] if self.run_dir else []
+
+    def until(self, what: Callable[[list[dict[str, Any]]], Any], patience_s: float = PATIENCE_S) -> Any:
+        """What `what` says of the events, once it says something."""
+        ends = time.monotonic() + patience_s
+        while time.monotonic() < ends:
+            if found := what(self.events()):
+                return found
+            assert self.process.poll() is None, self.said()
+            time.sleep(0.2)
+        raise AssertionError(f"nothing of the kind within {patience_s} s: {self.said()}\n{self.events()[-5:]}")
+
+    def until_step(self, step: int) -> dict[str, Any]:
+        found: dict[str, Any] = self.until(
+            lambda events: next((e for e in events if "total" in e and e["step"] >= step), None)
+        )
+        return found
+
+    def end(self, patience_s: float = PATIENCE_S) -> int:
+        code = self.process.wait(patience_s)
+        self.log.seek(0)
+        return code
+
+    def said(self) -> str:
+        self.log.flush()
+        return Path(self.log.name).read_text()
+
+    def record(self) -> dict[str, Any]:
+        assert self.run_dir
+        record: dict[str, Any] = json.loads((self.run_dir / "run.json").read_text())
+        return record
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+@contextmanager
+def job(project: Path, *words: str, **environment: str) -> Iterator[Job]:
+    running = Job(project, *words, **environment)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def workers(under: int | None = None) -> list[psutil.Process]:
+    """The processes of Ray Train's workers below a process (this one, if none is given), in the order of start."""
+    found = []
+    for process in psutil.Process(under or os.getpid()).children(recursive=True):
+        try:
+            if "RayTrainWorker" in "".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return sorted(found, key=lambda process: process.create_time())
+
+
+def hurt(process: psutil.Process, how: signal.Signals) -> float:
+    """Send a signal; when."""
+    os.kill(process.pid, how)
+    return time.time()
