@@ -45,6 +45,8 @@ class Home:
             self.used = set()
             events = spool.Spool(self.run_dir)
             events.append(step=step(self.run_dir), workers=workers, restarts=self.groups)
+            if self.groups:
+                events.append(tags={"worker_restarts": str(self.groups)})
             events.close()
             self.groups += 1
         self.used.add(node)
