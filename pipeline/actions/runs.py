@@ -14,9 +14,11 @@ from typing import Any
 
 from pipeline import interrupt
 from pipeline.checkpoint import settle
+from pipeline.config import PACKAGE
 from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
+PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 LOCK = ".lock"
 
 
@@ -158,7 +160,13 @@ def model_dir(run: str, root: Path) -> Path:
 
 
 def provenance(root: Path) -> dict[str, Any]:
-    """The code and the lock a run used: commit, whether files differ from it, the lock's digest; None if unknown."""
+    """The code and the lock a run used: commit, whether files differ from it, the lock's digest; None if unknown.
+
+    On a cluster it is what the machine said that submitted the job.
+    """
+    if (sent := PACKAGE / PROVENANCE).is_file():
+        told: dict[str, Any] = json.loads(sent.read_text())
+        return told
 
     def git(*words: str) -> str | None:
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
+from pipeline.launch.token import ensure
 
 CONNECT_S = 5
 HEAD_TRIES = 3
@@ -79,6 +80,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
         if address:
             ray.init(address=_resolved(address), log_to_driver=True)
         else:
+            ensure()
             # One CPU more than the workers take, for what else Ray runs.
             cpus = bounds(cluster)[1] * cluster["threads_per_worker"] + 1
             # Not the cluster that RAY_ADDRESS may name.

@@ -149,7 +149,8 @@ class Failures(UserCallback):  # type: ignore[misc]
             for cause in _causes(error):
                 if isinstance(cause, PipelineError):
                     raise cause
-        rank, error = next(iter(worker_exceptions.items()))
+        # One that died makes the others fail.
+        rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
         self.count(f"worker {rank}", error)
 
     def count(self, who: str, error: Exception) -> None:
@@ -163,7 +164,7 @@ class Failures(UserCallback):  # type: ignore[misc]
                 f"{self.run_dir.name}: {who} failed for the {self.failures}th time without a new checkpoint ({text}). "
                 f"See {self.run_dir / 'log.txt'}, then `pipeline resume {self.run_dir.name}`."
             )
-        hung = "hanging" in text
+        hung = "HealthCheckTimeout" in type(error).__name__
         self.note("hang" if hung else "failure", f"{who} {'hangs' if hung else 'failed'}: going on from step {newest}")
 
     def note(self, cause: str, text: str) -> None:

@@ -1,0 +1,65 @@
+"""Jobs on a cluster, from this machine: submitting, listing, following, stopping."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.actions import runs
+from pipeline.config import load_config
+from pipeline.errors import ConfigError
+from pipeline.launch import jobs
+from pipeline.redaction import redact
+from pipeline.types import Output
+
+
+def submit(
+    overrides: Sequence[str], out: Output, *, address: str, storage: str, root: Path, config_dir: Path | None
+) -> str:
+    """Check the configuration here, send code and configuration, start the job there; its name.
+
+    Raises: ConfigError for a bad override or one that holds a secret; LaunchError if it can't be sent.
+    """
+    overrides = ["cluster=ray", "cluster.address=auto", *overrides]
+    for override in overrides:
+        if redact(override) != override:
+            raise ConfigError(
+                f"{redact(override)}: holds a secret, and whoever sees the cluster's jobs would read it. Name a "
+                "variable of the cluster's nodes instead: `KEY=${oc.env:NAME}`, in single quotes."
+            )
+    config = load_config(*overrides, root=root, config_dir=config_dir)
+    with jobs.packed(root, config_dir) as (folder, size):
+        out.say(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
+        (folder / "pipeline" / runs.PROVENANCE).write_text(json.dumps(runs.provenance(root)))
+        client = jobs.connect(address)
+        words = ["train", *(["--config-dir", jobs.CONFIG_DIR] if config_dir else []), *overrides]
+        job = jobs.submit(client, words, folder=folder, storage=storage, experiment=config.name)
+    out.say(f"job         {job}, in {storage} on the cluster")
+    return job
+
+
+def follow(job: str, out: Output, *, address: str) -> str:
+    """Say what a job prints until it ends; its status."""
+    client = jobs.connect(address)
+    job = jobs.find(client, job)
+    for text in jobs.follow(client, job):
+        out.say(text.rstrip("\n"))
+    return str(client.get_job_status(job).value)
+
+
+def logs(job: str, *, address: str) -> str:
+    """What a job has printed so far."""
+    client = jobs.connect(address)
+    return str(client.get_job_logs(jobs.find(client, job)))
+
+
+def listing(*, address: str) -> list[dict[str, Any]]:
+    """The jobs that were submitted, newest first."""
+    return jobs.listing(jobs.connect(address))
+
+
+def stop(job: str, *, address: str) -> tuple[str, str]:
+    """Let a job keep its state and end; its name and status."""
+    client = jobs.connect(address)
+    job = jobs.find(client, job)
+    return job, jobs.stop(client, job)
