@@ -1,12 +1,146 @@
 """Faults of one process: kills, signals, disks, numbers, memory, checkpoints."""
 
-from benchmarks.faults.fault import Fault
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from benchmarks.faults.fault import Fault, Trial
+from pipeline import checkpoint, spool
+from pipeline.actions import runs
+
+EVERY = 20  # steps between checkpoints
+# 500 steps of the CNN on the embedded digits, with augmentation, dropout, averaged weights and a schedule.
+RUN = ["data=mnist-5k", "data.batch_size=32", "trainer.max_epochs=4", f"trainer.checkpoint_every_steps={EVERY}"]
+# The command itself, but for one thing: every step is told, so that the steps lost can be counted.
+COMMAND = "import pipeline.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli import main; main()"
+
+
+def kill_one_process(project: Path, rng: Random) -> Trial:
+    return _ended(project, rng, signal.SIGKILL, exit_code=-9, most_lost=EVERY)
+
+
+def terminate_one_process(project: Path, rng: Random) -> Trial:
+    return _ended(project, rng, signal.SIGTERM, exit_code=75, most_lost=1)
+
+
+def interrupt_one_process(project: Path, rng: Random) -> Trial:
+    return _ended(project, rng, signal.SIGINT, exit_code=130, most_lost=1)
+
+
+def _ended(project: Path, rng: Random, number: signal.Signals, *, exit_code: int, most_lost: int) -> Trial:
+    """End a run at a random time of its training, go on, and compare with a run that nothing happened to."""
+    root, steps, weights = _reference()
+    shutil.copytree(root / "runs", project / "runs", ignore=lambda folder, names: {n for n in names if "mnist" in n})
+    process = _pipeline(project, "train", *RUN)
+    run_dir = _wait_for_step(rng.randrange(1, steps), project, process)
+    time.sleep(rng.uniform(0, 0.02))  # anywhere within a step
+    process.send_signal(number)
+    ended, code = time.time(), process.wait(120)
+    done = max(event["step"] for event in _steps(run_dir))
+    status = runs.read(run_dir)["status"]
+    kept = checkpoint.newest(run_dir / "checkpoints")
+    kept_step = checkpoint.verify(kept)["step"] if kept else 0
+    resumed = _pipeline(project, "resume", run_dir.name).wait(600)
+    again = [event["time"] for event in _steps(run_dir) if event["step"] > done and event["time"] > ended]
+    logged = [event["epoch"] for event, _ in spool.scan(run_dir) if "metrics" in event]
+    found = {
+        "exit code": (code, exit_code),
+        "status": (status, "interrupted"),
+        "resume's exit code": (resumed, 0),
+        "weights": (_weights(run_dir), weights),
+        "epochs": (sorted(set(logged)), [0, 1, 2, 3]),
+        "processes left": (_left(project), []),
+    }
+    wrong = "; ".join(f"{what}: {got}, not {wanted}" for what, (got, wanted) in found.items() if got != wanted)
+    lost = done - kept_step
+    return Trial(
+        held=not wrong and 0 <= lost <= most_lost,
+        recovery_s=round(min(again) - ended, 2) if again else None,  # none: training was done
+        steps_lost=lost,
+        note=f"at step {done}" + (f"; {wrong}" if wrong else ""),
+    )
+
+
+@cache
+def _reference() -> tuple[Path, int, str]:
+    """A project with a run that nothing happened to, its steps, its weights' digest."""
+    project = Path(tempfile.mkdtemp(prefix="faults-reference-"))
+    atexit.register(shutil.rmtree, project)
+    assert _pipeline(project, "train", *RUN).wait(600) == 0
+    run_dir = Path(runs.find("latest", project)["run_dir"])
+    return project, _steps(run_dir)[-1]["step"], _weights(run_dir)
+
+
+def _pipeline(project: Path, *words: str) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    with (project / "out.txt").open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *words], cwd=project, env=environment, stdout=out, stderr=out
+        )
+
+
+def _wait_for_step(step: int, project: Path, process: "subprocess.Popen[bytes]") -> Path:
+    while process.poll() is None:
+        for run_dir in (project / "runs").glob("mnist*"):
+            if (steps := _steps(run_dir)) and steps[-1]["step"] >= step:
+                return run_dir
+        time.sleep(0.01)
+    raise RuntimeError((project / "out.txt").read_text())
+
+
+def _steps(run_dir: Path) -> list[dict[str, Any]]:
+    return [event for event, _ in spool.scan(run_dir) if "total" in event]
+
+
+def _weights(run_dir: Path) -> str:
+    return checkpoint.weights_digest(checkpoint.verify(run_dir / "model"))
+
+
+def _left(project: Path) -> list[str]:
+    """Processes whose current folder is the project's."""
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == project:
+                left.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended, or is not ours
+            continue
+    return left
+
 
 FAULTS = [
-    Fault(1, "`kill -9` of a run in one process", "`pipeline resume` goes on from the newest checkpoint, bit for bit"),
-    Fault(5, "SIGTERM", "checkpoint at the next step, exit 75, MLflow run KILLED"),
     Fault(
-        6, "Ctrl-C once, twice, three times", "once: checkpoint at the next step; again: at once; exit 130, no orphans"
+        1,
+        "`kill -9` of a run in one process",
+        f"`pipeline resume` goes on from the newest checkpoint: ≤ {EVERY} steps lost (an interval), same weights",
+        ("tests/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",),
+        kill_one_process,
+    ),
+    Fault(
+        5,
+        "SIGTERM",
+        "checkpoint at the next step, exit 75, status interrupted, same weights after `pipeline resume`",
+        (
+            "tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/test_resume.py::test_a_request_to_stop_costs_no_step",
+        ),
+        terminate_one_process,
+    ),
+    Fault(
+        6,
+        "Ctrl-C once",
+        "checkpoint at the next step, exit 130, no process left, same weights after `pipeline resume`",
+        ("tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",),
+        interrupt_one_process,
     ),
     Fault(12, "disk full", "last good checkpoint kept, nothing partial, path and bytes in the error"),
     Fault(13, "read-only target", "refused before training"),
