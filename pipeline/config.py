@@ -64,6 +64,7 @@ def load_config(*overrides: str, root: Path | None = None, config_dir: Path | No
     groups = {override.partition("=")[0] for override in overrides}
     if "model" in groups and "experiment" not in groups:
         overrides = (*overrides, "~experiment")  # a recipe belongs to its model
+    _count_classes(root or Path.cwd())
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
             config = compose("config", overrides=[*overrides, *search])
@@ -71,6 +72,15 @@ def load_config(*overrides: str, root: Path | None = None, config_dir: Path | No
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _explain(error, overrides, folder) from error
     return config
+
+
+def _count_classes(root: Path) -> None:
+    """Let `${classes_in:PATH}` stand for how many classes there are in a folder or archive, relative to the project."""
+    from omegaconf import OmegaConf
+
+    from pipeline.archive import classes
+
+    OmegaConf.register_new_resolver("classes_in", lambda path: len(classes(root / path)), replace=True, use_cache=True)
 
 
 def resolve(config: Any) -> dict[str, Any]:
@@ -90,11 +100,11 @@ def unresolved(config: Any) -> dict[str, Any]:
 
 
 def digest(config: dict[str, Any]) -> str:
-    """SHA-256 of all that decides a result: where it is tracked, where its data came from and what is kept do not."""
+    """SHA-256 of all that decides a result: not where it is tracked, where its data stands, what is kept."""
     kept = {key: config[key] for key in ("seed", "model")}
     kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
     kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
-    kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
+    kept["data"] = {key: value for key, value in config["data"].items() if key not in (*SOURCE_KEYS, "path")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
@@ -229,6 +239,8 @@ def _check_choices(overrides: tuple[str, ...], folders: list[Path]) -> None:
 
 def _explain(error: Exception, overrides: tuple[str, ...], folder: Path) -> ConfigError:
     """Hydra's and OmegaConf's errors in this project's form: the override at fault, and the nearest known key."""
+    if isinstance(error.__cause__, PipelineError):  # of counting the classes
+        return ConfigError(str(error.__cause__))
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:

@@ -1,7 +1,7 @@
 """A stored model and what it says of inputs; knows no server, no cluster and no trainer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,12 @@ class Predictor:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
+    @torch.inference_mode()
+    def _of_views(self, views_BV: Tensor) -> Tensor:
+        net: Any = self.net
+        probabilities: Tensor = net.answer(views_BV).softmax(dim=-1)
+        return probabilities
+
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         assert self.vocabulary is not None
@@ -76,9 +82,12 @@ class Predictor:
 
     def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
-        scores, truth = zip(
-            *((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split)), strict=True
-        )
+        net: Any = self.net
+        answer: Callable[[Tensor], Tensor] = self.probabilities
+        if hasattr(net, "views"):  # what its frozen part makes of the data is in the cache
+            data.pass_through(net.views, net.frozen_digest())
+            answer = self._of_views
+        scores, truth = zip(*((answer(inputs), y_true) for inputs, y_true in data.batches(split)), strict=True)
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
 

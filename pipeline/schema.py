@@ -45,6 +45,8 @@ SCHEMA: dict[str, Rule] = {
     "data.batch_size": Rule(int, 1, 1_000_000),
     "data.val_size": Rule(int, 1, 10**9),
     "data.test_size": Rule(int, 1, 10**9),
+    "data.folds": Rule(int, 2, 1000),
+    "data.fold": Rule(int, 0, 999),
     "data.words": Rule(int, 1, 10**9),
     "model.optimizer.lr": Rule(float, TINY, 1000),
     "model.optimizer.weight_decay": Rule(float, 0, 1000),

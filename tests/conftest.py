@@ -96,6 +96,23 @@ TINY_TEXT = ["data=imdb", "data.vocabulary_size=60", "data.dropped_words=0", "da
 TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "data.augment=null"]
 
 
+@pytest.fixture
+def shapes(project: Path) -> Path:
+    """A folder `shapes` of three classes in the project: 12 PNGs each, of many sizes, with a spot of its colour."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for label, colour in (("cross", (250, 30, 30)), ("disc", (30, 250, 30)), ("square", (30, 30, 250))):
+        (project / "shapes" / label).mkdir(parents=True)
+        for number in range(12):
+            height, width = rng.integers(40, 90, 2)
+            picture = rng.integers(0, 120, (height, width, 3), dtype=np.uint8)
+            top, left = rng.integers(0, 20, 2)
+            picture[top : top + 18, left : left + 18] = colour
+            Image.fromarray(picture).save(project / f"shapes/{label}/{number}.png")
+    return project / "shapes"
+
+
 class Quiet:
     """An `Output` that remembers."""
 

@@ -22,7 +22,7 @@ TABLE = [
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt"},
     {"config"},
-    {"schema", "types", "redaction"},
+    {"schema", "types", "redaction", "archive"},
     {"errors"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
@@ -30,7 +30,7 @@ HOMES = {
     "ray": {"launch"},
     "mlflow": {"tracking"},
     "sklearn": {"baselines", "data"},
-    "scipy": {"baselines"},
+    "scipy": {"baselines", "data"},
     "hydra": {"config"},
     "omegaconf": {"config"},
     "typer": {"cli", "verbs", "options"},
@@ -44,6 +44,8 @@ HOMES = {
     "jinja2": {"report"},
     "fastapi": {"app"},
     "uvicorn": {"app"},
+    "PIL": {"data", "report"},
+    "efficientnet_lite_pytorch": {"models"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

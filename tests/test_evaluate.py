@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, roc_auc_score
 
 from pipeline import evaluate
 from pipeline.types import Predictions
@@ -22,6 +22,10 @@ def test_metrics_equal_scikit_learns(seed: int, n: int, classes: int) -> None:
     ours = evaluate.metrics(predictions)
     assert ours["accuracy"] == pytest.approx(accuracy_score(predictions.y_true, guess))
     assert ours["loss"] == pytest.approx(log_loss(predictions.y_true, predictions.y_score, labels=range(classes)))
+    if classes == 2 and len(set(predictions.y_true)) == 2:
+        assert ours["roc_auc"] == pytest.approx(roc_auc_score(predictions.y_true, predictions.y_score[:, 1]))
+    else:
+        assert "roc_auc" not in ours
     expected = confusion_matrix(predictions.y_true, guess, labels=range(classes))
     np.testing.assert_array_equal(evaluate.confusion(predictions), expected)
 
@@ -29,6 +33,12 @@ def test_metrics_equal_scikit_learns(seed: int, n: int, classes: int) -> None:
 def test_a_certain_and_wrong_answer_costs_much_but_not_infinity() -> None:
     loss = evaluate.metrics(Predictions(np.array([0]), np.array([[0.0, 1.0]]), ("a", "b")))["loss"]
     assert 700 < loss < 720  # -ln of the smallest normal double
+
+
+def test_equal_scores_count_half_in_the_area_under_the_curve() -> None:
+    positive = np.array([0.5, 0.5, 0.9, 0.1])  # of the two of class 1, one ties with one and beats one, the other loses
+    predictions = Predictions(np.array([0, 1, 0, 1]), np.stack([1 - positive, positive], axis=1), ("a", "b"))
+    assert evaluate.roc_auc(predictions) == 0.5 / 4
 
 
 def test_the_worst_errors_are_the_most_confident_wrong_answers() -> None:

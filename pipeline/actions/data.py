@@ -14,13 +14,13 @@ Progress = Callable[[str, int, int], None]
 
 
 def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Progress) -> dict[str, str]:
-    """Make data sets complete and verified under `data/`; where each came from.
+    """Make data sets complete and verified under `data/`; where each came from. Without names, all that can be had.
 
     Raises: DataError naming what was tried.
     """
     return {
         name: store.pull(name, root / "data", cache_dir=root / ".cache", mirror=mirror, progress=progress)
-        for name in names or store.FILES
+        for name in names or [name for name in store.FILES if mirror or store.PUBLIC[name]]
     }
 
 

@@ -118,13 +118,15 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
     cluster = config["cluster"]
     cluster["gpus_per_worker"] = clusters.resolve_gpus(cluster)
-    data = build_data(config, root / "data").describe()
-    model = _describe(config)
+    module = build_data(config, root / "data")
+    data, model = module.describe(), _describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     threads = cluster["threads_per_worker"]
     out.say(f"experiment  {config['name']}, seed {config['seed']}")
     out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
+    for remark in getattr(module, "remarks", tuple)():
+        out.say(remark)
     out.say(f"model       {model}")
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
     out.say(f"workers     {cluster['workers']} on {device}{where}, threads each: {threads}")

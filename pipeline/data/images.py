@@ -75,7 +75,7 @@ class Augment:
 class Augmented(Batches):
     """Batches of images with the numbers that augmentation needs, drawn once per (seed, epoch, sample)."""
 
-    def __init__(self, arrays: Arrays, batch_size: int, augment: Augment, **order: Any):
+    def __init__(self, arrays: Arrays, batch_size: int, augment: Any, **order: Any):
         super().__init__(arrays, batch_size, **order)
         self.augment = augment
 

@@ -141,7 +141,7 @@ class Pull:
         """Write the wanted files that an archive, or one file plain or gzip, holds."""
         if not source.is_file():
             raise Refused("not there")
-        if _is_archive(source.name):
+        if self.data.archives and _is_archive(source.name):
             from pipeline.data.raw import json_lines, read_reviews
 
             self.progress(source.name, 0, source.stat().st_size)

@@ -41,12 +41,24 @@ FILES: dict[str, tuple[DataFile, ...]] = {
         DataFile("imdb/test.jsonl", 33_874_569, "8c30a327ecfcdb937dfef527298e7ecfe5ab9825086981b4decad76f93b78bb7"),
         DataFile("imdb/unsup.jsonl", 69_331_050, "caceb5a9d3a1a821d0de4cb1f72aab78d06fd7fe61f42f71a0737dc1de5c7df4"),
     ),
+    "dogs-vs-cats": (
+        DataFile(
+            "dogs-vs-cats/dogs-vs-cats-2000.tar",
+            14_540_800,
+            "32ba1529a1ae0984cf74dc3651f5162a17d1023b32bc7a9fc4f7881aae70d13b",
+        ),
+    ),
 }
 PUBLIC = {
     "mnist": ("https://storage.googleapis.com/cvdf-datasets", "https://ossci-datasets.s3.amazonaws.com"),
     "imdb": ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
+    "dogs-vs-cats": (),  # the lecture's repository has the pictures one by one; a mirror must have the archive
 }
-ARCHIVES: dict[str, tuple[str, ...]] = {"mnist": (), "imdb": ("aclImdb.tar.gz", "aclImdb_v1.tar.gz")}
+ARCHIVES: dict[str, tuple[str, ...]] = {
+    "mnist": (),
+    "imdb": ("aclImdb.tar.gz", "aclImdb_v1.tar.gz"),
+    "dogs-vs-cats": (),
+}
 
 
 def digest(name: str) -> str:

@@ -45,9 +45,10 @@ class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
     `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
-    stand between the convolutions and the classes. `unshuffle` r first folds r x r neighbouring pixels into channels,
-    so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Pixels are
-    multiplied by `brightness`: with 255 the net sees them as they are stored.
+    in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each
+    channel's mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into
+    channels, so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
+    Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -63,6 +64,8 @@ class CNN(nn.Module):
         unshuffle: int = 1,
         activation: str = "relu",
         brightness: float = 1.0,
+        mean_pool: bool = False,
+        hidden_layers: int = 1,
     ):
         super().__init__()
         self.brightness = brightness
@@ -71,13 +74,14 @@ class CNN(nn.Module):
         for layer in layers:
             convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]
-        self.features = nn.Sequential(*convolutions, nn.Flatten())
+        self.features = nn.Sequential(*convolutions, *[nn.AdaptiveAvgPool2d(1)] * mean_pool, nn.Flatten())
         width = self._width(in_shape)
         between: list[nn.Module] = []
-        if hidden is not None:
-            between = [nn.Linear(width, hidden, bias=not batch_norm), *[nn.BatchNorm1d(hidden)] * batch_norm]
+        for units in [hidden] * hidden_layers if hidden is not None else []:
+            between += [nn.Linear(width, units, bias=not batch_norm), *[nn.BatchNorm1d(units)] * batch_norm]
             between += [Activate(activation)]
-        self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(hidden or width, classes))
+            width = units
+        self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(width, classes))
         # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 

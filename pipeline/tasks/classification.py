@@ -27,16 +27,21 @@ class Classification(Task):
         super().__init__(net, optimizer, schedule)
         self.label_smoothing = label_smoothing
 
+    def logits(self, inputs: Tensor) -> Tensor:
+        """What is learned from: (B, K)."""
+        logits_BK: Tensor = self.net(inputs)
+        return logits_BK
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         inputs, labels_B = batch
-        logits_BK = self.net(inputs)
+        logits_BK = self.logits(inputs)
         loss = F.cross_entropy(logits_BK, labels_B, label_smoothing=self.label_smoothing)
         self._count("train", loss, logits_BK, labels_B)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         inputs, labels_B = batch
-        logits_BK = self.net(inputs)
+        logits_BK = self.logits(inputs)
         self._count("val", F.cross_entropy(logits_BK, labels_B), logits_BK, labels_B)
 
     def on_train_epoch_end(self) -> None:

@@ -1,28 +1,16 @@
-"""One's own images and texts, by folder and by CSV file; what is wrong with them is said."""
+"""One's own texts, by folder and by CSV file; what is wrong with them is said."""
 
 import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import DataError
 from tests.conftest import SMALL_OWN
 
 WORDS = {"praise": "what a great film", "blame": "dull and bad, so bad"}
-
-
-def images(folder: Path) -> Path:
-    for label, row in (("top", 4), ("bottom", 20)):
-        (folder / label).mkdir(parents=True)
-        for number in range(20):
-            picture = np.zeros((30, 25), np.uint8)
-            picture[row + number % 5] = 255
-            Image.fromarray(picture).save(folder / label / f"{number}.png")
-    return folder
 
 
 def texts(folder: Path) -> Path:
@@ -33,9 +21,9 @@ def texts(folder: Path) -> Path:
     return folder
 
 
-def as_csv(path: Path, column: str, lines: list[tuple[str, str]]) -> Path:
+def as_csv(path: Path, lines: list[tuple[str, str]]) -> Path:
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows([(column, "label"), *lines])
+        csv.writer(file).writerows([("text", "label"), *lines])
     return path
 
 
@@ -43,25 +31,10 @@ def data(*overrides: str) -> Any:
     return build_data(resolve(load_config(*overrides, *SMALL_OWN)), Path("data"))
 
 
-def test_a_folder_of_images_and_a_csv_file_of_them_are_the_same_data(project: Path) -> None:
-    folder = images(project / "shapes")
-    lines = [(f"shapes/{file.parent.name}/{file.name}", file.parent.name) for file in sorted(folder.glob("*/*"))]
-    table = as_csv(project / "shapes.csv", "file", lines)
-    one, other = (data("model=cnn", "data=own_images", f"data.path={path}") for path in (folder, table))
-    assert one.describe() == other.describe()
-    assert one.describe().rows == {"train": 24, "val": 6, "test": 10}
-    assert one.labels == ("bottom", "top")
-    for inputs, labels in one.batches("test"):
-        assert inputs.shape == (10, 1, 28, 28)
-        assert labels.sum() == 5  # every class in proportion
-        upper = inputs[:, :, :14].sum(dim=(1, 2, 3)) > inputs[:, :, 14:].sum(dim=(1, 2, 3))
-        assert upper.long().tolist() == labels.tolist()
-
-
 def test_a_folder_of_texts_and_a_csv_file_of_them_are_the_same_data(project: Path) -> None:
     folder = texts(project / "letters")
     lines = [(file.read_text(), file.parent.name) for file in sorted(folder.glob("*/*"))]
-    table = as_csv(project / "letters.csv", "text", lines)
+    table = as_csv(project / "letters.csv", lines)
     one, other = (data("model=gru", "data=own_texts", f"data.path={path}") for path in (folder, table))
     assert one.describe() == other.describe()
     assert one.describe().rows == {"train": 24, "val": 6, "test": 10}
@@ -71,15 +44,12 @@ def test_a_folder_of_texts_and_a_csv_file_of_them_are_the_same_data(project: Pat
     assert labels.sum() == 5
 
 
-@pytest.mark.parametrize("column", ["file", "text"])
-def test_one_class_alone_or_nothing_at_all_is_refused(column: str, project: Path) -> None:
-    kind = "own_images" if column == "file" else "own_texts"
-    model = "cnn" if column == "file" else "gru"
+def test_one_class_alone_or_nothing_at_all_is_refused(project: Path) -> None:
     (project / "empty").mkdir()
-    table = as_csv(project / "one.csv", column, [("a.png", "only")] * 3)
+    table = as_csv(project / "one.csv", [("a word", "only")] * 3)
     for path in (project / "empty", table):
         with pytest.raises(DataError, match="expected samples of at least two classes"):
-            data(f"model={model}", f"data={kind}", f"data.path={path}").describe()
+            data("model=gru", "data=own_texts", f"data.path={path}").describe()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Augmentation of batches of photographs: cut-outs, mirror images, small turns, other light and colours."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# n samples, B batch, C channel, H height, W width
+
+
+class PhotoAugment:
+    """A random cut-out of each picture, brought back to its size, in another light.
+
+    The cut-out has `least_area` to all of the picture's area, sides in a ratio of up to `stretch`, is turned by up to
+    `rotate_deg` and mirrored half of the times; `light` and `colour` bound the change of brightness, contrast and
+    saturation. A square of `erase` x the picture's side is made grey, anywhere.
+
+    Sources: Szegedy et al. 2015, arXiv:1409.4842 (cut-outs); DeVries, Taylor 2017, arXiv:1708.04552 (grey squares).
+    """
+
+    def __init__(
+        self,
+        least_area: float,
+        stretch: float = 1.2,
+        rotate_deg: float = 10.0,
+        light: float = 0.3,
+        colour: float = 0.4,
+        erase: float = 0.0,
+    ):
+        self.least_area, self.stretch, self.rotate = least_area, stretch, math.radians(rotate_deg)
+        self.light, self.colour, self.erase = light, colour, erase
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """(n, 11) in [-1, 1]: what `__call__` needs for each of n samples."""
+        return torch.rand(n, 11, generator=generator).mul_(2).sub_(1)
+
+    def __call__(self, images_BCHW: Tensor, noise: Tensor) -> Tensor:
+        area, ratio, angle, right, down, mirror, bright, contrast, saturation, *hole = noise.unbind(1)
+        side = torch.exp(math.log(self.least_area) * (1 + area) / 4)  # the root of an area, even in its logarithm
+        half_stretch = torch.exp(math.log(self.stretch) * ratio / 2)
+        wide, tall = (side * half_stretch).clamp(max=1), (side / half_stretch).clamp(max=1)
+        cos, sin = torch.cos(self.rotate * angle), torch.sin(self.rotate * angle)
+        affine = torch.stack(
+            [wide * cos * mirror.sign(), -tall * sin, right * (1 - wide), wide * sin, tall * cos, down * (1 - tall)],
+            dim=1,
+        ).view(-1, 2, 3)
+        grid = F.affine_grid(affine, list(images_BCHW.shape), align_corners=False)
+        images = F.grid_sample(images_BCHW, grid, padding_mode="reflection", align_corners=False)
+        images = self._relit(images, *(one.view(-1, 1, 1, 1) for one in (bright, contrast, saturation)))
+        return self._pierced(images, torch.stack(hole, dim=1)) if self.erase else images
+
+    def _relit(self, images: Tensor, bright: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
+        images = (images - mean) * (1 + self.light * contrast) + mean + self.light / 2 * bright
+        grey = images.mean(dim=1, keepdim=True)
+        return grey + (images - grey) * (1 + self.colour * saturation)
+
+    def _pierced(self, images: Tensor, centre_B2: Tensor) -> Tensor:
+        rows, columns = (torch.linspace(-1, 1, length, device=images.device) for length in images.shape[-2:])
+        near = [
+            (axis - centre[:, None]).abs() < self.erase
+            for axis, centre in zip((rows, columns), centre_B2.T, strict=True)
+        ]
+        return images.masked_fill((near[0][:, :, None] & near[1][:, None, :])[:, None], 0.5)

