@@ -39,9 +39,9 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
+    _check_workers(resolve(config))
     clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
-    _check_workers(plain)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     plain["data"]["mirror"] = None  # it has served; its address may hold a password
     facts = {**runs.provenance(root), "command": redact(shlex.join(["pipeline", "train", *overrides]))}

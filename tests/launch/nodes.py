@@ -24,6 +24,7 @@ SAMPLE = [
     "trainer.ema_decay=null",
     "trainer.checkpoint_every_s=0",
 ]
+RAY = [sys.executable, "-m", "ray.scripts.scripts"]
 PATIENCE_S = 400  # the machine may be busy
 
 
@@ -44,6 +45,18 @@ class Nodes:
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
         for process in [raylet, *raylet.children(recursive=True)]:
             process.kill()
+
+    def kill_head(self) -> None:
+        """The head's every process, at once."""
+        for kind in self.cluster.head_node.all_processes.values():
+            for info in kind:
+                info.process.kill()
+
+    def drain(self, node: Any, within_s: int = 120) -> None:
+        """Ask a node to go, as a cloud does before it takes a machine back."""
+        words = ["drain-node", "--address", self.address, "--node-id", node.node_id, "--deadline-remaining-seconds"]
+        reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
+        subprocess.run([*RAY, *words, str(within_s), *reason], check=True, capture_output=True)
 
     def close(self) -> None:
         self.cluster.shutdown()
@@ -70,13 +83,13 @@ def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
 class Job:
     """`pipeline …` in a process of its own, and what its run's folder says of it."""
 
-    def __init__(self, project: Path, *words: str, **environment: str):
+    def __init__(self, project: Path, *words: str, cwd: Path | None = None, **environment: str):
         self.project = project
         self.before = set(project.glob("runs/*/run.json"))
-        self.log = (project / f"job-{time.time_ns()}.txt").open("w+")
+        self.log = ((cwd or project) / f"job-{time.time_ns()}.txt").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pipeline", *words],
-            cwd=project,
+            cwd=cwd or project,
             env={**os.environ, **environment},
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -128,8 +141,9 @@ class Job:
 
 
 @contextmanager
-def job(project: Path, *words: str, **environment: str) -> Iterator[Job]:
-    running = Job(project, *words, **environment)
+def job(project: Path, *words: str, cwd: Path | None = None, **environment: str) -> Iterator[Job]:
+    """A command; the runs it makes are those of `project`."""
+    running = Job(project, *words, cwd=cwd, **environment)
     try:
         yield running
     finally:

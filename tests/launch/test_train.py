@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from pipeline import checkpoint, spool
-from pipeline.config import build_data, load_config, resolve
-from pipeline.errors import LaunchError, PipelineError
+from pipeline.actions.train import train as run
+from pipeline.config import build_data, digest, load_config, resolve
+from pipeline.errors import ConfigError, LaunchError, PipelineError
 from pipeline.launch.cluster import connect, resolve_gpus
 from pipeline.launch.train import train
 from pipeline.types import FitResult
-from tests.conftest import TINY
+from tests.conftest import TINY, Quiet
 
 # Workers are processes of their own, so they need real data: the digits that ship inside a package.
 SAMPLE = ["data=mnist-5k", "data.augment=null", "data.batch_size=400", "trainer.max_epochs=1", "trainer.ema_decay=null"]
@@ -63,3 +64,20 @@ def test_an_error_in_the_workers_arrives_as_it_was_raised(project: Path) -> None
     wild = [*SAMPLE, "model.optimizer.lr=1000", "trainer.max_epochs=50", "+model.net.batch_norm=false"]
     with pytest.raises(PipelineError, match="The loss is"):
         launch(project, "nan", *wild, "cluster.workers=2")
+
+
+@pytest.mark.parametrize("workers", ["[2,1]", "[0,2]", "[1,2,3]", "[1,x]", "two"])
+def test_workers_are_a_number_or_the_least_and_the_most(workers: str) -> None:
+    with pytest.raises(ConfigError, match=r"cluster\.workers: expected"):
+        load_config(f"cluster.workers={workers}")
+
+
+def test_a_batch_that_not_every_size_of_group_can_share_is_refused(project: Path) -> None:
+    with pytest.raises(ConfigError, match="128 can't be shared equally by 3 workers"):
+        run(["data=mnist-5k", "cluster=ray", "cluster.address=auto", "cluster.workers=[2,4]"], Quiet(), root=project)
+
+
+def test_where_a_run_is_trained_does_not_make_it_another(project: Path) -> None:
+    here = resolve(load_config("cluster.workers=2"))
+    there = resolve(load_config("cluster=ray", "cluster.address=10.0.0.5:6379", "cluster.workers=2"))
+    assert digest(here) == digest(there)

@@ -1,0 +1,137 @@
+"""What is sent to a cluster, to whom, and what comes back."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.actions import cluster
+from pipeline.errors import ConfigError, LaunchError
+from pipeline.launch import jobs, token
+from tests.conftest import Quiet
+from tests.launch.nodes import job, nodes
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user without a token; where it would be."""
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    return tmp_path / "token"
+
+
+def test_code_and_configuration_are_packed_and_nothing_else(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "experiment").mkdir(parents=True)
+    (mine / "experiment/x.yaml").write_text("seed: 1\n")
+    (mine / ".env").write_text("PASSWORD=canary")
+    with jobs.packed(ROOT, mine) as (folder, size):
+        assert {path.name for path in folder.iterdir()} == {"pipeline", "conf", "config_dir"}
+        assert (folder / "conf/config.yaml").read_bytes() == (ROOT / "conf/config.yaml").read_bytes()
+        names = {path.name for path in folder.rglob("*")}
+        assert "x.yaml" in names
+        assert not names & {".env", "__pycache__", ".git", "runs", "mnist"}
+        assert size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert not folder.exists()
+
+
+def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/large.bin").write_bytes(bytes(jobs.LARGEST_BYTES))
+    with pytest.raises(LaunchError, match=r"5,000,000 bytes  config_dir/weights"), jobs.packed(ROOT, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://10.1.2.3:8265", "there is no token"),
+        ("http://me:canary@10.1.2.3:8265", "holds a user or password"),
+        ("10.1.2.3:6379", "expected the dashboard's http address"),
+        ("http://127.0.0.1:1", "no Ray dashboard answers"),
+    ],
+)
+def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: str, said: str, no_token: Path) -> None:
+    with pytest.raises(LaunchError, match=said) as error:
+        jobs.connect(address)
+    assert "canary" not in str(error.value)
+
+
+def test_the_token_is_its_owners_alone(no_token: Path) -> None:
+    token.ensure()
+    assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
+    first = no_token.read_text()
+    assert len(first) >= 32
+    no_token.chmod(0o644)
+    token.ensure()
+    assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
+    assert no_token.read_text() == first
+
+
+def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
+    out = Quiet()
+    with pytest.raises(ConfigError, match=r"oc\.env:NAME") as error:
+        cluster.submit(
+            ["tracking.uri=http://me:canary@host"],
+            out,
+            address="http://127.0.0.1:1",
+            storage="~/x",
+            root=project,
+            config_dir=None,
+        )
+    assert "canary" not in str(error.value)
+
+
+def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MY_PASSWORD", "canary")
+    sent: dict[str, Any] = {}
+    client = SimpleNamespace(submit_job=lambda **words: sent.update(words) or words["submission_id"])
+    words = ["train", "--config-dir", jobs.CONFIG_DIR, "seed=1", "tracking.uri=${oc.env:URI}"]
+    name = jobs.submit(client, words, folder=Path("/packed"), storage="~/my runs", experiment="mnist_cnn")
+    assert name.startswith("mnist_cnn-")
+    assert sent["entrypoint"].endswith(
+        "&& mkdir -p ~/'my runs' && cd ~/'my runs' && exec python -m pipeline "
+        "train --config-dir \"$SENT/config_dir\" seed=1 'tracking.uri=${oc.env:URI}'"
+    )
+    assert "canary" not in json.dumps(sent)
+
+
+@pytest.mark.slow
+def test_a_job_is_submitted_followed_stopped_and_gone_on_with(project: Path, no_token: Path) -> None:
+    token.ensure()
+    os.environ["RAY_AUTH_MODE"] = "token"
+    try:
+        with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=8377):
+            _a_job_from_submission_to_the_end(project, "http://127.0.0.1:8377")
+    finally:
+        del os.environ["RAY_AUTH_MODE"]
+
+
+def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
+    there = project / "there"
+    words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "cluster.workers=2", "data.batch_size=200"]
+    where = ["--address", address]
+    with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:
+        submitted.until_step(20)
+        with job(project, "jobs", "--json", *where) as listed:
+            assert listed.end() == 0, listed.said()
+            (found,) = json.loads(listed.said().splitlines()[-1])["jobs"]
+            assert (found["status"], "cluster=ray" in found["command"]) == ("RUNNING", True)
+        with job(project, "stop", "latest", *where) as stopped:
+            assert stopped.end() == 0, stopped.said()
+            assert "STOPPED" in stopped.said()
+        assert submitted.end() == 75, submitted.said()
+        assert "step" in submitted.said()
+        assert submitted.record()["status"] == "interrupted"
+    with job(project, "logs", "latest", *where) as logs:
+        assert logs.end() == 0
+        assert "mnist-5k, 4,000" in logs.said()
