@@ -8,7 +8,7 @@ import typer
 
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.verbs import app as pages
-from pipeline.verbs import cluster, data, models, results, train
+from pipeline.verbs import cluster, data, models, reproduce, results, train
 
 app = typer.Typer(
     help="Train, track and reproduce the networks of the lecture 'Neural Networks for Machine Learning'.",
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, models, results, pages, cluster):
+for group in (train, models, results, reproduce, pages, cluster):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
 

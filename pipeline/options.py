@@ -26,5 +26,8 @@ Overrides = Annotated[
 ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
-Record = Annotated[bool, typer.Option("--record", help="Keep the result for git: models/, results/, metrics/.")]
+Record = Annotated[bool, typer.Option("--record", help="Keep the result: models/, results/, metrics/, plots/.")]
+RecordAs = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Like --record, under this name instead of EXPERIMENT-SEED.")
+]
 Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its MLflow id, its folder, or 'latest'.")]

@@ -20,14 +20,14 @@ from pipeline.errors import DataError
 SHEETS = 8  # of a generator's epochs, evenly chosen
 
 
-def model(summary: dict[str, Any], root: Path) -> None:
-    """Keep a finished run's model under `models/` and its circumstances under `results/`."""
+def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
+    """Keep a finished run's model under `models/`, its circumstances under `results/`, as EXPERIMENT-SEED or `name`."""
     record = runs.read(Path(summary["run_dir"]))
-    stem = f"{record['experiment']}-{record['seed']}"
+    stem = name or f"{record['experiment']}-{record['seed']}"
     target, run_dir = root / "models" / stem, Path(summary["run_dir"])
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(run_dir / "model", target)
-    curves(run_dir, stem, root)
+    curves(run_dir, summary["metrics"], stem, root)
     keys = (
         "name",
         "run_id",
@@ -40,12 +40,16 @@ def model(summary: dict[str, Any], root: Path) -> None:
         "seconds",
         "steps",
         "workers",
+        "dvc_stage",
     )
-    _write(root / "results" / f"{stem}.json", {key: record[key] for key in keys} | {"hardware": hardware()})
+    _write(root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | {"hardware": hardware()})
 
 
-def curves(run_dir: Path, stem: str, root: Path) -> None:
-    """Keep a run's metrics, a row an epoch, under `plots/curves/`, and what a generator drew under `plots/samples/`."""
+def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> None:
+    """Keep a run's metrics, a row an epoch, under `plots/curves/`, and what a generator drew under `plots/samples/`.
+
+    A model that was not trained by epochs has one row, of its scores but for those on test: DVC draws no empty list.
+    """
     from pipeline.report import details
 
     rows: dict[int, dict[str, float]] = {}
@@ -53,7 +57,9 @@ def curves(run_dir: Path, stem: str, root: Path) -> None:
         if metrics := event.get("metrics"):
             row = rows.setdefault(event["epoch"] + 1, {"epoch": event["epoch"] + 1})
             row |= {name: round(value, 5) for name, value in metrics.items()}
-    _write(root / "plots/curves" / f"{stem}.json", [rows[epoch] for epoch in sorted(rows)])
+    once = {name: round(value, 5) for name, value in scores.items() if not name.startswith("test/")}
+    content = [rows[epoch] for epoch in sorted(rows)] or [{"epoch": 0, **once}]
+    _write(root / "plots/curves" / f"{stem}.json", content)
     if sheets := sorted((run_dir / "samples").glob("epoch-*.npy")):
         chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
         images = [np.load(sheets[place]) for place in chosen]
@@ -62,11 +68,11 @@ def curves(run_dir: Path, stem: str, root: Path) -> None:
         path.write_bytes(details.sheet([each[:: max(1, len(each) // 10)][:10] for each in images]))
 
 
-def metrics(result: dict[str, Any], details: dict[str, Any], root: Path) -> None:
+def metrics(result: dict[str, Any], details: dict[str, Any], root: Path, name: str | None = None) -> None:
     """Keep an evaluation under `metrics/`, and what stands behind it under `plots/tests/`."""
-    name = f"{result['experiment']}-{result['seed']}.json"
-    _write(root / "metrics" / name, result)
-    _write(root / "plots/tests" / name, details, indent=None)
+    stem = name or f"{result['experiment']}-{result['seed']}"
+    _write(root / "metrics" / f"{stem}.json", result)
+    _write(root / "plots/tests" / f"{stem}.json", details, indent=None)
 
 
 def committed_results(root: Path) -> list[dict[str, Any]]:
@@ -75,7 +81,7 @@ def committed_results(root: Path) -> list[dict[str, Any]]:
     Raises: DataError if there are none, or one lacks its other half.
     """
     entries = []
-    for path in sorted((root / "metrics").glob("*.json")):
+    for path in sorted((root / "metrics").glob("*-*.json")):  # not what was kept as `try`
         other = root / "results" / path.name
         try:
             entries.append({**json.loads(other.read_text()), **json.loads(path.read_text())})

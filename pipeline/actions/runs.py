@@ -121,6 +121,12 @@ def listing(root: Path) -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: record["started"], reverse=True)
 
 
+def interrupted_twin(identity: str, root: Path) -> Path | None:
+    """The newest interrupted run that is the same one: of the same configuration, seed, data and code."""
+    records = (each for each in listing(root) if each.get("identity") == identity and each["status"] == "interrupted")
+    return next((Path(each["run_dir"]) for each in records), None)
+
+
 def find(run: str, root: Path) -> dict[str, Any]:
     """The run of a name, an unambiguous start of one, an MLflow run id, a folder, or `latest`.
 
@@ -160,7 +166,7 @@ def model_dir(run: str, root: Path) -> Path:
 
 
 def provenance(root: Path) -> dict[str, Any]:
-    """The code and the lock a run used: commit, whether files differ from it, the lock's digest; None if unknown.
+    """The code and the lock a run used, and the DVC stage and experiment it is of; None where unknown or of none.
 
     On a cluster it is what the machine said that submitted the job.
     """
@@ -181,6 +187,8 @@ def provenance(root: Path) -> dict[str, Any]:
         "commit": git("rev-parse", "HEAD"),
         "dirty": None if changes is None else bool(changes),
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+        "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import interrupt, spool
-from pipeline.actions import assess, required, runs, untrained
+from pipeline.actions import assess, plan, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
@@ -32,8 +32,11 @@ def train(
     root: Path,
     config_dir: Path | None = None,
     verbose: bool = False,
+    resume_if_interrupted: bool = False,
 ) -> dict[str, Any]:
     """Run an experiment and describe what came of it: see `_train`.
+
+    With `resume_if_interrupted`, an interrupted run of the same configuration, data and code is gone on with instead.
 
     Raises: PipelineError for whatever the user can mend, before training wherever it can be known.
     """
@@ -44,7 +47,15 @@ def train(
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     plain["data"]["mirror"] = None  # it has served; its address may hold a password
-    facts = {**runs.provenance(root), "command": redact(shlex.join(["pipeline", "train", *overrides]))}
+    identity = plan.identity(plain, root)
+    if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
+        out.say(f"going on with {found.name}, which was interrupted")
+        return _train(found, out, root=root, verbose=verbose)
+    facts = {
+        **runs.provenance(root),
+        "identity": identity,
+        "command": redact(shlex.join(["pipeline", "train", *overrides])),
+    }
     run_dir = runs.create(root, plain, facts)
     (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
     return _train(run_dir, out, root=root, verbose=verbose)
@@ -228,6 +239,9 @@ def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict
         "git.commit": record["commit"],
         "git.dirty": record["dirty"],
         "lock.digest": record["lock_digest"],
+        "dvc.stage": record.get("dvc_stage"),
+        "dvc.revision": record["commit"] if record.get("dvc_stage") else None,
+        "dvc.experiment": record.get("dvc_experiment"),
         "threads_per_worker": config["cluster"]["threads_per_worker"],
         "workers": config["cluster"]["workers"],
     }

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.options import Json, Record, Run, project_root
+from pipeline.options import Json, Record, RecordAs, Run, project_root
 
 app = typer.Typer()
 
@@ -15,6 +15,7 @@ def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     record: Record = False,
+    record_as: RecordAs = None,
     as_json: Json = False,
 ) -> None:
     """Score a stored model on a split of its data.
@@ -26,10 +27,10 @@ def evaluate(
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
-    details: dict[str, Any] | None = {} if record else None
+    details: dict[str, Any] | None = {} if record or record_as else None
     result = models.evaluate(run, split, root=project_root(), details=details)  # type: ignore[arg-type]
     if details is not None:
-        recording.metrics(result, details, project_root())
+        recording.metrics(result, details, project_root(), record_as)
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")

@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from pipeline.options import ConfigDir, Json, Overrides, Record, Run, Verbose, project_root
+from pipeline.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Verbose, project_root
 from pipeline.terminal import Terminal
 
 app = typer.Typer()
@@ -16,6 +17,10 @@ def train(
     overrides: Overrides = None,
     config_dir: ConfigDir = None,
     record: Record = False,
+    record_as: RecordAs = None,
+    resume_if_interrupted: Annotated[
+        bool, typer.Option(help="Go on with the newest checkpoint of the same configuration, data and code.")
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -27,9 +32,19 @@ def train(
     from pipeline.actions import train as action
 
     out = Terminal()
-    summary = action.train(overrides or [], out, root=project_root(), config_dir=config_dir, verbose=verbose)
-    if record:
-        recording.model(summary, project_root())
+    words = list(overrides or [])
+    if record or record_as:  # what is kept is never of the sample
+        words.append("++data.allow_sample=false")
+    summary = action.train(
+        words,
+        out,
+        root=project_root(),
+        config_dir=config_dir,
+        verbose=verbose,
+        resume_if_interrupted=resume_if_interrupted,
+    )
+    if record or record_as:
+        recording.model(summary, project_root(), record_as)
     out.close(summary, as_json)
 
 
