@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import checkpoint
 from pipeline.actions import plan
 from pipeline.config import load_config, resolve
 
@@ -49,5 +50,5 @@ def test_runs_of_another_seed_configuration_or_code_are_other_runs(monkeypatch: 
     same = plan.identity(config, ROOT)
     assert plan.identity(config, ROOT) == same
     assert plan.identity({**config, "seed": 1}, ROOT) != same
-    monkeypatch.setattr(plan.checkpoint, "sha256", lambda path: "another")
+    monkeypatch.setattr(checkpoint, "sha256", lambda path: "another")
     assert plan.identity(config, ROOT) != same
