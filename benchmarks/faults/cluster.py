@@ -1,14 +1,131 @@
 """Faults of worker groups and nodes."""
 
-from benchmarks.faults.fault import Fault
+import signal
+import tempfile
+import time
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
 
+import psutil
+
+from benchmarks.faults.fault import Fault, Trial
+from benchmarks.faults.process import EVERY, RUN
+from pipeline import checkpoint
+from tests.launch.nodes import Job, job, nodes, workers
+
+GROUP = "tests/launch/test_group.py::"
+JOBS = "tests/launch/test_jobs.py::"
+STEPS = 480  # of 500: a fault after the last checkpoint has no step to recover to
+
+
+def kill_worker(project: Path, rng: Random) -> Trial:
+    with job(project, "train", *RUN, "cluster.workers=2") as running:
+        running.until_step(rng.randrange(1, STEPS))
+        return _recovered(running, lambda: _signal(running, rng, signal.SIGKILL))
+
+
+def stop_worker(project: Path, rng: Random) -> Trial:
+    with job(project, "train", *RUN, "cluster.workers=2") as running:
+        running.until_step(rng.randrange(1, STEPS))
+        stopped = time.time()
+        trial = _recovered(running, lambda: _signal(running, rng, signal.SIGSTOP))
+        dead = next((event["time"] for event in running.events() if event.get("interrupted") == "hang"), None)
+        noticed = dead is not None and dead - stopped <= 60
+        return trial if noticed else replace(trial, held=False, note=f"{trial.note}; not noticed within 60 s")
+
+
+def kill_node(project: Path, rng: Random) -> Trial:
+    with nodes(1, 1) as cluster:
+        words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=[1,2]"]
+        with job(project, "train", *RUN, *words) as running:
+            running.until_step(rng.randrange(1, STEPS))
+            victim = rng.choice(sorted(cluster.cluster.worker_nodes, key=lambda node: node.node_id))
+            return _recovered(running, lambda: cluster.kill(victim), same_weights=False)
+
+
+def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
+    victim: psutil.Process = rng.choice(workers(running.process.pid))
+    victim.send_signal(number)
+
+
+def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
+    """Let the run meet a fault, and see it to its end."""
+    fault()
+    at = time.time()
+    code = running.end(900)
+    events = running.events()
+    done = max(event["step"] for event in events if "total" in event and event["time"] <= at)
+    new = [event["time"] for event in events if "total" in event and event["time"] > at and event["step"] > done]
+    begun = [event for event in events if "workers" in event]
+    lost = max(0, done - begun[-1]["step"]) if len(begun) > 1 else None
+    found = {
+        "exit code": (code, 0),
+        "status": (running.record()["status"], "finished"),
+        "groups": (len(begun), 2),
+        **({"weights": (_weights(running), _reference())} if same_weights else {}),
+    }
+    wrong = "; ".join(f"{what}: {got}, not {wanted}" for what, (got, wanted) in found.items() if got != wanted)
+    return Trial(
+        held=not wrong and (lost is None or lost <= EVERY),
+        recovery_s=round(min(new) - at, 2) if new else None,
+        steps_lost=lost,
+        note=f"at step {done}" + (f"; {wrong}" if wrong else ""),
+    )
+
+
+def _weights(running: Job) -> str:
+    assert running.run_dir
+    return checkpoint.weights_digest(checkpoint.verify(running.run_dir / "model"))
+
+
+@cache
+def _reference() -> str:
+    """The weights of the same run with two workers that nothing happened to."""
+    with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, "cluster.workers=2") as running:
+        assert running.end(900) == 0, running.said()
+        return _weights(running)
+
+
+ON_NODES = f"{GROUP}test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one"
 FAULTS = [
-    Fault(1, "`kill -9` of a worker", "the group starts again from the newest checkpoint; same weights, one run"),
-    Fault(2, "worker hangs (`kill -STOP`)", "declared dead in ≤ 60 s"),
-    Fault(3, "a node's raylet killed", "goes on with the nodes left; grows back when one joins"),
-    Fault(4, "head killed", "clear failure, exit 75; `pipeline resume` works on a new cluster"),
-    Fault(7, "`ray drain-node`", "checkpoint, at most one step lost"),
-    Fault(25, "stale Ray session, dead `RAY_ADDRESS`", "≤ 15 s, says what to do"),
+    Fault(
+        1,
+        "`kill -9` of a worker",
+        "the group starts again from the newest checkpoint; same weights, one run",
+        (f"{GROUP}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
+        kill_worker,
+    ),
+    Fault(
+        2,
+        "worker hangs (`kill -STOP`)",
+        "declared dead in ≤ 60 s",
+        (f"{GROUP}test_a_hung_worker_is_declared_dead_within_a_minute",),
+        stop_worker,
+    ),
+    Fault(
+        3, "a node's raylet killed", "goes on with the nodes left; grows back when one joins", (ON_NODES,), kill_node
+    ),
+    Fault(
+        4,
+        "head killed",
+        "clear failure, exit 75; `pipeline resume` works on a new cluster",
+        (f"{GROUP}test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere",),
+    ),
+    Fault(7, "`ray drain-node`", "checkpoint, at most one step lost", (ON_NODES,)),
+    Fault(
+        25,
+        "stale Ray session, dead `RAY_ADDRESS`",
+        "≤ 15 s, says what to do",
+        (f"{GROUP}test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds",),
+    ),
     Fault(31, "network partition", "our time-out, in minutes"),
-    Fault(32, "job upload too large", "refused before upload, sizes by top folder"),
+    Fault(
+        32,
+        "job upload too large",
+        "refused before upload, sizes by top folder",
+        (f"{JOBS}test_a_pack_too_large_is_refused_with_the_size_of_each_folder",),
+    ),
 ]
