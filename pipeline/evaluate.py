@@ -42,3 +42,9 @@ def worst_errors(predictions: Predictions, count: int) -> np.ndarray:
     """Indices of up to `count` wrong predictions, the most confident first."""
     wrong = np.flatnonzero(predictions.y_score.argmax(axis=1) != predictions.y_true)
     return wrong[np.argsort(-predictions.y_score[wrong].max(axis=1), kind="stable")][:count]
+
+
+def hardest(predictions: Predictions, count: int) -> np.ndarray:
+    """Indices of the `count` samples whose true class got the least probability, the least first."""
+    own = predictions.y_score[np.arange(len(predictions.y_true)), predictions.y_true]
+    return np.argsort(own, kind="stable")[:count]

@@ -1,4 +1,4 @@
-"""Pictures of what a generator draws: a sheet of it, how it came about, and the way from one image to another."""
+"""Pictures of what a generator draws, and of what a classifier of pictures looks at."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +41,22 @@ def latent_walk(generator: Predictor, path: Path, seed: int = 0, steps: int = ST
     with torch.inference_mode():
         rows = [net(noise, torch.full((steps,), label))[:, 0].numpy() for label in range(net.classes)]
     _sheet(rows, path)
+
+
+def looked_at(images_NHWC: np.ndarray, effects_NRR: np.ndarray, titles: Sequence[str], path: Path) -> None:
+    """Each picture above the same with its parts shaded: orange speaks for the answer, purple against it."""
+    count = len(images_NHWC)
+    figure = Figure(figsize=(count * 1.8, 4), layout="constrained")
+    for column, (image, effects) in enumerate(zip(images_NHWC, effects_NRR, strict=True)):
+        height, width = image.shape[:2]
+        for row in (0, 1):
+            axes = figure.add_subplot(2, count, 1 + row * count + column)
+            axes.imshow(image, extent=(0, width, height, 0))
+            axes.axis("off")
+        reach = max(float(np.abs(effects).max()), 1e-9)
+        axes.imshow(effects, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.55, extent=(0, width, height, 0))
+        figure.axes[2 * column].set_title(titles[column], fontsize=7)
+    figure.savefig(path, dpi=110)
 
 
 def _sheet(rows: Sequence[np.ndarray], path: Path, names: Sequence[str] = ()) -> None:

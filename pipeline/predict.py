@@ -1,7 +1,7 @@
 """A stored model and what it says of inputs; knows no server, no cluster and no trainer."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,11 +83,12 @@ class Predictor:
     def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
         net: Any = self.net
-        answer: Callable[[Tensor], Tensor] = self.probabilities
         if hasattr(net, "views"):  # what its frozen part makes of the data is in the cache
-            data.pass_through(net.views, net.frozen_digest())
-            answer = self._of_views
-        scores, truth = zip(*((answer(inputs), y_true) for inputs, y_true in data.batches(split)), strict=True)
+            batches = data.viewed(split, net.views, net.frozen_digest())
+            answered = ((self._of_views(views_BV), y_true) for views_BV, y_true in batches)
+        else:
+            answered = ((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split))
+        scores, truth = zip(*answered, strict=True)
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
 

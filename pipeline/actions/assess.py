@@ -56,6 +56,10 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None, d
         report.confusion_matrix(predictions, title, figures / "confusion_matrix.png")
         if hasattr(data, "pictures"):
             report.error_grid(data.pictures(split), predictions, figures / "worst_errors.png")
+        if hasattr(data, "inputs"):
+            from pipeline import pictures
+
+            pictures.looked_at(*hardest(predictor, data, predictions, split), figures / "hardest.png")
         if hasattr(data, "points"):
             report.decision_map(predictor.net, data.points(split), figures / "decision_map.png")
         if hasattr(data, "texts"):
@@ -70,6 +74,23 @@ def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None, d
             details["texts"] = behind.text_errors(predictions, data.texts[split])
             details["explained"] = behind.explained(predictor, predictions, data.texts[split])
     return scores
+
+
+def hardest(predictor: Any, data: Any, predictions: Any, split: Split, count: int = 4) -> tuple[Any, Any, list[str]]:
+    """The pictures whose true class got the least probability: (N, H, W, 3), what the answers rest on, (N, R, R), and
+    what was said of each.
+    """
+    from pipeline.attribution import region_effects
+
+    places = evaluate.hardest(predictions, count)
+    inputs = data.inputs(split, places)
+    effects = np.stack([region_effects(predictor, one) for one in inputs])
+    scores, truth = predictions.y_score[places], predictions.y_true[places]
+    titles = [
+        f"{predictions.labels[true]}: {predictions.labels[score.argmax()]} ({score.max():.0%})"
+        for true, score in zip(truth, scores, strict=True)
+    ]
+    return inputs.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy(), effects, titles
 
 
 def _translator(predictor: Any, data: Any, split: Split, figures: Path | None, details: Details) -> dict[str, float]:

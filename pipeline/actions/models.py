@@ -55,7 +55,7 @@ def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, An
     shape = predictor.config["data"].get("in_shape")
     answers = []
     for given in inputs:
-        scores = _see(predictor, Path(given), shape) if shape else predictor.texts([_text(given)]).tolist()
+        scores = _see(predictor, Path(given), root) if shape else predictor.texts([_text(given)]).tolist()
         for index, score in enumerate(scores):
             best = max(range(len(score)), key=score.__getitem__)
             name = f"{given}[{index}]" if len(scores) > 1 else given
@@ -63,12 +63,16 @@ def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, An
     return answers
 
 
-def _see(predictor: Any, file: Path, in_shape: Sequence[int]) -> list[list[float]]:
+def _see(predictor: Any, file: Path, root: Path) -> list[list[float]]:
     import torch
 
     from pipeline.data.raw import read_images
 
-    images = torch.from_numpy(read_images(file, *in_shape[1:])).unsqueeze(1).float().div(255)
+    data = build_data(predictor.config, root / "data")
+    if hasattr(data, "read"):
+        images = data.read(file)
+    else:
+        images = torch.from_numpy(read_images(file, *data.in_shape[1:])).unsqueeze(1).float().div(255)
     scores: list[list[float]] = torch.cat([predictor.probabilities(chunk) for chunk in images.split(1000)]).tolist()
     return scores
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
 from pipeline.data.decode import Unfit, decode
@@ -19,6 +20,7 @@ from pipeline.types import Split
 
 # N pictures, B batch, C channel, H height, W width
 VAL_PARTS = 10  # validation is one of ten parts of what is not test
+SHOWN = 64  # pixels, about the side of a picture on a page
 VIEWED = 50  # pictures that a frozen net sees at a time
 
 
@@ -145,17 +147,28 @@ class ImageFolder(BatchedData):
         return (self.augment(images, noise[0]) if noise else images), labels
 
     def pass_through(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
-        """From now on, batches are what a frozen net makes of the pictures, (B, V, …): computed once, kept by digest
-        in the cache. In training they hold one view of each picture, drawn anew in each epoch: (B, 1, …).
+        """From now on, batches are what a frozen net makes of the pictures, (B, V, …); in training one view of each,
+        drawn anew in each epoch: (B, 1, …).
 
         Raises: ConfigError if the pictures are to be changed each time they are seen.
         """
         if self.augment is not None:
             raise ConfigError("data.augment: a frozen net sees each picture once. Set data.augment=null.")
+        self.views = self._views(views, digest)
+
+    def viewed(self, split: Split, views: Callable[[Tensor], Tensor], digest: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """What a frozen net makes of a split, in its stored order: batches of (B, V, …) and their labels."""
+        array = self._views(views, digest)
+        for rows, labels in zip(*(one.split(VIEWED) for one in self.splits[split]), strict=True):
+            yield torch.from_numpy(array[rows.numpy()]), labels
+
+    def _views(self, views: Callable[[Tensor], Tensor], digest: str) -> np.ndarray:
+        """(N, V, …): computed once, and kept in the cache by the digests of the pictures and of the net."""
         self.setup()
         key = hashlib.sha256(f"{self.digest()} {self.in_shape} {digest}".encode()).hexdigest()[:16]
         folder = cached(self.cache / "features" / key, partial(self._store_views, views))
-        self.views = np.load(folder / "array.npy", mmap_mode="c")
+        array: np.ndarray = np.load(folder / "array.npy", mmap_mode="c")
+        return array
 
     @torch.inference_mode()
     def _store_views(self, views: Callable[[Tensor], Tensor], folder: Path) -> None:
@@ -166,8 +179,16 @@ class ImageFolder(BatchedData):
             array[number * VIEWED : (number + 1) * VIEWED] = views(chunk.float().div(255)).numpy()
         array.flush()
 
+    def inputs(self, split: Split, places: Sequence[int]) -> Tensor:
+        """(N, C, H, W) in [0, 1]: some pictures of a split, by their places in it."""
+        rows = self.splits[split][0][list(places)].numpy()
+        return torch.from_numpy(self.prepared.pixels[rows]).float().div_(255)
+
     def pictures(self, split: Split) -> np.ndarray:
-        """(N, H, W, 3) in [0, 1]: the split as a person would look at it."""
-        images = self.prepared.pixels[self.splits[split][0].numpy()].transpose(0, 2, 3, 1) / np.float32(255)
-        coloured: np.ndarray = np.broadcast_to(images, (*images.shape[:3], 3))
-        return coloured
+        """(N, h, w, 3) in [0, 1]: the split as a person would look at it, large pictures made smaller."""
+        step = max(1, max(self.in_shape[1:]) // SHOWN)
+        images = [
+            F.avg_pool2d(chunk, step) for chunk in self.inputs(split, range(len(self.splits[split][0]))).split(100)
+        ]
+        shown: np.ndarray = torch.cat(images).permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy()
+        return shown
