@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -95,8 +96,10 @@ class States(CheckpointIO):
 
     def save_checkpoint(self, state: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         def write(aside: Path) -> None:
-            with (aside / checkpoint.STATE).open("wb") as file:
-                torch.save(state, file)
+            # Not straight into the file: where the disk is full, torch hides the reason behind one of its own.
+            content = BytesIO()
+            torch.save(state, content)
+            (aside / checkpoint.STATE).write_bytes(content.getbuffer())
 
         checkpoint.publish(Path(path), write, **storage_options)
 

@@ -104,15 +104,21 @@ def newest(parent: Path) -> Path | None:
 
 def prune(parent: Path, keep: int) -> None:
     """Remove what is neither among the latest `keep` checkpoints nor the best, and what crashes left behind."""
-    for folder in [*superfluous(parent, keep), *parent.glob(".step-*")]:
+    best = _best(parent)
+    old = [folder for folder in sorted(parent.glob("step-*"))[:-keep] if folder != best]
+    for folder in [*old, *parent.glob(".step-*")]:
         shutil.rmtree(folder)
 
 
-def superfluous(parent: Path, keep: int) -> list[Path]:
-    """The checkpoints but the latest `keep` and the best."""
-    folders = sorted(parent.glob("step-*"))
-    best = max(folders, key=_score, default=None)
-    return [folder for folder in folders[:-keep] if folder != best or _score(folder) == -math.inf]
+def superfluous(parent: Path) -> list[Path]:
+    """All checkpoints but the newest that verifies and the best; none if none verifies."""
+    latest = newest(parent)
+    return sorted({*parent.glob("step-*")} - {latest, _best(parent)}) if latest else []
+
+
+def _best(parent: Path) -> Path | None:
+    best = max(sorted(parent.glob("step-*")), key=_score, default=None)
+    return best if best and _score(best) > -math.inf else None
 
 
 def best_score(parent: Path) -> float:

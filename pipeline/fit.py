@@ -47,9 +47,8 @@ def fit(
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
-    with memory(config):
-        data, task = build_data(config, data_dir), build_task(config)
-        data.setup()
+    data, task = build_data(config, data_dir), build_task(config)
+    data.setup()
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,46 @@ def test_a_model_folder_holds_no_pickle(tmp_path: Path) -> None:
     content = (folder / checkpoint.MODEL).read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert set(header) == {"weight", "bias"}
+
+
+CRASH = """
+import os, pathlib, shutil, sys
+from pipeline import checkpoint
+calls = 0
+def crashing(real):
+    def call(*arguments, **words):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[2]):
+            os._exit(9)
+        return real(*arguments, **words)
+    return call
+for home, name in ((os, "fsync"), (shutil, "rmtree"), (pathlib.Path, "mkdir"), (pathlib.Path, "rename"),
+                   (pathlib.Path, "write_text"), (checkpoint, "sha256")):
+    setattr(home, name, crashing(getattr(home, name)))
+def write(folder):
+    (folder / "one").write_text("new")
+    (folder / "two").write_text("new")
+checkpoint.publish(pathlib.Path(sys.argv[1]), write)
+"""
+
+
+def test_a_crash_at_any_step_of_publishing_leaves_the_old_or_the_new_and_never_a_mixture(tmp_path: Path) -> None:
+    def old(folder: Path) -> None:
+        for name in ("one", "two"):
+            (folder / name).write_text("old")
+
+    found = []
+    for call in range(1, 100):
+        folder = checkpoint.publish(tmp_path / f"{call}/model", old)
+        code = subprocess.run([sys.executable, "-c", CRASH, str(folder), str(call)], check=False).returncode
+        checkpoint.verify(folder)
+        one, two = ((folder / name).read_text() for name in ("one", "two"))
+        assert one == two
+        found.append(one)
+        if code == 0:
+            break
+        assert code == 9
+    assert len(found) > 10  # crashes, each at another call
+    assert set(found[:-1]) == {"old", "new"}  # before and after the rename
+    assert found[-1] == "new"

@@ -12,6 +12,7 @@ from pipeline.callbacks import average
 from pipeline.config import load_config, resolve
 from pipeline.errors import PipelineError
 from pipeline.fit import fit
+from pipeline.tasks.classification import Classification
 from tests.conftest import TINY
 
 
@@ -62,8 +63,9 @@ def test_accumulated_batches_take_fewer_steps(tiny_mnist: Path) -> None:
     assert result.steps == 2 * 2  # of three batches, two and then the last one
 
 
-def test_a_loss_that_is_no_number_stops_with_step_and_rate(tiny_mnist: Path) -> None:
-    with pytest.raises(PipelineError, match=r"The loss is (nan|inf) at step \d+ .*learning rate"):
+def test_a_loss_that_is_no_number_stops_with_step_batch_rate_and_gradient_norm(tiny_mnist: Path) -> None:
+    expected = r"The loss is (nan|inf) at step \d+ \(epoch \d+, batch \d, learning rate \d+, gradient norm \S+\)"
+    with pytest.raises(PipelineError, match=expected):
         run(
             tiny_mnist,
             "a",
@@ -100,3 +102,12 @@ def test_every_parameter_of_the_task_is_in_the_stored_net() -> None:
     net = task.net
     assert isinstance(net, nn.Module)
     assert len(list(task.parameters())) == len(list(net.parameters()))
+
+
+def test_too_little_memory_is_said_with_a_smaller_batch_that_learns_the_same(
+    tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classification, "training_step", lambda *_: torch.empty(10**15))  # four petabytes
+    expected = r"Out of memory at data\.batch_size=16: .* Try data\.batch_size=8 trainer\.accumulate_grad_batches=2"
+    with pytest.raises(PipelineError, match=expected):
+        run(tiny_mnist, "a")

@@ -252,3 +252,15 @@ def test_weights_that_are_no_numbers_are_never_kept(tiny_mnist: Path, monkeypatc
     with pytest.raises(PipelineError, match="A weight is no longer a number after step 1"):
         run(tiny_mnist, "cut", *KINDS["cnn"], "trainer.checkpoint_every_steps=1")
     assert kept(tiny_mnist, "cut") == 0
+
+
+def test_an_odd_folder_and_a_clock_that_jumps_change_nothing(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tiny_mnist, "whole", *KINDS["cnn"])
+    odd = "a run, 100 % größer: =$x"
+    patch = cut(4, Killed())
+    with pytest.raises(Killed):
+        run(tiny_mnist, odd, *KINDS["cnn"])
+    patch.undo()
+    monkeypatch.setattr("time.time", lambda: 1e9)  # decades ago
+    run(tiny_mnist, odd, *KINDS["cnn"])
+    assert weights(tiny_mnist, odd) == weights(tiny_mnist, "whole")

@@ -10,6 +10,7 @@ import pytest
 from pipeline import checkpoint
 from pipeline.actions import models, runs
 from pipeline.actions.train import train
+from pipeline.errors import LaunchError
 from tests.conftest import TINY, Quiet
 
 
@@ -134,3 +135,30 @@ def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None
     manifest.write_text(json.dumps(content | {"data_digest": "0" * 64}))
     with pytest.raises(Exception, match="this model saw data 000000000000"):
         models.evaluate("latest", "test", root=tracked)
+
+
+def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
+    tracked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.actions.train import resume
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.fit.store_model", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(TINY, Quiet(), root=tracked)
+    record = runs.find("latest", tracked)
+    run_dir = Path(record["run_dir"])
+    runs.update(run_dir, code_digest="0" * 64, dataset={"digest": "1" * 64})
+    configs = json.loads((run_dir / "config.json").read_text())
+    configs["resolved"]["cluster"]["workers"] = 2
+    (run_dir / "config.json").write_text(json.dumps(configs))
+    with pytest.raises(LaunchError, match="--allow-drift") as refused:
+        resume("latest", Quiet(), root=tracked)
+    for what in ("code: 000000000000 then", "config: ", "data: 111111111111 then", "workers: 1 then, 2 now"):
+        assert what in str(refused.value)
+    assert runs.find("latest", tracked)["status"] == "failed"  # nothing was touched
+    configs["resolved"]["cluster"]["workers"] = 1
+    (run_dir / "config.json").write_text(json.dumps(configs))
+    out = Quiet()
+    resume("latest", out, root=tracked, allow_drift=True)
+    assert any("WARNING" in line and "code: " in line and "workers" not in line for line in out.lines)

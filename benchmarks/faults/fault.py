@@ -50,6 +50,7 @@ class Fault:
     def keep(self, trials: list[Trial]) -> None:
         """Write what was measured, whole or not at all."""
         file = RESULTS / f"{self.name}.json"
+        file.parent.mkdir(exist_ok=True)
         aside = file.with_suffix(".aside")
         content = {"row": self.row, "cores": os.cpu_count(), "trials": [asdict(trial) for trial in trials]}
         aside.write_text(json.dumps(content, indent=1) + "\n")

@@ -142,20 +142,87 @@ FAULTS = [
         ("tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",),
         interrupt_one_process,
     ),
-    Fault(12, "disk full", "last good checkpoint kept, nothing partial, path and bytes in the error"),
-    Fault(13, "read-only target", "refused before training"),
-    Fault(20, "NaN or Inf loss", "stops with step, batch, learning rate, gradient norm; never best"),
-    Fault(21, "out of memory", "says so, suggests a batch size"),
+    Fault(
+        12,
+        "disk full: checkpoint, event log, download",
+        "last good checkpoint kept, nothing partial, path and bytes in the error",
+        (
+            "tests/test_disk.py::test_a_disk_that_fills_up_stops_the_run_and_its_last_checkpoint_stays",
+            "tests/test_disk.py::test_an_event_that_finds_no_room_names_the_file_and_its_bytes",
+            "tests/data/test_store.py::test_a_full_disk_is_named_with_the_bytes_needed",
+        ),
+    ),
+    Fault(
+        13,
+        "read-only target",
+        "refused before training",
+        ("tests/test_disk.py::test_a_read_only_folder_is_refused_before_anything_is_trained",),
+    ),
+    Fault(
+        20,
+        "NaN or Inf loss",
+        "stops with step, batch, learning rate, gradient norm; never kept, so never best",
+        (
+            "tests/test_fit.py::test_a_loss_that_is_no_number_stops_with_step_batch_rate_and_gradient_norm",
+            "tests/test_resume.py::test_weights_that_are_no_numbers_are_never_kept",
+        ),
+    ),
+    Fault(
+        21,
+        "out of memory",
+        "says so, suggests a smaller batch that learns the same",
+        ("tests/test_fit.py::test_too_little_memory_is_said_with_a_smaller_batch_that_learns_the_same",),
+    ),
     Fault(
         22,
         "bad key, type, range, unknown data set",
         "exit 2 in < 2 s, did-you-mean, no traceback",
         ("tests/test_cli.py::test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds",),
     ),
-    Fault(24, "two runs at once, same name", "distinct ids; one run twice: an error that names the holder"),
-    Fault(26, "poisoned checkpoint", "refused, nothing of it run"),
-    Fault(27, "torn checkpoint or manifest", "the newest that verifies is taken"),
-    Fault(28, "crash at each step of publishing", "old or new, never mixed"),
-    Fault(29, "resume with other code, config, data or workers", "listed; needs `--allow-drift`"),
-    Fault(30, "odd locale, odd path, clock jump", "same result"),
+    Fault(
+        24,
+        "two runs at once, same name; one run twice",
+        "folders of their own; an error that names the process",
+        (
+            "tests/actions/test_runs.py::test_two_runs_of_the_same_second_have_folders_of_their_own",
+            "tests/actions/test_runs.py::"
+            "test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice",
+        ),
+    ),
+    Fault(
+        26,
+        "poisoned checkpoint",
+        "refused, nothing of it run",
+        ("tests/test_resume.py::test_a_poisoned_state_is_refused_unread",),
+    ),
+    Fault(
+        27,
+        "torn checkpoint or manifest",
+        "the newest that verifies is taken",
+        (
+            "tests/test_resume.py::test_a_run_with_a_torn_state_goes_on_from_the_one_before",
+            "tests/test_checkpoint.py::test_a_torn_manifest_falls_back_too",
+        ),
+    ),
+    Fault(
+        28,
+        "crash at each step of publishing",
+        "old or new, never mixed",
+        (
+            "tests/test_checkpoint.py::"
+            "test_a_crash_at_any_step_of_publishing_leaves_the_old_or_the_new_and_never_a_mixture",
+        ),
+    ),
+    Fault(
+        29,
+        "resume with other code, config, data or workers",
+        "listed; needs `--allow-drift`",
+        ("tests/test_tiny.py::test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed",),
+    ),
+    Fault(
+        30,
+        "odd path, clock jump",
+        "same weights",
+        ("tests/test_resume.py::test_an_odd_folder_and_a_clock_that_jumps_change_nothing",),
+    ),
 ]

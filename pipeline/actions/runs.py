@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline import interrupt
 from pipeline.checkpoint import settle
-from pipeline.config import PACKAGE
+from pipeline.config import PACKAGE, digest
 from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
@@ -41,6 +41,7 @@ def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
                 "experiment": config["name"],
                 "seed": config["seed"],
                 "data": config["data"]["name"],
+                "began": {"config_digest": digest(config), "workers": config["cluster"]["workers"]},
             }
             _write(run_dir, {**record, **facts, "run_dir": str(run_dir), "status": "created", "started": time.time()})
             return run_dir
@@ -189,7 +190,29 @@ def provenance(root: Path) -> dict[str, Any]:
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
         "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "code_digest": _code_digest(),
     }
+
+
+def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str) -> list[str]:
+    """What is not as it was when a run began: code, configuration, data, number of workers."""
+    now = {"code_digest": _code_digest(), "config_digest": digest(config), "data_digest": data_digest}
+    now["workers"] = str(config["cluster"]["workers"])
+    then = {**record, **record.get("began", {}), "data_digest": record.get("dataset", {}).get("digest")}
+    return [
+        f"{name.removesuffix('_digest')}: {str(then[name])[:12]} then, {value[:12]} now"
+        for name, value in now.items()
+        if then.get(name) is not None and str(then[name]) != value
+    ]
+
+
+def _code_digest() -> str:
+    """SHA-256 over the package's own modules."""
+    package = Path(__file__).parents[1]
+    digests = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digests.update(f"{file.relative_to(package)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return digests.hexdigest()
 
 
 def _write(run_dir: Path, record: dict[str, Any]) -> None:

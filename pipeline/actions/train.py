@@ -72,15 +72,25 @@ def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Pat
             train([f"experiment={experiment}", f"seed={seed}"], out, root=root, config_dir=config_dir, verbose=verbose)
 
 
-def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[str, Any]:
+def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> dict[str, Any]:
     """Go on with an interrupted run from its newest checkpoint that verifies (from the start if it has none).
 
-    Raises: LaunchError if the run is finished or still running.
+    Raises: LaunchError if the run is finished or still running, or if code, configuration, data or the number of
+    workers are not what they were, unless `allow_drift`.
     """
     record = runs.find(run, root)
     if record["status"] in ("finished", "running"):
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
-    return _train(Path(record["run_dir"]), out, root=root, verbose=verbose)
+    run_dir = Path(record["run_dir"])
+    config = json.loads((run_dir / "config.json").read_text())["resolved"]
+    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest):
+        if not allow_drift:
+            raise LaunchError(
+                f"{record['name']}: not what it was when the run began: {'; '.join(drift)}. Undo that, or go on all "
+                "the same, to other weights, with --allow-drift."
+            )
+        out.say(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
+    return _train(run_dir, out, root=root, verbose=verbose)
 
 
 def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:

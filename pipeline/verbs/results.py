@@ -117,3 +117,20 @@ def doctor() -> None:
 
     for what, well, found in checks(project_root()):
         print(f"{'ok ' if well else 'NO '} {what:12} {found}")
+
+
+@app.command()
+def clean(yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed.")] = False) -> None:
+    """List what no run needs any more, with sizes: old checkpoints, half-written folders, Ray's.
+
+    Example: pipeline clean
+    """
+    from pipeline.actions.clean import remnants, remove
+
+    found = remnants(project_root())
+    for one in found:
+        print(f"{one.size / 1e6:8.1f} MB  {one.what:14}  {one.path}")
+    if yes:
+        remove(found)
+    done = "removed" if yes else "can go: `pipeline clean --yes`"
+    print(f"{sum(one.size for one in found) / 1e6:8.1f} MB  in {len(found)} folders {done}")

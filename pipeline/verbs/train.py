@@ -49,7 +49,14 @@ def train(
 
 
 @app.command()
-def resume(run: Run, as_json: Json = False, verbose: Verbose = False) -> None:
+def resume(
+    run: Run,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Even if code, configuration, data or workers have changed.")
+    ] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Go on with an interrupted run from its newest checkpoint.
 
     Example: pipeline resume latest
@@ -57,7 +64,7 @@ def resume(run: Run, as_json: Json = False, verbose: Verbose = False) -> None:
     from pipeline.actions import train as action
 
     out = Terminal()
-    out.close(action.resume(run, out, root=project_root(), verbose=verbose), as_json)
+    out.close(action.resume(run, out, root=project_root(), verbose=verbose, allow_drift=allow_drift), as_json)
 
 
 @app.command()

@@ -1,0 +1,49 @@
+"""Cleaning up: what goes, and what never does."""
+
+import os
+from pathlib import Path
+
+from pipeline import checkpoint
+from pipeline.actions import runs
+from pipeline.actions.clean import remnants, remove
+from pipeline.config import load_config, resolve
+
+
+def state(aside: Path) -> None:
+    (aside / "state.ckpt").write_text("state")
+
+
+def make(root: Path) -> Path:
+    """A run with four checkpoints, a model, Ray's folder and what a crash left."""
+    run_dir = runs.create(root, resolve(load_config()), {})
+    for step, facts in ((1, {"score": 9.0}), (2, {"score": 1.0}), (3, {}), (4, {})):
+        checkpoint.publish(run_dir / f"checkpoints/step-{step}", state, **facts)
+    for folder in ("ray", "model", "checkpoints/.step-5.77", ".model.77"):
+        (run_dir / folder).mkdir()
+        (run_dir / folder / "file").write_text("12345")
+    return run_dir
+
+
+def test_all_but_the_newest_and_the_best_checkpoint_goes_and_the_model_stays(tmp_path: Path) -> None:
+    run_dir = make(tmp_path)
+    found = remnants(tmp_path)
+    names = {str(one.path.relative_to(run_dir)) for one in found}
+    assert names == {"checkpoints/step-2", "checkpoints/step-3", "checkpoints/.step-5.77", ".model.77", "ray"}
+    assert {one.size for one in found if one.what != "old checkpoint"} == {5}
+    remove(found)
+    left = {str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_dir()}
+    assert left == {"checkpoints", "checkpoints/step-1", "checkpoints/step-4", "model"}
+    assert remnants(tmp_path) == []
+
+
+def test_the_newest_that_verifies_stays_even_if_a_torn_one_is_newer(tmp_path: Path) -> None:
+    run_dir = make(tmp_path)
+    os.truncate(run_dir / "checkpoints/step-4/state.ckpt", 1)
+    names = {one.path.name for one in remnants(tmp_path) if one.what == "old checkpoint"}
+    assert names == {"step-2", "step-4"}
+
+
+def test_nothing_of_a_running_run_goes(tmp_path: Path) -> None:
+    run_dir = make(tmp_path)
+    with runs.status(run_dir):
+        assert remnants(tmp_path) == []
