@@ -20,7 +20,7 @@ TABLE = [
     {"fit", "baselines", "predict", "export"},
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
-    {"data", "models", "tasks", "spool", "interrupt"},
+    {"data", "models", "tasks", "spool", "interrupt", "goodput"},
     {"config"},
     {"schema", "types", "redaction", "archive"},
     {"errors"},

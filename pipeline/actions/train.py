@@ -18,6 +18,7 @@ from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.goodput import goodput
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking.address import check
@@ -220,9 +221,10 @@ def finish(
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     scores = assess.assess(predictor, data, "test", root=root, figures=figures)
-    if events := spool.read(run_dir)[0]:
+    events = spool.read(run_dir)[0]
+    if events:
         report.learning_curves(events, figures / "learning_curves.png")
-    run.log_result({**scores, "train/cpu_s": cpu_s}, figures)
+    run.log_result({**scores, "train/cpu_s": cpu_s, **goodput(events)}, figures)
     if example := assess.export(predictor, data, run_dir / "model.onnx"):
         run.log_model(run_dir / "model.onnx", *example)
     else:

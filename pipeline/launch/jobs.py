@@ -18,6 +18,7 @@ from pipeline.errors import LaunchError
 from pipeline.launch.token import token_file
 
 LARGEST_BYTES = 5 * 10**6
+READY_S = 60  # that a young cluster has to take a job
 STOP_S = 60  # that a job has to keep its state before it is killed
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 CONFIG_DIR = "$SENT/config_dir"  # where the user's own configuration is on the cluster
@@ -50,18 +51,31 @@ def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
 
 
 def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
-    """Start `pipeline WORDS` in the folder `storage` of the cluster; the job's name."""
+    """Start `pipeline WORDS` in the folder `storage` of the cluster; the job's name.
+
+    Raises: LaunchError if the cluster does not take it.
+    """
     name = f"{re.sub(r'[^A-Za-z0-9_-]', '-', experiment)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     place = shlex.quote(storage) if not storage.startswith("~/") else f"~/{shlex.quote(storage[2:])}"
     said = shlex.join(words).replace(f"'{CONFIG_DIR}'", f'"{CONFIG_DIR}"')
-    job: str = client.submit_job(
-        # exec: the signal that stops the job reaches the command alone.
-        entrypoint=f"SENT=$PWD && mkdir -p {place} && cd {place} && exec python -m pipeline {said}",
-        submission_id=name,
-        runtime_env={"working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}},
-        metadata={"experiment": experiment},
-    )
-    return job
+    ends = time.monotonic() + READY_S
+    while True:
+        try:
+            job: str = client.submit_job(
+                # exec: the signal that stops the job reaches the command alone.
+                entrypoint=f"SENT=$PWD && mkdir -p {place} && cd {place} && exec python -m pipeline {said}",
+                submission_id=name,
+                runtime_env={"working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}},
+                metadata={"experiment": experiment},
+            )
+        except RuntimeError as error:
+            # A cluster that has just started answers before it can take jobs.
+            if "No available agent" not in str(error) or time.monotonic() > ends:
+                why = " ".join(str(error).split())[:300]
+                raise LaunchError(f"{name}: the cluster did not take the job ({why}). See its dashboard.") from error
+            time.sleep(2)
+        else:
+            return job
 
 
 def connect(address: str) -> Any:
