@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.actions import models, runs
+from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.errors import ConfigError, DataError
 from tests.conftest import TINY_TEXT, Quiet
@@ -50,11 +51,10 @@ def test_a_net_that_reads(tracked: Path) -> None:
         answer = portable(summary, input=np.ones((5, length), dtype=np.int64))
         np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
     (tracked / "review.txt").write_text("bad dull bad")
-    answers = models.predict("latest", ["great fine great", "review.txt"], root=tracked)
-    assert [answer["label"] for answer in answers] == ["positive", "negative"]
     (tracked / "torn.txt").write_bytes(b"\xff")
-    with pytest.raises(DataError, match=r"torn\.txt: expected a text in UTF-8"):
-        models.predict("latest", ["torn.txt"], root=tracked)
+    first, torn, last = predict("latest", ["great fine great", "torn.txt", "review.txt"], root=tracked)
+    assert [first["label"], last["label"]] == ["positive", "negative"]
+    assert torn["error"].startswith("torn.txt: expected a text in UTF-8")
 
 
 def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
     assert summary["metrics"]["test/accuracy"] == 1.0
     assert figures == {"confusion_matrix.png", "worst_errors.md"}
     run(tracked, "experiment=imdb_tfidf", *TINY_TEXT)
-    assert models.predict("latest", ["great fine"], root=tracked)[0]["label"] == "positive"
+    assert next(predict("latest", ["great fine"], root=tracked))["label"] == "positive"
 
 
 def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None
     assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
     assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
     with pytest.raises(DataError, match="a generator takes no input"):
-        models.predict("latest", ["7"], root=tracked)
+        predict("latest", ["7"], root=tracked)
     _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
     assert not any("trained first" in line for line in out.lines)
     assert sum(record["experiment"] == "digits_mlp" for record in runs.listing(tracked)) == 1
@@ -89,7 +89,7 @@ def test_a_translator(tracked: Path) -> None:
     assert 0 <= summary["metrics"]["test/exact_match"] <= 1
     assert "attention.png" in figures
     assert portable(summary, input=np.full((2, 5), 7, dtype=np.int64)).shape[0] == 2
-    (answer,) = models.predict("latest", ["Hello, 42 worlds!"], root=tracked)
+    (answer,) = predict("latest", ["Hello, 42 worlds!"], root=tracked)
     assert answer["label"].endswith("!")
     assert "42" in answer["label"]
 

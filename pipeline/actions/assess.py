@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline import evaluate
 from pipeline.actions import required
-from pipeline.ensemble import is_baseline, is_ensemble, load
+from pipeline.ensemble import load
 from pipeline.types import Split
 
 EXAMPLE = "string"  # the word whose translation is looked into
@@ -140,26 +140,3 @@ def _generator(
 
         details["drawn"] = behind.drawn(predictor.generate(torch.arange(100) // 10 % predictor.net.classes).numpy())
     return scores
-
-
-def export(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
-    """Write the portable form; an example of its inputs and what it answers. None if it has no such form."""
-    model = predictor.config["model"]
-    if is_baseline(model) or is_ensemble(model):
-        return None
-    from pipeline.export import to_onnx, with_softmax
-
-    if kind(predictor) == "GAN":
-        import torch
-
-        example = {"noise": torch.randn(2, predictor.net.noise), "labels": torch.arange(2)}
-        to_onnx(predictor.net, example, "images", path)
-        with torch.inference_mode():
-            drawn = predictor.net(*example.values())
-        if not predictor.net.conditional:  # the labels were not looked at, and so are no input
-            del example["labels"]
-        return {name: tensor.numpy() for name, tensor in example.items()}, drawn.numpy()
-    inputs = next(iter(data.batches("test")))[0][:2]
-    text = [] if inputs.is_floating_point() else ["input"]
-    to_onnx(with_softmax(predictor.net), {"input": inputs}, "probabilities", path, text)
-    return {"input": inputs.numpy()}, predictor.probabilities(inputs).numpy()

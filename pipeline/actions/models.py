@@ -1,8 +1,6 @@
-"""What trained models are asked for: a score on a split, an answer for a file."""
+"""What a trained model is worth: its score on a split of its data."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,49 +35,3 @@ def evaluate(run: str, split: Split, *, root: Path, details: dict[str, Any] | No
         **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
         "weights_digest": checkpoint.weights_digest(predictor.manifest),
     }
-
-
-def predict(run: str, inputs: Sequence[str], *, root: Path) -> list[dict[str, Any]]:
-    """What a model makes of each input: the class and its probability, or the translation.
-
-    An input is a PNG or idx file for a net that sees, a text or a file that holds one for a net that reads.
-    """
-    predictor = load(runs.model_dir(run, root))
-    if assess.kind(predictor) == "Translation":
-        from pipeline.data.piglatin import translate
-        from pipeline.predict import answers as words
-
-        return [{"input": given, "label": translate(_text(given), partial(words, predictor.net))} for given in inputs]
-    if assess.kind(predictor) == "GAN":
-        raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
-    shape = predictor.config["data"].get("in_shape")
-    answers = []
-    for given in inputs:
-        scores = _see(predictor, Path(given), root) if shape else predictor.texts([_text(given)]).tolist()
-        for index, score in enumerate(scores):
-            best = max(range(len(score)), key=score.__getitem__)
-            name = f"{given}[{index}]" if len(scores) > 1 else given
-            answers.append({"input": name, "label": predictor.labels[best], "probability": score[best]})
-    return answers
-
-
-def _see(predictor: Any, file: Path, root: Path) -> list[list[float]]:
-    import torch
-
-    from pipeline.data.raw import read_images
-
-    data = build_data(predictor.config, root / "data")
-    if hasattr(data, "read"):
-        images = data.read(file)
-    else:
-        images = torch.from_numpy(read_images(file, *data.in_shape[1:])).unsqueeze(1).float().div(255)
-    scores: list[list[float]] = torch.cat([predictor.probabilities(chunk) for chunk in images.split(1000)]).tolist()
-    return scores
-
-
-def _text(given: str) -> str:
-    """A text, or what stands in the file of that name."""
-    try:
-        return Path(given).read_text(encoding="utf-8") if len(given) < 256 and Path(given).is_file() else given
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{given}: expected a text in UTF-8, got {type(error).__name__} ({error}).") from error

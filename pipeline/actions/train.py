@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import interrupt, spool
-from pipeline.actions import assess, plan, required, runs, untrained
+from pipeline.actions import assess, export, plan, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
@@ -225,7 +225,7 @@ def finish(
     if events:
         report.learning_curves(events, figures / "learning_curves.png")
     run.log_result({**scores, "train/cpu_s": cpu_s, **goodput(events)}, figures)
-    if example := assess.export(predictor, data, run_dir / "model.onnx"):
+    if example := export.onnx_example(predictor, data, run_dir / "model.onnx"):
         run.log_model(run_dir / "model.onnx", *example)
     else:
         run.log_files(run_dir / "model", "model")

@@ -1,11 +1,14 @@
 """Verbs that ask a stored model."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipeline.errors import DataError
 from pipeline.options import Json, Record, RecordAs, Run, project_root
+from pipeline.terminal import Terminal
 
 app = typer.Typer()
 
@@ -41,18 +44,62 @@ def evaluate(
 @app.command()
 def predict(
     run: Run,
-    inputs: Annotated[list[str], typer.Argument(help="PNG or idx images; for a net that reads, texts or files.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help="Pictures, idx, text or JSON Lines files, folders, texts; - reads lines.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write lines of JSON here; go on where an earlier try ended.")
+    ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Answer on the Ray cluster at RAY_ADDRESS, or here.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a stored model makes of images or texts.
+    """Say what a stored model makes of images, texts or points.
 
-    Example: pipeline predict latest digit.png
+    Example: pipeline predict latest digits/ --out answers.jsonl
     """
-    from pipeline.actions import models
+    from pipeline.actions import predict as action
 
-    answers = models.predict(run, inputs, root=project_root())
-    for answer in answers:
-        certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
-        print(f"{answer['input']}\t{answer['label']}{certain}")
+    root = project_root()
+    if out:
+        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().answers)
+        trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""
+        print(f"{written.answers:,} answers, {written.before:,} of them from before{trouble}: {out}")
+        return
+    answers: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for answer in action.predict(run, inputs, root=root, cluster=cluster):
+        (failed if "error" in answer else answers).append(answer)
+        if "error" not in answer:
+            certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
+            print(f"{answer['input']}\t{answer['label']}{certain}", flush=True)
     if as_json:
-        print(json.dumps({"predictions": answers}))
+        print(json.dumps({"predictions": answers, "errors": failed}))
+    if failed:
+        total = len(answers) + len(failed)
+        raise DataError(f"{failed[0]['error']} ({len(failed):,} of {total:,} inputs went unanswered)")
+
+
+@app.command()
+def export(
+    run: Run,
+    form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file to write; EXPERIMENT-SEED.FORMAT here by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a stored model in a portable form, held against the model on real inputs.
+
+    Example: pipeline export latest --format onnx
+    """
+    from pipeline.actions import export as action
+
+    result = action.export(run, form, out, root=project_root())
+    for name, shape in result["inputs"].items():
+        print(f"takes     {name}: {shape}")
+    sizes = ", ".join(map(str, result["sizes"]))
+    print(f"equal     within {result['difference']:.1e} on batches of {sizes} of {result['data']}")
+    print(f"sha256    {result['digest']}")
+    print(f"written   {result['path']} ({result['bytes']:,} bytes) and {Path(result['path']).name}.sha256")
+    if as_json:
+        print(json.dumps(result))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.export import to_onnx, with_softmax
+from pipeline.export import Portable, to_onnx, with_softmax
 from pipeline.models.recurrent import Recurrent
 
 KINDS = [
@@ -87,7 +87,7 @@ def test_the_lectures_gru_has_a_parameter_count_worked_by_hand() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, tmp_path: Path) -> None:
     one = net(cell, True, "max_mean")
-    to_onnx(with_softmax(one), {"input": TEXTS}, "probabilities", tmp_path / "model.onnx", text=["input"])
+    to_onnx(Portable(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for tokens in (torch.randint(1, 12, (1, 9)), torch.randint(1, 12, (7, 2)), TEXTS):
         with torch.no_grad():

@@ -1,0 +1,90 @@
+"""What a stored model answers, whatever made it: one form for the command line, the server and the page."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from pipeline.config import build_data
+from pipeline.data.inputs import Picture, Piece, read
+from pipeline.data.piglatin import translate
+from pipeline.errors import DataError
+from pipeline.predict import BATCH
+from pipeline.predict import answers as words
+
+Takes = Literal["images", "points", "texts", "sentences", "classes"]
+Answer = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
+
+
+def takes(predictor: Any) -> Takes:
+    """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw."""
+    task = str(predictor.config["model"].get("_target_", "")).rpartition(".")[2]
+    if task in ("GAN", "Translation"):
+        return "classes" if task == "GAN" else "sentences"
+    shape = predictor.config["data"].get("in_shape")
+    if shape is None:
+        return "texts"
+    return "images" if len(shape) == 3 else "points"
+
+
+def answers(predictor: Any, inputs: Sequence[Any]) -> list[Answer]:
+    """What a model says of each input, in their order.
+
+    A class to draw is the place of its name among the labels; the same class is drawn alike every time.
+    """
+    if not inputs:
+        return []
+    kind = takes(predictor)
+    if kind == "sentences":
+        return [{"label": translate(one, partial(words, predictor.net))} for one in inputs]
+    if kind == "classes":
+        images_NCHW = predictor.generate(torch.as_tensor(inputs))
+        return [{"image": (image_CHW[0] * 255).round().int().tolist()} for image_CHW in images_NCHW]
+    scores_NC = scores(predictor, inputs)
+    return [named(score_C, predictor.labels) for score_C in scores_NC]
+
+
+def of_piece(predictor: Any, piece: Piece) -> list[Answer]:
+    """The answer to each input of a piece, with its name; an `error` in the place of one that can't be read."""
+    content = takes(predictor)
+    if content == "classes":
+        raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
+    data = predictor.config["data"]
+    found = list(
+        read(piece, content, data.get("in_shape"), digits=data["name"].startswith("mnist"), picture=_picture(predictor))
+    )
+    said = iter(answers(predictor, [content for _, content in found if not isinstance(content, DataError)]))
+    return [
+        {"input": name, "error": str(content)} if isinstance(content, DataError) else {"input": name, **next(said)}
+        for name, content in found
+    ]
+
+
+def _picture(predictor: Any) -> Picture | None:
+    """How the model's data reads a picture, if it has a way of its own."""
+    if takes(predictor) != "images":
+        return None
+    reader: Picture | None = getattr(build_data(predictor.config, Path("data")), "read", None)
+    return reader
+
+
+def scores(predictor: Any, inputs: Sequence[Any]) -> np.ndarray:
+    """(N, C) class probabilities of images, points or texts."""
+    if takes(predictor) == "texts":
+        of_texts: np.ndarray = predictor.texts(inputs)
+        return of_texts
+    stacked = np.stack([np.asarray(one) for one in inputs])
+    given = torch.from_numpy(stacked).float()
+    if takes(predictor) == "images" and stacked.dtype == np.uint8:
+        given = given.reshape(len(given), *predictor.config["data"]["in_shape"]).div(255)
+    return np.concatenate([np.asarray(predictor.probabilities(batch)) for batch in given.split(BATCH)])
+
+
+def named(score_C: np.ndarray, labels: Sequence[str]) -> Answer:
+    """The likeliest class, and what each is given."""
+    best = int(score_C.argmax())
+    each = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
+    return {"label": labels[best], "probability": float(score_C[best]), "probabilities": each}

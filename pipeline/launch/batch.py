@@ -1,0 +1,65 @@
+"""Answers to many inputs on a cluster, by Ray Data: each worker loads the model once and reads its inputs itself."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.answer import Answer, of_piece
+from pipeline.data.inputs import Piece
+from pipeline.errors import LaunchError
+
+
+def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]:
+    """The answers to each piece, in their order, as they come.
+
+    The cluster is RAY_ADDRESS's, or one on this machine. Its nodes must see the model and the files under the same
+    names.
+
+    Raises: LaunchError if the cluster can't be reached.
+    """
+    if not pieces:
+        return
+    import ray
+    import ray.data
+
+    address = os.environ.get("RAY_ADDRESS")
+    ours = not ray.is_initialized()
+    if ours:
+        try:
+            ray.init(address=address, log_to_driver=False, **({} if address else {"include_dashboard": False}))
+        except ConnectionError as error:
+            raise LaunchError(f"RAY_ADDRESS={address}: no cluster answers there ({error}). Start it first.") from error
+    try:
+        context = ray.data.DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        workers = max(1, min(int(ray.cluster_resources()["CPU"]) - 1, len(pieces)))
+        rows = ray.data.from_items([{"piece": piece} for piece in pieces], override_num_blocks=len(pieces))
+        said = rows.map(
+            _Answering,
+            fn_constructor_args=(str(model_dir.absolute()), str(Path.cwd())),
+            compute=ray.data.ActorPoolStrategy(size=workers),
+            num_cpus=1,
+        )
+        for row in said.iter_rows():
+            yield row["answers"]
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+class _Answering:
+    """One worker: a model, ready to answer pieces."""
+
+    def __init__(self, model_dir: str, folder: str):
+        import torch
+
+        from pipeline.ensemble import load
+
+        os.chdir(folder)  # the files' names are as they were typed
+        torch.set_num_threads(1)
+        self.predictor = load(Path(model_dir))
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {"answers": of_piece(self.predictor, row["piece"])}
