@@ -15,6 +15,7 @@ from typing import Any
 from pipeline import interrupt, spool
 from pipeline.actions import assess, export, plan, required, runs, untrained
 from pipeline.actions.data import obtain
+from pipeline.actions.record import hardware
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
@@ -55,6 +56,7 @@ def train(
     facts = {
         **runs.provenance(root),
         "identity": identity,
+        "hardware": hardware(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     run_dir = runs.create(root, plain, facts)

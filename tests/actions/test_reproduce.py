@@ -1,0 +1,56 @@
+"""Running a run again as it was, and saying what differs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.actions import reproduce, runs
+from pipeline.errors import LaunchError
+from tests.conftest import Quiet
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--local", str(ROOT), str(clone)], check=True)
+    environment = {**os.environ, "PYTHONPATH": str(clone)}
+    train = [sys.executable, "-m", "pipeline", "train", "experiment=mlp_xor", "seed=3", "trainer.max_epochs=2"]
+    subprocess.run(train, cwd=clone, env=environment, check=True, capture_output=True)
+    before = runs.find("latest", clone)
+
+    found = reproduce.reproduce("latest", Quiet(), root=clone)
+    assert found.identical
+    assert not found.differs
+    assert found.metrics
+    assert all(then == now for then, now in found.metrics.values())
+    assert runs.listing(clone) == [before]  # nothing is left behind
+    worktrees = subprocess.run(
+        ["git", "worktree", "list"], cwd=clone, check=True, capture_output=True, text=True
+    ).stdout
+    assert len(worktrees.splitlines()) == 1
+
+    runs.update(Path(before["run_dir"]), lock_digest="0" * 64, hardware="an abacus")
+    config = Path(before["run_dir"]) / "config.json"
+    changed = json.loads(config.read_text())
+    changed["resolved"]["seed"] = 4
+    config.write_text(json.dumps(changed))
+    found = reproduce.reproduce("latest", Quiet(), root=clone)
+    assert not found.identical
+    assert set(found.differs) == {"configuration", "environment", "hardware"}
+
+
+def test_a_run_that_is_not_finished_or_whose_code_is_unknown_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "runs/one"
+    folder.mkdir(parents=True)
+    record = {"name": "one", "experiment": "x", "seed": 0, "data": "gate", "started": 0, "commit": "f" * 40}
+    for status, message in (("interrupted", "only a finished run"), ("finished", "has no commit ffff")):
+        (folder / "run.json").write_text(json.dumps({**record, "status": status}))
+        with pytest.raises(LaunchError, match=message):
+            reproduce.reproduce("one", Quiet(), root=tmp_path)
