@@ -1,4 +1,4 @@
-"""Running a tracked run again as it was: its code in a git worktree, its configuration, seed, data and lock; and comparing.
+"""Running a tracked run again as it was, its code in a git worktree, and comparing the two.
 
 `commit`, `config.json` and the digests of a run's record are enough; the run itself is not touched.
 """
@@ -23,7 +23,7 @@ from pipeline.types import Output
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run and its repetition: whether the weights are bit-identical, what differs, and each metric before and after."""
+    """A run and its repetition: whether the weights are bit-identical, what differs, each metric then and now."""
 
     run: str
     again: str
