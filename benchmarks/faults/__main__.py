@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.faults import cluster, data, process, tracking
+from benchmarks.faults import cluster, data, loop, process, tracking
 from benchmarks.faults.fault import ROOT, Fault
 from benchmarks.faults.page import render
 
-FAULTS = [*process.FAULTS, *data.FAULTS, *cluster.FAULTS, *tracking.FAULTS]
+FAULTS = [*process.FAULTS, *loop.FAULTS, *data.FAULTS, *cluster.FAULTS, *tracking.FAULTS]
 
 
 def main() -> None:
