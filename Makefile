@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+CHECKERS := .venv/checkers
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow check format lock
@@ -14,10 +15,10 @@ setup: $(READY) ## install everything into .venv
 train: $(READY) ## run the main job: the CNN on MNIST
 	$(BIN)/pipeline train
 
-test: $(READY) check ## lint, check types and run the tests
+test: $(READY) $(CHECKERS) check ## lint, check types and run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(READY) ## run the tests that take minutes
+test-slow: $(READY) $(CHECKERS) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 check: $(READY) ## lint, formatting, types
@@ -36,7 +37,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+$(CHECKERS): $(READY) infra/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement infra/requirements.lock
+	touch $@
+
 lock: ## resolve pyproject.toml anew into requirements.lock
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev]'
 	.cache/lock/bin/python -m pip freeze --exclude lecture-pipeline | sed -E 's/\+cpu$$//' > requirements.lock
+	.cache/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[infra]'
+	.cache/lock/bin/python -m pip freeze --exclude lecture-pipeline | sed -E 's/\+cpu$$//' | grep -vxFf requirements.lock > infra/requirements.lock

