@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.actions.data import state
+from pipeline.actions.outputs import outside
 from pipeline.data import store
 
 STACK = ("torch", "lightning", "ray", "mlflow", "hydra-core", "dvc")
@@ -25,6 +26,9 @@ def checks(root: Path) -> list[tuple[str, bool, str]]:
     found.append(
         ("project", os.access(root, os.W_OK), f"{root}" if os.access(root, os.W_OK) else f"{root} can't be written")
     )
+    escaped = outside(root)
+    told = f"would write outside the project: {', '.join(escaped)}. Don't `dvc pull`." if escaped else "stays inside"
+    found.append(("dvc", not escaped, told))
     for name in store.FILES:
         data = state(name, root)
         found.append(

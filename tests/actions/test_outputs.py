@@ -1,0 +1,25 @@
+"""What DVC would write outside the project is found before it does."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.actions.outputs import outside
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_this_projects_outputs_stay_inside() -> None:
+    assert outside(ROOT) == []
+
+
+@pytest.mark.parametrize("path", ["../elsewhere", "/etc/elsewhere", "link/file"])
+def test_an_output_behind_dots_or_a_link_is_named(path: str, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "link").symlink_to(tmp_path)
+    (project / "data.dvc").write_text(f"outs:\n- path: {path}\n- path: fine\n")
+    assert outside(project) == [f"data.dvc: {path}"]
+    (project / "data.dvc").unlink()
+    (project / "dvc.lock").write_text(f"stages:\n  one:\n    outs:\n    - path: {path}\n")
+    assert outside(project) == [f"dvc.lock: {path}"]
