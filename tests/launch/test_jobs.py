@@ -110,7 +110,8 @@ def test_a_job_is_submitted_followed_stopped_and_gone_on_with(project: Path, no_
     token.ensure()
     os.environ["RAY_AUTH_MODE"] = "token"
     try:
-        with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", dashboard_port=8377):
+        ports = {"dashboard_port": 8377, "dashboard_agent_listen_port": 8378}  # not Ray's own, which others may hold
+        with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports):
             _a_job_from_submission_to_the_end(project, "http://127.0.0.1:8377")
     finally:
         del os.environ["RAY_AUTH_MODE"]
