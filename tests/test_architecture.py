@@ -18,7 +18,7 @@ TABLE = [
     {"claims", "ensemble"},
     {"report", "pictures"},
     {"attribution"},
-    {"fit", "baselines", "predict", "export"},
+    {"fit", "baselines", "predict", "export", "explain"},
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},

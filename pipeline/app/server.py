@@ -16,7 +16,14 @@ from pipeline.app.safety import Safety
 from pipeline.errors import PipelineError
 
 WEBSOCKET_BYTES = 2**20  # of one message
-MODULES = ("playground",)  # of pipeline/app, in the order of the navigation
+MODULES = (
+    "playground",
+    "digits",
+    "reviews",
+    "generator",
+    "piglatin",
+    "live",
+)  # of pipeline/app, in the order of the navigation
 
 
 def create(root: Path, port: int) -> ASGIApp:

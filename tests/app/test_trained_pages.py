@@ -1,0 +1,66 @@
+"""The pages of trained nets: a request has limits, and what is not trained yet is named with the command."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pipeline.app import server
+
+PORT = 8000
+DRAWING = {"pixels": [0] * 1000 + [255] * (140 * 140 - 1000)}
+ASKED = {"seed": 1, "other": 2, "label": 3, "sliders": [0.0] * 6}
+
+
+@pytest.fixture
+def client(project: Path) -> TestClient:
+    address = f"http://127.0.0.1:{PORT}"
+    return TestClient(server.create(project, PORT), base_url=address, headers={"origin": address})
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/digits/answer", DRAWING),
+        ("/reviews/answer", {"text": "fine"}),
+        ("/generator/draw", ASKED),
+        ("/piglatin/translate", {"text": "pig"}),
+    ],
+)
+def test_what_is_not_trained_yet_is_named_with_its_command(client: TestClient, address: str, body: Any) -> None:
+    answer = client.post(address, json=body)
+    assert answer.status_code == 200
+    assert "pipeline train experiment=" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/digits/answer", {"pixels": [0] * 10}),
+        ("/digits/answer", {"pixels": [256] * 140 * 140}),
+        ("/reviews/answer", {"text": "x" * 5001}),
+        ("/generator/draw", {**ASKED, "sliders": [4.0] * 6}),
+        ("/generator/draw", {**ASKED, "label": 10}),
+        ("/piglatin/translate", {"text": "x" * 501}),
+        ("/live/start", {"experiment": "mnist_cnn", "epochs": 0}),
+    ],
+)
+def test_what_is_too_large_or_out_of_range_is_refused(client: TestClient, address: str, body: Any) -> None:
+    assert client.post(address, json=body).status_code == 422
+
+
+def test_an_empty_drawing_is_answered_with_words(client: TestClient) -> None:
+    answer = client.post("/digits/answer", json={"pixels": [0] * 140 * 140})
+    assert (answer.status_code, "nothing is drawn" in answer.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "", "nothing"])
+def test_no_name_from_a_request_is_a_path(client: TestClient, name: str) -> None:
+    assert client.get("/live/events", params={"run": name}).json() == {"error": "No such run."}
+    assert client.post("/live/resume", json={"run": name}).json() == {"error": "No such run."}
+
+
+def test_only_listed_experiments_are_started(client: TestClient) -> None:
+    answer = client.post("/live/start", json={"experiment": "mnist_cnn model.net._target_=os.system"})
+    assert answer.json() == {"error": "No such experiment can be started here."}

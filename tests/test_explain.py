@@ -1,0 +1,48 @@
+"""What an answer rests on, worked by hand on models of one line."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline import explain
+from pipeline.models.cnn import CNN
+
+
+class Linear:
+    """Log-odds of class 1: the sum of the pixels in the top left corner."""
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        positive = torch.sigmoid(images[:, 0, :2, :2].sum(dim=(1, 2)))
+        return torch.stack([1 - positive, positive], dim=1)
+
+
+class Counter:
+    """Log-odds of praise: two for each good, minus one for each bad."""
+
+    def texts(self, texts: Any) -> np.ndarray:
+        odds = np.array([2.0 * text.split().count("good") - text.split().count("bad") for text in texts])
+        positive = 1 / (1 + np.exp(-odds))
+        return np.stack([1 - positive, positive], axis=1)
+
+
+def test_covering_costs_what_stood_there() -> None:
+    image = torch.zeros(1, 6, 6)
+    image[0, 0, 0] = 3
+    lost = explain.occlusion(Linear(), image, 1, patch=1)
+    assert abs(lost[0, 0] - 3) < 1e-4
+    np.testing.assert_allclose(lost.flatten()[1:], 0, atol=1e-6)
+    np.testing.assert_allclose(explain.occlusion(Linear(), image, 0, patch=1), -lost, atol=1e-6)
+
+
+def test_a_word_adds_what_the_answer_lacks_without_it() -> None:
+    after, adds = explain.words(Counter(), ["good", "and", "bad"])
+    np.testing.assert_allclose(explain.log_odds(after), [2, 2, 1], atol=1e-6)
+    np.testing.assert_allclose(adds, [2, 0, -1], atol=1e-6)
+
+
+def test_each_convolution_has_its_maps() -> None:
+    net = CNN([1, 8, 8], 3, [{"channels": 2}, {"channels": 5, "stride": 2}], hidden=None).eval()
+    assert [maps.shape for maps in explain.feature_maps(net, torch.rand(1, 8, 8))] == [(2, 8, 8), (5, 4, 4)]
+    assert not any(module._forward_hooks for module in net.modules())
