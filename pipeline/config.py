@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.redaction import redact_tree
 from pipeline.schema import CLOSED_GROUPS, SCHEMA, Rule
 
 PACKAGE = Path(__file__).parent
@@ -97,6 +98,42 @@ def unresolved(config: Any) -> dict[str, Any]:
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)
     return plain
+
+
+def training(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a configuration that training and the stored model are given: nothing that could hold a secret."""
+    kept = {key: config[key] for key in ("name", "requires", "seed", "data", "model", "trainer", "cluster")}
+    return {**kept, "data": {**kept["data"], "mirror": None}} if "mirror" in kept["data"] else kept
+
+
+def stored(config: Any) -> dict[str, Any]:
+    """The configuration as it may be written down, resolved and not: no password, and nothing from the environment."""
+    from omegaconf import OmegaConf
+    from omegaconf.resolvers import oc
+
+    def as_text(*words: Any) -> str:
+        return f"${{oc.env:{','.join('null' if word is None else str(word) for word in words)}}}"
+
+    OmegaConf.register_new_resolver("oc.env", as_text, replace=True)
+    try:
+        resolved = resolve(config)
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+    return {"resolved": redact_tree(resolved), "unresolved": redact_tree(unresolved(config))}
+
+
+def revive(plain: dict[str, Any]) -> dict[str, Any]:
+    """A configuration that was written down, resolved.
+
+    Raises: ConfigError if the environment lacks what it had then.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return resolve(OmegaConf.create(plain))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{' '.join(str(error).split())}. Set it as it was when the run began.") from error
 
 
 def digest(config: dict[str, Any]) -> str:

@@ -3,15 +3,16 @@
 import re
 from typing import Any
 
-SECRET = re.compile(r"token|secret|passw|credential|signature|api_?key|private_?key", re.IGNORECASE)
+_NAMES = r"(?:token|secret|password|passwd|passphrase|credentials?|signature|sig|(?:api|access|private)_?key)"
+SECRET_KEY = re.compile(rf"(?:.*[_.-])?{_NAMES}", re.IGNORECASE)  # not `max_tokens`, which is none
+_ASSIGNED = re.compile(rf"(?<![a-z0-9])({_NAMES}=)[^\s'\"&]+", re.IGNORECASE)
 HIDDEN = "***"
 
 
 def redact(text: str) -> str:
-    """The text without the user and password of any URL in it, and without the value of any `secret-like key=value`."""
+    """The text without the user and password of any URL in it, and without the value in any `…token=value`."""
     # Greedy, so that no part of a password with "@" or "/" in it can remain.
-    text = re.sub(r"://\S+@", f"://{HIDDEN}@", text)
-    return re.sub(rf"([\w.+]*(?:{SECRET.pattern})[\w.]*=)[^\s'\"&]+", rf"\1{HIDDEN}", text, flags=re.IGNORECASE)
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", re.sub(r"://\S+@", f"://{HIDDEN}@", text))
 
 
 def redact_tree(node: Any, key: str = "") -> Any:
@@ -20,6 +21,6 @@ def redact_tree(node: Any, key: str = "") -> Any:
         return {name: redact_tree(value, str(name)) for name, value in node.items()}
     if isinstance(node, list):
         return [redact_tree(value, key) for value in node]
-    if node is not None and SECRET.search(key):
+    if node is not None and SECRET_KEY.fullmatch(key):
         return HIDDEN
     return redact(node) if isinstance(node, str) else node

@@ -14,10 +14,11 @@ from typing import Any
 
 from pipeline import interrupt
 from pipeline.checkpoint import settle
-from pipeline.config import PACKAGE, digest
+from pipeline.config import PACKAGE, digest, revive
 from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
+CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 LOCK = ".lock"
 
@@ -66,6 +67,14 @@ def read(run_dir: Path) -> dict[str, Any]:
     if record["status"] == "running" and not _held(run_dir):
         record["status"] = "interrupted"
     return {**record, "run_dir": str(run_dir)}
+
+
+def config(run_dir: Path) -> dict[str, Any]:
+    """A run's configuration, resolved; passwords are not kept, they come from the environment.
+
+    Raises: ConfigError if the environment lacks what it had then.
+    """
+    return revive(json.loads((run_dir / CONFIG).read_text())["resolved"])
 
 
 def update(run_dir: Path, /, **facts: Any) -> None:

@@ -1,6 +1,5 @@
 """Telling MLflow what it could not be told while runs were training."""
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,12 +39,11 @@ def _waiting(records: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[s
     """The runs that MLflow has not been told all of; those that are running tell it themselves."""
     for record in records:
         run_dir = Path(record["run_dir"])
-        if record["status"] == "running" or not (run_dir / "config.json").is_file():
+        if record["status"] == "running" or not (run_dir / runs.CONFIG).is_file():
             continue
         if record["status"] == "interrupted":
             _close(run_dir)
-        uri = json.loads((run_dir / "config.json").read_text())["resolved"]["tracking"]["uri"]
-        outbox = Outbox(run_dir, Store(uri, root))
+        outbox = Outbox(run_dir, Store(runs.config(run_dir)["tracking"]["uri"], root))
         if outbox.waiting():
             yield record, outbox
 

@@ -16,7 +16,7 @@ from pipeline import interrupt, spool
 from pipeline.actions import assess, export, plan, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.actions.record import hardware
-from pipeline.config import build, build_data, digest, flatten, load_config, resolve, unresolved
+from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.goodput import goodput
@@ -48,11 +48,10 @@ def train(
     clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
-    plain["data"]["mirror"] = None  # it has served; its address may hold a password
-    identity = plan.identity(plain, root)
+    identity = plan.identity(training(plain), root)
     if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
         out.say(f"going on with {found.name}, which was interrupted")
-        return _train(found, out, root=root, verbose=verbose)
+        return _train(plain, found, out, root=root, verbose=verbose)
     facts = {
         **runs.provenance(root),
         "identity": identity,
@@ -60,8 +59,8 @@ def train(
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     run_dir = runs.create(root, plain, facts)
-    (run_dir / "config.json").write_text(json.dumps({"resolved": plain, "unresolved": unresolved(config)}, indent=1))
-    return _train(run_dir, out, root=root, verbose=verbose)
+    (run_dir / runs.CONFIG).write_text(json.dumps(stored(config), indent=1) + "\n")
+    return _train(plain, run_dir, out, root=root, verbose=verbose)
 
 
 def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -85,7 +84,7 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_dr
     if record["status"] in ("finished", "running"):
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
     run_dir = Path(record["run_dir"])
-    config = json.loads((run_dir / "config.json").read_text())["resolved"]
+    config = runs.config(run_dir)
     if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest):
         if not allow_drift:
             raise LaunchError(
@@ -93,29 +92,30 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_dr
                 "the same, to other weights, with --allow-drift."
             )
         out.say(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
-    return _train(run_dir, out, root=root, verbose=verbose)
+    return _train(config, run_dir, out, root=root, verbose=verbose)
 
 
-def _train(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _train(config: dict[str, Any], run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:
     """Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s."""
     started = time.perf_counter()
-    configs = json.loads((run_dir / "config.json").read_text())
-    config = configs["resolved"]
+    uri, told = config["tracking"]["uri"], json.loads((run_dir / runs.CONFIG).read_text())["unresolved"]
+    config = training(config)
     with ExitStack() as stack:
         stack.enter_context(runs.status(run_dir))
         stack.enter_context(_chatter(run_dir / "log.txt", verbose))
         stack.enter_context(clusters.connect(config["cluster"]))
         data, model = _plan(config, out, root=root, run_dir=run_dir)
+        out.say(f"tracked in  {redact(uri)}")
         record = runs.read(run_dir)
         run = stack.enter_context(
             open_run(
-                config["tracking"]["uri"],
+                uri,
                 root=root,
                 run_dir=run_dir,
                 say=out.say,
                 name=run_dir.name,
                 description=_description(record, model, data),
-                params=dict(flatten(configs["unresolved"])),
+                params=dict(flatten(told)),
                 tags=_tags(record, config, data),
                 data=data,
             )
@@ -154,7 +154,6 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     out.say(f"model       {model}")
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
     out.say(f"workers     {cluster['workers']} on {device}{where}, threads each: {threads}")
-    out.say(f"tracked in  {redact(config['tracking']['uri'])}")
     out.say(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
     return data, model
 

@@ -15,6 +15,7 @@ from pipeline.actions import runs
 from pipeline.actions.doctor import port_owner
 from pipeline.errors import LaunchError
 from pipeline.redaction import redact
+from pipeline.tracking.address import is_server
 from pipeline.tracking.server import server_command
 
 START_S = 90
@@ -26,9 +27,9 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
     Raises: LaunchError if there is nothing to show, or the port is taken.
     """
     record = runs.find(run, root) if run else None
-    if not uri.startswith("sqlite:"):
+    if is_server(uri):
         raise LaunchError(f"tracking.uri={redact(uri)} is a server already: open that address.")
-    if not (root / "runs/mlflow.db").is_file():
+    if uri.startswith("sqlite:") and not (root / "runs/mlflow.db").is_file():
         raise LaunchError(f"{root / 'runs/mlflow.db'}: no runs are tracked yet. `pipeline train` makes one.")
     if owner := port_owner(port):
         raise LaunchError(f"Port {port} is used by {owner}. Stop it, or use `pipeline ui --port {port + 1}`.")

@@ -11,5 +11,10 @@ def server_command(uri: str, root: Path, port: int) -> tuple[list[str], dict[str
     """The command and environment of MLflow's user interface on loopback, with one worker and no job execution."""
     hosts = f"localhost:{port},127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", resolve_uri(uri, root), "--allowed-hosts", hosts]
-    return command, {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command += ["--allowed-hosts", hosts]
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": resolve_uri(uri, root),  # not on the command line, where a password can be read
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    }
+    return command, {**os.environ, **settings}

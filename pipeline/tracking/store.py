@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.redaction import redact
+from pipeline.redaction import HIDDEN, redact
 from pipeline.tracking.address import is_server, resolve_uri
 
 TIMEOUT_S = 10
@@ -32,7 +32,8 @@ class Store:
     """
 
     def __init__(self, uri: str, root: Path):
-        self.address, self.uri, self.root = uri, resolve_uri(uri, root), root
+        # A stored address has no password: MLflow then takes user and password from the environment.
+        self.address, self.uri, self.root = uri, resolve_uri(uri, root).replace(f"{HIDDEN}@", ""), root
         self._client: Any = None
 
     @property
@@ -64,6 +65,8 @@ class Store:
             yield
         except MlflowException as error:
             text, status = _first_line(error), error.get_http_status_code()
+            if status in (401, 403):
+                text += ". Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
             raise (OutageError if status in PASSING or status >= 500 else RefusedError)(text) from error
         except (OperationalError, OSError) as error:  # OSError: also what requests raises
             text = _first_line(error)

@@ -58,13 +58,20 @@ def test_passwords_are_redacted(text: str) -> None:
 
 
 def test_secret_like_keys_have_no_value() -> None:
-    tree = {"model": {"api_token": "canary", "lr": 0.1}, "passwords": ["canary"], "uri": "http://u:canary@h", "n": None}
-    assert redact_tree(tree) == {
-        "model": {"api_token": "***", "lr": 0.1},
-        "passwords": ["***"],
-        "uri": "http://***@h",
+    tree = {
+        "model": {"api_token": "canary", "lr": 0.1},
+        "password": ["canary"],
+        "max_tokens": 9,
         "n": None,
     }
+    assert redact_tree(tree) == {
+        "model": {"api_token": "***", "lr": 0.1},
+        "password": ["***"],
+        "max_tokens": 9,
+        "n": None,
+    }
+    assert redact("pipeline train model.tokenizer=words") == "pipeline train model.tokenizer=words"
+    assert redact("https://host/x?a=1&sig=canary&b=2") == "https://host/x?a=1&sig=***&b=2"
     assert redact("pipeline train +api_token=canary model.lr=1 '+x.Secret=canary'") == (
         "pipeline train +api_token=*** model.lr=1 '+x.Secret=***'"
     )
@@ -75,3 +82,9 @@ def test_the_server_listens_on_loopback_alone_and_runs_no_jobs(tmp_path: Path) -
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert "*" not in command[command.index("--allowed-hosts") + 1]
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+    assert environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+
+
+def test_a_data_bases_password_is_not_on_the_servers_command_line(tmp_path: Path) -> None:
+    command, _ = server_command("postgresql://user:canary@host/db", tmp_path, 5001)
+    assert "canary" not in str(command)
