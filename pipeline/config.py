@@ -25,6 +25,7 @@ ALLOWED_TARGETS = frozenset(
     {
         "torch.optim.Adam",
         "torch.optim.AdamW",
+        "torch.optim.RMSprop",
         "torch.optim.SGD",
         "torch.optim.lr_scheduler.OneCycleLR",
     }

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from pipeline.app.pages import File, Page, files
+from pipeline.app.playground import warm
 from pipeline.app.safety import Safety
 from pipeline.errors import PipelineError
 
@@ -81,4 +82,5 @@ def serve(root: Path, listening: socket.socket, started: Callable[[], None]) -> 
         ws_per_message_deflate=False,  # would cost more time than loopback saves
         timeout_graceful_shutdown=2,
     )
+    warm()
     _Server(config, started).run(sockets=[listening])

@@ -78,6 +78,37 @@ PROBLEMS: dict[str, Callable[[np.random.Generator, int, float], tuple[np.ndarray
 }
 
 
+def plane(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """A value that rises from corner to corner; noise moves the point by which it is decided."""
+    points = rng.uniform(-6, 6, (n, 2))
+    moved = points + rng.uniform(-6, 6, points.shape) * noise
+    return points, moved.sum(axis=1) / 10
+
+
+def multi_gauss(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Six cones, by turns up and down; each place has the value of the one it is nearest to, 0 outside all."""
+    points = rng.uniform(-6, 6, (n, 2))
+    moved = points + rng.uniform(-6, 6, points.shape) * noise
+    centres = np.array([[-4, 2.5], [0, 2.5], [4, 2.5], [-4, -2.5], [0, -2.5], [4, -2.5]])
+    heights = np.maximum(0, 1 - np.linalg.norm(moved[:, None] - centres, axis=2) / 2)
+    highest = heights.argmax(axis=1)
+    return points, heights.max(axis=1) * np.array([1, -1, 1, -1, 1, -1])[highest]
+
+
+SURFACES = {"plane": plane, "multi-gauss": multi_gauss}  # a value to be met instead of a class
+
+
+FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "x1": lambda x, y: x,
+    "x2": lambda x, y: y,
+    "x1²": lambda x, y: x * x,
+    "x2²": lambda x, y: y * y,
+    "x1x2": lambda x, y: x * y,
+    "sin x1": lambda x, y: np.sin(x),
+    "sin x2": lambda x, y: np.sin(y),
+}
+
+
 class PlanarData(BatchedData):
     """Batches of (points_B2, labels_B) of what `arrays` gives."""
 
@@ -134,7 +165,9 @@ class Gate(PlanarData):
 class Plane(PlanarData):
     """One of the playground's sets, half of it to learn from, the other half shared by validation and test.
 
-    Raises: ConfigError for an unknown problem.
+    The net is shown the `features` of each point, functions of its coordinates.
+
+    Raises: ConfigError for an unknown problem or feature.
     """
 
     def __init__(
@@ -146,11 +179,15 @@ class Plane(PlanarData):
         classes: int,
         in_shape: Sequence[int],
         batch_size: int,
+        features: Sequence[str] = ("x1", "x2"),
         *,
         folder: Path,
         seed: int = 0,
     ):
         super().__init__(name, classes, in_shape, batch_size, folder=folder, seed=seed)
+        if unknown := [feature for feature in features if feature not in FEATURES]:
+            raise ConfigError(f"data.features: no such feature {unknown[0]!r}. There are: {', '.join(FEATURES)}.")
+        self.features = features
         if problem not in PROBLEMS:
             raise ConfigError(f"data.problem: no such problem {problem!r}. There are: {', '.join(PROBLEMS)}.")
         self.problem, self.count, self.noise = problem, points, noise
@@ -159,6 +196,7 @@ class Plane(PlanarData):
         rng = np.random.default_rng(self.seed)
         points, labels = PROBLEMS[self.problem](rng, self.count, self.noise)
         order = rng.permutation(len(points))
-        x, y = torch.from_numpy(points[order]).float(), torch.from_numpy(labels[order].astype(np.int64))
+        shown = np.stack([FEATURES[feature](*points.T) for feature in self.features], axis=1)
+        x, y = torch.from_numpy(shown[order]).float(), torch.from_numpy(labels[order].astype(np.int64))
         half, three = len(x) // 2, len(x) * 3 // 4
         return {"train": (x[:half], y[:half]), "val": (x[half:three], y[half:three]), "test": (x[three:], y[three:])}

@@ -17,7 +17,7 @@ class MLP(nn.Module):
     """Classifier of flat inputs: (B, …) of shape `in_shape` -> (B, K) logits.
 
     `hidden` gives the units of each hidden layer (none: the net is linear); `batch_norm` normalises every hidden layer
-    before its activation (Ioffe, Szegedy 2015, arXiv:1502.03167).
+    before its activation, one for all or one each (Ioffe, Szegedy 2015, arXiv:1502.03167).
     """
 
     def __init__(
@@ -25,16 +25,17 @@ class MLP(nn.Module):
         in_shape: Sequence[int],
         classes: int,
         hidden: Sequence[int],
-        activation: str = "relu",
+        activation: str | Sequence[str] = "relu",
         dropout: float = 0.0,
         batch_norm: bool = False,
     ):
         super().__init__()
         width = math.prod(in_shape)
         layers: list[nn.Module] = [nn.Flatten()]
-        for units in hidden:
+        names = [activation] * len(hidden) if isinstance(activation, str) else activation
+        for units, name in zip(hidden, names, strict=True):
             layers += [nn.Linear(width, units, bias=not batch_norm), *[nn.BatchNorm1d(units)] * batch_norm]
-            layers += [Activate(activation), nn.Dropout(dropout)]
+            layers += [Activate(name), nn.Dropout(dropout)]
             width = units
         self.layers = nn.Sequential(*layers, nn.Linear(width, classes))
 

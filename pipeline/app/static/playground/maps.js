@@ -1,0 +1,85 @@
+// Heat maps, points and the loss chart, on canvases.
+
+import { colour, diverging, palette, sharp } from "../lib.js";
+import { FUNCTIONS } from "./state.js";
+
+const scratch = document.createElement("canvas");
+
+/** Draw size x size codes (a byte each; 0 is no number) over the whole canvas. */
+export function heat(canvas, codes, size, discretize = false) {
+  const { context, width, height } = sharp(canvas);
+  if (scratch.width !== size) { scratch.width = size; scratch.height = size; }
+  const small = scratch.getContext("2d", { willReadFrequently: true });
+  const image = small.createImageData(size, size);
+  const colours = new Uint32Array(palette().buffer);
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < pixels.length; at++) {
+    const code = codes[at];
+    pixels[at] = code === 0 ? 0xff888888 : colours[discretize ? (code >= 128 ? 255 : 1) : code];
+  }
+  small.putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(scratch, 0, 0, width, height);
+  return { context, width, height };
+}
+
+/** The codes of a feature's map; its functions are known here, so no server is asked. */
+export function featureCodes(which, size = 50) {
+  const codes = new Uint8Array(size * size);
+  for (let row = 0; row < size; row++) {
+    for (let column = 0; column < size; column++) {
+      const x = ((column + 0.5) / size) * 12 - 6, y = 6 - ((row + 0.5) / size) * 12;
+      codes[row * size + column] = Math.floor(128 + 127 * Math.max(-1, Math.min(1, FUNCTIONS[which](x, y))));
+    }
+  }
+  return codes;
+}
+
+/** Points [x, y, target] as dots; those from `train` on are for testing. */
+export function dots(context, width, height, points, train, showTest, radius = 3.2) {
+  points.forEach(([x, y, target], at) => {
+    if (at >= train && !showTest) return;
+    context.beginPath();
+    context.arc(((x + 6) / 12) * width, ((6 - y) / 12) * height, radius, 0, 7);
+    context.fillStyle = diverging(target);
+    context.globalAlpha = at >= train ? 0.75 : 1;
+    context.fill();
+    context.lineWidth = 1;
+    context.strokeStyle = at >= train ? colour("--text") : "#fff";
+    context.stroke();
+  });
+  context.globalAlpha = 1;
+}
+
+export function legend(canvas) {
+  const { context, width, height } = sharp(canvas);
+  for (let x = 0; x < width; x++) { context.fillStyle = diverging((x / width) * 2 - 1); context.fillRect(x, 0, 1, height); }
+}
+
+/** The losses of all epochs: test dark, train faint. Thinned, so that it never grows beyond 2,000. */
+export class Chart {
+  constructor(canvas) { this.canvas = canvas; this.clear(); }
+  clear() { this.rows = []; this.every = 1; }
+  add(rows) {
+    for (const row of rows) if (row[0] % this.every === 0) this.rows.push(row);
+    while (this.rows.length > 2000) { this.every *= 2; this.rows = this.rows.filter(([epoch]) => epoch % this.every === 0); }
+  }
+  draw() {
+    const { context, width, height } = sharp(this.canvas);
+    if (this.rows.length < 2) return;
+    const finite = this.rows.flatMap((row) => row.slice(1)).filter((loss) => loss !== null);
+    const most = Math.max(...finite, 1e-9), first = this.rows[0][0], last = this.rows.at(-1)[0];
+    for (const [which, ink] of [[1, colour("--faint")], [2, colour("--text")]]) {
+      context.beginPath();
+      let down = false;
+      for (const row of this.rows) {
+        if (row[which] === null) { down = false; continue; }
+        const x = ((row[0] - first) / (last - first)) * width, y = height - 2 - (row[which] / most) * (height - 4);
+        if (down) context.lineTo(x, y); else context.moveTo(x, y);
+        down = true;
+      }
+      context.strokeStyle = ink; context.lineWidth = 1.5; context.globalAlpha = which === 1 ? 0.6 : 1; context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+}

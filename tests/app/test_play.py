@@ -1,0 +1,165 @@
+"""What the Playground is sent and sends: points, files, exports, and a process for each page."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from starlette.testclient import TestClient
+
+from pipeline.app.play.export import export
+from pipeline.app.play.learner import Learner, Optimizer
+from pipeline.app.play.net import FAST, Net
+from pipeline.app.play.points import read_csv
+from pipeline.app.play.session import codes
+from pipeline.app.play.settings import Settings
+from pipeline.app.server import create
+from pipeline.config import load_config, resolve
+from pipeline.errors import DataError
+from pipeline.models.backprop import backward_pass, forward_pass
+from pipeline.models.neuron import ACTIVATIONS
+
+OURS = "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_gradient_is_that_of_backprop(name: str) -> None:
+    rng = np.random.default_rng(0)
+    net = Net(2, [4, 3], [name, name], rng)
+    x, error = np.ones((3, 6)), rng.normal(size=(1, 6))
+    x[:2] = rng.normal(size=(2, 6))
+    layers = [(torch.tensor(w[:, :-1]), torch.tensor(w[:, -1])) for w in net.weights_JI1]
+    inputs, totals = forward_pass(torch.tensor(x[:2].T), layers, ACTIVATIONS[name])
+    np.testing.assert_allclose(net.forward(x), totals[-1].T.numpy(), atol=1e-12)
+    net.backward(x, error)
+    expected = backward_pass(torch.tensor(error.T), inputs, totals, layers, ACTIVATIONS[name])
+    for found, (weight, bias) in zip(net.gradients_JI1, expected, strict=True):
+        np.testing.assert_allclose(found, torch.cat([weight, bias[:, None]], dim=1).numpy(), atol=1e-12)
+    assert name in FAST
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("momentum", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+        ("rmsprop", lambda p: torch.optim.RMSprop(p, lr=0.1)),
+        ("adam", lambda p: torch.optim.Adam(p, lr=0.1)),
+    ],
+)
+def test_an_optimiser_steps_as_torchs(name: str, theirs: Any) -> None:
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=5)
+    theta, weights = start.copy(), torch.tensor(start, requires_grad=True)
+    ours, optimizer = Optimizer(name, 5), theirs([weights])
+    for _ in range(10):
+        gradient = rng.normal(size=5)
+        theta -= 0.1 * ours.direction(gradient)
+        weights.grad = torch.tensor(gradient)
+        optimizer.step()
+    np.testing.assert_allclose(theta, weights.detach().numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy", "hinge", "absolute"])
+def test_the_error_is_the_slope_of_the_loss(loss: str) -> None:
+    from pipeline.app.play.learner import LOSSES
+
+    learner = Learner(Settings.model_validate({"loss": loss}))
+    z, t = np.array([[-1.3, 0.4, 0.9]]), np.array([[1.0, -1.0, 1.0]])
+    near = [LOSSES[loss](t, np.tanh(z + step), z + step) for step in (-1e-6, 1e-6)]
+    np.testing.assert_allclose(learner.error(t, z), (near[1] - near[0]) / 2e-6, atol=1e-6)
+
+
+def test_rosenblatts_rule_separates_two_clouds() -> None:
+    learner = Learner(Settings.model_validate({"problem": "gauss", "rule": "rosenblatt", "layers": []}))
+    for _ in range(20):
+        learner.run_epoch()
+    assert learner.losses[0] == 0
+
+
+def test_the_same_settings_give_the_same_run() -> None:
+    one, two = (Learner(Settings.model_validate({"dropout": 0.2, "seed": 5, "noise": 20})) for _ in range(2))
+    for _ in range(3):
+        one.run_epoch()
+        two.run_epoch()
+    assert one.net.theta.tobytes() == two.net.theta.tobytes()
+
+
+def test_a_map_tells_signs_apart_and_what_is_no_number() -> None:
+    assert list(codes(np.array([-9.0, -1e-9, 0.0, 1.0, np.nan, np.inf]))) == [1, 127, 128, 255, 0, 0]
+
+
+def test_a_csv_file_is_scaled_and_its_classes_named() -> None:
+    points, told = read_csv(b"a,b,kind\n0,10,yes\n1,20,no\n2,30,no\n4,20,yes\n")
+    assert points[0] == (-5.0, -5.0, 1.0)
+    assert points[1][2] == -1.0
+    assert "yes is blue, no is orange" in told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"1,2,3\n" * 3,
+        b"1,2\n" * 9,
+        b"1,nan,3\n" * 9,
+        b"1,1e999,3\n" * 9,
+        b"1,2,a\n" * 9,
+        b"1,2,a\n1,2,b\n1,2,c\n2,2,c\n",
+        b'"' + b"x" * 200_000,
+        b"1,2,3\n" * 6000,
+    ],
+)
+def test_a_csv_file_that_makes_no_sense_is_refused(content: bytes) -> None:
+    with pytest.raises(DataError, match="Your file"):
+        read_csv(content)
+
+
+@pytest.mark.parametrize("bad", [{"lr": 0}, {"lr": 1e999}, {"seed": -1}, {"layers": [{"units": 17}]}, {"unknown": 1}])
+def test_settings_out_of_range_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate(bad)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"layers": [{"units": 3, "activation": "relu"}, {"units": 2}], "features": ["x1", "x1²"], "optimizer": "adam"},
+        {"optimizer": "momentum", "regularization": "l2", "rate": 0.01},
+        {"optimizer": "rmsprop"},
+        {"rule": "rosenblatt", "layers": []},
+    ],
+)
+def test_an_exported_experiment_composes(given: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    name, text = export(Learner(Settings.model_validate(given)), "yaml")
+    (tmp_path / "experiment" / name).write_text(text)
+    config = resolve(load_config("experiment=playground", config_dir=tmp_path))
+    assert config["data"]["problem"] == "circle"
+
+
+def test_the_exported_program_says_what_the_net_says(tmp_path: Path) -> None:
+    learner = Learner(Settings.model_validate({"features": ["x1", "sin x2"]}))
+    learner.run_epoch()
+    name, text = export(learner, "pytorch")
+    (tmp_path / name).write_text(text)
+    said = subprocess.run([sys.executable, tmp_path / name], capture_output=True, text=True, check=True).stdout
+    at = np.array([[1.0], [np.sin(2.0)], [1.0]])  # its second point
+    assert float(said.splitlines()[1].split()[2]) == pytest.approx(np.tanh(learner.net.forward(at)).item())
+
+
+def test_a_page_trains_over_its_websocket(tmp_path: Path) -> None:
+    client = TestClient(create(tmp_path, 8000), base_url=OURS)
+    with client.websocket_connect(f"{OURS.replace('http', 'ws')}/playground/train", headers={"origin": OURS}) as socket:
+        socket.send_text("not json")
+        assert "error" in json.loads(socket.receive_text())
+        socket.send_text(json.dumps({"settings": {"problem": "xor"}, "step": True}))
+        assert len(json.loads(socket.receive_text())["points"]) == 500
+        frame = socket.receive_bytes()
+        header = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])
+        assert header["epoch"] == 1
