@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.actions import models, runs
 from pipeline.actions.predict import predict
@@ -102,21 +101,24 @@ def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tr
 
 
 def documented() -> list[str]:
-    """The overrides of each training command in the guide to one's own data."""
+    """The overrides of each training command on one's own data in the guide to it."""
     guide = (Path(__file__).parents[1] / "docs/add-a-data-set.md").read_text()
-    return re.findall(r"pipeline train ([^\n`]+)", guide)
+    return [found for found in re.findall(r"pipeline train ([^\n`]+)", guide) if "data.path" in found]
 
 
 @pytest.mark.parametrize("overrides", documented())
-def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path) -> None:
-    rng = np.random.default_rng(0)
-    for label, rows in (("square", slice(8, 20)), ("cross", slice(13, 15))):
-        (tracked / f"shapes/{label}").mkdir(parents=True)
-        for number in range(60):
-            picture = rng.integers(0, 30, (28, 28), dtype=np.uint8)
-            picture[rows, 8:20] = picture[8:20, rows] = 255
-            Image.fromarray(picture).save(tracked / f"shapes/{label}/{number}.png")
+def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, shapes: Path) -> None:
     lines = ["dear friend,praise", "kind friend,praise", "vile foe,blame", "cold foe,blame"] * 75
     (tracked / "letters.csv").write_text("text,label\n" + "\n".join(lines))
-    summary, _, _ = run(tracked, *overrides.split(), "trainer.max_epochs=4")
-    assert summary["metrics"]["test/accuracy"] > 0.9
+    small = ["data.in_shape=[3,64,64]"] if "model=pretrained" in overrides else []
+    epochs = 40 if "image_folder" in overrides else 4
+    summary, _, figures = run(tracked, *overrides.split(), *small, f"trainer.max_epochs={epochs}")
+    assert summary["metrics"]["test/accuracy"] >= 0.8
+    if "image_folder" not in overrides:
+        return
+    assert {"hardest.png", "worst_errors.png", "confusion_matrix.png"} <= figures
+    (shapes / "cross/large.png").write_bytes((shapes / "cross/1.png").read_bytes())
+    (answer,) = models.predict("latest", ["shapes/cross/large.png"], root=tracked)
+    assert answer["label"] == "cross"
+    if "model=cnn" in overrides:
+        assert portable(summary, input=np.zeros((4, 3, 64, 64), np.float32)).shape == (4, 3)
