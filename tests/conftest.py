@@ -106,9 +106,9 @@ def shapes(project: Path) -> Path:
         (project / "shapes" / label).mkdir(parents=True)
         for number in range(12):
             height, width = rng.integers(40, 90, 2)
-            picture = rng.integers(0, 120, (height, width, 3), dtype=np.uint8)
-            top, left = rng.integers(0, 20, 2)
-            picture[top : top + 18, left : left + 18] = colour
+            picture = rng.integers(0, 40, (height, width, 3), dtype=np.uint8)
+            top, left = rng.integers(0, 16, 2)
+            picture[top : top + 24, left : left + 24] = colour
             Image.fromarray(picture).save(project / f"shapes/{label}/{number}.png")
     return project / "shapes"
 

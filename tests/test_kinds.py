@@ -110,15 +110,14 @@ def documented() -> list[str]:
 def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, shapes: Path) -> None:
     lines = ["dear friend,praise", "kind friend,praise", "vile foe,blame", "cold foe,blame"] * 75
     (tracked / "letters.csv").write_text("text,label\n" + "\n".join(lines))
+    few = ["data.batch_size=8", "trainer.max_epochs=30"] if "image_folder" in overrides else ["trainer.max_epochs=4"]
     small = ["data.in_shape=[3,64,64]"] if "model=pretrained" in overrides else []
-    epochs = 40 if "image_folder" in overrides else 4
-    summary, _, figures = run(tracked, *overrides.split(), *small, f"trainer.max_epochs={epochs}")
+    summary, _, figures = run(tracked, *overrides.split(), *small, *few)
     assert summary["metrics"]["test/accuracy"] >= 0.8
     if "image_folder" not in overrides:
         return
     assert {"hardest.png", "worst_errors.png", "confusion_matrix.png"} <= figures
     (shapes / "cross/large.png").write_bytes((shapes / "cross/1.png").read_bytes())
-    (answer,) = models.predict("latest", ["shapes/cross/large.png"], root=tracked)
+    (answer,) = predict("latest", ["shapes/cross/large.png"], root=tracked)
     assert answer["label"] == "cross"
-    if "model=cnn" in overrides:
-        assert portable(summary, input=np.zeros((4, 3, 64, 64), np.float32)).shape == (4, 3)
+    assert (Path(summary["run_dir"]) / "model.onnx").stat().st_size > 0  # what a server takes

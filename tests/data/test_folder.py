@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from pipeline.config import build_data, load_config, resolve
-from pipeline.data import prepared
+from pipeline.data.decode import decode
 from pipeline.data.folder import OneView
 from pipeline.data.prepared import near_duplicates
 from pipeline.errors import ConfigError, DataError, PipelineError
@@ -140,8 +140,12 @@ def test_pictures_are_decoded_once_and_a_damaged_cache_is_made_anew(
     first = data(shapes.parent)
     expected = torch.cat([inputs for inputs, _ in first.batches("train")])
     decoded: list[str] = []
-    decode = prepared.decode
-    monkeypatch.setattr(prepared, "decode", lambda *given: (decoded.append(given[1]), decode(*given))[1])
+
+    def watched(content: bytes, name: str, in_shape: tuple[int, ...]) -> Any:
+        decoded.append(name)
+        return decode(content, name, in_shape)
+
+    monkeypatch.setattr("pipeline.data.prepared.decode", watched)
     again = data(shapes.parent)
     assert torch.equal(torch.cat([inputs for inputs, _ in again.batches("train")]), expected)
     assert not decoded

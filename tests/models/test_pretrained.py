@@ -27,7 +27,8 @@ def test_wherever_it_is_cut_it_is_the_packages_own_net(trained_blocks: int) -> N
 
 def test_a_picture_and_its_mirror_image_are_answered_alike() -> None:
     net, images = Pretrained([3, 64, 64], 3, 1).eval(), torch.rand(2, 3, 64, 64)
-    torch.nn.init.normal_(net.trained[-1].weight)
+    head: torch.nn.Linear = net.trained[-1]  # type: ignore[assignment]
+    torch.nn.init.normal_(head.weight)
     with torch.inference_mode():
         torch.testing.assert_close(net(images), net(images.flip(3)), rtol=1e-3, atol=1e-3)
         assert net(images).shape == (2, 3)
@@ -36,7 +37,8 @@ def test_a_picture_and_its_mirror_image_are_answered_alike() -> None:
 def test_only_what_is_above_the_cut_is_trained_and_imagenets_statistics_stay() -> None:
     net = Pretrained([3, 64, 64], 2, 1).train()
     kept = {name: tensor.clone() for name, tensor in net.frozen.state_dict().items()}
-    torch.nn.init.normal_(net.trained[-1].weight)
+    head: torch.nn.Linear = net.trained[-1]  # type: ignore[assignment]
+    torch.nn.init.normal_(head.weight)
     norm = next(module for module in net.trained.modules() if isinstance(module, torch.nn.BatchNorm2d))
     mean = norm.running_mean.clone()  # type: ignore[union-attr]
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
