@@ -1,5 +1,7 @@
 """What a stored model is worth on a split, and how it looks: one function a kind of task."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from pipeline.types import Split
 
 EXAMPLE = "string"  # the word whose translation is looked into
 Details = dict[str, Any] | None
+Samples = dict[str, str] | None
 DRAWN = 10_000  # images that a generator is judged by
 
 
@@ -28,22 +31,28 @@ def assess(
     root: Path,
     figures: Path | None = None,
     details: dict[str, Any] | None = None,
+    samples: dict[str, str] | None = None,
 ) -> dict[str, float]:
     """The scores of a split; with a folder for `figures`, its pictures too.
 
-    What stands behind the scores goes into `details`, where there is one: see `report.details`.
+    What stands behind the scores goes into `details`, where there is one: see `report.details`. Into `samples` go which
+    samples were answered `right`, a digit 1 or 0 each, and the SHA-256 of the true answers; nothing, for a generator.
     """
     if kind(predictor) == "GAN":
         judge = load(required.find(predictor.config["requires"][0], root))
         scores = _generator(predictor, judge, data, split, figures, details)
     else:
         score = _translator if kind(predictor) == "Translation" else _classifier
-        scores = score(predictor, data, split, figures, details)
+        scores = score(predictor, data, split, figures, details, samples)
     return {f"{split}/{name}": value for name, value in scores.items()}
 
 
-def _classifier(predictor: Any, data: Any, split: Split, figures: Path | None, details: Details) -> dict[str, float]:
+def _classifier(
+    predictor: Any, data: Any, split: Split, figures: Path | None, details: Details, samples: Samples
+) -> dict[str, float]:
     predictions = predictor.predict(data, split)
+    if samples is not None:
+        samples |= _each(predictions.y_true.tolist(), predictions.y_score.argmax(axis=1).tolist())
     scores = evaluate.metrics(predictions)
     if split == "test" and hasattr(data, "seen_in_train"):
         unseen = predictions.of(~data.seen_in_train("test"))
@@ -93,11 +102,20 @@ def hardest(predictor: Any, data: Any, predictions: Any, split: Split, count: in
     return inputs.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).numpy(), effects, titles
 
 
-def _translator(predictor: Any, data: Any, split: Split, figures: Path | None, details: Details) -> dict[str, float]:
+def _each(truth: Sequence[Any], answers: Sequence[Any]) -> dict[str, str]:
+    right = "".join("01"[true == answer] for true, answer in zip(truth, answers, strict=True))
+    return {"right": right, "truth_digest": hashlib.sha256(repr(list(truth)).encode()).hexdigest()}
+
+
+def _translator(
+    predictor: Any, data: Any, split: Split, figures: Path | None, details: Details, samples: Samples
+) -> dict[str, float]:
     from pipeline import predict, translation
 
     data.setup()
     said = predict.translations(predictor.net, data.words[split])
+    if samples is not None:
+        samples |= _each(said.truth, said.answers)
     kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
     answer, weights_TS = predict.attention(predictor.net, EXAMPLE)
     if figures:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.actions.outputs import outside
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError
@@ -16,8 +17,13 @@ Progress = Callable[[str, int, int], None]
 def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Progress) -> dict[str, str]:
     """Make data sets complete and verified under `data/`; where each came from. Without names, all that can be had.
 
-    Raises: DataError naming what was tried.
+    Raises: DataError naming what was tried, or what `.dvc` files and `dvc.lock` would have written outside the project.
     """
+    if escaped := outside(root):
+        raise DataError(
+            f"would be written outside the project: {', '.join(escaped)}. Nothing was pulled. "
+            "Mend that path, or remove the link it goes through."
+        )
     return {
         name: store.pull(name, root / "data", cache_dir=root / ".cache", mirror=mirror, progress=progress)
         for name in names or [name for name in store.FILES if mirror or store.PUBLIC[name]]

@@ -13,8 +13,17 @@ from pipeline.errors import DataError
 from pipeline.types import Split
 
 
-def evaluate(run: str, split: Split, *, root: Path, details: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Score a stored model on a split of the data it was trained on; what stands behind the score goes into `details`.
+def evaluate(
+    run: str,
+    split: Split,
+    *,
+    root: Path,
+    details: dict[str, Any] | None = None,
+    samples: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Score a stored model on a split of the data it was trained on.
+
+    What stands behind the score goes into `details`, which samples were answered rightly into `samples`: see `assess`.
 
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
@@ -29,7 +38,7 @@ def evaluate(run: str, split: Split, *, root: Path, details: dict[str, Any] | No
     return {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
-        "metrics": assess.assess(predictor, data, split, root=root, details=details),
+        "metrics": assess.assess(predictor, data, split, root=root, details=details, samples=samples),
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
         **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),

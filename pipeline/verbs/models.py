@@ -31,14 +31,15 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] | None = {} if record or record_as else None
-    result = models.evaluate(run, split, root=project_root(), details=details)  # type: ignore[arg-type]
+    samples: dict[str, str] = {}
+    result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
         recording.metrics(result, details, project_root(), record_as)
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
     if as_json:
-        print(json.dumps(result))
+        print(json.dumps({**result, "samples": samples}))
 
 
 @app.command()

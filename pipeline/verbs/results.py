@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.options import Json, Verbose, project_root
+from pipeline.options import Json, Run, Verbose, project_root
 from pipeline.terminal import Terminal
 from pipeline.types import Headline
 
@@ -69,6 +69,25 @@ def sync(
         print(json.dumps({"synced": sent}))
     elif not sent:
         print("Nothing waits: MLflow has been told everything.")
+
+
+@app.command()
+def promote(run: Run, as_json: Json = False) -> None:
+    """Register a run's model; the alias `champion` moves to it if it is better on validation by more than the noise.
+
+    Example: pipeline promote latest
+    """
+    from pipeline.actions.promote import promote as action
+
+    done = action(run, Terminal(), root=project_root())
+    print(f"registered  models:/{done.model}/{done.version}, from {done.run}")
+    print(f"validation  {done.score:.2%} right of {done.samples:,} samples of {done.model}")
+    if done.rival:
+        print(f"champion    {done.rival_score:.2%}, by {done.rival}")
+        print(f"difference  {done.difference:+.2%} ± {done.error:.2%} (one standard error, of the same samples)")
+    print(f"{'promoted' if done.promoted else 'kept':11} models:/{done.model}@champion is {done.champion}: {done.why}")
+    if as_json:
+        print(json.dumps(asdict(done)))
 
 
 @app.command()

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.actions.data import pull
 from pipeline.actions.outputs import outside
+from pipeline.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +22,9 @@ def test_an_output_behind_dots_or_a_link_is_named(path: str, tmp_path: Path) -> 
     (project / "link").symlink_to(tmp_path)
     (project / "data.dvc").write_text(f"outs:\n- path: {path}\n- path: fine\n")
     assert outside(project) == [f"data.dvc: {path}"]
+    with pytest.raises(DataError, match=f"outside the project: data.dvc: {path}"):
+        pull([], root=project, mirror=None, progress=lambda *_: None)
+    assert not (project / "data").exists()
     (project / "data.dvc").unlink()
     (project / "dvc.lock").write_text(f"stages:\n  one:\n    outs:\n    - path: {path}\n")
     assert outside(project) == [f"dvc.lock: {path}"]

@@ -1,0 +1,131 @@
+"""The champion changes hands for more than noise, and for nothing less."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import spool
+from pipeline.actions import promote, runs
+from pipeline.errors import LaunchError
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.store import Store
+from tests.conftest import TINY, Quiet
+
+URI = "sqlite:///runs/mlflow.db"
+RIGHT = {"first": "1" * 80 + "0" * 20, "same": "0" * 20 + "1" * 80, "better": "1" * 95 + "0" * 5}
+
+
+@pytest.fixture
+def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three tracked runs, each with a model and its answers on 100 samples."""
+    for name in RIGHT:
+        folder = project / "runs" / name
+        (folder / "model").mkdir(parents=True)
+        (folder / "model/weights").write_text(name)
+        (folder / "config.json").write_text(json.dumps({"resolved": {"tracking": {"uri": URI}}}))
+        facts = {"name": name, "data": "mnist", "status": "finished", "started": 0}
+        (folder / "run.json").write_text(json.dumps(facts))
+    (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    for name in RIGHT:
+        track(project, name)
+
+    def evaluated(record: dict[str, Any], *_: Any) -> dict[str, Any]:
+        samples = {"right": RIGHT[record["name"]], "truth_digest": record.get("truth", "t")}
+        return {"metrics": {"val/accuracy": RIGHT[record["name"]].count("1") / 100}, "weights_digest": "w"} | {
+            "samples": samples
+        }
+
+    monkeypatch.setattr(promote, "_evaluate", evaluated)
+    return project
+
+
+def track(root: Path, name: str) -> None:
+    log = spool.Spool(root / "runs" / name)
+    log.append(run={"key": name, "name": name, "params": {}, "tags": {}, "dataset": {"name": "mnist", "digest": "0"}})
+    log.append(files="model", under="model")
+    log.append(status="FINISHED")
+    log.close()
+    outbox = Outbox(root / "runs" / name, Store(URI, root))
+    outbox.send()
+    runs.update(root / "runs" / name, run_id=outbox.run_id)
+
+
+def champion(root: Path) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{root}/{URI.removeprefix('sqlite:///')}").get_model_version_by_alias(
+        "mnist", "champion"
+    )
+
+
+def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root: Path) -> None:
+    first = promote.promote("first", Quiet(), root=root)
+    assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "the first one")
+    tie = promote.promote("same", Quiet(), root=root)
+    assert (tie.promoted, tie.rival, tie.difference, tie.champion) == (False, "first", 0.0, "first")
+    assert champion(root).version == 1
+    again = promote.promote("first", Quiet(), root=root)
+    assert (again.promoted, again.version, again.why) == (False, "1", "it was before")
+    better = promote.promote("better", Quiet(), root=root)
+    assert (better.promoted, better.champion) == (True, "better")
+    assert better.difference == pytest.approx(0.15)
+    assert better.error == pytest.approx(np.sqrt(0.15 * 0.85 / 99))  # the variance of 15 ones among 100
+    now = champion(root)
+    assert (now.version, now.run_id) == (3, runs.find("better", root)["run_id"])
+    assert now.tags["val/accuracy"] == "0.95"
+    assert now.source.endswith("/artifacts/model")
+    assert not (root / "mlruns").exists()
+
+
+def test_what_can_not_be_compared_leaves_the_champion(root: Path) -> None:
+    promote.promote("first", Quiet(), root=root)
+    runs.update(root / "runs/better", truth="other")
+    with pytest.raises(LaunchError, match="better and the champion first were validated on other samples of mnist"):
+        promote.promote("better", Quiet(), root=root)
+    (root / "runs/first").rename(root / "gone")
+    with pytest.raises(LaunchError, match=r"mnist: its champion, version 1, .* Fetch that run's folder"):
+        promote.promote("better", Quiet(), root=root)
+    assert champion(root).version == 1
+
+
+def test_a_run_that_is_not_finished_or_not_tracked_is_refused(root: Path) -> None:
+    runs.update(root / "runs/first", status="failed")
+    with pytest.raises(LaunchError, match="first is failed; only a finished run"):
+        promote.promote("first", Quiet(), root=root)
+    runs.update(root / "runs/better", run_id=None)
+    with pytest.raises(LaunchError, match="`pipeline sync better`"):
+        promote.promote("better", Quiet(), root=root)
+
+
+def test_a_difference_within_the_noise_is_told_as_such() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 200_000)) < 0.9
+    difference, error = promote.paired(one, other)
+    assert abs(difference) < 4 * error
+    assert error == pytest.approx(np.sqrt(2 * 0.9 * 0.1 / 200_000), rel=0.02)  # of two independent models
+    assert promote.paired(one, one) == (0.0, 0.0)
+
+
+@pytest.mark.slow
+def test_the_command_promotes_a_trained_net_and_keeps_it_against_its_twin(project: Path) -> None:
+    def pipeline(*words: str) -> str:
+        command = [sys.executable, "-m", "pipeline", *words]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for epochs in (3, 1, 3):
+        pipeline("train", *TINY, "data=mnist-5k", "data.val_size=500", f"trainer.max_epochs={epochs}")
+        if epochs == 3:
+            told = pipeline("promote", "latest", "--json")
+            assert told.startswith("evaluating")
+    last = json.loads(told.splitlines()[-1])
+    assert (last["model"], last["difference"], last["error"]) == ("mnist-5k", 0.0, 0.0)
+    assert (last["version"], last["promoted"]) == ("2", False)
+    assert "kept        models:/mnist-5k@champion is mnist_cnn-s0-" in told
+    assert not (project / "mlruns").exists()
