@@ -92,6 +92,8 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_dr
                 "the same, to other weights, with --allow-drift."
             )
         out.say(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
+    if config["cluster"].get("address"):  # the cluster that it began on may be gone
+        config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
     return _train(config, run_dir, out, root=root, verbose=verbose)
 
 

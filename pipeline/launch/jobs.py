@@ -62,8 +62,9 @@ def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, exp
     while True:
         try:
             job: str = client.submit_job(
-                # exec: the signal that stops the job reaches the command alone.
-                entrypoint=f"SENT=$PWD && mkdir -p {place} && cd {place} && exec python -m pipeline {said}",
+                # exec: the signal that stops the job reaches the command alone. -P: a `pipeline` that lies in the
+                # storage (a clone, say) is not taken for the one that was sent.
+                entrypoint=f"SENT=$PWD && mkdir -p {place} && cd {place} && exec python -P -m pipeline {said}",
                 submission_id=name,
                 runtime_env={"working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}},
                 metadata={"experiment": experiment},

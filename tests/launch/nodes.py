@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,10 @@ class Nodes:
         self.address: str = self.cluster.address
 
     def add(self, cpus: int = 1, **options: Any) -> Any:
-        return self.cluster.add_node(num_cpus=cpus, **options)
+        # Each node unpacks what a job was sent into a folder of its own, as each machine does: in a folder that they
+        # share, one node removes the code that another runs.
+        apart = f"runtime_resources_{uuid.uuid4().hex[:8]}"
+        return self.cluster.add_node(num_cpus=cpus, runtime_env_dir_name=apart, **options)
 
     def kill(self, node: Any) -> None:
         """As if the machine lost its power."""

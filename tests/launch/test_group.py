@@ -108,8 +108,8 @@ def test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere(proje
             running.until_step(30)
             first.kill_head()
             at = time.monotonic()
-            assert running.end(120) == 75, running.said()
-            assert time.monotonic() - at < 90
+            assert running.end() == 75, running.said()
+            assert time.monotonic() - at < 180
             assert running.run_dir
             name = running.run_dir.name
             assert f"pipeline resume {name}" in running.said()

@@ -1,8 +1,8 @@
 """What is sent to a cluster, to whom, and what comes back."""
 
 import json
-import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +25,19 @@ def no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     return tmp_path / "token"
+
+
+@pytest.fixture
+def with_token(no_token: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A user whose clusters ask for a token."""
+    from ray._private.authentication_test_utils import reset_auth_token_state
+
+    token.ensure()
+    with monkeypatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        reset_auth_token_state()  # Ray reads it once in a process, and an earlier test may have let it
+        yield
+    reset_auth_token_state()
 
 
 def test_code_and_configuration_are_packed_and_nothing_else(tmp_path: Path) -> None:
@@ -99,26 +112,23 @@ def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_envir
     name = jobs.submit(client, words, folder=Path("/packed"), storage="~/my runs", experiment="mnist_cnn")
     assert name.startswith("mnist_cnn-")
     assert sent["entrypoint"].endswith(
-        "&& mkdir -p ~/'my runs' && cd ~/'my runs' && exec python -m pipeline "
+        "&& mkdir -p ~/'my runs' && cd ~/'my runs' && exec python -P -m pipeline "
         "train --config-dir \"$SENT/config_dir\" seed=1 'tracking.uri=${oc.env:URI}'"
     )
     assert "canary" not in json.dumps(sent)
 
 
 @pytest.mark.slow
-def test_a_job_is_submitted_followed_stopped_and_gone_on_with(project: Path, no_token: Path) -> None:
-    token.ensure()
-    os.environ["RAY_AUTH_MODE"] = "token"
-    try:
-        ports = {"dashboard_port": 8377, "dashboard_agent_listen_port": 8378}  # not Ray's own, which others may hold
-        with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports):
-            _a_job_from_submission_to_the_end(project, "http://127.0.0.1:8377")
-    finally:
-        del os.environ["RAY_AUTH_MODE"]
+def test_a_job_is_submitted_listed_followed_and_stopped(project: Path, with_token: None) -> None:
+    ports = {"dashboard_port": 8377, "dashboard_agent_listen_port": 8378}  # not Ray's own, which others may hold
+    with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports):
+        _a_job_from_submission_to_the_end(project, "http://127.0.0.1:8377")
 
 
 def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     there = project / "there"
+    (there / "pipeline").mkdir(parents=True)
+    (there / "pipeline/__init__.py").write_text("raise ImportError('not the code that was sent')\n")
     words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "cluster.workers=2", "data.batch_size=200"]
     where = ["--address", address]
     with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:
@@ -127,9 +137,12 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
             assert listed.end() == 0, listed.said()
             (found,) = json.loads(listed.said().splitlines()[-1])["jobs"]
             assert (found["status"], "cluster=ray" in found["command"]) == ("RUNNING", True)
-        with job(project, "stop", "latest", *where) as stopped:
-            assert stopped.end() == 0, stopped.said()
-            assert "STOPPED" in stopped.said()
+        with job(project, "logs", "latest", "-f", *where) as followed:
+            with job(project, "stop", "latest", *where) as stopped:
+                assert stopped.end() == 0, stopped.said()
+                assert "STOPPED" in stopped.said()
+            assert followed.end() == 75, followed.said()
+            assert "mnist-5k, 4,000" in followed.said()
         assert submitted.end() == 75, submitted.said()
         assert "step" in submitted.said()
         assert submitted.record()["status"] == "interrupted"
