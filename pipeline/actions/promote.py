@@ -52,8 +52,7 @@ def promote(run: str, out: Output, *, root: Path) -> Promotion:
     if record["status"] != "finished":
         raise LaunchError(f"{record['name']} is {record['status']}; only a finished run is promoted. Resume it.")
     run_dir = Path(record["run_dir"])
-    config = json.loads((run_dir / "config.json").read_text())["resolved"]
-    store = Store(config["tracking"]["uri"], root)
+    store = Store(runs.config(run_dir)["tracking"]["uri"], root)
     if Outbox(run_dir, store).waiting() or not record.get("run_id"):
         raise LaunchError(f"{record['name']}: MLflow has not been told all of it. `pipeline sync {record['name']}`.")
     own = _evaluate(record, out, root)
