@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,8 @@ def _count_classes(root: Path) -> None:
     """Let `${classes_in:PATH}` stand for how many classes there are in a folder or archive, relative to the project."""
     from omegaconf import OmegaConf
 
-    from pipeline.archive import classes
-
-    OmegaConf.register_new_resolver("classes_in", lambda path: len(classes(root / path)), replace=True, use_cache=True)
+    archive = "pipeline.archive"  # imported only where there is something to count
+    OmegaConf.register_new_resolver("classes_in", lambda p: len(import_module(archive).classes(root / p)), replace=True)
 
 
 def resolve(config: Any) -> dict[str, Any]:
