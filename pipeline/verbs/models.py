@@ -60,9 +60,13 @@ def predict(
 
     Example: pipeline predict latest digits/ --out answers.jsonl
     """
-    from pipeline.actions import predict as action
+    from pipeline.actions import runs
 
     root = project_root()
+    runs.model_dir(run, root)  # a wrong name is answered before torch is imported
+
+    from pipeline.actions import predict as action
+
     if out:
         written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().answers)
         trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""

@@ -24,8 +24,8 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 
     monkeypatch.setattr(train, "train", trained)
     monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
-    monkeypatch.setattr(models, "evaluate", lambda folder, split, root: Path(folder).name)
-    monkeypatch.setattr(record, "metrics", lambda result, root: done.append(result))
+    monkeypatch.setattr(models, "evaluate", lambda folder, split, root, details: Path(folder).name)
+    monkeypatch.setattr(record, "metrics", lambda result, root, details: done.append(result))
     action.run_missing(Quiet(), root=project)
     expected: list[Any] = []
     for seed in (0, 1, 2):
