@@ -22,7 +22,7 @@ TABLE = [
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},
-    {"config"},
+    {"config", "space"},
     {"schema", "types", "redaction", "archive"},
     {"errors"},
 ]
@@ -32,7 +32,7 @@ HOMES = {
     "mlflow": {"tracking"},
     "sklearn": {"baselines", "data"},
     "scipy": {"baselines", "data"},
-    "hydra": {"config"},
+    "hydra": {"config", "space"},
     "omegaconf": {"config"},
     "typer": {"cli", "verbs", "options"},
     "rich": {"terminal"},

@@ -131,6 +131,20 @@ def listing(root: Path) -> list[dict[str, Any]]:
     return sorted(records, key=lambda record: record["started"], reverse=True)
 
 
+def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
+    """A folder for a trial of a sweep, in the sweep's own."""
+    run_dir = sweep_dir / "trials" / f"{number:03}"
+    run_dir.mkdir(parents=True)
+    facts = {"name": f"{sweep_dir.name}/{number:03}", "overrides": overrides, "started": time.time()}
+    _write(run_dir, {**facts, "run_dir": str(run_dir), "status": "created"})
+    return run_dir
+
+
+def trials(sweep_dir: Path) -> list[dict[str, Any]]:
+    """The records of a sweep's trials, in their order; none of another run."""
+    return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
+
+
 def interrupted_twin(identity: str, root: Path) -> Path | None:
     """The newest interrupted run that is the same one: of the same configuration, seed, data and code."""
     records = (each for each in listing(root) if each.get("identity") == identity and each["status"] == "interrupted")

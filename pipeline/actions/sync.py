@@ -46,6 +46,7 @@ def _waiting(records: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[s
         outbox = Outbox(run_dir, Store(runs.config(run_dir)["tracking"]["uri"], root))
         if outbox.waiting():
             yield record, outbox
+        yield from _waiting(runs.trials(run_dir), root)  # after their sweep: they belong to its run
 
 
 def _close(run_dir: Path) -> None:

@@ -81,6 +81,8 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_dr
     workers are not what they were, unless `allow_drift`.
     """
     record = runs.find(run, root)
+    if "sweep" in record:
+        raise LaunchError(f"{record['name']}: is a sweep. `pipeline sweep --resume {record['name']}` goes on with it.")
     if record["status"] in ("finished", "running"):
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
     run_dir = Path(record["run_dir"])
@@ -104,7 +106,7 @@ def _train(config: dict[str, Any], run_dir: Path, out: Output, *, root: Path, ve
     config = training(config)
     with ExitStack() as stack:
         stack.enter_context(runs.status(run_dir))
-        stack.enter_context(_chatter(run_dir / "log.txt", verbose))
+        stack.enter_context(chatter(run_dir / "log.txt", verbose))
         stack.enter_context(clusters.connect(config["cluster"]))
         data, model = _plan(config, out, root=root, run_dir=run_dir)
         out.say(f"tracked in  {redact(uri)}")
@@ -265,7 +267,7 @@ def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict
 
 
 @contextmanager
-def _chatter(log: Path, verbose: bool) -> Iterator[None]:
+def chatter(log: Path, verbose: bool) -> Iterator[None]:
     """Send all that libraries print, in Python or below it, to a log file; with `verbose` to the terminal as ever."""
     if verbose:
         yield

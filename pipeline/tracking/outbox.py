@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline import spool
 from pipeline.errors import LaunchError
-from pipeline.tracking.store import RefusedError, Store
+from pipeline.tracking.store import OutageError, RefusedError, Store
 
 STATE = "tracking.json"
 BATCH = 200  # events in one request
@@ -99,7 +99,10 @@ class Outbox:
         if self.run_id:
             self.store.reopen(self.run_id)
             return
-        run_id, experiment_id = self.store.open(event["run"], event["time"])
+        facts = event["run"]
+        if parent := facts.get("parent"):
+            facts = {**facts, "tags": {**facts["tags"], "mlflow.parentRunId": _told(Path(parent))}}
+        run_id, experiment_id = self.store.open(facts, event["time"])
         self._remember(run_id=run_id, experiment_id=experiment_id)
 
     def _remember(self, **facts: Any) -> None:
@@ -107,6 +110,17 @@ class Outbox:
         aside = self.run_dir / f".{STATE}.{os.getpid()}"
         aside.write_text(json.dumps(self.state, indent=1) + "\n")
         aside.replace(self.run_dir / STATE)
+
+
+def _told(run_dir: Path) -> str:
+    """The id of a run that MLflow knows.
+
+    Raises: OutageError if it has not been told of it yet.
+    """
+    path = run_dir / STATE
+    if run_id := json.loads(path.read_text()).get("run_id") if path.is_file() else None:
+        return str(run_id)
+    raise OutageError(f"{run_dir.name} comes first")
 
 
 def points(event: spool.Event) -> Iterator[Point]:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.redaction import redact
 from pipeline.spool import Spool, scan
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.sender import Sender
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import OutageError, Store
 from pipeline.types import DataSet
 
 CLOSE_S = 60.0  # without progress, until the rest is left to `pipeline sync`
@@ -74,17 +74,7 @@ def open_run(
     """
     outbox = Outbox(run_dir, Store(uri, root))
     run = Run(run_dir, Spool(run_dir), outbox)
-    facts = {
-        "key": uuid.uuid4().hex,
-        "name": name,
-        "params": {key: redact(str(value))[:6000] for key, value in params.items()},
-        "tags": {"mlflow.note.content": description, "mlflow.source.name": "pipeline", **tags},
-        "dataset": {"name": data.name, "digest": data.digest},
-    }
-    restarts = sum("run" in event for event, _ in scan(run_dir))
-    run.spool.append(run=facts)
-    if restarts:
-        run.spool.append(tags={"restarts": str(restarts)})
+    announce(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
     with outbox.alone(), Sender(outbox, run.spool, redact(uri), say) as sender:
         try:
             yield run
@@ -95,3 +85,37 @@ def open_run(
             raise
         run.spool.append(status="FINISHED")
         sender.finish(CLOSE_S)
+
+
+def describe(
+    *, name: str, description: str, params: dict[str, Any], tags: dict[str, str], data: DataSet
+) -> dict[str, Any]:
+    """What MLflow is told of a run as it begins; nothing secret."""
+    return {
+        "key": uuid.uuid4().hex,
+        "name": name,
+        "params": {key: redact(str(value))[:6000] for key, value in params.items()},
+        "tags": {"mlflow.note.content": description, "mlflow.source.name": "pipeline", **tags},
+        "dataset": {"name": data.name, "digest": data.digest},
+    }
+
+
+def announce(run_dir: Path, facts: dict[str, Any]) -> None:
+    """Say in a run's spool that it begins, or goes on; `parent` in `facts` is the folder of the run it belongs to."""
+    restarts = sum("run" in event for event, _ in scan(run_dir))
+    spool = Spool(run_dir)
+    spool.append(run=facts)
+    if restarts:
+        spool.append(tags={"restarts": str(restarts)})
+    spool.close()
+
+
+def end(run_dir: Path, uri: str, root: Path, *, tags: dict[str, str], status: str) -> None:
+    """Say how a run that was announced ended, and tell MLflow; while it is down, that waits for `pipeline sync`."""
+    spool = Spool(run_dir)
+    spool.append(tags=tags)
+    spool.append(status=status)
+    spool.close()
+    outbox = Outbox(run_dir, Store(uri, root))
+    with suppress(OutageError), outbox.alone():
+        outbox.send()

@@ -1,11 +1,13 @@
 """Verbs that train: once, again, and what a run would be."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.errors import ConfigError
 from pipeline.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Verbose, project_root
 from pipeline.terminal import Terminal
 
@@ -65,6 +67,44 @@ def resume(
 
     out = Terminal()
     out.close(action.resume(run, out, root=project_root(), verbose=verbose, allow_drift=allow_drift), as_json)
+
+
+@app.command()
+def sweep(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hydra overrides; key=choice(a,b), range(a,b,step), interval(a,b) are searched."),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="How many configurations are tried.")] = 10,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with an interrupted sweep.")] = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Search for a better configuration: trials side by side, those that fall behind on validation are stopped.
+
+    interval() is searched evenly, tag(log,interval(a,b)) by orders of magnitude, int(interval(a,b)) in whole numbers.
+
+    Example: pipeline sweep experiment=digits_mlp 'model.optimizer.lr=tag(log,interval(0.0003,0.03))' --trials 8
+    """
+    from pipeline.actions import sweep as action
+
+    out = Terminal()
+    if resume and overrides:
+        raise ConfigError(f"--resume {resume}: goes on with what the sweep began with. Leave out the overrides.")
+    if resume:
+        summary = action.resume(resume, out, root=project_root(), verbose=verbose)
+    else:
+        words = list(overrides or [])
+        summary = action.sweep(words, trials, out, root=project_root(), config_dir=config_dir, verbose=verbose)
+    best = summary["best"]
+    out.say(f"best           val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")
+    out.say(f"time           {summary['seconds']:.0f} s in all")
+    out.say(f"picture        {os.path.relpath(summary['figure'])}")
+    out.say(f"look at it     pipeline ui {summary['name']}")
+    out.say(f"train it       {summary['command']}")
+    if as_json:
+        out.say(json.dumps(summary))
 
 
 @app.command()

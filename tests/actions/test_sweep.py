@@ -1,0 +1,127 @@
+"""Sweeps: real trials under Ray Tune, a driver that dies, MLflow's parent and children, and what is refused."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import spool
+from pipeline.actions import runs, sweep
+from pipeline.actions import train as training
+from pipeline.errors import ConfigError, LaunchError
+from pipeline.report.sweep import parallel_coordinates
+from tests.conftest import Quiet
+
+SEARCH = ["experiment=digits_mlp", "model.net.hidden=[16]", "model.optimizer.lr=choice(0.0001,0.003,0.01)"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "trials", "words"),
+    [
+        (["experiment=digits_mlp"], 3, "Nothing to search"),
+        ([*SEARCH], 0, "--trials 0: expected 1 or more"),
+        ([*SEARCH, "model.optimizer.rate=choice(1,2)"], 2, r"rate: .*no such"),
+        ([*SEARCH, "trainer.max_epoch=choice(1,2)"], 2, r"trainer.max_epoch: no such key. Did you mean .*max_epochs"),
+        ([*SEARCH, "data.batch_size=choice(0,0.5)"], 2, "data.batch_size: expected a"),
+        ([*SEARCH, "cluster.workers=2"], 2, "trials have one worker each"),
+        (["experiment=imdb_tfidf", "seed=range(0,3)"], 2, "not trained by epochs"),
+        (["model=mlp", "data=choice(digits,mnist)"], 2, "can't be compared"),
+    ],
+)
+def test_what_cannot_be_swept_is_told_before_anything_starts(
+    project: Path, overrides: list[str], trials: int, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        sweep.sweep(overrides, trials, Quiet(), root=project)
+    assert not (project / "runs").exists()
+
+
+def test_only_an_unfinished_sweep_goes_on_and_only_as_a_sweep(project: Path) -> None:
+    folder = project / "runs/one"
+    folder.mkdir(parents=True)
+    record = {"name": "one", "status": "finished", "started": 0.0, "run_dir": str(folder)}
+    (folder / runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(LaunchError, match=r"is no sweep. `pipeline resume one`"):
+        sweep.resume("one", Quiet(), root=project)
+    runs.update(folder, sweep={})
+    with pytest.raises(LaunchError, match="one is finished"):
+        sweep.resume("one", Quiet(), root=project)
+    with pytest.raises(LaunchError, match=r"is a sweep. `pipeline sweep --resume one`"):
+        training.resume("one", Quiet(), root=project)
+
+
+def test_the_best_is_one_that_trained_to_its_end() -> None:
+    def trial(name: str, status: str, score: float) -> dict[str, Any]:
+        return {"name": name, "status": status, "score": score}
+
+    found = [trial("a", "stopped early", 99.0), trial("b", "finished", 97.0), trial("c", "finished", 98.0)]
+    assert sweep._best([*found, trial("d", "finished", 98.0)])["name"] == "c"
+    with pytest.raises(LaunchError, match=r"All 1 trials failed\. The first: no room"):
+        sweep._best([{"status": "failed", "error": "no room"}])
+
+
+def test_the_picture_takes_words_numbers_and_equal_scores(tmp_path: Path) -> None:
+    rows = [(["0.001", "sgd", "8"], 97.0), (["0.1", "adam", "8"], 97.0)]
+    parallel_coordinates(["lr", "optimizer", "+batch"], rows, "accuracy", 0, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlflow(
+    project: Path, empty_database: Path
+) -> None:
+    (project / "runs").mkdir()
+    shutil.copy(empty_database, project / "runs/mlflow.db")
+    search = ["trainer.max_epochs=40", "trainer.checkpoint_every_steps=50", *SEARCH, "--trials", "3"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    driver = subprocess.Popen([sys.executable, "-m", "pipeline", "sweep", *search], cwd=project, env=environment)
+    _until(lambda: any(record["status"] in sweep.ENDED for record in _trials(project)), 400)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    before = _trials(project)
+    run_dir = next((project / "runs").glob("sweep-*"))
+    assert runs.read(run_dir)["status"] == "interrupted"
+    assert sum(record["status"] == "created" for record in before) >= 1
+
+    out = Quiet()
+    summary = sweep.resume(run_dir.name, out, root=project)
+    after = runs.trials(run_dir)
+    assert {record["status"] for record in after} <= {"finished", "stopped early"}
+    for old, new in zip(before, after, strict=True):  # what had ended was not done again
+        if old["status"] in sweep.ENDED:
+            assert new == old
+    told = {record["name"]: record for record in after}[summary["best"]["name"]]
+    last = [event["metrics"] for event in spool.read(Path(told["run_dir"]))[0] if "metrics" in event][-1]
+    assert summary["best"]["score"] == pytest.approx(100 * last["val/accuracy"])
+    assert Path(summary["figure"]).is_file()
+    assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project}/runs/mlflow.db")
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == summary["run_id"]]
+    assert len(found) == 4
+    assert len(children) == 3
+    assert {run.info.status for run in children} == {"FINISHED"}
+    assert all("val/accuracy" in run.data.metrics for run in children)
+    assert not [name for run in found for name in run.data.metrics if name.startswith("test/")]
+    assert [file.path for file in client.list_artifacts(summary["run_id"])] == [sweep.FIGURE]
+
+
+def _trials(project: Path) -> list[dict[str, Any]]:
+    return [record for folder in (project / "runs").glob("sweep-*") for record in runs.trials(folder)]
+
+
+def _until(true: Any, limit_s: float) -> None:
+    ends = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.5)
