@@ -109,6 +109,12 @@ def _watcher(ended: Ended) -> Any:
     class Watcher(Callback):  # type: ignore[misc]
         """Passes on how trials end; one that was stopped early has completed, too."""
 
+        def __init__(self, ended: Ended):
+            self.ended = ended
+
+        def __getstate__(self) -> dict[str, Any]:
+            return {}  # Tune stores its callbacks; this one holds what can't be, and nobody restores it
+
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             self._tell(trial, None)
 
@@ -119,6 +125,6 @@ def _watcher(ended: Ended) -> Any:
 
         def _tell(self, trial: Any, why: str | None) -> None:
             last = trial.last_result or {}
-            ended(Path(trial.config["folder"]), last.get("epoch", 0), why)
+            self.ended(Path(trial.config["folder"]), last.get("epoch", 0), why)
 
-    return Watcher()
+    return Watcher(ended)
