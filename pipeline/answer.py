@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from pipeline.checkpoint import weights_digest
 from pipeline.config import build_data
-from pipeline.data.inputs import Picture, Piece, read
+from pipeline.data.inputs import Picture, Piece, Read, read
 from pipeline.data.piglatin import translate
 from pipeline.errors import DataError
 from pipeline.predict import BATCH
@@ -47,20 +48,33 @@ def answers(predictor: Any, inputs: Sequence[Any]) -> list[Answer]:
     return [named(score_C, predictor.labels) for score_C in scores_NC]
 
 
+def named_model(predictor: Any) -> str:
+    """A model's name in answers: its experiment, its seed, the beginning of its weights' digest."""
+    return f"{predictor.config['name']}-{predictor.config['seed']}:{weights_digest(predictor.manifest)[:12]}"
+
+
 def of_piece(predictor: Any, piece: Piece) -> list[Answer]:
     """The answer to each input of a piece, with its name; an `error` in the place of one that can't be read."""
-    content = takes(predictor)
-    if content == "classes":
-        raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
-    data = predictor.config["data"]
-    found = list(
-        read(piece, content, data.get("in_shape"), digits=data["name"].startswith("mnist"), picture=_picture(predictor))
-    )
+    found = inputs(predictor, piece)
     said = iter(answers(predictor, [content for _, content in found if not isinstance(content, DataError)]))
     return [
         {"input": name, "error": str(content)} if isinstance(content, DataError) else {"input": name, **next(said)}
         for name, content in found
     ]
+
+
+def inputs(predictor: Any, piece: Piece) -> list[Read]:
+    """Each input of a piece with its name, as the model takes it; a DataError in the place of one that can't be read.
+
+    Raises: DataError if the model takes no input.
+    """
+    content = takes(predictor)
+    if content == "classes":
+        raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
+    data = predictor.config["data"]
+    return list(
+        read(piece, content, data.get("in_shape"), digits=data["name"].startswith("mnist"), picture=_picture(predictor))
+    )
 
 
 def _picture(predictor: Any) -> Picture | None:

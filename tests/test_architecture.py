@@ -43,7 +43,7 @@ HOMES = {
     "matplotlib": {"report", "pictures"},
     "onnx": {"export", "tracking"},
     "jinja2": {"report"},
-    "fastapi": {"app"},
+    "fastapi": {"app", "launch"},
     "uvicorn": {"app"},
     "PIL": {"data", "report"},
     "efficientnet_lite_pytorch": {"models"},

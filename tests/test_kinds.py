@@ -17,8 +17,9 @@ PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer
 
 
 @pytest.fixture
-def tracked(tiny_imdb: Path, empty_database: Path) -> Path:
-    """The tiny reviews, with a data base whose tables exist."""
+def tracked(tiny_imdb: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny reviews, with a data base whose tables exist; all is told to MLflow, however busy the machine is."""
+    monkeypatch.setattr("pipeline.tracking.run.CLOSE_S", 300.0)
     (tiny_imdb / "runs").mkdir()
     (tiny_imdb / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
     return tiny_imdb
@@ -36,7 +37,9 @@ def portable(summary: dict[str, Any], **inputs: np.ndarray) -> np.ndarray:
     """What the stored model says through plain MLflow."""
     import mlflow
 
-    (found,) = [m for m in mlflow.search_logged_models(output_format="list") if m.source_run_id == summary["run_id"]]
+    experiment = mlflow.get_run(summary["run_id"]).info.experiment_id
+    logged = mlflow.search_logged_models([experiment], output_format="list")
+    (found,) = [model for model in logged if model.source_run_id == summary["run_id"]]
     (answer,) = mlflow.pyfunc.load_model(found.model_uri).predict(inputs).values()
     return np.asarray(answer)
 

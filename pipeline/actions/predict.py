@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.actions import runs
-from pipeline.answer import Answer, of_piece, takes
-from pipeline.checkpoint import weights_digest
+from pipeline.answer import Answer, named_model, of_piece, takes
 from pipeline.data.inputs import STDIN, Piece, pieces
 from pipeline.ensemble import load
 from pipeline.errors import DataError
@@ -100,7 +99,7 @@ def _prepare(
     if content == "classes":
         raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
     found = pieces(inputs, content, stdin)
-    model = f"{predictor.config['name']}-{predictor.config['seed']}:{weights_digest(predictor.manifest)[:12]}"
+    model = named_model(predictor)
     if cluster:
         from pipeline.launch.batch import answered as on_cluster
 

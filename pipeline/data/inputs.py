@@ -4,8 +4,10 @@ The stream is cut into pieces, small enough to be sent anywhere and read there; 
 spoils no other.
 """
 
+import io
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -85,6 +87,24 @@ def read(
                 yield name, _one(one, piece.kind, content, in_shape, digits)
         except DataError as error:
             yield name, error
+
+
+def suffix(content: bytes, most: int) -> str:
+    """What the name of a PNG or JPEG of these bytes ends in; only its first bytes are looked at.
+
+    Raises: DataError if it is neither, or has more than `most` pixels.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures, which are measured below
+            picture = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError("Expected a PNG or JPEG, got something else or a broken one.") from error
+    if picture.width * picture.height > most:
+        raise DataError(f"Expected at most {most:,} pixels, got {picture.width:,} x {picture.height:,}.")
+    return ".png" if picture.format == "PNG" else ".jpg"
 
 
 def _lines(stdin: Iterable[str], content: Content) -> Iterator[Piece]:

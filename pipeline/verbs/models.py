@@ -87,6 +87,21 @@ def predict(
 
 
 @app.command()
+def serve(
+    run: Run,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")] = 8000,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer, a core each.")] = 1,
+) -> None:
+    """Answer requests over HTTP with a stored model, by Ray Serve, on this machine only.
+
+    Example: pipeline serve latest --replicas 2
+    """
+    from pipeline.actions.serve import serve as action
+
+    action(run, root=project_root(), port=port, replicas=replicas, say=lambda line: print(line, flush=True))
+
+
+@app.command()
 def export(
     run: Run,
     form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
