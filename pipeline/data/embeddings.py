@@ -5,16 +5,14 @@ Source: Levy, Goldberg, Dagan 2015, doi:10.1162/tacl_a_00134.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.data.download import writing
+from pipeline.data.kept import kept
 
 # V vocabulary, C context words, E embedding
 VERSION = 1  # raised when the same settings would give other vectors
@@ -34,15 +32,7 @@ class Embeddings:
     def cached(self, folder: Path, digest: str, texts: Callable[[], Iterable[list[int]]], vocabulary: int) -> Tensor:
         """The vectors from `folder`, computed and kept there if they are not there yet."""
         path = folder / f"embeddings-{digest}.safetensors"
-        if not path.is_file():
-            vectors_VE = self.of(texts(), vocabulary)
-            folder.mkdir(parents=True, exist_ok=True)
-            with writing(path, vectors_VE.nbytes):
-                aside = path.with_suffix(f".{os.getpid()}")
-                save_file({"vectors": vectors_VE}, aside)
-                aside.replace(path)
-        kept_VE: Tensor = load_file(path)["vectors"]
-        return kept_VE
+        return kept(path, "vectors", lambda: self.of(texts(), vocabulary))
 
     def of(self, texts: Iterable[list[int]], vocabulary: int) -> Tensor:
         """(V, E) vectors of mean length 1, from texts as numbers below `vocabulary`: 0 nothing, 1 an unknown word."""

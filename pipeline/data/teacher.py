@@ -5,17 +5,15 @@ Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531 (distillation); here the te
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.data.download import writing
+from pipeline.data.kept import kept
 
 # N texts, K class
 VERSION = 1  # raised when the same settings would give other answers
@@ -41,13 +39,9 @@ def taught(
     learned = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     known = json.dumps([VERSION, type(teacher).__name__, vars(teacher), source, learned], sort_keys=True)
     path = folder / f"taught-{hashlib.sha256(known.encode()).hexdigest()}.safetensors"
-    if not path.is_file():
+
+    def ask() -> Tensor:
         teacher.fit(texts, truth_N.numpy())
-        shares_NK = torch.from_numpy(teacher.probabilities(unlabelled())).float()
-        folder.mkdir(parents=True, exist_ok=True)
-        with writing(path, shares_NK.nbytes):
-            aside = path.with_suffix(f".{os.getpid()}")
-            save_file({"shares": shares_NK}, aside)
-            aside.replace(path)
-    kept_NK: Tensor = load_file(path)["shares"]
-    return kept_NK
+        return torch.from_numpy(teacher.probabilities(unlabelled())).float()
+
+    return kept(path, "shares", ask)
