@@ -282,7 +282,7 @@ def _explain(error: Exception, overrides: tuple[str, ...], folder: Path) -> Conf
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:
-        known = [key for key, _ in flatten(_plain_defaults(folder))]
+        known = [key for key, _ in flatten(_plain_defaults(folder)) if key != unknown[1]]
         return ConfigError(f"{unknown[1]}: no such key.{_closest(unknown[1], known)} `pipeline config` lists them.")
     return ConfigError(f"{' '.join(overrides) or folder}: {text}. See `pipeline config`.")
 

@@ -56,8 +56,8 @@ def test_the_gradients_claim_is_computed_anew() -> None:
     ("recurrent", "verdict"),
     [
         ({}, claims.HOLDS),
-        ({"imdb_lstm": BETTER}, "holds against lecture_gru, imdb_rnn, imdb_gru, not imdb_lstm"),
-        (dict.fromkeys(("lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm"), BETTER), claims.FAILS),
+        ({"imdb_lstm": BETTER}, "holds against lecture_gru, imdb_rnn, imdb_gru, imdb_lstm_taught, not imdb_lstm"),
+        (dict.fromkeys(claims.NEEDS[5][2:], BETTER), claims.FAILS),
     ],
 )
 def test_the_baseline_wins_where_it_is_more_than_two_standard_errors_ahead(
@@ -68,10 +68,12 @@ def test_the_baseline_wins_where_it_is_more_than_two_standard_errors_ahead(
 
 
 def test_a_gain_within_the_noise_is_called_noise() -> None:
-    line = row(6, everything({"imdb_rnn": WORSE, "imdb_gru": BETTER, "imdb_lstm": [0.9205, 0.921, 0.92]}))
-    assert "points over imdb_rnn (clear)" in line.evidence
-    assert "points over imdb_gru (noise)" in line.evidence
-    assert line.verdict == "gains over the RNN, not the GRU"
+    scores = dict.fromkeys(claims.NEEDS[6], WORSE) | {"imdb_gru": BETTER, "imdb_lstm": [0.9205, 0.921, 0.92]}
+    line = row(6, everything(scores))
+    assert "imdb_lstm +4.05 points over imdb_rnn (clear)" in line.evidence
+    assert "imdb_lstm +0.05 points over imdb_gru (noise)" in line.evidence
+    assert "imdb_lstm_taught +0.00 points over imdb_bag_taught (noise)" in line.evidence
+    assert line.verdict == "gains over RNN"
 
 
 def test_a_generator_that_collapsed_does_not_draw_digits() -> None:

@@ -64,6 +64,11 @@ def test_a_mistake_is_named_with_the_next_step(override: str, what: str, hint: s
     assert "\n" not in str(error.value)
 
 
+def test_a_key_that_only_other_choices_have_is_not_suggested_to_itself() -> None:
+    with pytest.raises(ConfigError, match=r"^data.allow_sample: no such key\. (?!Did you mean data.allow_sample)"):
+        load_config("experiment=perceptron_gates", "data.allow_sample=false")
+
+
 @pytest.mark.parametrize(
     "target",
     [
