@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def latent_walk(generator: Predictor, path: Path, seed: int = 0, steps: int = ST
     _sheet(rows, path)
 
 
-def looked_at(images_NHWC: np.ndarray, effects_NRR: np.ndarray, titles: Sequence[str], path: Path) -> None:
+def looked_at(images_NHWC: np.ndarray, effects_NRR: np.ndarray, titles: Sequence[str], file: Path | IO[bytes]) -> None:
     """Each picture above the same with its parts shaded: orange speaks for the answer, purple against it."""
     count = len(images_NHWC)
     figure = Figure(figsize=(count * 1.8, 4), layout="constrained")
@@ -56,7 +56,7 @@ def looked_at(images_NHWC: np.ndarray, effects_NRR: np.ndarray, titles: Sequence
         reach = max(float(np.abs(effects).max()), 1e-9)
         axes.imshow(effects, cmap="PuOr_r", vmin=-reach, vmax=reach, alpha=0.55, extent=(0, width, height, 0))
         figure.axes[2 * column].set_title(titles[column], fontsize=7)
-    figure.savefig(path, dpi=110)
+    figure.savefig(file, dpi=110)
 
 
 def _sheet(rows: Sequence[np.ndarray], path: Path, names: Sequence[str] = ()) -> None:

@@ -1,6 +1,8 @@
 """What a stored model is worth on a split, and how it looks: one function a kind of task."""
 
+import base64
 import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,8 @@ def _classifier(
         unseen = predictions.of(~data.seen_in_train("test"))
         if len(unseen.y_true):
             scores["accuracy_unseen"] = evaluate.metrics(unseen)["accuracy"]
+    if figures or details is not None:
+        from pipeline import pictures
     if figures:
         from pipeline import report
 
@@ -66,8 +70,6 @@ def _classifier(
         if hasattr(data, "pictures"):
             report.error_grid(data.pictures(split), predictions, figures / "worst_errors.png")
         if hasattr(data, "inputs"):
-            from pipeline import pictures
-
             pictures.looked_at(*hardest(predictor, data, predictions, split), figures / "hardest.png")
         if hasattr(data, "points"):
             report.decision_map(predictor.net, data.points(split), figures / "decision_map.png")
@@ -77,6 +79,9 @@ def _classifier(
         from pipeline.report import details as behind
 
         details |= behind.confusion(predictions)
+        if hasattr(data, "inputs"):
+            pictures.looked_at(*hardest(predictor, data, predictions, split), file := io.BytesIO())
+            details["hardest"] = base64.b64encode(file.getvalue()).decode()
         if hasattr(data, "pictures"):
             details["pictures"] = behind.picture_errors(predictions, data.pictures(split))
         if hasattr(data, "texts"):

@@ -1,7 +1,8 @@
 """The results that go into git.
 
 `metrics/` holds what a re-run must repeat, `results/` when, where and how long, `plots/` what a reader wants to see of
-both: learning curves, errors, drawn images, a few kilobytes a run, so that a fresh clone can make the page of results.
+both: learning curves, counts of answers, drawn images, a few kilobytes a run, so that a fresh clone can make the page of
+results. What shows samples of the data, `plots/errors/`, stays out: no part of a data set is in git.
 """
 
 import json
@@ -69,10 +70,13 @@ def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> No
 
 
 def metrics(result: dict[str, Any], details: dict[str, Any], root: Path, name: str | None = None) -> None:
-    """Keep an evaluation under `metrics/`, and what stands behind it under `plots/tests/`."""
+    """Keep an evaluation under `metrics/`, and what stands behind it under `plots/tests/` and `plots/errors/`."""
+    from pipeline.report.details import SAMPLES
+
     stem = name or f"{result['experiment']}-{result['seed']}"
     _write(root / "metrics" / f"{stem}.json", result)
-    _write(root / "plots/tests" / f"{stem}.json", details, indent=None)
+    for folder, shown in (("tests", details.keys() - SAMPLES), ("errors", details.keys() & SAMPLES)):
+        _write(root / "plots" / folder / f"{stem}.json", {key: details[key] for key in sorted(shown)}, indent=None)
 
 
 def committed_results(root: Path) -> list[dict[str, Any]]:

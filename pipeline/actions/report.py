@@ -45,6 +45,7 @@ def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
             found.curves[entry["seed"]] = rows
     stem = f"{name}-{entries[0]['seed']}"
     found.details = _read(root / f"plots/tests/{stem}.json")
+    found.errors = _read(root / f"plots/errors/{stem}.json")
     samples = root / f"plots/samples/{stem}.png"
     found.samples = samples.read_bytes() if samples.is_file() else None
     return found

@@ -15,6 +15,7 @@ from pipeline.attribution import word_effects
 from pipeline.types import Predictions, Translations
 
 PICTURES, TEXTS, WORDS = 16, 3, 20  # how many of the worst errors are kept
+SAMPLES = {"pictures", "hardest", "texts", "explained"}  # what shows samples of a data set
 TEXT_LENGTH = 700  # characters
 EXPLAINED = range(20, 61)  # words in a review short enough to be looked at word by word
 

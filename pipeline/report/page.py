@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.report import UNSEEN, charts, grouped, score, spread
+from pipeline.report.details import SAMPLES
 from pipeline.types import Headline
 
 Entry = dict[str, Any]
-DETAILS = ("labels", "pictures", "texts", "explained", "attention", "words", "drawn")  # an experiment has some of them
+DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # an experiment has some of them
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Recorded:
 
     curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # of each seed, a row an epoch
     details: dict[str, Any] | None = None  # of the first seed: see `report.details`
+    errors: dict[str, Any] | None = None  # the same, with samples of the data
     samples: bytes | None = None  # a PNG: a generator's images, a row an epoch
 
 
@@ -67,8 +69,9 @@ def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, 
     seeds = [entry["seed"] for entry in group]
     if not recorded.curves:
         lacking.append(("the learning curves", f"pipeline train experiment={name} seed={seeds[0]} --record"))
-    if recorded.details is None:
-        lacking.append(("the answers", f"pipeline evaluate models/{name}-{seeds[0]} --record"))
+    for what, found in (("the answers", recorded.details), ("the errors", recorded.errors)):
+        if found is None:
+            lacking.append((what, f"pipeline evaluate models/{name}-{seeds[0]} --record"))
     return {
         "name": name,
         "data": first["dataset"]["name"],
@@ -81,7 +84,7 @@ def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, 
         "measures": _measures(group),
         "entries": group,
         "curves": _curves(recorded.curves),
-        "details": dict.fromkeys(DETAILS) | (recorded.details or {}),
+        "details": dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
         "matrix": _matrix(recorded.details),
         "samples": base64.b64encode(recorded.samples).decode() if recorded.samples else None,
         "lacking": lacking,

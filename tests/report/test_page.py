@@ -80,12 +80,15 @@ def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results:
     details = {
         "labels": ["no", "<yes>"],
         "confusion": [{"actual": "no", "predicted": "<yes>", "count": 7}],
+    }
+    errors = {
         "texts": [{"true": "no", "answer": "<yes>", "probability": 0.9, "text": "<script>alert(1)</script>"}],
         "explained": [{"true": "no", "answer": "no", "probability": 0.8, "words": [["bad", 2.0], ["good", -1.0]]}],
     }
     for folder, content in (
         ("curves", [{"epoch": 1, "val/loss": 2.0}, {"epoch": 2, "val/loss": 1.0}]),
         ("tests", details),
+        ("errors", errors),
     ):
         (results / "plots" / folder).mkdir(parents=True)
         (results / f"plots/{folder}/mine-0.json").write_text(json.dumps(content))
