@@ -2,8 +2,12 @@
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +15,16 @@ import pytest
 
 from pipeline.actions import required
 from pipeline.config import load_config, resolve
+from pipeline.data import store
+from pipeline.errors import DataError
 from tests.test_docs import check
 
 ROOT = Path(__file__).parents[1]
 needs_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout: DVC needs one")
 
 
-def dvc(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run DVC in a clone, with this environment's commands and no way to the network."""
+def start(*words: str, cwd: Path) -> "subprocess.Popen[str]":
+    """Start DVC in a project, with this environment's commands and no way to the network."""
     nowhere = "http://127.0.0.1:9"
     environment = {
         **os.environ,
@@ -26,8 +32,29 @@ def dvc(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), nowhere),
         "PIPELINE_DATA_MIRROR": str(cwd / "no-mirror"),
     }
-    command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    command, pipe = [sys.executable, "-m", "dvc", *words], subprocess.PIPE
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def dvc(*words: str, cwd: Path) -> tuple[int, str]:
+    """DVC's exit code and all it said."""
+    process = start(*words, cwd=cwd)
+    said, _ = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+def kill_once(seen: Callable[[], object], *words: str, cwd: Path) -> int:
+    """Start DVC and kill it, and what it started, once something is seen; its process id."""
+    process = start(*words, cwd=cwd)
+    while not seen():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return process.pid
 
 
 @pytest.fixture
@@ -95,9 +122,67 @@ def test_a_repro_with_damaged_data_refuses_and_leaves_data_dvc_as_it_was(clone: 
     (clone / "data/mnist").mkdir(parents=True)
     (clone / "data/mnist/train-labels-idx1-ubyte").write_text("partial")
     (clone / "dvc.lock").unlink(missing_ok=True)
-    done = dvc("repro", cwd=clone)
-    assert done.returncode != 0
-    assert "can't be had" in done.stdout + done.stderr
+    code, said = dvc("repro", cwd=clone)
+    assert code != 0
+    assert "can't be had" in said
     assert (clone / "data.dvc").read_bytes() == before
     assert [path.read_text() for path in (clone / ".cache/set-aside").iterdir()] == ["partial"]
     assert not (clone / "models").exists()
+
+
+def test_a_pull_killed_midway_is_finished_by_the_next_one(project: Path) -> None:
+    assert dvc("init", "--no-scm", cwd=project)[0] == 0
+    assert dvc("remote", "add", "--default", "store", str(project / "remote"), cwd=project)[0] == 0
+    files = {f"data/{number}": os.urandom(20_000) for number in range(300)}
+    (project / "data").mkdir()
+    for name, content in files.items():
+        (project / name).write_bytes(content)
+    assert dvc("add", "data", cwd=project)[0] == 0
+    shutil.move(project / ".dvc/cache", project / "remote")  # as `dvc push` would
+    shutil.rmtree(project / "data")
+    kill_once(lambda: sum(1 for _ in project.glob(".dvc/cache/files/md5/*/*")) > 10, "pull", cwd=project)
+    assert len(list(project.glob("data/*"))) < len(files)
+    code, said = dvc("pull", cwd=project)
+    assert code == 0, said
+    assert {name: (project / name).read_bytes() for name in files} == files
+
+
+def test_a_repro_killed_midway_is_named_and_done_again_by_the_next_one(project: Path) -> None:
+    assert dvc("init", "--no-scm", cwd=project)[0] == 0
+    command = f"{sys.executable} stage.py"
+    (project / "stage.py").write_text(
+        "import pathlib, time\n"
+        "pathlib.Path('out').write_text('half')\n"
+        "while not pathlib.Path('go').exists(): time.sleep(.1)\n"
+        "pathlib.Path('out').write_text('whole')\n"
+    )
+    (project / "dvc.yaml").write_text(f"stages: {{one: {{cmd: {command}, deps: [stage.py], outs: [out]}}}}")
+    killed = kill_once((project / "out").exists, "repro", cwd=project)
+    assert not (project / "dvc.lock").exists()
+    (project / "go").touch()
+    code, said = dvc("repro", cwd=project)
+    assert code == 0, said
+    assert f"(Pid {killed})" in said
+    assert "had been killed" in said
+    assert (project / "out").read_text() == "whole"
+    assert "up to date" in dvc("repro", cwd=project)[1]
+
+
+def test_bit_rot_in_dvcs_cache_is_found_by_our_digest_and_mended_from_the_mirror(tiny_mnist: Path) -> None:
+    assert dvc("init", "--no-scm", cwd=tiny_mnist)[0] == 0
+    assert dvc("add", "data", cwd=tiny_mnist)[0] == 0
+    file, whole = store.FILES["mnist"][0], (tiny_mnist / "data" / store.FILES["mnist"][0].path).read_bytes()
+    shutil.rmtree(tiny_mnist / "data")
+    [kept] = [path for path in tiny_mnist.glob(".dvc/cache/**/*") if path.is_file() and path.read_bytes() == whole]
+    rotten = whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]
+    kept.chmod(0o644)
+    kept.write_bytes(rotten)
+    kept.chmod(0o444)  # DVC does not hash again what is read-only
+    assert dvc("checkout", cwd=tiny_mnist)[0] == 0
+    assert (tiny_mnist / "data" / file.path).read_bytes() == rotten
+    with pytest.raises(DataError, match=rf"(?s)1 of 4 files.*{file.path}.*{file.sha256[:12]}"):
+        store.verify("mnist", tiny_mnist / "data")
+    cache, mirror = tiny_mnist / ".cache", str(tiny_mnist / "mirror")
+    store.pull("mnist", tiny_mnist / "data", cache_dir=cache, mirror=mirror, progress=lambda *_: None)
+    assert (tiny_mnist / "data" / file.path).read_bytes() == whole
+    assert rotten in [path.read_bytes() for path in (cache / "set-aside").iterdir()]

@@ -90,6 +90,9 @@ def _reference() -> str:
 
 
 ON_NODES = f"{GROUP}test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one"
+ON_MACHINES = (
+    "tests/launch/test_network.py::test_a_run_on_machines_that_share_no_folder_outlives_a_dead_one_and_a_cut_link"
+)
 FAULTS = [
     Fault(
         1,
@@ -106,7 +109,11 @@ FAULTS = [
         stop_worker,
     ),
     Fault(
-        3, "a node's raylet killed", "goes on with the nodes left; grows back when one joins", (ON_NODES,), kill_node
+        3,
+        "a node's raylet killed",
+        "goes on with the nodes left; grows back when one joins",
+        (ON_NODES, ON_MACHINES),
+        kill_node,
     ),
     Fault(
         4,
@@ -121,7 +128,12 @@ FAULTS = [
         "≤ 15 s, says what to do",
         (f"{GROUP}test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds",),
     ),
-    Fault(31, "network partition", "our time-out, in minutes"),
+    Fault(
+        31,
+        "network partition: the link to a node is cut",
+        "goes on with the nodes left within 3 minutes; a healed link brings nothing back twice",
+        (ON_MACHINES,),
+    ),
     Fault(
         32,
         "job upload too large",

@@ -3,6 +3,7 @@
 from benchmarks.faults.fault import Fault
 
 RAW, STORE = "tests/data/test_raw.py::test_", "tests/data/test_store.py::test_"
+DVC = "tests/test_dvc.py::test_"
 FAULTS = [
     Fault(
         14,
@@ -41,6 +42,19 @@ FAULTS = [
             f"{STORE}a_mirror_that_is_down_fails_fast",
         ),
     ),
-    Fault(18, "DVC killed, stale lock", "the next run succeeds; the dead process is named"),
-    Fault(19, "bit rot in DVC's cache", "found by our own digest"),
+    Fault(
+        18,
+        "DVC killed mid-pull, mid-repro; its stale lock",
+        "the next run succeeds; the dead process is named",
+        (
+            f"{DVC}a_pull_killed_midway_is_finished_by_the_next_one",
+            f"{DVC}a_repro_killed_midway_is_named_and_done_again_by_the_next_one",
+        ),
+    ),
+    Fault(
+        19,
+        "bit rot in DVC's cache",
+        "found by our own digest, mended from the mirror",
+        (f"{DVC}bit_rot_in_dvcs_cache_is_found_by_our_digest_and_mended_from_the_mirror",),
+    ),
 ]

@@ -2,10 +2,45 @@
 
 from benchmarks.faults.fault import Fault
 
+OUTAGES = "tests/tracking/test_outages.py::test_a_run_survives_a_server_that"
+STORE = "tests/tracking/test_store.py::test_"
 FAULTS = [
-    Fault(8, "MLflow dead at start, mid-run, flapping", "trains, spools, replays; no point doubled"),
-    Fault(9, "MLflow slow, 429, 500, half-open", "step time grows by less than 5 %"),
-    Fault(10, "MLflow's SQLite locked", "bounded retry, then the spool"),
-    Fault(11, "MLflow's schema old", "names `mlflow db upgrade`, changes nothing"),
-    Fault(23, "port in use", "names the owner's process, picks another"),
+    Fault(
+        8,
+        "MLflow dead at start, mid-run, flapping",
+        "trains, spools, replays; no point doubled",
+        (
+            OUTAGES,
+            "tests/tracking/test_outbox.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
+            "tests/tracking/test_sender.py::test_an_outage_in_the_middle_is_told_once_and_caught_up_with",
+        ),
+    ),
+    Fault(
+        9,
+        "MLflow slow, 429, 500, half-open",
+        "step time grows by less than 5 %",
+        (OUTAGES, "tests/tracking/test_sender.py::test_a_server_that_never_answers_holds_nobody_up"),
+    ),
+    Fault(
+        10,
+        "MLflow's SQLite locked",
+        "bounded retry, then the spool",
+        (f"{STORE}a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync",),
+    ),
+    Fault(
+        11,
+        "MLflow's schema old",
+        "names `mlflow db upgrade`, changes nothing",
+        (f"{STORE}an_old_schema_is_named_and_left_alone",),
+    ),
+    Fault(
+        23,
+        "port in use",
+        "names the owner's process; `app` takes the next one, `ui` and `serve` ask for another",
+        (
+            "tests/app/test_server.py::"
+            "test_a_taken_port_is_named_with_its_owner_and_the_next_one_is_served_on_loopback_only",
+            "tests/actions/test_ui.py::test_a_port_in_use_is_refused_with_its_owner",
+        ),
+    ),
 ]

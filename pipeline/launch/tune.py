@@ -37,8 +37,7 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
 
     Raises: LaunchError if Ray does not start.
     """
-    # Ctrl-C and SIGTERM are the driver's; results are in the trials' folders, not in Tune's files.
-    os.environ.update(TUNE_DISABLE_SIGINT_HANDLER="1", TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1")
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C and SIGTERM are the driver's
     import ray
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler

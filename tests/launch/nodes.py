@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,14 @@ def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
 class Job:
     """`pipeline …` in a process of its own, and what its run's folder says of it."""
 
-    def __init__(self, project: Path, *words: str, cwd: Path | None = None, **environment: str):
+    def __init__(
+        self, project: Path, *words: str, cwd: Path | None = None, prefix: Sequence[str] = (), **environment: str
+    ):
         self.project = project
         self.before = set(project.glob("runs/*/run.json"))
         self.log = ((cwd or project) / f"job-{time.time_ns()}.txt").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *words],
+            [*prefix, sys.executable, "-m", "pipeline", *words],
             cwd=cwd or project,
             env={**os.environ, **environment},
             stdout=self.log,
@@ -145,9 +147,11 @@ class Job:
 
 
 @contextmanager
-def job(project: Path, *words: str, cwd: Path | None = None, **environment: str) -> Iterator[Job]:
-    """A command; the runs it makes are those of `project`."""
-    running = Job(project, *words, cwd=cwd, **environment)
+def job(
+    project: Path, *words: str, cwd: Path | None = None, prefix: Sequence[str] = (), **environment: str
+) -> Iterator[Job]:
+    """A command, perhaps after another that runs it (`prefix`); the runs it makes are those of `project`."""
+    running = Job(project, *words, cwd=cwd, prefix=prefix, **environment)
     try:
         yield running
     finally:
