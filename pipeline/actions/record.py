@@ -1,8 +1,8 @@
 """The results that go into git.
 
 `metrics/` holds what a re-run must repeat, `results/` when, where and how long, `plots/` what a reader wants to see of
-both: learning curves, counts of answers, drawn images, a few kilobytes a run, so that a fresh clone can make the page of
-results. What shows samples of the data, `plots/errors/`, stays out: no part of a data set is in git.
+both: learning curves, counts of answers, drawn images, a few kilobytes a run, so that a fresh clone can make the page
+of results. What shows samples of the data, `plots/errors/`, stays out: no part of a data set is in git.
 """
 
 import json
