@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from pipeline.checkpoint import weights_digest
 from pipeline.config import build_data
-from pipeline.data.inputs import Picture, Piece, Read, read
+from pipeline.data.inputs import Picture, Piece, Read, read, suffix
 from pipeline.data.piglatin import translate
 from pipeline.errors import DataError
 from pipeline.predict import BATCH
@@ -75,6 +76,21 @@ def inputs(predictor: Any, piece: Piece) -> list[Read]:
     return list(
         read(piece, content, data.get("in_shape"), digits=data["name"].startswith("mnist"), picture=_picture(predictor))
     )
+
+
+def picture(predictor: Any, content: bytes, most: int) -> Any:
+    """A PNG or JPEG of at most `most` pixels as the model takes it.
+
+    Raises: DataError if it is neither, larger, or broken.
+    """
+    kind = suffix(content, most)
+    with TemporaryDirectory(prefix="pipeline-picture-") as folder:
+        path = Path(folder, f"picture{kind}")
+        path.write_bytes(content)
+        ((_, found),) = inputs(predictor, Piece("file", (str(path),)))
+    if isinstance(found, DataError):
+        raise DataError(str(found).removeprefix(f"{path}: "))
+    return found
 
 
 def _picture(predictor: Any) -> Picture | None:

@@ -20,6 +20,7 @@ WEBSOCKET_BYTES = 2**20  # of one message
 MODULES = (
     "playground",
     "digits",
+    "photos",
     "reviews",
     "generator",
     "piglatin",

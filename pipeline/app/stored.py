@@ -35,6 +35,21 @@ def folder(root: Path, experiment: str) -> Path | None:
     return next((place for place in (*finished, *kept) if (place / checkpoint.MANIFEST).is_file()), None)
 
 
+def experiments(root: Path, data: str) -> list[str]:
+    """The trained experiments whose data is of one class, such as `pipeline.data.text.TextData`, by name."""
+    there = {record["experiment"] for record in records(root)}
+    there |= {path.name.rpartition("-")[0] for path in (root / "models").glob("*-[0-9]*")}
+    return sorted(name for name in there if (place := folder(root, name)) and _data(place) == data)
+
+
+def _data(place: Path) -> str | None:
+    try:
+        found: str = json.loads((place / "config.json").read_text())["data"]["_target_"]
+    except (OSError, ValueError, LookupError):
+        return None
+    return found
+
+
 def model(root: Path, experiment: str) -> Any | None:
     """An experiment's trained model, ready to answer; None if it was not trained yet, or is damaged."""
     place = folder(root, experiment)

@@ -1,9 +1,7 @@
 """What a served model is asked over HTTP and what it says: the requests, their limits, the schema. Knows no Ray."""
 
 import asyncio
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request
@@ -13,8 +11,7 @@ from pydantic import Base64Bytes, BaseModel, Field, create_model
 from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from pipeline.answer import Answer, inputs, named_model, takes
-from pipeline.data.inputs import Piece, suffix
+from pipeline.answer import Answer, named_model, picture, takes
 from pipeline.errors import DataError
 
 ITEMS = 64  # in a request
@@ -96,18 +93,12 @@ def _pictures(predictor: Any, contents: list[bytes]) -> list[Any]:
 
     Raises: HTTPException for one that can't be read.
     """
-    with tempfile.TemporaryDirectory(prefix="pipeline-serve-") as folder:
-        paths = []
-        for place, content in enumerate(contents):
-            try:
-                paths.append(Path(folder, f"{place}{suffix(content, IMAGE_PIXELS)}"))
-            except DataError as error:
-                raise HTTPException(422, f"images[{place}]: {error}") from error
-            paths[-1].write_bytes(content)
-        found = [one for _, one in inputs(predictor, Piece("file", tuple(map(str, paths))))]
-    for place, one in enumerate(found):
-        if isinstance(one, DataError):
-            raise HTTPException(422, f"images[{place}]: {one}".replace(f"{paths[place]}: ", ""))
+    found = []
+    for place, content in enumerate(contents):
+        try:
+            found.append(picture(predictor, content, IMAGE_PIXELS))
+        except DataError as error:
+            raise HTTPException(422, f"images[{place}]: {error}") from error
     return found
 
 

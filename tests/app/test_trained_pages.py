@@ -1,12 +1,18 @@
 """The pages of trained nets: a request has limits, and what is not trained yet is named with the command."""
 
+import base64
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
+from pipeline.actions.untrained import assemble
 from pipeline.app import server
+from pipeline.config import load_config, resolve
 
 PORT = 8000
 DRAWING = {"pixels": [0] * 1000 + [255] * (140 * 140 - 1000)}
@@ -24,6 +30,7 @@ def client(project: Path) -> TestClient:
     [
         ("/digits/answer", DRAWING),
         ("/reviews/answer", {"text": "fine"}),
+        ("/photos/answer", {}),
         ("/generator/draw", ASKED),
         ("/piglatin/translate", {"text": "pig"}),
     ],
@@ -48,6 +55,34 @@ def test_what_is_not_trained_yet_is_named_with_its_command(client: TestClient, a
 )
 def test_what_is_too_large_or_out_of_range_is_refused(client: TestClient, address: str, body: Any) -> None:
     assert client.post(address, json=body).status_code == 422
+
+
+@pytest.fixture
+def untrained(project: Path, shapes: Path) -> Path:
+    """A stored net of the three-class folder, as it is before training."""
+    few = ["data=image_folder", "data.path=shapes", "data.in_shape=[3,16,16]", "model=mlp", "name=mine"]
+    config = resolve(load_config(*few, root=project))
+    (project / "models").mkdir()
+    assemble(config, {}, data_dir=project / "data", run_dir=project / "made").model_dir.rename(
+        project / "models/mine-0"
+    )
+    return shapes
+
+
+def test_a_dropped_picture_is_answered_by_every_net_that_learned_from_folders(
+    client: TestClient, untrained: Path
+) -> None:
+    (said,) = client.post("/photos/answer", content=(untrained / "disc/3.png").read_bytes()).json()["models"]
+    assert (said["title"], set(said["probabilities"])) == ("mine", {"cross", "disc", "square"})
+    assert sum(said["probabilities"].values()) == pytest.approx(1)
+    assert np.shape(said["rests"]) == (5, 5)
+    assert Image.open(io.BytesIO(base64.b64decode(said["seen"]))).size == (16, 16)
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_no_picture_is_answered_with_words(client: TestClient, untrained: Path, content: bytes) -> None:
+    answer = client.post("/photos/answer", content=content)
+    assert (answer.status_code, "Expected a PNG or JPEG" in answer.json()["error"]) == (400, True)
 
 
 def test_an_empty_drawing_is_answered_with_words(client: TestClient) -> None:

@@ -1,0 +1,44 @@
+"""Drop a picture: what every net that learned from folders of pictures makes of it, and what each answer rests on."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+
+from pipeline.app import stored
+from pipeline.app.pages import Page
+
+LEARNED_FROM = "pipeline.data.folder.ImageFolder"
+EXAMPLE = "dogcat_transfer"  # what to train where there is none
+PIXELS = 40_000_000  # of a picture
+router = APIRouter(prefix="/photos")
+
+
+@router.post("/answer")
+async def answer(request: Request) -> dict[str, Any]:
+    """The answers to the PNG or JPEG that is the body."""
+    return await run_in_threadpool(_answer, request.app.state.root, await request.body())
+
+
+def _answer(root: Any, content: bytes) -> dict[str, Any]:
+    names = stored.experiments(root, LEARNED_FROM)
+    if not names:
+        return {"models": [{"title": EXAMPLE, **stored.missing(EXAMPLE)}]}
+    models = [(name, stored.model(root, name)) for name in names]
+    return {"models": [_said(name, model, content) for name, model in models if model]}
+
+
+def _said(name: str, predictor: Any, content: bytes) -> dict[str, Any]:
+    import torch
+
+    from pipeline.answer import named, picture
+    from pipeline.attribution import region_effects
+    from pipeline.report.details import png
+
+    seen_CHW = torch.as_tensor(picture(predictor, content, PIXELS))
+    said = named(predictor.probabilities(seen_CHW[None])[0].numpy(), predictor.labels)
+    seen = png(seen_CHW.permute(1, 2, 0).squeeze(2).numpy())
+    return {"title": name, **said, "seen": seen, "rests": region_effects(predictor, seen_CHW).round(3).tolist()}
+
+
+PAGE = Page("photos", "Photos", "Drop a picture: the nets that learned from folders of pictures, side by side.", router)
