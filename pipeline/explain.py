@@ -32,14 +32,24 @@ def occlusion(predictor: Any, image_CHW: Tensor, label: int, patch: int = PATCH)
     covered = image_CHW.repeat(len(places) + 1, 1, 1, 1)
     for number, (top, left) in enumerate(places):
         covered[number, :, top : top + patch, left : left + patch] = 0
-    scores = np.concatenate([np.asarray(predictor.probabilities(some)) for some in covered.split(256)])
-    odds = log_odds(scores[:, label])
+    odds = np.concatenate([_log_odds_of(predictor, some, label) for some in covered.split(256)])
     lost, times = np.zeros((height, width)), np.zeros((height, width))
     for number, (top, left) in enumerate(places):
         lost[top : top + patch, left : left + patch] += odds[-1] - odds[number]
         times[top : top + patch, left : left + patch] += 1
     mean: np.ndarray = lost / times
     return mean
+
+
+@torch.inference_mode()
+def _log_odds_of(predictor: Any, images_NCHW: Tensor, label: int) -> np.ndarray:
+    """(N,) log-odds of a class: of a net from its logits, for the probabilities of a perceptron are all but 0 and 1."""
+    if not hasattr(predictor, "net"):
+        return log_odds(np.asarray(predictor.probabilities(images_NCHW))[:, label])
+    logits_NK = predictor.net(images_NCHW).double()
+    others_NK = torch.cat([logits_NK[:, :label], logits_NK[:, label + 1 :]], dim=1)
+    odds: np.ndarray = (logits_NK[:, label] - others_NK.logsumexp(dim=1)).numpy()
+    return odds
 
 
 @torch.inference_mode()

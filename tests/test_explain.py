@@ -36,6 +36,20 @@ def test_covering_costs_what_stood_there() -> None:
     np.testing.assert_allclose(explain.occlusion(Linear(), image, 0, patch=1), -lost, atol=1e-6)
 
 
+def test_covering_tells_something_where_the_probability_is_all_but_one() -> None:
+    class Certain:
+        """Logits of 200 and 0, moved by the corner."""
+
+        def net(self, images: Tensor) -> Tensor:
+            corner = images[:, 0, :2, :2].sum(dim=(1, 2))
+            return torch.stack([200 + corner, 0 * corner], dim=1)
+
+    image = torch.zeros(1, 6, 6)
+    image[0, 0, 0] = 3
+    lost = explain.occlusion(Certain(), image, 0, patch=1)
+    assert abs(lost[0, 0] - 3) < 1e-4
+
+
 def test_a_word_adds_what_the_answer_lacks_without_it() -> None:
     after, adds = explain.words(Counter(), ["good", "and", "bad"])
     np.testing.assert_allclose(explain.log_odds(after), [2, 2, 1], atol=1e-6)

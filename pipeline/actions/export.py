@@ -54,12 +54,15 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     digest = sha256(target)
     target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n")
     free = [0, 1] if portable.text and form != "pt2" else [0]
+    inputs = {key: _shape(tensor, free) for key, tensor in portable.inputs.items()}
+    for key in _ignored(predictor):
+        inputs[key] += ", ignored: this net can't be asked for a class" + " (none of the graph's)" * (form == "onnx")
     return {
         "path": str(target),
         "bytes": target.stat().st_size,
         "digest": digest,
         "difference": difference,
-        "inputs": {key: _shape(tensor, free) for key, tensor in portable.inputs.items()},
+        "inputs": inputs,
         "sizes": list(SIZES),
         "data": predictor.config["data"]["name"],
     }
@@ -74,10 +77,13 @@ def onnx_example(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any],
     to_onnx(portable, path)
     with torch.inference_mode():
         answer = portable.net(*portable.inputs.values())
-    inputs = portable.inputs
-    if not getattr(predictor.net if hasattr(predictor, "net") else None, "conditional", True):
-        inputs = {"noise": inputs["noise"]}  # the labels were not looked at, and so are no input
-    return {name: tensor.numpy() for name, tensor in inputs.items()}, answer.numpy()
+    ignored = _ignored(predictor)
+    return {name: tensor.numpy() for name, tensor in portable.inputs.items() if name not in ignored}, answer.numpy()
+
+
+def _ignored(predictor: Any) -> tuple[str, ...]:
+    """The inputs that a net does not look at, and that are none of an ONNX graph's."""
+    return () if getattr(getattr(predictor, "net", None), "conditional", True) else ("labels",)
 
 
 def _portable(predictor: Any, data: Any, name: str, count: int = sum(SIZES)) -> Portable:

@@ -34,14 +34,16 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
     image_CHW = torch.from_numpy(seen)[None].float() / 255
     told: dict[str, Any] = {"seen": seen.tolist(), "models": [], "maps": []}
     for experiment, title in MODELS.items():
-        predictor = stored.model(request.app.state.root, experiment)
-        if predictor is None:
+        found = stored.model(request.app.state.root, experiment)
+        if found is None:
             told["models"].append({"title": title, **stored.missing(experiment)})
             continue
+        predictor = found.predictor
         scores = predictor.probabilities(image_CHW[None])[0].numpy()
         rests = explain.occlusion(predictor, image_CHW, int(scores.argmax()))
         said = named(scores, predictor.labels)
-        told["models"].append({"title": title, "experiment": experiment, **said, "rests": np.round(rests, 3).tolist()})
+        shown = {"title": title, "experiment": experiment, "source": found.source, "rests": np.round(rests, 3).tolist()}
+        told["models"].append({**shown, **said})
         if title == "CNN":
             told["maps"] = [_grey(maps) for maps in explain.feature_maps(predictor.net, image_CHW)]
     return told

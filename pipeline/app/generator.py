@@ -1,6 +1,6 @@
 """The generator: digits by class, sliders through its latent space, the way between two drawings, its training."""
 
-from pathlib import Path
+from base64 import b64encode
 from typing import Annotated, Any
 
 import numpy as np
@@ -32,10 +32,11 @@ def draw(asked: Asked, request: Request) -> dict[str, Any]:
     """The same noise drawn as each class, and the chosen class on the way to the other noise."""
     import torch
 
-    predictor = stored.model(request.app.state.root, EXPERIMENT)
-    if predictor is None:
+    found = stored.model(request.app.state.root, EXPERIMENT)
+    if found is None:
         return stored.missing(EXPERIMENT)
-    size = predictor.net.noise
+    net = found.predictor.net
+    size = net.noise
     directions_ZZ, _ = torch.linalg.qr(_noise(size * size, 0).reshape(size, size))
     start_Z = _noise(size, asked.seed) + torch.tensor(asked.sliders) @ directions_ZZ[:SLIDERS]
     share_S1 = torch.linspace(0, torch.pi / 2, STEPS)[:, None]
@@ -44,21 +45,21 @@ def draw(asked: Asked, request: Request) -> dict[str, Any]:
     noise_NZ = torch.cat([start_Z.expand(10, -1), way_SZ])
     labels_N = torch.cat([torch.arange(10), torch.full((STEPS,), asked.label)])
     with torch.inference_mode():
-        images = (predictor.net(noise_NZ, labels_N)[:, 0] * 255).round().int().tolist()
-    return {"experiment": EXPERIMENT, "classes": images[:10], "way": images[10:]}
+        images = (net(noise_NZ, labels_N)[:, 0] * 255).round().int().tolist()
+    return {"experiment": EXPERIMENT, "source": found.source, "noise": size, "classes": images[:10], "way": images[10:]}
 
 
 @router.get("/samples")
 def samples(request: Request) -> dict[str, Any]:
-    """What the net drew from the same noise after each epoch: one of each class; none if its run is not here."""
-    for record in stored.records(request.app.state.root):
-        kept = sorted((Path(record["run_dir"]) / "samples").glob("epoch-*.npy"))
-        if record["experiment"] == EXPERIMENT and kept:
-            sheets = [
-                np.load(path) for path in (kept[round(at)] for at in np.linspace(0, len(kept) - 1, min(8, len(kept))))
-            ]
-            return {"run": record["name"], "epochs": [sheet[::10].tolist() for sheet in sheets], "of": len(kept)}
-    return {"run": None, "epochs": [], "of": 0}
+    """What the net drew from the same noise over its epochs, one of each class: of its run, else what was recorded."""
+    root = request.app.state.root
+    if (found := stored.model(root, EXPERIMENT)) is None:
+        return {"epochs": []}
+    kept = sorted((found.place.parent / "samples").glob("epoch-*.npy"))
+    shown = [kept[round(at)] for at in np.linspace(0, len(kept) - 1, min(8, len(kept)))]
+    sheet = root / "plots/samples" / f"{found.place.name}.png"
+    picture = b64encode(sheet.read_bytes()).decode() if not kept and sheet.is_file() else None
+    return {"epochs": [np.load(path)[::10].tolist() for path in shown], "picture": picture}
 
 
 def _noise(size: int, seed: int) -> Any:

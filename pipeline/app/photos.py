@@ -28,17 +28,19 @@ def _answer(root: Any, content: bytes) -> dict[str, Any]:
     return {"models": [_said(name, model, content) for name, model in models if model]}
 
 
-def _said(name: str, predictor: Any, content: bytes) -> dict[str, Any]:
+def _said(name: str, found: stored.Found, content: bytes) -> dict[str, Any]:
     import torch
 
     from pipeline.answer import named, picture
     from pipeline.attribution import region_effects
     from pipeline.report.details import png
 
+    predictor = found.predictor
     seen_CHW = torch.as_tensor(picture(predictor, content, PIXELS))
     said = named(predictor.probabilities(seen_CHW[None])[0].numpy(), predictor.labels)
     seen = png(seen_CHW.permute(1, 2, 0).squeeze(2).numpy())
-    return {"title": name, **said, "seen": seen, "rests": region_effects(predictor, seen_CHW).round(3).tolist()}
+    rests = region_effects(predictor, seen_CHW).round(3).tolist()
+    return {"title": name, "source": found.source, **said, "seen": seen, "rests": rests}
 
 
 PAGE = Page("photos", "Photos", "Drop a picture: the nets that learned from folders of pictures, side by side.", router)

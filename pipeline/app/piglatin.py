@@ -26,10 +26,10 @@ def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     from pipeline.data.piglatin import ENDING, WORD, pig_latin, readable, translate
     from pipeline.predict import answers, attention
 
-    predictor = stored.model(request.app.state.root, EXPERIMENT)
-    if predictor is None:
+    model = stored.model(request.app.state.root, EXPERIMENT)
+    if model is None:
         return stored.missing(EXPERIMENT)
-    net = predictor.net
+    net = model.predictor.net
     found = dict.fromkeys(match[0].lower() for match in WORD.finditer(sentence.text))
     words: list[dict[str, Any]] = []
     for word in found:
@@ -40,6 +40,7 @@ def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
             )
     return {
         "experiment": EXPERIMENT,
+        "source": model.source,
         "translation": translate(sentence.text, partial(answers, net)),
         "rule": translate(sentence.text, lambda some: [pig_latin(word) for word in some]),
         "words": words,

@@ -29,13 +29,13 @@ def answer(review: Review, request: Request) -> dict[str, Any]:
     tokens = words(review.text)
     told: dict[str, Any] = {"words": tokens[:WORDS], "cut": max(0, len(tokens) - WORDS), "models": []}
     for experiment, title in MODELS.items():
-        predictor = stored.model(request.app.state.root, experiment)
-        if predictor is None:
+        found = stored.model(request.app.state.root, experiment)
+        if found is None:
             told["models"].append({"title": title, **stored.missing(experiment)})
         elif tokens:
-            after, adds = explain.words(predictor, tokens[:WORDS])
-            found = {"after": np.round(after, 4).tolist(), "adds": np.round(adds, 3).tolist()}
-            told["models"].append({"title": title, "experiment": experiment, **found})
+            after, adds = explain.words(found.predictor, tokens[:WORDS])
+            shown = {"title": title, "experiment": experiment, "source": found.source}
+            told["models"].append({**shown, "after": np.round(after, 4).tolist(), "adds": np.round(adds, 3).tolist()})
     return told
 
 

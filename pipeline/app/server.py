@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp
 
+from pipeline.app import live
 from pipeline.app.pages import File, Page, files
 from pipeline.app.playground import warm
 from pipeline.app.safety import Safety
@@ -70,6 +71,10 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.tell()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        live.end()
 
 
 def serve(root: Path, listening: socket.socket, started: Callable[[], None]) -> None:

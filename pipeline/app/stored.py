@@ -2,12 +2,30 @@
 
 import json
 import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
-from pipeline.errors import CheckpointError
+from pipeline.config import load_config, resolve
+from pipeline.errors import CheckpointError, PipelineError
+
+CHAMPIONS_S = 30.0  # for which MLflow is not asked again
+_lock = threading.Lock()
+_champions: dict[tuple[Path, str], tuple[float, tuple[str, str] | None]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model that is ready to answer, its folder, and where it comes from, in words."""
+
+    predictor: Any
+    place: Path
+    source: str
 
 
 def records(root: Path) -> list[dict[str, Any]]:
@@ -24,22 +42,44 @@ def records(root: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: record["started"], reverse=True)
 
 
-def folder(root: Path, experiment: str) -> Path | None:
-    """The newest finished run's model of an experiment, else what `--record` kept; None if it was not trained yet."""
-    finished = [
-        Path(record["run_dir"]) / "model"
+def model(root: Path, experiment: str) -> Found | None:
+    """An experiment's trained model, the first that is whole; None if it was not trained yet.
+
+    That is the registry's champion if it is of this experiment or a variant of it (`mnist_cnn_best` is one of
+    `mnist_cnn`), else the newest finished run's, else what `--record` kept.
+    """
+    for place, source in _places(root, experiment):
+        if (place / checkpoint.MANIFEST).is_file():
+            with suppress(CheckpointError):
+                return Found(_load(place, (place / checkpoint.MANIFEST).stat().st_mtime_ns), place, source)
+    return None
+
+
+def _places(root: Path, experiment: str) -> list[tuple[Path, str]]:
+    variants = [
+        record
         for record in records(root)
-        if record["experiment"] == experiment and record["status"] == "finished"
+        if record["status"] == "finished" and f"{record['experiment']}_".startswith(f"{experiment}_")
     ]
+    found = []
+    for data in dict.fromkeys(record["data"] for record in variants if record.get("run_id")):
+        version, run_id = _champion(root, data) or ("", "")
+        found += [
+            (Path(record["run_dir"]) / "model", f"models:/{data}@champion, version {version}: {record['name']}")
+            for record in variants
+            if record.get("run_id") == run_id
+        ]
+    own = [record for record in variants if record["experiment"] == experiment]
+    found += [(Path(record["run_dir"]) / "model", f"run {record['name']}") for record in own]
     kept = sorted((root / "models").glob(f"{experiment}-[0-9]*"))
-    return next((place for place in (*finished, *kept) if (place / checkpoint.MANIFEST).is_file()), None)
+    return found + [(place, f"models/{place.name}, kept by --record") for place in kept]
 
 
 def experiments(root: Path, data: str) -> list[str]:
     """The trained experiments whose data is of one class, such as `pipeline.data.text.TextData`, by name."""
     there = {record["experiment"] for record in records(root)}
     there |= {path.name.rpartition("-")[0] for path in (root / "models").glob("*-[0-9]*")}
-    return sorted(name for name in there if (place := folder(root, name)) and _data(place) == data)
+    return sorted(name for name in there if data in {_data(place) for place, _ in _places(root, name)})
 
 
 def _data(place: Path) -> str | None:
@@ -50,15 +90,24 @@ def _data(place: Path) -> str | None:
     return found
 
 
-def model(root: Path, experiment: str) -> Any | None:
-    """An experiment's trained model, ready to answer; None if it was not trained yet, or is damaged."""
-    place = folder(root, experiment)
-    if place is None:
-        return None
-    try:
-        return _load(place, (place / checkpoint.MANIFEST).stat().st_mtime_ns)
-    except CheckpointError:
-        return None
+def _champion(root: Path, data: str) -> tuple[str, str] | None:
+    """Version and MLflow run of a data set's champion; None if there is none, or MLflow can't be asked now."""
+    from pipeline.tracking.address import check
+    from pipeline.tracking.registry import Registry
+    from pipeline.tracking.store import Store
+
+    with _lock:
+        asked, answer = _champions.get((root, data), (-CHAMPIONS_S, None))
+        if time.monotonic() - asked > CHAMPIONS_S:
+            try:
+                uri = resolve(load_config(root=root))["tracking"]["uri"]
+                check(uri, root)
+                champion = Registry(Store(uri, root), data).champion()
+                answer = (champion.number, champion.run_id) if champion else None
+            except PipelineError:
+                answer = None
+            _champions[root, data] = (time.monotonic(), answer)
+        return answer
 
 
 @lru_cache(maxsize=16)

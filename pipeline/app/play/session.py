@@ -61,6 +61,8 @@ class Session:
             for change in message.changes:
                 self.learner.change(change)
                 self.note()
+                made = change.model_copy(update={"epoch": self.learner.epoch})
+                self.tell({"changed": made.model_dump(exclude_none=True)})
         self.replay = self.replay if message.replay is None else message.replay
         self.stop = self.stop if message.stop is None else message.stop
         self.speed, self.look = message.speed or self.speed, message.look or self.look

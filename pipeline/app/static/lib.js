@@ -110,6 +110,8 @@ export function sharp(canvas) {
   return { context, width, height };
 }
 
+$("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const changed = () => { table = null; document.dispatchEvent(new Event("themechange")); };
 dark.addEventListener("change", changed);

@@ -1,5 +1,5 @@
 import { $, ask, debounce, make } from "/static/lib.js";
-import { grey, latest, percent, pixels, signed, untrained } from "/static/pages/trained.js";
+import { grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
@@ -31,7 +31,7 @@ pad.addEventListener("keydown", (event) => {
   if (down) line(...place);
 });
 
-$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(make("p", { class: "faint" }, "Draw, and three nets answer.")); $("#maps-card").hidden = true; pixels([[0]], grey, $("#seen")); };
+$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(make("p", { class: "faint" }, "Draw, and three nets answer.")); $("#maps-card").hidden = $("#key").hidden = true; pixels([[0]], grey, $("#seen")); };
 $("#sample").onclick = () => {
   wipe();
   pen.beginPath(); pen.moveTo(80, 70); pen.lineTo(200, 70); pen.lineTo(120, 230); pen.stroke();
@@ -48,6 +48,7 @@ const show = latest(async () => {
   if (!drawn) return;
   pixels(told.seen, grey, $("#seen"));
   $("#answers").replaceChildren(...told.models.map((model) => (model.missing ? untrained(model.title, model) : card(model))));
+  $("#key").hidden = told.models.every((model) => model.missing);
   $("#maps-card").hidden = !told.maps.length;
   $("#maps").replaceChildren(...told.maps.map((layer) => make("div", { class: "maps" }, ...layer.map((rows) => pixels(rows, grey)))));
 });
@@ -65,5 +66,5 @@ function card(model) {
   rests.setAttribute("aria-label", "What the answer rests on");
   return make("article", { class: "card stack answer", "data-experiment": model.experiment, "data-label": model.label },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
-    make("div", { class: "bars" }, ...bars), rests, make("small", {}, "Blue: ink that speaks for it. Orange: ink that speaks against it (log-odds lost when covered)."));
+    make("div", { class: "bars" }, ...bars), make("div", { class: "row" }, rests, make("small", {}, "what it rests on")), origin(model));
 }

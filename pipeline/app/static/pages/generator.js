@@ -7,15 +7,16 @@ const show = latest(async () => {
   const told = await ask("/generator/draw", state);
   if (told.missing) { $("#missing").replaceChildren(untrained("GAN", told)); $("#controls").hidden = true; return; }
   if (!$("#classes").children.length) {
-    $("#classes").append(...told.classes.map((_, label) => make("button", { type: "button", role: "radio", "aria-label": `Digit ${label}`, onclick: () => { state.label = label; show(); } }, pixels([[0]], grey))));
+    $("#classes").append(...told.classes.map((_, label) => make("button", { type: "button", "aria-label": `Digit ${label}`, onclick: () => { state.label = label; show(); } }, pixels([[0]], grey))));
     $("#way").append(...told.way.map(() => pixels([[0]], grey)));
   }
   $$("#classes button").forEach((button, label) => {
     pixels(told.classes[label], grey, $("canvas", button));
-    button.setAttribute("aria-checked", label === state.label);
     button.setAttribute("aria-pressed", label === state.label);
   });
   $$("#way canvas").forEach((canvas, step) => pixels(told.way[step], grey, canvas));
+  $("#noise").textContent = told.noise;
+  $("#source").textContent = told.source;
   $("#way").dataset.drawn = JSON.stringify([state.seed, state.label, state.sliders]);
 });
 state.sliders.forEach((_, at) => {
@@ -28,7 +29,6 @@ $("#zero").onclick = () => { zero(); show(); };
 $("#other").onclick = () => { state.other = fresh(); show(); };
 show();
 const told = await ask("/generator/samples");
-if (told.run) {
-  $("#samples-card").hidden = false;
-  $("#samples").append(...told.epochs.map((sheet) => make("div", { class: "tiles" }, ...sheet.map((rows) => pixels(rows, grey)))), make("small", {}, `From top to bottom, over ${told.of} epochs of ${told.run}.`));
-}
+$("#samples-card").hidden = !told.epochs.length && !told.picture;
+if (told.picture) $("#samples").append(make("img", { src: `data:image/png;base64,${told.picture}`, alt: "A row of digits for each of some epochs" }));
+$("#samples").append(...told.epochs.map((sheet) => make("div", { class: "tiles" }, ...sheet.map((rows) => pixels(rows, grey)))), make("small", {}, "From top to bottom, over its epochs."));

@@ -35,8 +35,13 @@ function watch(name) {
   $("#state").textContent = "";
   trying(async () => { await follow(); await list(); })();
 }
+let following = false;
 async function follow() {
-  if (!watched) return;
+  if (!watched || following) return; // two at once would fetch the same events twice
+  following = true;
+  try { await fetchEvents(); } finally { following = false; }
+}
+async function fetchEvents() {
   const name = watched, told = await ask(`/live/events?run=${encodeURIComponent(name)}&start=${next}`);
   if (name !== watched) return;
   next = told.next;
@@ -50,7 +55,7 @@ async function follow() {
 }
 function draw() {
   const epochs = (name) => points.filter((event) => event.metrics?.[name] != null).map((event) => [event.step ?? 0, event.metrics[name]]);
-  chart($("#loss"), { step: points.filter((event) => event.loss != null).map((event) => [event.step, event.loss]), validation: epochs("val/loss") });
+  chart($("#loss"), { training: points.filter((event) => event.loss != null).map((event) => [event.step, event.loss]), validation: epochs("val/loss") });
   const score = ["val/accuracy", "val/exact_match"].find((name) => epochs(name).length);
   chart($("#score"), score ? { training: epochs(score.replace("val", "train")), validation: epochs(score) } : {});
 }
@@ -77,7 +82,18 @@ const launch = (address, body) => trying(async () => { wanted = new Set(runs.map
 $("#start").addEventListener("submit", launch("/live/start", () => ({ experiment: $("#experiment").value, epochs: Number($("#epochs").value) || null })));
 $("#resume").onclick = trying(async () => { await ask("/live/resume", { run: watched }); await list(); });
 $("#stop").onclick = trying(async () => { await ask("/live/stop", {}); notice("Stopping: it keeps what it has learned."); });
-$("#mlflow").onclick = trying(async () => { const { address } = await ask("/live/mlflow", { run: watched }); $("#opened").href = address; $("#opened").hidden = false; notice("MLflow needs some seconds to start."); });
+$("#mlflow").onclick = trying(async () => {
+  const run = watched;
+  let told = await ask("/live/mlflow", { run });
+  for (; !told.ready && run === watched; told = await ask("/live/mlflow", { run })) {
+    notice("MLflow starts: half a minute at most.");
+    await new Promise((done) => setTimeout(done, 1000));
+  }
+  if (run !== watched) return;
+  notice("");
+  $("#opened").href = told.address;
+  $("#opened").hidden = false;
+});
 document.addEventListener("themechange", draw);
 const tick = async () => { try { await list(); await follow(); } catch (error) { notice(error.message, { error: true }); } setTimeout(tick, 1000); };
 tick();

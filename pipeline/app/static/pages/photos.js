@@ -1,5 +1,5 @@
 import { $, ask, make, notice } from "/static/lib.js";
-import { latest, percent, pixels, signed, untrained } from "/static/pages/trained.js";
+import { latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const LARGEST = 3 * 2 ** 20, SIDE = 1280; // a larger file is scaled to SIDE pixels before it is sent
 const drop = $("#drop");
@@ -38,7 +38,7 @@ function card(model) {
   return make("article", { class: "card stack answer", "data-experiment": model.title, "data-label": model.label },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
     make("div", { class: "bars" }, ...bars), make("div", { class: "rests" }, seen, pixels(model.rests, signed(most))),
-    make("small", {}, "As the net sees it. Blue: a part that speaks for the answer. Orange: one that speaks against it (log-odds lost when covered)."));
+    make("small", {}, "As the net sees it. Blue: a part that speaks for the answer. Orange: one that speaks against it (log-odds lost when covered)."), origin(model));
 }
 
 $("#file").onchange = (event) => { if (event.target.files[0]) show(event.target.files[0]); };

@@ -7,6 +7,7 @@ const show = latest(async () => {
   if (told.missing) { $("#missing").replaceChildren(untrained("Translator", told)); $("#form").hidden = true; return; }
   $("#translation").textContent = told.translation;
   $("#verdict").textContent = told.translation === told.rule ? "The rule says the same." : `The rule says: ${told.rule}`;
+  $("#source").textContent = told.source;
   draw();
 });
 const draw = () => $("#words").replaceChildren(...(told?.words ?? []).map(table));

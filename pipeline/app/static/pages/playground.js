@@ -36,9 +36,7 @@ function rebuild() {
 /** A change while the net learns. */
 function live(change) {
   if ((counted.epoch ?? 0) === 0 && !("weight" in change)) { state.begin(); restart({ run: view.running }); return; }
-  state.remember({ epoch: counted.epoch, ...change });
   training.send({ changes: [{ epoch: counted.epoch, ...change }] });
-  state.write();
 }
 const run = (on) => { view.running = on; training.send({ run: on }); showRunning(on); state.write(); };
 const step = () => { view.running = false; training.send({ step: true }); };
@@ -106,8 +104,7 @@ function frame(header, rest) {
   $("#epoch").textContent = String(header.epoch).padStart(6, "0").replace(/(\d{3})$/, ",$1");
   const [layer, unit] = header.look;
   $("#showing").textContent = layer < 0 ? "Output" : `Neuron ${unit + 1} of layer ${layer + 1}`;
-  network.show(last.theta, maps, SMALL);
-  if (layer < 0) heat($("#unit-output canvas"), last.large, SIZE, view.discretize);
+  network.show(last.theta, maps, SMALL, layer < 0 ? last.large : null);
   drawOutput();
   if (running !== header.running) showRunning(header.running);
   // The address follows now and then, and at once when training stops: browsers limit how often it may change.
@@ -122,6 +119,7 @@ const training = new Training({
     restart({ replay: Number(view.epoch), run: view.running });
   },
   points(told) { known = told; drawOutput(); },
+  changed(change) { state.remember(change); state.write(); }, // it says after which epoch, so that a link can repeat it
   frame,
   file: save,
 });

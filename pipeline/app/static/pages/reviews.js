@@ -1,5 +1,5 @@
 import { $, ask, colour, debounce, diverging, make, sharp } from "/static/lib.js";
-import { latest, percent, untrained } from "/static/pages/trained.js";
+import { latest, origin, percent, untrained } from "/static/pages/trained.js";
 
 let told = null;
 const show = latest(async () => {
@@ -23,7 +23,7 @@ function card(model) {
   return make("article", { class: "card stack", "data-experiment": model.experiment, "data-score": score },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, good ? "praise" : "blame"), make("span", { class: "number" }, percent(good ? score : 1 - score))),
     make("canvas", { "data-of": model.experiment, role: "img", "aria-label": `Share of praise after each word, ${percent(score)} at the end` }),
-    make("p", { class: "words" }, ...words.flatMap((word) => [word, " "])));
+    make("p", { class: "words" }, ...words.flatMap((word) => [word, " "])), origin(model));
 }
 /** The share of praise after each word, 0 to 1, with a line at one half. */
 function curve(canvas, after) {

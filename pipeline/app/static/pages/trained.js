@@ -7,6 +7,9 @@ export function untrained(title, { experiment, missing }) {
     make("pre", {}, missing),
     make("button", { type: "button", class: "primary", onclick: () => train(experiment) }, "Train it now"));
 }
+/** Which model answers: the registry's champion, a run, or what was recorded. */
+export const origin = ({ source }) => make("small", { class: "source" }, source);
+
 async function train(experiment) {
   try {
     await ask("/live/start", { experiment });

@@ -10,6 +10,13 @@ const RATES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
 const DROPOUT = [0, 0.1, 0.2, 0.3, 0.5];
 const TITLES = { circle: "Circle", xor: "Exclusive or", gauss: "Gaussian", spiral: "Spiral", plane: "Plane", "multi-gauss": "Multi gaussian" };
 
+/** What a link can leave out, so that a lesson shows only what it is about. */
+const PARTS = {
+  "run": "#run", "step": "#step", "reset": "#reset", "learning rate": "label:has(#lr)", "activation": "label:has(#activation)", "regularization": "label:has(#regularization)",
+  "regularization rate": "label:has(#rate)", "problem type": "label:has(#kind)", "data set": "#problems", "own data": "#own", "ratio": "label:has(#ratio)", "noise": "label:has(#noise)",
+  "batch size": "label:has(#batch)", "regenerate": "#regenerate", "layers": ".layers-head", "show test data": "label:has(#test)", "discretize": "label:has(#discretize)",
+};
+
 const fill = (selector, values) => $(selector).replaceChildren(...values.map((value) => make("option", { value }, String(value))));
 
 /** A choice that is not among the options (it came with a link) is added. */
@@ -36,6 +43,11 @@ export function showControls() {
   $("#rate").disabled = settings.regularization === "none";
   for (const choice of $("#loss").options) choice.disabled = view.kind === "regression" && ["cross_entropy", "hinge"].includes(choice.value);
   $("#rule").options[1].disabled = view.kind === "regression";
+  const hidden = view.hide.split(".");
+  for (const [part, selector] of Object.entries(PARTS)) {
+    $(selector).hidden = hidden.includes(part);
+    $(`[data-part="${part}"]`).checked = !hidden.includes(part);
+  }
   showProblems();
 }
 
@@ -78,6 +90,11 @@ function thumbnail(name) {
 /** `act`: {rebuild, live, activations, send, draw}. */
 export function bindControls(act) {
   fill("#lr", LR); fill("#rate", RATES); fill("#dropout", DROPOUT); fill("#activation", act.activations);
+  $("#parts").append(...Object.keys(PARTS).map((part) => make("label", { class: "check" }, make("input", { type: "checkbox", "data-part": part, onchange: ({ target }) => {
+    view.hide = [...view.hide.split(".").filter((other) => other && other !== part), ...(target.checked ? [] : [part])].join(".");
+    showControls();
+    state.write();
+  } }), part)));
   const on = (selector, event, f) => $(selector).addEventListener(event, () => { f($(selector)); showControls(); });
   const set = (key, convert = Number) => on(`#${key}`, "change", ({ value }) => { settings[key] = convert(value); act.rebuild(); });
   const live = (key, convert = Number) => on(`#${key}`, "change", ({ value }) => { settings[key] = convert(value); act.live({ [key]: settings[key] }); });

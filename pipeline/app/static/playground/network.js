@@ -22,6 +22,7 @@ export class Network {
 
   build() {
     const tallest = Math.max(7, ...settings.layers.map((layer) => layer.units));
+    this.stage.style.minWidth = `${94 + 74 * (settings.layers.length + 1)}px`;
     const width = this.stage.clientWidth, gap = tallest > 9 ? 34 : 46;
     const size = this.size = tallest > 9 ? 26 : 36, left = 78, right = width - 16, step = (right - left) / (settings.layers.length + 1);
     this.stage.style.height = `${HEAD + tallest * gap + 10}px`;
@@ -75,9 +76,10 @@ export class Network {
     return head;
   }
 
-  /** New weights (theta) and, for each hidden unit, a map. */
-  show(theta, maps, size) {
+  /** New weights (theta), for each hidden unit a map of `size` pixels a side, and the output's unless another is looked at. */
+  show(theta, maps, size, output) {
     this.weights = theta; this.maps = maps; this.mapSize = size;
+    this.output = output ?? this.output;
     this.draw();
   }
 
@@ -115,6 +117,7 @@ export class Network {
 
   units(context) {
     let index = 0;
+    if (this.output) heat(this.places.at(-1)[0].node.firstChild, this.output, Math.sqrt(this.output.length), view.discretize);
     this.places.slice(1, -1).forEach((layer, at) => layer.forEach(({ node, x, y }, unit) => {
       const map = this.maps?.[index++];
       if (map) heat(node.firstChild, map, this.mapSize, view.discretize);

@@ -9,7 +9,7 @@ const DEFAULTS = {
   problem: "circle", seed: 0, ratio: 50, noise: 0, batch: 10, lr: 0.03, regularization: "none", rate: 0, features: ["x1", "x2"],
   layers: [{ units: 4, activation: "tanh" }, { units: 2, activation: "tanh" }], dropout: 0, optimizer: "sgd", loss: "squared", rule: "gradient",
 };
-const VIEW = { activation: "tanh", stop: 0, speed: "normal", test: false, discretize: false, epoch: 0, running: false, kind: "classification" };
+const VIEW = { activation: "tanh", stop: 0, speed: "normal", test: false, discretize: false, epoch: 0, running: false, kind: "classification", hide: "" };
 
 export const settings = structuredClone(DEFAULTS);
 export const view = { ...VIEW };
@@ -49,6 +49,7 @@ export function read() {
   }
   begin();
   changes = (parameters.get("then") ?? "").split("~").filter(Boolean).map(unpack).filter(Boolean).slice(0, 200);
+  for (const change of changes) for (const key of LIVE) if (key in change) settings[key] = change[key];
 }
 
 const number = (text, otherwise) => (Number.isFinite(Number(text)) ? Number(text) : otherwise);

@@ -3,10 +3,11 @@
 import { connect, notice } from "../lib.js";
 
 export class Training {
-  /** `on`: {open, frame, points, file}. */
-  constructor(on) { this.on = on; this.open(); }
+  /** `on`: {open, frame, points, changed, file}. */
+  constructor(on) { this.on = on; this.begun = 0; this.open(); }
 
   open() {
+    this.begun = 0; // runs that were begun here and not yet there
     this.socket = connect("/playground/train");
     this.socket.addEventListener("open", () => this.on.open());
     this.socket.addEventListener("message", ({ data }) => (typeof data === "string" ? this.words(JSON.parse(data)) : this.frame(data)));
@@ -16,11 +17,16 @@ export class Training {
     });
   }
 
-  send(message) { if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message)); }
+  send(message) {
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (message.settings) this.begun++;
+    this.socket.send(JSON.stringify(message));
+  }
 
   words(told) {
     if (told.error) notice(told.error, { error: true });
-    if (told.points) this.on.points(told);
+    if (told.points) { this.begun--; this.on.points(told); }
+    if (told.changed && !this.begun) this.on.changed(told.changed);
     if (told.file) this.on.file(told.file, told.text);
   }
 

@@ -1,0 +1,82 @@
+"""Which trained model a page shows."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import checkpoint, spool
+from pipeline.actions import runs
+from pipeline.app import stored
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.registry import Registry
+from pipeline.tracking.store import Store
+
+URI = "sqlite:///runs/mlflow.db"
+
+
+def make(root: Path, place: str) -> None:
+    """A folder that says of itself that it is a model."""
+    (root / place).mkdir(parents=True)
+    (root / place / checkpoint.MANIFEST).write_text("{}")
+
+
+def finished(root: Path, name: str, experiment: str, started: int) -> None:
+    make(root, f"runs/{name}/model")
+    facts = {"name": name, "experiment": experiment, "data": "mnist", "status": "finished", "started": started}
+    (root / f"runs/{name}/run.json").write_text(json.dumps(facts))
+
+
+def track(root: Path, name: str) -> str:
+    log = spool.Spool(root / "runs" / name)
+    log.append(run={"key": name, "name": name, "params": {}, "tags": {}, "dataset": {"name": "mnist", "digest": "0"}})
+    log.append(files="model", under="model")
+    log.append(status="FINISHED")
+    log.close()
+    outbox = Outbox(root / "runs" / name, Store(URI, root))
+    outbox.send()
+    assert outbox.run_id
+    runs.update(root / "runs" / name, run_id=outbox.run_id)
+    return outbox.run_id
+
+
+@pytest.fixture
+def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(stored, "_load", lambda place, changed: place)
+    (project / "runs").mkdir()
+    (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return project
+
+
+def source(root: Path, experiment: str = "mnist_cnn") -> str | None:
+    found = stored.model(root, experiment)
+    return found.source if found else None
+
+
+def test_a_run_comes_before_what_was_recorded_and_the_newest_before_the_others(root: Path) -> None:
+    assert source(root) is None
+    make(root, "models/mnist_cnn-0")
+    assert source(root) == "models/mnist_cnn-0, kept by --record"
+    finished(root, "old", "mnist_cnn", 1)
+    finished(root, "new", "mnist_cnn", 2)
+    finished(root, "other", "mnist_cnnish", 3)
+    assert source(root) == "run new"
+
+
+def test_the_registrys_champion_comes_first_in_its_experiments_place_and_its_variants(root: Path) -> None:
+    finished(root, "new", "mnist_cnn", 2)
+    finished(root, "best", "mnist_cnn_best", 1)
+    finished(root, "mlp", "mlp_mnist", 1)
+    assert source(root) == "run new"
+    run_id = track(root, "best")
+    registry = Registry(Store(URI, root), "mnist")
+    version = registry.register(run_id, {})
+    assert source(root) == "run new"  # a version that no alias names
+    registry.crown(version)
+    stored._champions.clear()
+    assert source(root) == "models:/mnist@champion, version 1: best"
+    assert source(root, "mlp_mnist") == "run mlp"
+    # Without MLflow the page still has a model.
+    stored._champions.clear()
+    (root / "runs/mlflow.db").write_bytes(b"no data base")
+    assert source(root) == "run new"
