@@ -16,7 +16,7 @@ train: $(READY) ## run the main job: the CNN on MNIST
 	$(BIN)/pipeline train
 
 test: $(READY) $(CHECKERS) check ## lint, check types and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 test-slow: $(READY) $(CHECKERS) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
