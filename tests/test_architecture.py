@@ -88,6 +88,19 @@ def test_no_module_of_the_package_calls_dvc() -> None:
     assert not [file for file in FILES if any(module.split(".")[0] == "dvc" for module in imports(file))]
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_weights_are_read_without_unpickling(file: Path) -> None:
+    calls = {
+        (ast.unparse(node.func), tuple(sorted(ast.unparse(word) for word in node.keywords)))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+    }
+    for function, words in calls:
+        assert function != "torch.load" or "weights_only=True" in words
+        assert function not in ("pickle.load", "pickle.loads", "joblib.load", "torch.hub.load")
+        assert "allow_pickle=True" not in words
+
+
 def test_files_stay_small() -> None:
     long = {str(file): lines for file in FILES if (lines := len(file.read_text().splitlines())) > 300}
     assert not long

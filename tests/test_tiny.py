@@ -1,7 +1,9 @@
 """The whole system on 64 images: bytes, training, test, tracking, pictures, and the model in a stranger's hands."""
 
 import json
+import re
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +56,17 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     assert epochs == (20,)
 
     _answers_with_plain_mlflow(tracked, summary["run_id"])
-    assert not list(tracked.rglob("*.pkl")) + list((run_dir / "model").glob("*.ckpt"))
+    stored = [path for path in (tracked / "runs").rglob("*") if path.is_file() and path.name != checkpoint.STATE]
+    assert {"model.onnx", "model.safetensors", "MLmodel"} <= {path.name for path in stored}
+    assert [path for path in stored if is_pickle(path)] == []
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is a pickle (protocol 2 or later, as libraries write it) or an archive of torch's with one."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(".pkl") for name in archive.namelist())
+    return re.match(rb"\x80[\x02-\x05]", path.read_bytes()[:2]) is not None
 
 
 def _answers_with_plain_mlflow(root: Path, run_id: str) -> None:

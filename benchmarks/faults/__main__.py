@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.faults import cluster, data, loop, process, tracking
+from benchmarks.faults.attacks import ATTACKS
 from benchmarks.faults.fault import ROOT, Fault
 from benchmarks.faults.page import render
 
@@ -26,7 +27,7 @@ def main() -> None:
     for name in names:
         take(measured[name], arguments.times, again=arguments.again)
     page = ROOT / "docs/faults.md"
-    page.write_text(render(FAULTS), encoding="utf-8")
+    page.write_text(render(FAULTS, ATTACKS), encoding="utf-8")
     print(page.relative_to(ROOT))
 
 

@@ -14,10 +14,12 @@ import psutil
 from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import EVERY, RUN
 from pipeline import checkpoint
+from pipeline.goodput import goodput
 from tests.launch.nodes import Job, job, nodes, workers
 
 GROUP = "tests/launch/test_group.py::"
 JOBS = "tests/launch/test_jobs.py::"
+MINUTES_5 = 300
 STEPS = 480  # of 500: a fault after the last checkpoint has no step to recover to
 
 
@@ -46,6 +48,22 @@ def kill_node(project: Path, rng: Random) -> Trial:
             return _recovered(running, lambda: cluster.kill(victim), same_weights=False)
 
 
+def kill_worker_every_five_minutes(project: Path, rng: Random) -> Trial:
+    """Five minutes of training, from the first step to the last, with a kill at a random time of them."""
+    with job(project, "train", *RUN, "trainer.max_epochs=100000", "cluster.workers=2") as running:
+        began, dies = running.until_step(1)["time"], rng.uniform(10, MINUTES_5 - 60)
+        time.sleep(max(0.0, began + dies - time.time()))
+        _signal(running, rng, signal.SIGKILL)
+        time.sleep(max(0.0, began + MINUTES_5 - time.time()))
+        running.process.send_signal(signal.SIGTERM)
+        code = running.end(120)
+        found = goodput(running.events())
+    share = round(found.pop("run/goodput"), 4)
+    lost = ", ".join(f"{name.rpartition('/')[2]} {seconds:.1f} s" for name, seconds in found.items() if "lost" in name)
+    note = f"killed after {dies:.0f} s; lost to {lost}; exit code {code}"
+    return Trial(held=code == 75 and found["run/restarts"] == 1 and share >= 0.95, goodput=share, note=note)
+
+
 def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
     victim: psutil.Process = rng.choice(workers(running.process.pid))
     victim.send_signal(number)
@@ -60,6 +78,7 @@ def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
     done = max(event["step"] for event in events if "total" in event and event["time"] <= at)
     new = [event["time"] for event in events if "total" in event and event["time"] > at and event["step"] > done]
     begun = [event for event in events if "workers" in event]
+    noticed = next((f", noticed after {event['time'] - at:.1f} s" for event in events if "interrupted" in event), "")
     lost = max(0, done - begun[-1]["step"]) if len(begun) > 1 else None
     found = {
         "exit code": (code, 0),
@@ -72,7 +91,7 @@ def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
         held=not wrong and (lost is None or lost <= EVERY),
         recovery_s=round(min(new) - at, 2) if new else None,
         steps_lost=lost,
-        note=f"at step {done}" + (f"; {wrong}" if wrong else ""),
+        note=f"at step {done}{noticed}" + (f"; {wrong}" if wrong else ""),
     )
 
 
@@ -100,6 +119,13 @@ FAULTS = [
         "the group starts again from the newest checkpoint; same weights, one run",
         (f"{GROUP}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
         kill_worker,
+    ),
+    Fault(
+        1,
+        "`kill -9` of a worker, once in every five minutes of training",
+        "at least 95 % of the time is spent on steps not done before",
+        (f"{GROUP}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
+        kill_worker_every_five_minutes,
     ),
     Fault(
         2,

@@ -18,6 +18,7 @@ class Trial:
     held: bool  # whether what is expected came true
     recovery_s: float | None = None  # from the fault to the first optimiser step that was not done before
     steps_lost: int | None = None  # optimiser steps that had to be done again
+    goodput: float | None = None  # the share of a run's training time that went into steps not done before
     note: str = ""  # what went otherwise, or is worth telling
 
 

@@ -13,6 +13,7 @@ from pipeline.errors import LaunchError
 from pipeline.launch.token import ensure
 
 CONNECT_S = 5
+START_S = 120  # that a part of Ray's may take to start: on a busy machine it takes 40 s, and Ray gives up after 30
 HEAD_TRIES = 3
 # Ray's defaults notice a hung worker after 600 s and wait 60 s for one that can't be placed.
 HEALTH = {
@@ -80,11 +81,8 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
         if address:
             ray.init(address=_resolved(address), log_to_driver=True)
         else:
-            ensure()
             # One CPU more than the workers take, for what else Ray runs.
-            cpus = bounds(cluster)[1] * cluster["threads_per_worker"] + 1
-            # Not the cluster that RAY_ADDRESS may name.
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=True)
+            start(bounds(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)
     except AuthenticationError as error:
         raise LaunchError(
             f"cluster.address={address}: the cluster wants another token ({str(error).splitlines()[0]}). "
@@ -102,6 +100,23 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
         ray.shutdown()
         raise
     ray.shutdown()
+
+
+def start(cpus: int, **options: Any) -> None:
+    """Start a Ray of its own on this machine, not the one that RAY_ADDRESS may name; `options` are `ray.init`'s.
+
+    Raises: LaunchError if it does not start.
+    """
+    import ray
+
+    ensure()
+    os.environ.setdefault("RAY_agent_register_timeout_ms", str(1000 * START_S))
+    try:
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **options)
+    except Exception as error:  # Ray raises no more special one
+        raise LaunchError(
+            f"Ray does not start on this machine ({str(error).splitlines()[0]}). Is it overloaded?"
+        ) from error
 
 
 def resolve_gpus(cluster: dict[str, Any]) -> int:

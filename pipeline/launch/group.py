@@ -52,6 +52,10 @@ def run(config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Path)
     return _Groups(config["cluster"], run_dir, home, arguments).run()
 
 
+class TooFewNodes(Exception):
+    """There is no room left for a group of this size: a smaller one need not wait until this one is sure of it."""
+
+
 class _Groups:
     """One group after the other, until one ends as it should."""
 
@@ -61,7 +65,7 @@ class _Groups:
 
     def run(self) -> FitResult:
         least, most = clusters.bounds(self.cluster)
-        failures = Failures(self.run_dir)
+        failures = Failures(self.run_dir, self.cluster)
         while True:
             workers = min(max(clusters.room(self.cluster), least), most)
             try:
@@ -80,6 +84,7 @@ class _Groups:
     def group(self, workers: int, failures: "Failures") -> FitResult:
         """The result of a group of workers."""
         ray.get(self.home.forget_nodes.remote())
+        failures.workers = workers
         trainer = TorchTrainer(
             _worker,
             train_loop_config=self.arguments,
@@ -125,6 +130,8 @@ class _Groups:
         for cause in _causes(error):
             if isinstance(cause, PipelineError):
                 raise cause from error
+            if isinstance(cause, TooFewNodes):
+                return
         if "StartupTimeout" not in type(getattr(error, "controller_failure", None)).__name__:
             failures.count("the group", error)
             return
@@ -140,11 +147,14 @@ class _Groups:
 class Failures(UserCallback):  # type: ignore[misc]
     """Decides in Ray Train's controller whether what a worker died of may be tried again, and says so in the spool."""
 
-    def __init__(self, run_dir: Path):
-        self.run_dir, self.step, self.failures = run_dir, -1, 0
+    def __init__(self, run_dir: Path, cluster: dict[str, Any]):
+        self.run_dir, self.cluster = run_dir, cluster
+        self.workers, self.step, self.failures = 0, -1, 0
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
-        """Raises: PipelineError, which ends the run: what a worker raised itself, or that none gets further."""
+        """Raises: PipelineError, which ends the run: what a worker raised itself, or that none gets further;
+        TooFewNodes, which ends the group.
+        """
         for error in worker_exceptions.values():
             for cause in _causes(error):
                 if isinstance(cause, PipelineError):
@@ -152,6 +162,8 @@ class Failures(UserCallback):  # type: ignore[misc]
         # One that died makes the others fail.
         rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
         self.count(f"worker {rank}", error)
+        if clusters.room(self.cluster) < self.workers:
+            raise TooFewNodes
 
     def count(self, who: str, error: Exception) -> None:
         """Raises: LaunchError if this is one failure too many since the newest checkpoint."""

@@ -14,7 +14,7 @@ from ray import serve
 
 from pipeline.answer import Answer, answers
 from pipeline.ensemble import load
-from pipeline.launch import ingress, token
+from pipeline.launch import cluster, ingress
 
 HOST = "127.0.0.1"
 BATCH, WAIT_S = 64, 0.005  # how many inputs are answered together, and how long the first waits for others
@@ -42,12 +42,9 @@ class _Replica:
 
 def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None]) -> None:
     """Serve a model at 127.0.0.1:`port` until interrupted; `started()` is called once requests are answered."""
-    token.ensure()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
-    # Not the cluster that RAY_ADDRESS may name: a server there would listen on its loopback.
-    ray.init(
-        address="local", num_cpus=replicas + 1, include_dashboard=False, log_to_driver=False, logging_level="WARNING"
-    )
+    # Not an existing cluster: a server there would listen on its loopback.
+    cluster.start(replicas + 1, log_to_driver=False, logging_level="WARNING")
     try:
         quiet = {"log_level": "WARNING", "enable_access_log": False}
         serve.start("HeadOnly", {"host": HOST, "port": port}, logging_config=quiet)

@@ -1,6 +1,5 @@
 """Many trials side by side under Ray Tune; those that fall behind the others on validation are stopped (ASHA)."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import spool
-from pipeline.errors import LaunchError
-from pipeline.launch.token import ensure
+from pipeline.launch.cluster import start
 from pipeline.types import Headline
 
 REDUCTION = 3  # of the trials that come so far, one in three goes on
@@ -42,8 +40,6 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    logging.getLogger("ray").setLevel(logging.WARNING)
-    ensure()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cluster = trials[0].config["cluster"]
     most = max(trial.config["trainer"]["max_epochs"] for trial in trials)
@@ -56,18 +52,7 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
     wanted = {"cpu": min(cluster["threads_per_worker"], cores), "gpu": cluster["gpus_per_worker"]}
     known = {str(trial.run_dir): trial for trial in trials}
     trainable = partial(_train, trials=known, data_dir=data_dir, data_digest=data_digest)
-    try:
-        ray.init(
-            address="local",
-            num_cpus=cores,
-            include_dashboard=False,
-            log_to_driver=False,
-            object_store_memory=STORE_BYTES,
-        )
-    except Exception as error:  # where the machine is overloaded, Ray raises no more special one
-        raise LaunchError(
-            f"Ray does not start on this machine ({str(error).splitlines()[0]}). Is it overloaded?"
-        ) from error
+    start(cores, log_to_driver=False, logging_level="WARNING", object_store_memory=STORE_BYTES)
     try:
         tune.Tuner(
             tune.with_resources(trainable, wanted),

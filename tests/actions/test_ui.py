@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def test_the_pages_are_served_on_loopback_until_interrupted(tracked: Path) -> No
     with subprocess.Popen(command, cwd=tracked, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         assert server.stdout.readline().startswith(f"MLflow: http://127.0.0.1:{port}/")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
             assert b"<title>MLflow</title>" in page.read()
+        elsewhere = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(elsewhere, timeout=60)
         server.terminate()
         server.wait(20)
     assert port_owner(port) is None

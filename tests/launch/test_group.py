@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import checkpoint
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.group import PATIENCE, Failures
+from pipeline.launch.group import PATIENCE, Failures, TooFewNodes
 from tests.launch.nodes import SAMPLE, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
@@ -29,11 +29,14 @@ def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_what_a_worker_raised_itself_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no number"):
-        Failures(tmp_path).after_exception(None, {0: RuntimeError("peer closed"), 1: PipelineError("no number")})
+        Failures(tmp_path, {}).after_exception(None, {0: RuntimeError("peer closed"), 1: PipelineError("no number")})
 
 
-def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(tmp_path: Path) -> None:
-    failures = Failures(tmp_path)
+def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    failures = Failures(tmp_path, {})
 
     def advance(step: int) -> None:
         checkpoint.publish(tmp_path / f"checkpoints/step-{step:09d}", lambda aside: None)
@@ -45,6 +48,14 @@ def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(tmp_path:
         failures.after_exception(None, {0: RuntimeError("gone")})
     with pytest.raises(LaunchError, match="without a new checkpoint"):
         failures.after_exception(None, {0: RuntimeError("gone")})
+
+
+def test_a_group_that_no_longer_fits_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 1)
+    failures = Failures(tmp_path, {})
+    failures.workers = 2
+    with pytest.raises(TooFewNodes):
+        failures.after_exception(None, {1: RuntimeError("gone")})
 
 
 @pytest.mark.slow

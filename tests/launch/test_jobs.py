@@ -2,6 +2,8 @@
 
 import json
 import stat
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -119,10 +121,21 @@ def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_envir
 
 
 @pytest.mark.slow
-def test_a_job_is_submitted_listed_followed_and_stopped(project: Path, with_token: None) -> None:
+def test_a_job_is_submitted_listed_followed_and_stopped(
+    project: Path, with_token: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_STORE", "http://user:canary@127.0.0.1:9")  # of the nodes; nobody listens there
     ports = {"dashboard_port": 8377, "dashboard_agent_listen_port": 8378}  # not Ray's own, which others may hold
-    with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports):
-        _a_job_from_submission_to_the_end(project, "http://127.0.0.1:8377")
+    address = "http://127.0.0.1:8377"
+    with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports) as cluster:
+        _a_job_from_submission_to_the_end(project, address)
+        with pytest.raises(urllib.error.HTTPError, match="401"):  # without the token
+            urllib.request.urlopen(f"{address}/api/jobs/", timeout=60)
+        told = [*Path(cluster.cluster.head_node.get_logs_dir_path()).rglob("*"), *project.rglob("*")]
+        told = [path for path in told if path.is_file()]
+        assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in told}
+        assert any(path.name.startswith("job-driver-") for path in told)
+        assert [path for path in told if b"canary" in path.read_bytes()] == []
 
 
 def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
@@ -130,6 +143,7 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     (there / "pipeline").mkdir(parents=True)
     (there / "pipeline/__init__.py").write_text("raise ImportError('not the code that was sent')\n")
     words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "cluster.workers=2", "data.batch_size=200"]
+    words.append("tracking.uri=${oc.env:MY_STORE}")
     where = ["--address", address]
     with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:
         submitted.until_step(20)
@@ -137,6 +151,7 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
             assert listed.end() == 0, listed.said()
             (found,) = json.loads(listed.said().splitlines()[-1])["jobs"]
             assert (found["status"], "cluster=ray" in found["command"]) == ("RUNNING", True)
+            assert "canary" not in listed.said()
         with job(project, "logs", "latest", "-f", *where) as followed:
             with job(project, "stop", "latest", *where) as stopped:
                 assert stopped.end() == 0, stopped.said()

@@ -1,0 +1,43 @@
+"""What is installed is what was locked, and nothing known to be bad."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKS = ("requirements.lock", "infra/requirements.lock")
+
+
+def locked() -> dict[str, str]:
+    """Every locked package and its version."""
+    lines = [line for lock in LOCKS for line in (ROOT / lock).read_text().splitlines() if line[:1].isalnum()]
+    found = [re.fullmatch(r"([\w.-]+)(?:\[[\w,-]+\])?==([^\s;]+)( *;.*)?", line) for line in lines]
+    assert all(found), lines
+    return {canonicalize_name(match[1]): match[2] for match in found if match}
+
+
+def test_every_dependency_is_locked_to_one_version_that_is_allowed() -> None:
+    versions = locked()
+    extras = [word for extra in PROJECT["optional-dependencies"].values() for word in extra]
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *extras]):
+        if requirement.name != PROJECT["name"]:
+            version = versions[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), requirement
+
+
+@pytest.mark.parametrize("bad", ["lightning==2.6.2", "lightning==2.6.3", "mlflow==3.17.1", "mlflow==3.18.0"])
+def test_releases_known_to_be_bad_can_not_be_installed(bad: str) -> None:
+    name, version = bad.split("==")
+    [allowed] = [word for word in map(Requirement, PROJECT["dependencies"]) if word.name == name]
+    assert not allowed.specifier.contains(version)
+    assert locked()[name] != version
+
+
+def test_ci_audits_what_is_locked() -> None:
+    [audit] = [line for line in (ROOT / ".github/workflows/ci.yml").read_text().splitlines() if "pip-audit" in line]
+    assert all(f"--requirement {lock}" in audit for lock in LOCKS)
