@@ -2,8 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 Mode = Literal["well", "refuses", "hangs", "slow", "loses answers", "429", "500", "flaps"]
@@ -91,3 +98,26 @@ def proxy(upstream: int) -> Iterator[Proxy]:
         faulty.loop.call_soon_threadsafe(faulty.loop.stop)
         thread.join(10)
         faulty.loop.close()
+
+
+@contextlib.contextmanager
+def mlflow_server(folder: Path) -> Iterator[int]:
+    """MLflow's own server, its data base and artifacts in a folder; the loopback port it listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "art")]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.3)
+        yield port
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(20)

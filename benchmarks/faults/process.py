@@ -40,17 +40,17 @@ def _ended(project: Path, rng: Random, number: signal.Signals, *, exit_code: int
     """End a run at a random time of its training, go on, and compare with a run that nothing happened to."""
     root, steps, weights = _reference()
     shutil.copytree(root / "runs", project / "runs", ignore=lambda folder, names: {n for n in names if "mnist" in n})
-    process = _pipeline(project, "train", *RUN)
+    process = begin(project, "train", *RUN)
     run_dir = _wait_for_step(rng.randrange(1, steps), project, process)
     time.sleep(rng.uniform(0, 0.02))  # anywhere within a step
     process.send_signal(number)
     ended, code = time.time(), process.wait(120)
-    done = max(event["step"] for event in _steps(run_dir))
+    done = max(event["step"] for event in steps_of(run_dir))
     status = runs.read(run_dir)["status"]
     kept = checkpoint.newest(run_dir / "checkpoints")
     kept_step = checkpoint.verify(kept)["step"] if kept else 0
-    resumed = _pipeline(project, "resume", run_dir.name).wait(600)
-    again = [event["time"] for event in _steps(run_dir) if event["step"] > done and event["time"] > ended]
+    resumed = begin(project, "resume", run_dir.name).wait(600)
+    again = [event["time"] for event in steps_of(run_dir) if event["step"] > done and event["time"] > ended]
     logged = [event["epoch"] for event, _ in spool.scan(run_dir) if "metrics" in event]
     found = {
         "exit code": (code, exit_code),
@@ -75,12 +75,12 @@ def _reference() -> tuple[Path, int, str]:
     """A project with a run that nothing happened to, its steps, its weights' digest."""
     project = Path(tempfile.mkdtemp(prefix="faults-reference-"))
     atexit.register(shutil.rmtree, project)
-    assert _pipeline(project, "train", *RUN).wait(600) == 0
+    assert begin(project, "train", *RUN).wait(600) == 0
     run_dir = Path(runs.find("latest", project)["run_dir"])
-    return project, _steps(run_dir)[-1]["step"], _weights(run_dir)
+    return project, steps_of(run_dir)[-1]["step"], _weights(run_dir)
 
 
-def _pipeline(project: Path, *words: str) -> "subprocess.Popen[bytes]":
+def begin(project: Path, *words: str) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     with (project / "out.txt").open("ab") as out:
         return subprocess.Popen(
@@ -91,13 +91,13 @@ def _pipeline(project: Path, *words: str) -> "subprocess.Popen[bytes]":
 def _wait_for_step(step: int, project: Path, process: "subprocess.Popen[bytes]") -> Path:
     while process.poll() is None:
         for run_dir in (project / "runs").glob("mnist*"):
-            if (steps := _steps(run_dir)) and steps[-1]["step"] >= step:
+            if (steps := steps_of(run_dir)) and steps[-1]["step"] >= step:
                 return run_dir
         time.sleep(0.01)
     raise RuntimeError((project / "out.txt").read_text())
 
 
-def _steps(run_dir: Path) -> list[dict[str, Any]]:
+def steps_of(run_dir: Path) -> list[dict[str, Any]]:
     return [event for event, _ in spool.scan(run_dir) if "total" in event]
 
 

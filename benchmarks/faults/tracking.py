@@ -1,9 +1,29 @@
 """Faults of the tracking server, its data base and its ports."""
 
-from benchmarks.faults.fault import Fault
+from pathlib import Path
+from random import Random
+
+from benchmarks.faults.fault import Fault, Trial
+from benchmarks.faults.process import RUN, begin, steps_of
+from pipeline.actions import runs
+from tests.faulty import mlflow_server, proxy
 
 OUTAGES = "tests/tracking/test_outages.py::test_a_run_survives_a_server_that"
 STORE = "tests/tracking/test_store.py::test_"
+
+
+def slow_tracking(project: Path, rng: Random) -> Trial:
+    """The same run on a server that is well and on one that is not, in either order."""
+    mode, step_s = rng.choice(["slow", "hangs", "429", "500"]), {}
+    with mlflow_server(project) as server, proxy(server) as between:
+        for between.mode in rng.sample(["well", mode], 2):
+            assert begin(project, "train", *RUN, f"tracking.uri=http://127.0.0.1:{between.port}").wait(900) == 0
+            steps = steps_of(Path(runs.find("latest", project)["run_dir"]))
+            step_s[between.mode] = (steps[-1]["time"] - steps[0]["time"]) / (steps[-1]["step"] - steps[0]["step"])
+    growth = step_s[mode] / step_s["well"] - 1
+    return Trial(held=growth < 0.05, note=f"{mode}: step time {100 * growth:+.1f} %")
+
+
 FAULTS = [
     Fault(
         8,
@@ -20,6 +40,7 @@ FAULTS = [
         "MLflow slow, 429, 500, half-open",
         "step time grows by less than 5 %",
         (OUTAGES, "tests/tracking/test_sender.py::test_a_server_that_never_answers_holds_nobody_up"),
+        slow_tracking,
     ),
     Fault(
         10,

@@ -1,11 +1,5 @@
 """R6 with MLflow's own server: whatever it does meanwhile, a run ends well, and nothing is lost or doubled."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +15,7 @@ from pipeline.tracking import store
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.store import Store
 from tests.conftest import TINY, Quiet
-from tests.faulty import Mode, Proxy, proxy
+from tests.faulty import Mode, Proxy, mlflow_server, proxy
 
 pytestmark = pytest.mark.slow
 EPOCHS = 40
@@ -32,24 +26,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
     """The port of an MLflow server."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "mlflow.db").write_bytes(empty_database.read_bytes())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "art")]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.3)
+    with mlflow_server(folder) as port:
         yield port
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
 
 
 @pytest.fixture
