@@ -13,7 +13,6 @@ from pipeline.errors import LaunchError
 from pipeline.launch.token import ensure
 
 CONNECT_S = 5
-START_S = 120  # that a part of Ray's may take to start: on a busy machine it takes 40 s, and Ray gives up after 30
 HEAD_TRIES = 3
 # Ray's defaults notice a hung worker after 600 s and wait 60 s for one that can't be placed.
 HEALTH = {
@@ -27,6 +26,8 @@ HEALTH = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
+# On a busy machine Ray takes 40 s to start, and gives itself 30.
+START = {"RAY_agent_register_timeout_ms": "120000"}
 
 
 class HeadLost(SystemExit):
@@ -71,8 +72,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
     if in_process(cluster):
         yield
         return
-    for name, value in HEALTH.items():
-        os.environ.setdefault(name, value)
+    _set(HEALTH)
     import ray
     from ray.exceptions import AuthenticationError
 
@@ -110,7 +110,7 @@ def start(cpus: int, **options: Any) -> None:
     import ray
 
     ensure()
-    os.environ.setdefault("RAY_agent_register_timeout_ms", str(1000 * START_S))
+    _set(START)
     try:
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **options)
     except Exception as error:  # Ray raises no more special one
@@ -177,6 +177,12 @@ def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
     """The resources of one worker."""
     gpus = cluster["gpus_per_worker"]
     return {"CPU": cluster["threads_per_worker"], **({"GPU": gpus} if gpus else {})}
+
+
+def _set(variables: dict[str, str]) -> None:
+    """Set what the user has not set."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def _resolved(address: str) -> str:

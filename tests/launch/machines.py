@@ -15,8 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.launch.cluster import HEALTH
-from tests.launch.nodes import PATIENCE_S, RAY
+from tests.launch.nodes import NODE, PATIENCE_S, RAY
 
 NETWORK = "10.77.0"
 PORT = 6379
@@ -33,7 +32,7 @@ class Machines:
         token.touch(mode=0o600)
         token.write_text(secrets.token_hex(32))
         self.environment: dict[str, Any] = {
-            **{name: value for name, value in HEALTH.items() if name.startswith("RAY_health")},
+            **NODE,
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
         }
@@ -102,23 +101,20 @@ class Machines:
         command += ["--object-store-memory=200000000", "--block", "--disable-usage-stats"]
         interface = "br0" if number == 1 else "eth0"
         places = {"XDG_CACHE_HOME": str(self.cache(number)), "TMPDIR": str(own), "GLOO_SOCKET_IFNAME": interface}
-        ends = time.monotonic() + PATIENCE_S
-        while time.monotonic() < ends:  # on a busy machine Ray gives up after 15 s
-            log = own / f"ray-{time.time_ns()}.log"
-            with log.open("w") as file:
-                process = subprocess.Popen(
-                    [*self.inside(number), *hide, *command],
-                    env={**os.environ, **self.environment, **places},
-                    cwd=own,
-                    stdout=file,
-                    stderr=file,
-                )
-            self.running.append(process)
-            while process.poll() is None and "Ray runtime started" not in log.read_text():
-                time.sleep(0.2)
-            if process.poll() is None:
-                return
-        raise AssertionError(log.read_text())
+        log, ends = own / f"ray-{time.time_ns()}.log", time.monotonic() + PATIENCE_S
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [*self.inside(number), *hide, *command],
+                env={**os.environ, **self.environment, **places},
+                cwd=own,
+                stdout=file,
+                stderr=file,
+            )
+        self.running.append(process)
+        while "Ray runtime started" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < ends, log.read_text()
+            time.sleep(0.2)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from pipeline import spool
-from pipeline.launch.cluster import HEALTH
+from pipeline.launch.cluster import HEALTH, START
 
 # Enough steps to be hurt in the middle of, in epochs that each leave a checkpoint.
 SAMPLE = [
@@ -26,6 +26,7 @@ SAMPLE = [
     "trainer.checkpoint_every_s=0",
 ]
 RAY = [sys.executable, "-m", "ray.scripts.scripts"]
+NODE = {**START, **{name: value for name, value in HEALTH.items() if name.startswith("RAY_health")}}
 PATIENCE_S = 400  # the machine may be busy
 
 
@@ -69,8 +70,8 @@ class Nodes:
 @contextmanager
 def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
     """A head and a node for each number of CPUs."""
-    before = {name: os.environ.get(name) for name in HEALTH}
-    os.environ.update({name: value for name, value in HEALTH.items() if name.startswith("RAY_health")})
+    before = {name: os.environ.get(name) for name in NODE}
+    os.environ.update(NODE)
     cluster = Nodes(**head)
     try:
         for count in cpus:
