@@ -1,0 +1,104 @@
+"""An idiomatic Lightning module with a DataLoader, as the libraries' own introductions write them.
+
+The nets have the pipeline's layers, written as torch's introductions write them: no memory format, no other batches.
+"""
+
+import sys
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from benchmarks.contenders.common import Clock, mnist, tell
+from benchmarks.contenders.torch_mnist import Digits
+
+BATCH, TEST_BATCH, SMOOTHING = 128, 1000, 0.05
+RATES = {"cnn": 0.01, "mlp": 0.004}
+Images = DataLoader[tuple[Tensor, int]]
+
+
+def net(name: str) -> nn.Sequential:
+    """The layers of conf/model/cnn.yaml or mlp.yaml, without dropout."""
+    if name == "mlp":
+        return nn.Sequential(nn.Flatten(), *_dense(784, 512), *_dense(512, 512), nn.Linear(512, 10))
+    convolutions = [*_conv(1, 16, 5, 2, 2), *_conv(16, 32, 3, 2, 1), *_conv(32, 64, 3, 1, 0)]
+    return nn.Sequential(*convolutions, nn.Flatten(), *_dense(64 * 5 * 5, 128), nn.Linear(128, 10))
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+def _dense(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()]
+
+
+class Classifier(pl.LightningModule):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.net, self.rate = net(name), RATES[name]
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        images, labels = batch
+        logits = self.net(images)
+        loss = F.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        self.log("train_loss", loss, prog_bar=True)
+        self.log("train_acc", (logits.argmax(dim=1) == labels).float().mean(), on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        images, labels = batch
+        logits = self.net(images)
+        self.log("val_loss", F.cross_entropy(logits, labels))
+        self.log("val_acc", (logits.argmax(dim=1) == labels).float().mean(), prog_bar=True)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        images, labels = batch
+        self.log("test_acc", (self.net(images).argmax(dim=1) == labels).float().mean())
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.rate, betas=(0.9, 0.99), weight_decay=0.01)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.rate, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class Times(pl.Callback):
+    """When training's first and last step ended, and what lay between its start and its end."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.clock, self.first_step = Clock(), 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *arguments: Any) -> None:
+        self.last_step = time.time()
+        self.first_step = self.first_step or self.last_step
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.figures = {**self.clock.read(), "first_step": self.first_step, "last_step": self.last_step}
+
+
+def loaders() -> dict[str, Images]:
+    data = {split: Digits(arrays) for split, arrays in mnist().items()}
+    return {
+        "train": DataLoader(data["train"], batch_size=BATCH, shuffle=True),
+        "val": DataLoader(data["val"], batch_size=TEST_BATCH),
+        "test": DataLoader(data["test"], batch_size=TEST_BATCH),
+    }
+
+
+def main(name: str, epochs: int, seed: int) -> None:
+    pl.seed_everything(seed)
+    torch.set_num_threads(1)
+    data, module, times = loaders(), Classifier(name), Times()
+    trainer = pl.Trainer(max_epochs=epochs, accelerator="cpu", callbacks=[times])
+    trainer.fit(module, data["train"], data["val"])
+    test = trainer.test(module, data["test"])[0]["test_acc"]
+    tell(test=test, **times.figures)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))

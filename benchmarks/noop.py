@@ -1,0 +1,22 @@
+"""`python -m benchmarks.noop`: `dvc repro` with nothing to do, and the page of results, in this very clone."""
+
+import shutil
+
+from benchmarks.harness import PIPELINE, ROOT, Contender, nothing
+from benchmarks.question import Claim, Question, amount, main
+
+REPRO, REPORT = "dvc repro", "pipeline report"
+QUESTION = Question(
+    "noop",
+    "Nothing to do",
+    "`dvc repro` where every result is up to date, and `pipeline report`, which writes the page of results.",
+    (
+        Contender(REPRO, [shutil.which("dvc") or "dvc", "repro"], nothing, where=ROOT),
+        Contender(REPORT, [*PIPELINE, "report"], nothing, where=ROOT),
+    ),
+    tuple(Claim(name, amount("wall_s", name), 5, "{:.1f} s", least=False) for name in (REPRO, REPORT)),
+    shown=("wall_s", "cpu_s", "peak_mb"),
+)
+
+if __name__ == "__main__":
+    main(QUESTION)

@@ -1,0 +1,85 @@
+"""docs/performance.md and its pictures, made from what was measured."""
+
+import json
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks import accuracy, noop, text, throughput, verbs, workers
+from benchmarks.harness import RESULTS, ROOT, Pair
+from benchmarks.question import Question
+
+QUESTIONS: tuple[Question, ...] = tuple(
+    module.QUESTION for module in (accuracy, throughput, verbs, workers, text, noop)
+)
+PICTURES = ROOT / "docs/images/performance"
+UNITS = {"_s": "{:.2f}", "_mb": "{:.0f}", "val": "{:.4f}", "test": "{:.4f}", "steps": "{:.0f}", "epochs": "{:.0f}"}
+HEAD = """# Performance
+
+Written by `python -m benchmarks` from the files in `benchmarks/results/`. Each question is a command, `python -m
+benchmarks.NAME`, which runs the contenders in turn, each in a process of its own, and goes on where it was interrupted.
+The contenders are written from published recipes in their own idiom (`benchmarks/contenders/`); Keras, on its torch
+backend, comes with `pip install --no-deps -r benchmarks/requirements.lock`.
+
+A figure is the median over the pairs, with the least and the most, and how many pairs there are. CPU-seconds are of a
+process and all it started, `peak_mb` of its largest process; every contender has one thread a process.
+
+"""
+
+
+def render(questions: Sequence[Question] = QUESTIONS) -> str:
+    """The page, in Markdown: all claims at a glance, then a section a question."""
+    rows = "".join(
+        f"| [{question.title}](#{_anchor(question.title)}) | {claim.what} | {claim.asked} | {claim.said(pairs)} | "
+        f"{'yes' if claim.holds(pairs) else '**no**'} |\n"
+        for question in questions
+        if (pairs := question.complete())
+        for claim in question.claims
+    )
+    table = f"| question | claim | bar | measured | holds |\n|{' --- |' * 5}\n{rows}"
+    return HEAD + table + "".join(_section(question, question.complete()) for question in questions)
+
+
+def _section(question: Question, pairs: list[Pair]) -> str:
+    head = f"\n## {question.title}\n\n`python -m benchmarks.{question.name}`. {question.text}\n\n"
+    if not pairs:
+        return head + "Not measured yet.\n"
+    content = json.loads((RESULTS / f"{question.name}.json").read_text())
+    versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
+    columns = f"| | {' | '.join(question.shown)} |\n|{' --- |' * (len(question.shown) + 1)}\n"
+    rows = "".join(
+        f"| {contender.name} | {' | '.join(_cell(pairs, contender.name, measure) for measure in question.shown)} |\n"
+        for contender in question.contenders
+    )
+    picture = f"\n![{question.title}](images/performance/{question.name}.png)\n"
+    return f"{head}{columns}{rows}{picture}\n{content['machine']}; {versions}.\n"
+
+
+def _cell(pairs: Sequence[Pair], name: str, measure: str) -> str:
+    values = [pair[name][measure] for pair in pairs if measure in pair[name]]
+    form = next((form for ending, form in UNITS.items() if measure.endswith(ending)), "{:.1f}")
+    return form.format(median(values)) if values else ""
+
+
+def _anchor(title: str) -> str:
+    return "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c == "-")
+
+
+def draw(question: Question, pairs: Sequence[Pair]) -> None:
+    """Every run of every contender, a dot each, by the question's first measure."""
+    from matplotlib.figure import Figure
+
+    measure = question.shown[0]
+    names = [c.name for c in question.contenders if measure in pairs[0][c.name]]
+    figure = Figure(figsize=(8, 0.6 + 0.38 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    for row, name in enumerate(reversed(names)):
+        values = [pair[name][measure] for pair in pairs]
+        colour = "tab:blue" if "pipeline" in name or len(names) == len(question.claims) else "tab:gray"
+        axes.barh(row, median(values), color=colour, alpha=0.35)
+        axes.plot(values, [row] * len(values), "o", color=colour, markersize=4)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlim(left=0)
+    axes.set_xlabel({"cpu_s": "CPU-seconds", "wall_s": "seconds"}.get(measure, measure))
+    axes.spines[["top", "right"]].set_visible(False)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PICTURES / f"{question.name}.png", dpi=110, metadata={"Software": None})

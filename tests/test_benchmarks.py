@@ -1,0 +1,82 @@
+"""The page of performance says what was measured, and the contenders do what is said of them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks import harness, page
+from benchmarks.contenders import plain_lightning, torch_loop, torch_mnist
+from benchmarks.harness import Contender
+from benchmarks.question import Claim, amount, ratio
+from pipeline import checkpoint
+from pipeline.config import build_data, load_config, resolve
+from pipeline.fit import build_task, fit
+from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[1]
+PAIRS = [{"ours": {"cpu_s": cost}, "theirs": {"cpu_s": 12.0}} for cost in (2.0, 3.0, 4.0)]
+
+
+def test_the_page_states_what_was_measured() -> None:
+    assert (ROOT / "docs/performance.md").read_text(encoding="utf-8") == page.render()
+
+
+def test_every_result_belongs_to_a_question() -> None:
+    names = {question.name for question in page.QUESTIONS}
+    assert {file.stem for file in harness.RESULTS.glob("*.json")} <= names
+    assert all((ROOT / f"benchmarks/{name}.py").is_file() for name in names)
+
+
+def test_a_claim_is_the_median_with_its_spread_against_its_bar() -> None:
+    claim = Claim("less", ratio("cpu_s", "theirs", "ours"), 4, "{:.1f}x")
+    assert claim.said(PAIRS) == "**4.0x** (3.0x to 6.0x; 3)"
+    assert claim.holds(PAIRS)
+    assert not Claim("cost", amount("cpu_s", "ours"), 2.9, least=False).holds(PAIRS)
+
+
+def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    tells = "import json, sys; json.load(open('broken')) if sys.argv[1] == 'breaks' else print('{\"seed\": 7}')"
+    good = Contender("good", [sys.executable, "-c", tells, "well"])
+    with pytest.raises(RuntimeError, match="FileNotFoundError"):
+        harness.compare("x", [good, Contender("bad", [sys.executable, "-c", tells, "breaks"])], 1)
+    measured = harness.kept("x")[0]["good"]
+    harness.compare("x", [good, Contender("bad", [sys.executable, "-c", tells, "well"])], 2)
+    assert harness.kept("x")[0]["good"] == measured
+    assert [set(pair) for pair in harness.kept("x")] == [{"good", "bad"}] * 2
+
+
+def test_what_a_contender_and_its_children_spend_is_counted(tmp_path: Path) -> None:
+    burn = "import time; end = time.process_time() + .3\nwhile time.process_time() < end: pass"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True)"
+    outcome = harness.execute(Contender("left behind", [sys.executable, "-c", parent]), 0, tmp_path)
+    assert 0.3 <= outcome.cpu_s < 2
+
+
+@pytest.mark.parametrize("model", ["cnn", "mlp"])
+def test_the_idiomatic_nets_have_the_pipelines_layers(model: str) -> None:
+    def sizes(net: nn.Module) -> list[torch.Size]:
+        return [weight.shape for weight in net.parameters()]
+
+    ours: Any = build_task(torch_loop.configured(model, 1, 0))
+    assert sizes(plain_lightning.net(model)) == sizes(ours.net)
+
+
+def test_the_recipe_of_pytorch_examples_has_its_net() -> None:
+    assert sum(weight.numel() for weight in torch_mnist.Net().parameters()) == 1_199_882
+
+
+def test_the_bare_loop_ends_with_the_pipelines_weights(tiny_mnist: Path) -> None:
+    config = resolve(load_config(*TINY, "model=cnn", "data=mnist", "model.net.dropout=0", "trainer.max_epochs=3"))
+    config["cluster"]["gpus_per_worker"] = 0
+    fit(config, data_dir=tiny_mnist / "data", run_dir=tiny_mnist)
+    data: Any = build_data(config, tiny_mnist / "data")
+    net: Any = build_task(config).net
+    data.setup()
+    torch_loop.train(net, config, data.splits)
+    checkpoint.save_weights(net, tiny_mnist / "loop.safetensors")
+    assert (tiny_mnist / "loop.safetensors").read_bytes() == (tiny_mnist / "model" / checkpoint.MODEL).read_bytes()
