@@ -46,6 +46,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny_mnist(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with 64 train and 40 test images as its MNIST, in place and verified; a mirror beside it."""
+    write_mnist(project, monkeypatch)
+    return project
+
+
+def write_mnist(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.data import store
 
     files = []
@@ -60,12 +65,16 @@ def tiny_mnist(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             (project / "mirror" / f"{name}.gz").write_bytes(gzip.compress(content))
             files.append(store.DataFile(name, len(content), hashlib.sha256(content).hexdigest()))
     monkeypatch.setitem(store.FILES, "mnist", tuple(files))
-    return project
 
 
 @pytest.fixture
 def tiny_imdb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project with 80 train, 40 test and 20 unlabelled reviews of four films as its IMDB."""
+    write_imdb(project, monkeypatch)
+    return project
+
+
+def write_imdb(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.data import store
 
     rng = np.random.default_rng(0)
@@ -88,7 +97,6 @@ def tiny_imdb(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_bytes(content)
         files.append(store.DataFile(f"imdb/{part}.jsonl", len(content), hashlib.sha256(content).hexdigest()))
     monkeypatch.setitem(store.FILES, "imdb", tuple(files))
-    return project
 
 
 SMALL_OWN = ["data.classes=2", "data.batch_size=4", "data.val_size=6", "data.test_size=10"]

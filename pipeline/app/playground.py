@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from pipeline.app.pages import Page
+from pipeline.app.play.process import begin
 from pipeline.app.safety import Rate
 from pipeline.errors import DataError
 from pipeline.models.neuron import ACTIVATIONS
@@ -77,10 +78,8 @@ def warm() -> None:
 
 
 def _start(theirs: Connection) -> multiprocessing.process.BaseProcess:
-    from pipeline.app.play.session import work
-
     warm()
-    process = CONTEXT.Process(target=work, args=(theirs,), daemon=True)
+    process = CONTEXT.Process(target=begin, args=(theirs,), daemon=True)
     process.start()
     theirs.close()
     return process

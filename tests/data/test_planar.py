@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.config import build_data, load_config, resolve
-from pipeline.data.planar import GATES, PROBLEMS, circle, gate, gauss, spiral, xor
+from pipeline.data.planar import GATES, gate
+from pipeline.data.plane import PROBLEMS, circle, gauss, spiral, xor
 from pipeline.errors import ConfigError
 
 

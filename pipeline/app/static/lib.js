@@ -71,8 +71,12 @@ export function debounce(f, ms) {
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => f(...given), ms); };
 }
 
-/** The value of a CSS variable, such as colour("--blue"). */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const variables = new Map();
+/** The value of a CSS variable, such as colour("--blue"); asked of the browser once a theme. */
+export function colour(name) {
+  if (!variables.has(name)) variables.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return variables.get(name);
+}
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 let table = null;
@@ -96,6 +100,12 @@ export function diverging(value) {
   return `rgb(${r} ${g} ${b})`;
 }
 
+/** Black or white, whichever is read more easily on a CSS colour such as diverging() gives (WCAG's relative luminance). */
+export function inkOn(background) {
+  const [r, g, b] = background.match(/\d+/g).map((channel) => (channel / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
+}
+
 /** The 2-D context of a canvas whose pixels are the screen's; draw in CSS pixels: {context, width, height}. */
 export function sharp(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
@@ -113,7 +123,7 @@ export function sharp(canvas) {
 $("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const changed = () => { table = null; document.dispatchEvent(new Event("themechange")); };
+const changed = () => { table = null; variables.clear(); document.dispatchEvent(new Event("themechange")); };
 dark.addEventListener("change", changed);
 $("#theme").addEventListener("click", () => {
   const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");

@@ -78,34 +78,43 @@ function showRunning(on) {
   $("#run").setAttribute("aria-label", on ? "Pause" : "Run");
   $("#run").setAttribute("aria-pressed", on);
 }
+let layer = null; // the points as they were last drawn: hundreds of circles are too many for every frame
 const drawOutput = () => {
   if (!last) return;
   const { context, width, height } = heat($("#output"), last.large, SIZE, view.discretize);
-  dots(context, width, height, known.points, known.train, view.test, known.points.length > 800 ? 2.2 : 3.2);
+  if (!layer) {
+    layer = new OffscreenCanvas($("#output").width, $("#output").height);
+    const pen = layer.getContext("2d");
+    pen.scale(layer.width / width, layer.height / height);
+    dots(pen, width, height, known.points, known.train, view.test, known.points.length > 800 ? 2.2 : 3.2);
+  }
+  context.drawImage(layer, 0, 0, width, height);
 };
+const redraw = () => { layer = null; drawOutput(); };
 const words = (loss) => (loss === null || loss === undefined ? "NaN" : loss.toFixed(3));
 
 function frame(header, rest) {
-  counted.frames++;
-  counted.epoch = header.epoch;
   const count = network.widths.slice(1).reduce((sum, units, at) => sum + units * (network.widths[at] + 1), 0);
   const units = settings.layers.reduce((sum, layer) => sum + layer.units, 0);
   if (rest.byteLength !== 8 * count + SIZE * SIZE + units * SMALL * SMALL) return; // of a net that is no more
+  counted.frames++;
+  counted.epoch = header.epoch;
   last = { theta: new Float64Array(rest, 0, count), large: new Uint8Array(rest, 8 * count, SIZE * SIZE) };
   const maps = Array.from({ length: units }, (_, at) => new Uint8Array(rest, 8 * count + SIZE * SIZE + at * SMALL * SMALL, SMALL * SMALL));
+  chart.add(header.losses);
+  chart.draw();
+  const [depth, unit] = header.look;
+  network.show(last.theta, maps, SMALL, depth < 0 ? last.large : null);
+  drawOutput();
+  // Words last: after they change, the page is laid out anew before a canvas can be measured.
   if (header.losses.length) {
-    chart.add(header.losses);
     const [, train, test] = header.losses.at(-1);
     counted.loss = [train, test];
     $("#train-loss").textContent = words(train);
     $("#test-loss").textContent = words(test);
-    chart.draw();
   }
   $("#epoch").textContent = String(header.epoch).padStart(6, "0").replace(/(\d{3})$/, ",$1");
-  const [layer, unit] = header.look;
-  $("#showing").textContent = layer < 0 ? "Output" : `Neuron ${unit + 1} of layer ${layer + 1}`;
-  network.show(last.theta, maps, SMALL, layer < 0 ? last.large : null);
-  drawOutput();
+  $("#showing").textContent = depth < 0 ? "Output" : `Neuron ${unit + 1} of layer ${depth + 1}`;
   if (running !== header.running) showRunning(header.running);
   // The address follows now and then, and at once when training stops: browsers limit how often it may change.
   view.epoch = header.epoch;
@@ -118,13 +127,13 @@ const training = new Training({
     if (settings.problem === "own" && !state.points.length) { settings.problem = "circle"; notice("This link is about a file of its author's. Choose your own."); }
     restart({ replay: Number(view.epoch), run: view.running });
   },
-  points(told) { known = told; drawOutput(); },
+  points(told) { known = told; redraw(); },
   changed(change) { state.remember(change); state.write(); }, // it says after which epoch, so that a link can repeat it
   frame,
   file: save,
 });
 
-bindControls({ rebuild, live, activations: Object.keys(family), send: (message) => training.send(message), draw: () => { network.build(); drawOutput(); } });
+bindControls({ rebuild, live, activations: Object.keys(family), send: (message) => training.send(message), draw: () => { network.build(); redraw(); } });
 $("#run").addEventListener("click", () => run(!running));
 $("#step").addEventListener("click", step);
 $("#reset").addEventListener("click", reset);
@@ -139,7 +148,7 @@ document.addEventListener("keydown", (event) => {
   const act = { " ": () => run(!running), s: step, r: reset }[event.key.toLowerCase()];
   if (act) { event.preventDefault(); act(); }
 });
-const all = oncePerFrame(() => { showControls(); network.build(); legend($("#legend")); chart.draw(); drawOutput(); });
+const all = oncePerFrame(() => { showControls(); network.build(); legend($("#legend")); chart.draw(); redraw(); });
 document.addEventListener("themechange", all);
 addEventListener("resize", all);
 addEventListener("hashchange", () => { state.read(); network.build(); all(); restart({ replay: Number(view.epoch), run: view.running }); });

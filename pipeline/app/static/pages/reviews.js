@@ -1,4 +1,4 @@
-import { $, ask, colour, debounce, diverging, make, sharp } from "/static/lib.js";
+import { $, ask, colour, debounce, diverging, inkOn, make, sharp } from "/static/lib.js";
 import { latest, origin, percent, untrained } from "/static/pages/trained.js";
 
 let told = null;
@@ -17,7 +17,10 @@ function card(model) {
   const words = told.words.map((word, at) => {
     const span = make("span", { title: `${model.adds[at] > 0 ? "+" : ""}${model.adds[at].toFixed(2)} log-odds; after it ${percent(model.after[at])} praise` }, word);
     const strength = Math.tanh(model.adds[at] / 1.5);
-    if (Math.abs(strength) > 0.08) span.style.background = diverging(strength * 0.85); else span.style.color = "inherit";
+    if (Math.abs(strength) > 0.08) {
+      span.style.background = diverging(strength * 0.85);
+      span.style.color = inkOn(diverging(strength * 0.85));
+    }
     return span;
   });
   return make("article", { class: "card stack", "data-experiment": model.experiment, "data-score": score },

@@ -1,25 +1,31 @@
 // Heat maps, points and the loss chart, on canvases.
 
-import { colour, diverging, palette, sharp } from "../lib.js";
+import { colour, diverging, make, palette, sharp } from "../lib.js";
 import { FUNCTIONS } from "./state.js";
 
-const scratch = document.createElement("canvas");
+const sheets = new Map(); // for each size a small canvas and its pixels, made once
+
+function sheet(size) {
+  if (!sheets.has(size)) {
+    const canvas = make("canvas", { width: size, height: size });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const image = context.createImageData(size, size);
+    sheets.set(size, { canvas, context, image, pixels: new Uint32Array(image.data.buffer) });
+  }
+  return sheets.get(size);
+}
 
 /** Draw size x size codes (a byte each; 0 is no number) over the whole canvas. */
 export function heat(canvas, codes, size, discretize = false) {
   const { context, width, height } = sharp(canvas);
-  if (scratch.width !== size) { scratch.width = size; scratch.height = size; }
-  const small = scratch.getContext("2d", { willReadFrequently: true });
-  const image = small.createImageData(size, size);
+  const small = sheet(size), { pixels } = small;
   const colours = new Uint32Array(palette().buffer);
-  const pixels = new Uint32Array(image.data.buffer);
   for (let at = 0; at < pixels.length; at++) {
     const code = codes[at];
     pixels[at] = code === 0 ? 0xff888888 : colours[discretize ? (code >= 128 ? 255 : 1) : code];
   }
-  small.putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(scratch, 0, 0, width, height);
+  small.context.putImageData(small.image, 0, 0);
+  context.drawImage(small.canvas, 0, 0, width, height);
   return { context, width, height };
 }
 
@@ -56,13 +62,13 @@ export function legend(canvas) {
   for (let x = 0; x < width; x++) { context.fillStyle = diverging((x / width) * 2 - 1); context.fillRect(x, 0, 1, height); }
 }
 
-/** The losses of all epochs: test dark, train faint. Thinned, so that it never grows beyond 2,000. */
+/** The losses of all epochs: test dark, train faint. Thinned, so that there are never more than pixels. */
 export class Chart {
   constructor(canvas) { this.canvas = canvas; this.clear(); }
   clear() { this.rows = []; this.every = 1; }
   add(rows) {
     for (const row of rows) if (row[0] % this.every === 0) this.rows.push(row);
-    while (this.rows.length > 2000) { this.every *= 2; this.rows = this.rows.filter(([epoch]) => epoch % this.every === 0); }
+    while (this.rows.length > 600) { this.every *= 2; this.rows = this.rows.filter(([epoch]) => epoch % this.every === 0); }
   }
   draw() {
     const { context, width, height } = sharp(this.canvas);

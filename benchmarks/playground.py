@@ -1,0 +1,77 @@
+"""How smooth the Playground is in a real browser: `python -m benchmarks.playground`.
+
+The page is opened in a Chromium without a window and without a GPU, and runs at its normal speed (it aims at 90 epochs
+a second); counted is what it drew and the epochs it ran, by its own clock. Writes benchmarks/results/playground.json.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.browser.conftest import find_browser, opened, serving, until
+
+RESULT = Path(__file__).parent / "results/playground.json"
+SETTINGS = {"defaults": "", "batch size 1": "#batch=1"}
+BARS = {"pictures_per_s": 30, "epochs_per_s": 60}
+WARM_S = 2.0
+COUNTS = "[performance.now(), playground.frames, playground.epoch]"
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.playground")
+    parser.add_argument("--times", type=int, default=5, help="measurements of each setting")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    asked = parser.parse_args()
+    measured: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(playwright.chromium.executable_path), args=["--no-sandbox"]
+        )
+        for name, state in SETTINGS.items():
+            rates = [rate(browser, f"{address}/playground{state}", asked.seconds) for _ in range(asked.times)]
+            measured[name] = {
+                key: {"median": round(statistics.median(each), 1), "min": round(min(each), 1), "all": each}
+                for key, each in zip(BARS, zip(*rates, strict=True), strict=True)
+            }
+            told = ", ".join(f"{key} {value['median']} (min {value['min']})" for key, value in measured[name].items())
+            print(f"{name:14} {told}", flush=True)
+        chromium = browser.version
+        browser.close()
+    machine = {"processor": processor(), "cores": psutil.cpu_count(), "load": psutil.getloadavg()[0]}
+    content = {"bars": BARS, "seconds": asked.seconds, "chromium": chromium, "machine": machine, "measured": measured}
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(content, indent=1) + "\n")
+    print(RESULT)
+
+
+def rate(browser: Any, address: str, seconds: float) -> tuple[float, float]:
+    """Pictures and epochs a second."""
+    with opened(browser) as page:
+        page.goto(address)
+        until(page, "window.playground?.frames > 0")
+        page.click("#run")
+        page.wait_for_timeout(WARM_S * 1000)
+        before = page.evaluate(COUNTS)
+        page.wait_for_timeout(seconds * 1000)
+        after = page.evaluate(COUNTS)
+        passed = (after[0] - before[0]) / 1000
+        return round((after[1] - before[1]) / passed, 1), round((after[2] - before[2]) / passed, 1)
+
+
+def processor() -> str:
+    """The processor's name, as the system has it."""
+    info = Path("/proc/cpuinfo")
+    named = [line.partition(": ")[2] for line in info.read_text().splitlines()] if info.is_file() else []
+    return next((name for name in named if "CPU" in name or "EPYC" in name or "Core" in name), platform.processor())
+
+
+if __name__ == "__main__":
+    main()

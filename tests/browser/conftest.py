@@ -1,0 +1,89 @@
+"""A real browser without a window, and the pages served by `pipeline app` itself."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+TIMEOUT_S = 300  # the machine may be busy
+
+
+def find_browser(own: str) -> str | None:
+    """The system's Chromium, else the one that playwright has downloaded."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return found or (own if Path(own).is_file() else None)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=TIMEOUT_S * 1000)
+    with sync_playwright() as playwright:
+        path = find_browser(playwright.chromium.executable_path)
+        if path is None:
+            pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed. CONTRIBUTING.md says how to get one.")
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@contextmanager
+def serving(root: Path) -> Iterator[str]:
+    """The address of the pages of a project."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "pipeline", "app", "--no-browser", "--port", str(port)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            assert "The pages: " in server.stdout.readline()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(60)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The pages of an empty project."""
+    with serving(tmp_path_factory.mktemp("project")) as found:
+        yield found
+
+
+@contextmanager
+def opened(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page in a context of its own; nothing may go wrong in its scripts, or be refused by its policy."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_S * 1000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield page
+    assert not errors
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any) -> Iterator[Any]:
+    """One page for all tests of a file: each goes where it needs to be, and a browser is slow to make another."""
+    with opened(browser) as found:
+        yield found
+
+
+def until(page: Any, condition: str) -> Any:
+    """The value of a JavaScript expression as soon as it is true; playwright's own wait needs `eval`, refused here."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (value := page.evaluate(condition)):
+        assert time.monotonic() < deadline, f"{condition} did not become true"
+        page.wait_for_timeout(50)
+    return value

@@ -1,0 +1,68 @@
+"""A small training, started, watched, stopped and gone on with in a browser, and found in MLflow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import serving, until
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def live(tmp_path: Path, page: Page) -> Iterator[Page]:
+    with serving(tmp_path) as address:
+        page.goto(f"{address}/live")
+        yield page
+
+
+def test_a_training_is_started_stopped_gone_on_with_and_opened_in_mlflow(live: Page, tmp_path: Path) -> None:
+    live.select_option("#experiment", "digits_mlp")
+    live.fill("#epochs", "100")
+    live.click("#go")
+    expect(live.locator("#watch")).to_be_visible()
+    expect(live.locator("#name")).to_contain_text("digits_mlp-s0-")
+    expect(live.locator("#go")).to_be_disabled()
+    until(live, "parseFloat(document.querySelector('#share').style.getPropertyValue('--share')) > 0.02")
+    expect(live.locator("#state")).to_contain_text("epoch")
+    assert inked(live, "#loss") > 200  # a curve, not only a word
+
+    live.click("#stop")
+    row = live.locator("#runs tr").first
+    expect(row).to_have_attribute("data-status", "interrupted")
+    record = tmp_path / "runs" / live.locator("#name").inner_text() / "run.json"
+    stopped = json.loads(record.read_text())
+    assert stopped["status"] == "interrupted"
+
+    live.click("#resume")
+    expect(row).to_have_attribute("data-status", "finished")
+    assert live.locator("#runs tr").count() == 1  # the same run
+    expect(row).to_contain_text("%")
+    until(live, "document.querySelector('#score').getContext('2d') && document.querySelector('#go:not(:disabled)')")
+    done = json.loads(record.read_text())
+    assert (done["name"], done["metrics"]["test/accuracy"] > 0.9) == (stopped["name"], True)
+
+    live.click("#mlflow")
+    expect(live.locator("#opened")).to_be_visible()
+    with live.context.expect_page() as opened:
+        live.click("#opened")
+    expect(opened.value.get_by_text(done["name"]).first).to_be_visible()
+
+
+def inked(live: Page, selector: str) -> int:
+    """How many pixels of a canvas are not empty."""
+    found: int = live.locator(selector).evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => v && i % 4 === 3).length"
+    )
+    return found
+
+
+def test_what_ends_badly_is_told_in_its_own_words(live: Page, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/mlflow.db").write_text("this is no data base")
+    live.select_option("#experiment", "mlp_xor")
+    live.click("#go")
+    expect(live.locator("#trouble")).to_contain_text("is not an SQLite data base")
