@@ -4,15 +4,23 @@ import json
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks import accuracy, noop, text, throughput, verbs, workers
+from benchmarks import accuracy, memory, noop, scaling, stages, startup, text, throughput, tracking, verbs, workers
 from benchmarks.harness import RESULTS, ROOT, Pair
 from benchmarks.question import Question
 
 QUESTIONS: tuple[Question, ...] = tuple(
-    module.QUESTION for module in (accuracy, throughput, verbs, workers, text, noop)
+    module.QUESTION
+    for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop)
 )
 PICTURES = ROOT / "docs/images/performance"
 UNITS = {"_s": "{:.2f}", "_mb": "{:.0f}", "val": "{:.4f}", "test": "{:.4f}", "steps": "{:.0f}", "epochs": "{:.0f}"}
+LABELS = {
+    "wall_s": "seconds",
+    "before_s": "seconds from the start of the process to the end of the first step",
+    "peak_mb": "MB",
+    "ms_per_step": "ms a step",
+    "cpu_ms_per_step": "CPU-milliseconds a step",
+}
 HEAD = """# Performance
 
 Written by `python -m benchmarks` from the files in `benchmarks/results/`. Each question is a command, `python -m
@@ -51,7 +59,7 @@ def _section(question: Question, pairs: list[Pair]) -> str:
         for contender in question.contenders
     )
     picture = f"\n![{question.title}](images/performance/{question.name}.png)\n"
-    return f"{head}{columns}{rows}{picture}\n{content['machine']}; {versions}.\n"
+    return f"{head}{columns}{rows}{question.more(pairs)}{picture}\n{content['machine']}; {versions}.\n"
 
 
 def _cell(pairs: Sequence[Pair], name: str, measure: str) -> str:
@@ -65,21 +73,26 @@ def _anchor(title: str) -> str:
 
 
 def draw(question: Question, pairs: Sequence[Pair]) -> None:
-    """Every run of every contender, a dot each, by the question's first measure."""
+    """A bar a contender and a dot a run, by the question's first measure; of a single contender, a bar a measure."""
     from matplotlib.figure import Figure
 
     measure = question.shown[0]
-    names = [c.name for c in question.contenders if measure in pairs[0][c.name]]
-    figure = Figure(figsize=(8, 0.6 + 0.38 * len(names)), layout="constrained")
+    rows = {
+        c.name: [pair[c.name][measure] for pair in pairs] for c in question.contenders if measure in pairs[0][c.name]
+    }
+    if len(question.contenders) == 1:
+        only = question.contenders[0].name
+        rows = {measure: [pair[only][measure] for pair in pairs] for measure in question.shown}
+    figure = Figure(figsize=(8, 0.6 + 0.38 * len(rows)), layout="constrained")
     axes = figure.subplots()
-    for row, name in enumerate(reversed(names)):
-        values = [pair[name][measure] for pair in pairs]
-        colour = "tab:blue" if "pipeline" in name or len(names) == len(question.claims) else "tab:gray"
-        axes.barh(row, median(values), color=colour, alpha=0.35)
-        axes.plot(values, [row] * len(values), "o", color=colour, markersize=4)
-    axes.set_yticks(range(len(names)), list(reversed(names)))
+    for place, (name, values) in enumerate(rows.items()):
+        colour = "tab:blue" if "pipeline" in name or len(question.contenders) == 1 else "tab:gray"
+        axes.barh(place, median(values), color=colour, alpha=0.35)
+        axes.plot(values, [place] * len(values), "o", color=colour, markersize=4)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel({"cpu_s": "CPU-seconds", "wall_s": "seconds"}.get(measure, measure))
+    axes.set_xlabel(LABELS.get(measure, "CPU-seconds"))
     axes.spines[["top", "right"]].set_visible(False)
     PICTURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURES / f"{question.name}.png", dpi=110, metadata={"Software": None})

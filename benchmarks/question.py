@@ -56,6 +56,7 @@ class Question:
     shown: tuple[str, ...] = ("cpu_s", "wall_s", "peak_mb")  # measures in the table, the first in the picture
     pairs: int = 5
     warm: tuple[str, ...] = ()
+    more: Callable[[Sequence[Pair]], str] = lambda pairs: ""  # said of the pairs below the table
 
     def complete(self) -> list[Pair]:
         """The pairs that all contenders have run in."""

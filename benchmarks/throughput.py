@@ -1,4 +1,4 @@
-"""`python -m benchmarks.throughput`: training's speed and what stands around it, against a bare loop and Lightning."""
+"""`python -m benchmarks.throughput`: training's speed against a bare loop and against Lightning."""
 
 from benchmarks.harness import PYTHON, Contender
 from benchmarks.ours import training
@@ -23,27 +23,19 @@ def _against(measure: str, other: str, model: str, what: str, bar: float) -> Cla
 
 QUESTION = Question(
     "throughput",
-    "Training's speed, and what stands around it",
+    "Training's speed",
     "An epoch of `model=cnn` and `model=mlp` (batch 128, one thread). The bare loop takes the same net in the same "
     "batches and ends with the same weights, bit for bit. The idiomatic version has the same layers, optimiser and "
     "schedule, a data set of single items as torchvision's, a DataLoader and `self.log`. `train_cpu_s` is the training "
-    "loop alone, validation included; `before_s` runs from the start of the process to the end of the first step, "
-    "`after_s` from the last epoch's end to the end of the process (test, pictures, portable model, tracking).",
+    "loop alone, validation included.",
     (*_contenders("cnn"), *_contenders("mlp")),
     (
         _against("train_cpu_s", "torch loop", "cnn", "of the bare loop's speed", 0.97),
         _against("train_cpu_s", "torch loop", "mlp", "of the bare loop's speed", 0.97),
         _against("train_cpu_s", "Lightning", "cnn", "of idiomatic Lightning's speed", 1.5),
         _against("train_cpu_s", "Lightning", "mlp", "of idiomatic Lightning's speed", 3),
-        Claim(
-            "added before the first step and after the last",
-            lambda pair: pair["pipeline, cnn"]["before_s"] + pair["pipeline, cnn"]["after_s"],
-            15,
-            "{:.1f} s",
-            least=False,
-        ),
     ),
-    shown=("train_cpu_s", "train_wall_s", "before_s", "after_s", "cpu_s", "peak_mb"),
+    shown=("train_cpu_s", "train_wall_s", "cpu_s", "peak_mb"),
     warm=("experiment=mlp_xor",),
 )
 

@@ -8,7 +8,7 @@ MODELS = {"cnn": ("model=cnn", "data=mnist", "data.allow_sample=false"), "lstm":
 
 def _steady(name: str, workers: int) -> Contender:
     words = [*PYTHON, "benchmarks.contenders.steady", "10", *MODELS[name], f"cluster.workers={workers}"]
-    return Contender(f"{name}, {workers}", words)
+    return Contender(f"pipeline, {name}, {workers}", words)
 
 
 QUESTION = Question(
@@ -17,7 +17,10 @@ QUESTION = Question(
     "The time of a step, taken over ten seconds of training, of `pipeline train` in one process and as a Ray Train "
     "group of two (gloo, one thread each), of the same global batch.",
     tuple(_steady(name, workers) for name in MODELS for workers in (1, 2)),
-    tuple(Claim(f"{name}: faster", ratio("ms_per_step", f"{name}, 1", f"{name}, 2"), 1.7) for name in MODELS),
+    tuple(
+        Claim(f"{name}: faster", ratio("ms_per_step", f"pipeline, {name}, 1", f"pipeline, {name}, 2"), 1.7)
+        for name in MODELS
+    ),
     shown=("ms_per_step", "steps", "peak_mb"),
     warm=("experiment=mlp_xor",),
 )

@@ -1,0 +1,26 @@
+"""`python -m benchmarks.tracking`: what a slow tracking server costs a training step."""
+
+from benchmarks.harness import PYTHON, Contender
+from benchmarks.question import Claim, Question, main, ratio
+
+WORDS = ("10", "model=cnn", "data=mnist", "data.allow_sample=false")
+LOCAL, SLOW = "pipeline, MLflow in a file", "pipeline, a slow MLflow server"
+QUESTION = Question(
+    "tracking",
+    "A slow tracking server",
+    "The CPU-milliseconds of a training step, with all threads of the process, when MLflow is a data base beside it and "
+    "when it is a server that takes a second longer for each answer.",
+    (
+        Contender(LOCAL, [*PYTHON, "benchmarks.contenders.steady", *WORDS]),
+        Contender(SLOW, [*PYTHON, "benchmarks.contenders.slow_tracking", *WORDS]),
+    ),
+    (
+        Claim("a step", ratio("ms_per_step", SLOW, LOCAL), 1.02, "{:.3f}x", least=False),
+        Claim("CPU of a step", ratio("cpu_ms_per_step", SLOW, LOCAL), 1.02, "{:.3f}x", least=False),
+    ),
+    shown=("ms_per_step", "cpu_ms_per_step"),
+    warm=("experiment=mlp_xor",),
+)
+
+if __name__ == "__main__":
+    main(QUESTION)
