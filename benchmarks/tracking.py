@@ -8,7 +8,7 @@ LOCAL, SLOW = "pipeline, MLflow in a file", "pipeline, a slow MLflow server"
 QUESTION = Question(
     "tracking",
     "A slow tracking server",
-    "The CPU-milliseconds of a training step, with all threads of the process, when MLflow is a data base beside it and "
+    "The time of a training step, and its CPU-milliseconds with all threads, when MLflow is a data base beside it and "
     "when it is a server that takes a second longer for each answer.",
     (
         Contender(LOCAL, [*PYTHON, "benchmarks.contenders.steady", *WORDS]),
