@@ -4,6 +4,7 @@ Ray Train replaces a dead worker. Where that is not enough (a node gone, new or 
 group of the size that fits is started here. Each group goes on from the newest checkpoint in the run's folder.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from pipeline.types import DataSet, FitResult
 
 PATIENCE = 3  # failures without a new checkpoint between them; the next would fail, too
 COLLECTIVE_S = 180  # that a worker waits for another's gradients; torch's default is half an hour
+LEAVE_S = 5  # that a broken group may take to leave; Ray gives it 30, and one that hangs takes them all
 ROOM_S = 300  # that a run waits for nodes
 LOOK_S = 1
 MAKE_WAY = {"drain": "a node was asked to go", "resize": "there is room for more workers"}
@@ -155,6 +157,7 @@ class Failures(UserCallback):  # type: ignore[misc]
         """Raises: PipelineError, which ends the run: what a worker raised itself, or that none gets further;
         TooFewNodes, which ends the group.
         """
+        os.environ["TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S"] = str(LEAVE_S)  # read by this process, the controller's
         for error in worker_exceptions.values():
             for cause in _causes(error):
                 if isinstance(cause, PipelineError):
