@@ -6,17 +6,16 @@ a second); counted is what it drew and the epochs it ran, by its own clock. Writ
 
 import argparse
 import json
-import platform
+import os
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.harness import RESULTS, ROOT
+from pipeline.actions.record import hardware
 from tests.browser.conftest import find_browser, opened, serving, until
 
-RESULT = Path(__file__).parent / "results/playground.json"
 SETTINGS = {"defaults": "", "batch size 1": "#batch=1"}
 BARS = {"pictures_per_s": 30, "epochs_per_s": 60}
 WARM_S = 2.0
@@ -45,11 +44,15 @@ def main() -> None:
             print(f"{name:14} {told}", flush=True)
         chromium = browser.version
         browser.close()
-    machine = {"processor": processor(), "cores": psutil.cpu_count(), "load": psutil.getloadavg()[0]}
-    content = {"bars": BARS, "seconds": asked.seconds, "chromium": chromium, "machine": machine, "measured": measured}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=1) + "\n")
-    print(RESULT)
+    keep("playground", {"bars": BARS, "seconds": asked.seconds, "chromium": chromium, "measured": measured})
+
+
+def keep(name: str, content: dict[str, Any]) -> None:
+    """Write what was measured, with the machine and what else it did."""
+    path = RESULTS / f"{name}.json"
+    machine = {"machine": hardware(), "load": round(os.getloadavg()[0], 2)}
+    path.write_text(json.dumps({**machine, **content}, indent=1) + "\n")
+    print(path.relative_to(ROOT))
 
 
 def rate(browser: Any, address: str, seconds: float) -> tuple[float, float]:
@@ -64,13 +67,6 @@ def rate(browser: Any, address: str, seconds: float) -> tuple[float, float]:
         after = page.evaluate(COUNTS)
         passed = (after[0] - before[0]) / 1000
         return round((after[1] - before[1]) / passed, 1), round((after[2] - before[2]) / passed, 1)
-
-
-def processor() -> str:
-    """The processor's name, as the system has it."""
-    info = Path("/proc/cpuinfo")
-    named = [line.partition(": ")[2] for line in info.read_text().splitlines()] if info.is_file() else []
-    return next((name for name in named if "CPU" in name or "EPYC" in name or "Core" in name), platform.processor())
 
 
 if __name__ == "__main__":

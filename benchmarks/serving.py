@@ -15,17 +15,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import local
 from typing import Any
 
 import numpy as np
-import psutil
 from PIL import Image
 
-from benchmarks.playground import processor
+from benchmarks.playground import keep
 
-RESULT = Path(__file__).parent / "results/serving.json"
 REPLICAS, AT_ONCE = 1, 32
 WARM = 50
 kept = local()  # a connection for each thread
@@ -49,13 +46,9 @@ def main() -> None:
             measured = {"alone": latency(port, asked.requests, 1), "at once": latency(port, asked.requests, AT_ONCE)}
         finally:
             server.terminate()
-    machine = {"processor": processor(), "cores": psutil.cpu_count(), "load": psutil.getloadavg()[0]}
-    content = {"model": model, "replicas": REPLICAS, "at_once": AT_ONCE, "machine": machine, "measured": measured}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(content, indent=1) + "\n")
     for name, told in measured.items():
         print(f"{name:8} p50 {told['p50_ms']} ms, p95 {told['p95_ms']} ms, {told['per_s']} requests/s")
-    print(RESULT)
+    keep("serving", {"model": model, "replicas": REPLICAS, "at_once": AT_ONCE, "measured": measured})
 
 
 def latency(port: int, requests: int, at_once: int) -> dict[str, float]:
