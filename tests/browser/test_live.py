@@ -21,7 +21,7 @@ def live(tmp_path: Path, page: Page) -> Iterator[Page]:
 
 def test_a_training_is_started_stopped_gone_on_with_and_opened_in_mlflow(live: Page, tmp_path: Path) -> None:
     live.select_option("#experiment", "digits_mlp")
-    live.fill("#epochs", "100")
+    live.fill("#epochs", "30")
     live.click("#go")
     expect(live.locator("#watch")).to_be_visible()
     expect(live.locator("#name")).to_contain_text("digits_mlp-s0-")

@@ -22,7 +22,7 @@ export class Network {
 
   build() {
     const tallest = Math.max(7, ...settings.layers.map((layer) => layer.units));
-    this.stage.style.minWidth = `${94 + 74 * (settings.layers.length + 1)}px`;
+    this.stage.style.minWidth = `${94 + 66 * (settings.layers.length + 1)}px`;
     const width = this.stage.clientWidth, gap = tallest > 9 ? 34 : 46;
     const size = this.size = tallest > 9 ? 26 : 36, left = 78, right = width - 16, step = (right - left) / (settings.layers.length + 1);
     this.stage.style.height = `${HEAD + tallest * gap + 10}px`;
