@@ -9,6 +9,7 @@ import base64
 import http.client
 import io
 import json
+import signal
 import socket
 import statistics
 import subprocess
@@ -45,7 +46,7 @@ def main() -> None:
             model = said[0].split()[1].rstrip(",")
             measured = {"alone": latency(port, asked.requests, 1), "at once": latency(port, asked.requests, AT_ONCE)}
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)
     for name, told in measured.items():
         print(f"{name:8} p50 {told['p50_ms']} ms, p95 {told['p95_ms']} ms, {told['per_s']} requests/s")
     keep("serving", {"model": model, "replicas": REPLICAS, "at_once": AT_ONCE, "measured": measured})
