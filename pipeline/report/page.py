@@ -78,7 +78,6 @@ def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, 
         "score": score(group),
         "seeds": ", ".join(map(str, seeds)),
         "cpu": spread([entry["cpu_s"] for entry in group], 0),
-        "wall": spread([entry["wall_s"] for entry in group], 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
         "command": f"pipeline train experiment={name}",
         "measures": _measures(group),
@@ -92,12 +91,12 @@ def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, 
 
 
 def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Every measure but the headline, mean and spread."""
+    """Every measure that all seeds have but the headline, mean and spread."""
     shown = Headline.of(group[0]["metrics"])
     rows = []
     for key in group[0]["metrics"]:
         name = key.removeprefix("test/").replace("_", " ")
-        if shown and name == shown.name:
+        if (shown and name == shown.name) or not all(key in entry["metrics"] for entry in group):
             continue
         label = "accuracy on reviews that don't stand in train" if key == UNSEEN[1] else name
         rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))

@@ -106,6 +106,15 @@ def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results:
     assert not re.search(r"url\(|@import|https?://(?!www.w3.org/2000/svg)", source)
 
 
+def test_a_measure_that_not_every_seed_has_is_left_out(results: Path) -> None:
+    path = results / "metrics/mine-0.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "metrics": {"test/roc_auc": 0.9, **content["metrics"]}}))
+    (page,) = report.write(results, ["mine"], Path("reports/some.html"))
+    assert "roc auc" not in page.read_text()
+    assert "loss 0.1000 ± 0.0000" in page.read_text()
+
+
 def test_an_experiment_without_results_and_a_torn_file_are_named(results: Path) -> None:
     with pytest.raises(DataError, match="no results of yours"):
         report.write(results, ["mine", "yours"])
