@@ -36,7 +36,10 @@ function rebuild() {
 /** A change while the net learns. */
 function live(change) {
   if ((counted.epoch ?? 0) === 0 && !("weight" in change)) { state.begin(); restart({ run: view.running }); return; }
-  training.send({ changes: [{ epoch: counted.epoch, ...change }] });
+  const dated = { epoch: counted.epoch, ...change };
+  if (training.send({ changes: [dated] })) return; // what it was is told when it is made
+  state.remember(dated); // it is made when the line is back, and the run repeated
+  state.write();
 }
 const run = (on) => { view.running = on; training.send({ run: on }); showRunning(on); state.write(); };
 const step = () => { view.running = false; training.send({ step: true }); };

@@ -17,10 +17,12 @@ export class Training {
     });
   }
 
+  /** Whether there was a line to send it over. */
   send(message) {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (this.socket.readyState !== WebSocket.OPEN) return false;
     if (message.settings) this.begun++;
     this.socket.send(JSON.stringify(message));
+    return true;
   }
 
   words(told) {
