@@ -1,12 +1,12 @@
 """`python -m benchmarks`: write docs/performance.md and its pictures from what was measured."""
 
-from benchmarks.harness import ROOT
+from benchmarks.harness import ROOT, kept
 from benchmarks.page import QUESTIONS, draw, render
 
 
 def main() -> None:
     for question in QUESTIONS:
-        if pairs := question.complete():
+        if pairs := kept(question.name):
             draw(question, pairs)
     page = ROOT / "docs/performance.md"
     page.write_text(render(), encoding="utf-8")

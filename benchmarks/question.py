@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 
@@ -19,15 +20,23 @@ class Claim:
     form: str = "{:.2f}x"
     least: bool = True
 
+    def values(self, pairs: Sequence[Pair]) -> list[float]:
+        """In rising order, of the pairs that have what it compares."""
+        found = []
+        for pair in pairs:
+            with suppress(KeyError):  # an interrupted pair lacks contenders
+                found.append(self.value(pair))
+        return sorted(found)
+
     def said(self, pairs: Sequence[Pair]) -> str:
         """The median with its spread, and how many pairs it is of."""
-        values = sorted(self.value(pair) for pair in pairs)
+        values = self.values(pairs)
         low, high = self.form.format(values[0]), self.form.format(values[-1])
         return f"**{self.form.format(median(values))}** ({low} to {high}; {len(values)})"
 
     def holds(self, pairs: Sequence[Pair]) -> bool:
         """Whether the median keeps to the bar."""
-        middle = median(self.value(pair) for pair in pairs)
+        middle = median(self.values(pairs))
         return middle >= self.bar if self.least else middle <= self.bar
 
     @property
@@ -57,11 +66,6 @@ class Question:
     pairs: int = 5
     warm: tuple[str, ...] = ()
     more: Callable[[Sequence[Pair]], str] = lambda pairs: ""  # said of the pairs below the table
-
-    def complete(self) -> list[Pair]:
-        """The pairs that all contenders have run in."""
-        names = {contender.name for contender in self.contenders}
-        return [pair for pair in harness.kept(self.name) if names <= set(pair)]
 
 
 def main(question: Question) -> None:

@@ -27,7 +27,8 @@ QUESTION = Question(
     "An epoch of `model=cnn` and `model=mlp` (batch 128, one thread). The bare loop takes the same net in the same "
     "batches and ends with the same weights, bit for bit. The idiomatic version has the same layers, optimiser and "
     "schedule, a data set of single items as torchvision's, a DataLoader and `self.log`. `train_cpu_s` is the training "
-    "loop alone, validation included.",
+    "loop alone, validation included, with all threads of the process: of ours also the one that imports MLflow and "
+    "opens its data base meanwhile, once a run, which weighs on a run of one epoch.",
     (*_contenders("cnn"), *_contenders("mlp")),
     (
         _against("train_cpu_s", "torch loop", "cnn", "of the bare loop's speed", 0.97),
