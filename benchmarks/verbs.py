@@ -15,7 +15,8 @@ def _installed(command: str) -> Contender:
 QUESTION = Question(
     "verbs",
     "Small questions",
-    "`pipeline data show` reads and verifies all of `data/`, 208 MB.",
+    "`pipeline data show` reads and verifies all of `data/`. A config error takes Hydra's import and two compositions "
+    "of the configuration: the one that fails, and one without overrides to find the key that was meant.",
     (
         Contender(HELP, [*PIPELINE, "--help"], nothing),
         Contender(ERROR, [*PIPELINE, "train", "trainer.max_epoch=3"], nothing, exits=2),
