@@ -1,5 +1,6 @@
 """Faults of worker groups and nodes."""
 
+import os
 import signal
 import tempfile
 import time
@@ -71,6 +72,7 @@ def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
 
 def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
     """Let the run meet a fault, and see it to its end."""
+    load = os.getloadavg()[0]  # of the last minute: the run's two workers and whatever else the machine does
     fault()
     at = time.time()
     code = running.end(900)
@@ -91,7 +93,7 @@ def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
         held=not wrong and (lost is None or lost <= EVERY),
         recovery_s=round(min(new) - at, 2) if new else None,
         steps_lost=lost,
-        note=f"at step {done}{noticed}" + (f"; {wrong}" if wrong else ""),
+        note=f"at step {done}{noticed}, load {load:.1f}" + (f"; {wrong}" if wrong else ""),
     )
 
 

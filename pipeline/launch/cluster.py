@@ -18,7 +18,7 @@ HEAD_TRIES = 3
 HEALTH = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "30",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "10",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver looks itself
     # Of a private cluster; an existing one reads them as it starts: docs/cluster.md.
     "RAY_health_check_initial_delay_ms": "2000",
