@@ -201,9 +201,10 @@ def test_a_weight_is_set_at_its_line_and_in_its_neuron(play: Page) -> None:
     assert right
     play.mouse.click((left["x"] + left["width"] + right["x"]) / 2, left["y"] + left["height"] / 2)
     expect(play.locator("#edit")).to_be_visible()
+    frames = play.evaluate("playground.frames")
     play.fill("#edit-value", "2.5")
     play.press("#edit-value", "Enter")
-    until(play, "location.hash.includes('weight')")
+    until(play, f"location.hash.includes('weight') && playground.frames > {frames}")
     play.click("#unit-0-0")
     expect(play.locator("#weight-0")).to_have_value("2.5")
     play.fill("#weight-2", "-1.25")  # its bias
