@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +153,12 @@ def kept(name: str) -> list[Pair]:
 
 def keep(name: str, pairs: list[Pair]) -> None:
     """Write what was measured, whole or not at all."""
-    packages = ("torch", "lightning", "ray", "mlflow", "keras")
+    installed = {one.name: one.version for one in distributions()}
+    used = [name for name in ("torch", "lightning", "ray", "mlflow", "keras") if name in installed]  # keras is optional
+    versions = {"python": platform.python_version()} | {name: installed[name] for name in used}
     content = {
         "machine": hardware(),
-        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "versions": versions,
         "pairs": pairs,
     }
     RESULTS.mkdir(exist_ok=True)

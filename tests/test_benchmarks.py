@@ -25,10 +25,10 @@ def test_the_page_states_what_was_measured() -> None:
     assert (ROOT / "docs/performance.md").read_text(encoding="utf-8") == page.render()
 
 
-def test_every_result_belongs_to_a_question() -> None:
+def test_every_question_and_every_result_is_a_command() -> None:
     names = {question.name for question in page.QUESTIONS}
-    assert {file.stem for file in harness.RESULTS.glob("*.json")} <= names
-    assert all((ROOT / f"benchmarks/{name}.py").is_file() for name in names)
+    measured = {file.stem for file in harness.RESULTS.glob("*.json")}
+    assert all((ROOT / f"benchmarks/{name}.py").is_file() for name in names | measured)
 
 
 def test_a_claim_is_the_median_with_its_spread_against_its_bar() -> None:
