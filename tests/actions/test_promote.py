@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import spool
 from pipeline.actions import promote, runs
 from pipeline.errors import LaunchError
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.store import Store
 from tests.conftest import Quiet
+from tests.tracked import URI, track
 
-URI = "sqlite:///runs/mlflow.db"
 RIGHT = {"first": "1" * 80 + "0" * 20, "same": "0" * 20 + "1" * 80, "better": "1" * 95 + "0" * 5}
 
 
@@ -42,17 +39,6 @@ def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(promote, "_evaluate", evaluated)
     return project
-
-
-def track(root: Path, name: str) -> None:
-    log = spool.Spool(root / "runs" / name)
-    log.append(run={"key": name, "name": name, "params": {}, "tags": {}, "dataset": {"name": "mnist", "digest": "0"}})
-    log.append(files="model", under="model")
-    log.append(status="FINISHED")
-    log.close()
-    outbox = Outbox(root / "runs" / name, Store(URI, root))
-    outbox.send()
-    runs.update(root / "runs" / name, run_id=outbox.run_id)
 
 
 def champion(root: Path) -> Any:

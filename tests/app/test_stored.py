@@ -5,14 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checkpoint, spool
-from pipeline.actions import runs
+from pipeline import checkpoint
 from pipeline.app import stored
-from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.registry import Registry
 from pipeline.tracking.store import Store
-
-URI = "sqlite:///runs/mlflow.db"
+from tests.tracked import URI, track
 
 
 def make(root: Path, place: str) -> None:
@@ -25,19 +22,6 @@ def finished(root: Path, name: str, experiment: str, started: int) -> None:
     make(root, f"runs/{name}/model")
     facts = {"name": name, "experiment": experiment, "data": "mnist", "status": "finished", "started": started}
     (root / f"runs/{name}/run.json").write_text(json.dumps(facts))
-
-
-def track(root: Path, name: str) -> str:
-    log = spool.Spool(root / "runs" / name)
-    log.append(run={"key": name, "name": name, "params": {}, "tags": {}, "dataset": {"name": "mnist", "digest": "0"}})
-    log.append(files="model", under="model")
-    log.append(status="FINISHED")
-    log.close()
-    outbox = Outbox(root / "runs" / name, Store(URI, root))
-    outbox.send()
-    assert outbox.run_id
-    runs.update(root / "runs" / name, run_id=outbox.run_id)
-    return outbox.run_id
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 import { $, ask, debounce, make } from "/static/lib.js";
-import { grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
+import { bars, grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
@@ -56,15 +56,10 @@ const soon = debounce(show, 150);
 
 function card(model) {
   const most = Math.max(...model.rests.flat().map(Math.abs), 0.01);
-  const bars = Object.entries(model.probabilities).flatMap(([label, share]) => {
-    const bar = make("i");
-    bar.style.setProperty("--share", share);
-    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(share))];
-  });
   const rests = pixels(model.rests, signed(most));
   rests.classList.add("rests");
   rests.setAttribute("aria-label", "What the answer rests on");
   return make("article", { class: "card stack answer", "data-experiment": model.experiment, "data-label": model.label },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
-    make("div", { class: "bars" }, ...bars), make("div", { class: "row" }, rests, make("small", {}, "what it rests on")), origin(model));
+    bars(model.probabilities), make("div", { class: "row" }, rests, make("small", {}, "what it rests on")), origin(model));
 }

@@ -1,5 +1,5 @@
 import { $, ask, make, notice } from "/static/lib.js";
-import { latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
+import { bars, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const LARGEST = 3 * 2 ** 20, SIDE = 1280; // a larger file is scaled to SIDE pixels before it is sent
 const drop = $("#drop");
@@ -28,16 +28,11 @@ async function smaller(file) {
 }
 
 function card(model) {
-  const bars = Object.entries(model.probabilities).flatMap(([label, share]) => {
-    const bar = make("i");
-    bar.style.setProperty("--share", share);
-    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(share))];
-  });
   const most = Math.max(...model.rests.flat().map(Math.abs), 0.01);
   const seen = make("img", { alt: "What the net sees", src: `data:image/png;base64,${model.seen}` });
   return make("article", { class: "card stack answer", "data-experiment": model.title, "data-label": model.label },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
-    make("div", { class: "bars" }, ...bars), make("div", { class: "rests" }, seen, pixels(model.rests, signed(most))),
+    bars(model.probabilities), make("div", { class: "rests" }, seen, pixels(model.rests, signed(most))),
     make("small", {}, "As the net sees it. Blue: a part that speaks for the answer. Orange: one that speaks against it (log-odds lost when covered)."), origin(model));
 }
 

@@ -44,3 +44,12 @@ export function latest(work) {
     }
   };
 }
+
+/** A bar for each class, as long as its probability. */
+export function bars(probabilities) {
+  return make("div", { class: "bars" }, ...Object.entries(probabilities).flatMap(([label, share]) => {
+    const bar = make("i");
+    bar.style.setProperty("--share", share);
+    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(share))];
+  }));
+}
