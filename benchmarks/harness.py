@@ -18,7 +18,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from pipeline.actions.record import hardware
+from pipeline import processor
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -67,7 +67,13 @@ class Contender:
 def execute(contender: Contender, number: int, folder: Path) -> Outcome:
     """Raises: RuntimeError with what the command said, if it does not exit as it should."""
     words = [word.replace("{pair}", str(number)) for word in contender.words]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "BENCHMARK_DATA": str(DATA), "PYTHONPATH": str(ROOT)}
+    env = {
+        **os.environ,
+        **processor.fix_instructions(),
+        "OMP_NUM_THREADS": "1",
+        "BENCHMARK_DATA": str(DATA),
+        "PYTHONPATH": str(ROOT),
+    }
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # imports cost what they cost a user
     # What daemons leave behind comes to this process, which then knows what they cost.
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
@@ -157,7 +163,7 @@ def keep(name: str, pairs: list[Pair]) -> None:
     used = [name for name in ("torch", "lightning", "ray", "mlflow", "keras") if name in installed]  # keras is optional
     versions = {"python": platform.python_version()} | {name: installed[name] for name in used}
     content = {
-        "machine": hardware(),
+        "machine": processor.describe(),
         "versions": versions,
         "pairs": pairs,
     }

@@ -6,6 +6,7 @@ import traceback
 
 import typer
 
+from pipeline import processor
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.verbs import app as pages
 from pipeline.verbs import cluster, data, models, reproduce, results, train
@@ -24,6 +25,7 @@ app.add_typer(data.app, name="data")
 
 def main() -> None:
     """Run the command; every error the user can mend becomes a few words and exit code 2."""
+    processor.fix_instructions()
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:

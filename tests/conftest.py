@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import processor
+
 # Before any test imports them: no network, no usage reports, no start-up chatter.
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
@@ -19,6 +21,7 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     CUDA_VISIBLE_DEVICES="",
 )
+processor.fix_instructions()
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

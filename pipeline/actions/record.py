@@ -6,15 +6,13 @@ of results. What shows samples of the data, `plots/errors/`, stays out: no part 
 """
 
 import json
-import os
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import spool
+from pipeline import processor, spool
 from pipeline.actions import runs
 from pipeline.errors import DataError
 
@@ -43,7 +41,9 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
         "workers",
         "dvc_stage",
     )
-    _write(root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | {"hardware": hardware()})
+    _write(
+        root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | {"hardware": processor.describe()}
+    )
 
 
 def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> None:
@@ -94,17 +94,6 @@ def committed_results(root: Path) -> list[dict[str, Any]]:
     if not entries:
         raise DataError(f"{root / 'metrics'}: no results yet. `dvc repro` makes them.")
     return entries
-
-
-def hardware() -> str:
-    """The processor and how many of its cores this machine has."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        if info.exists()
-        else []
-    )
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def _write(path: Path, content: Any, indent: int | None = 1) -> None:

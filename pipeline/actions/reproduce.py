@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint
+from pipeline import checkpoint, processor
 from pipeline.actions import runs
-from pipeline.actions.record import hardware
 from pipeline.errors import LaunchError
 from pipeline.types import Output
 
@@ -98,7 +97,7 @@ def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Compar
         "data": [manifest["data_digest"] for manifest in manifests],
         "configuration": [manifest["config_digest"] for manifest in manifests],
         "environment": [one["lock_digest"] for one in (record, again)],
-        "hardware": [record.get("hardware") or "not recorded", hardware()],
+        "hardware": [record.get("hardware") or "not recorded", processor.describe()],
     }
     differs = {name: (before, after) for name, (before, after) in facts.items() if before != after}
     both = record["metrics"].keys() & again["metrics"].keys()

@@ -12,10 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import interrupt, spool
+from pipeline import interrupt, processor, spool
 from pipeline.actions import assess, plan, required, runs, untrained
 from pipeline.actions.data import obtain
-from pipeline.actions.record import hardware
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
@@ -55,7 +54,7 @@ def train(
     facts = {
         **runs.provenance(root),
         "identity": identity,
-        "hardware": hardware(),
+        "hardware": processor.describe(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     run_dir = runs.create(root, plain, facts)

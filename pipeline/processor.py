@@ -1,0 +1,40 @@
+"""The processor that computes: its name, and which of its instructions are used."""
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+# Torch, oneDNN and MKL take the widest vectors that they find, and sums of another width are other sums: with these a
+# result does not depend on whether a processor has AVX-512.
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+
+
+def fix_instructions() -> dict[str, str]:
+    """Let torch compute with AVX2 where the processor has it; before torch computes anything. What is set stays.
+
+    Returns: the variables as they are now, for processes that do not inherit them; {} on other processors.
+    """
+    if "avx2" not in facts().get("flags", "").split():
+        return {}
+    return {name: os.environ.setdefault(name, value) for name, value in AVX2.items()}
+
+
+def describe() -> str:
+    """The processor's name, generation and number of cores, and the instructions that torch was told to use."""
+    found = facts()
+    name = found.get("model name") or platform.processor() or platform.machine()
+    generation = f" (family {found['cpu family']}, model {found['model']})" if "cpu family" in found else ""
+    told = os.environ.get("ATEN_CPU_CAPABILITY")
+    return f"{name}{generation}, {os.cpu_count()} cores{f', {told.upper()}' if told else ''}"
+
+
+@cache
+def facts() -> dict[str, str]:
+    """What Linux tells of the first core; {} elsewhere."""
+    if not CPUINFO.is_file():
+        return {}
+    first = CPUINFO.read_text().partition("\n\n")[0]
+    lines = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}

@@ -1,0 +1,59 @@
+"""The instructions that torch computes with, and the processor's name."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import processor
+
+NEW = "processor\t: 0\nmodel name\t: EPYC\ncpu family\t: 25\nmodel\t\t: 17\nflags\t\t: fpu avx avx2 avx512f\n\nprocessor\t: 1\n"
+
+
+@pytest.fixture
+def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "facts", processor.facts.__wrapped__)
+    for name in processor.AVX2:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "cpuinfo"
+
+
+def test_a_processor_with_wider_vectors_is_told_to_use_avx2(cpuinfo: Path) -> None:
+    cpuinfo.write_text(NEW)
+    assert processor.fix_instructions() == processor.AVX2
+    assert {name: os.environ[name] for name in processor.AVX2} == processor.AVX2
+
+
+def test_a_processor_without_avx2_is_told_nothing(cpuinfo: Path) -> None:
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx\n")
+    assert processor.fix_instructions() == {}
+    assert "ATEN_CPU_CAPABILITY" not in os.environ
+
+
+def test_what_the_user_has_set_stays(cpuinfo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpuinfo.write_text(NEW)
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx512")
+    assert processor.fix_instructions()["ATEN_CPU_CAPABILITY"] == "avx512"
+
+
+def test_two_generations_of_one_name_are_told_apart(cpuinfo: Path) -> None:
+    cpuinfo.write_text(NEW)
+    before = processor.describe()
+    cpuinfo.write_text(NEW.replace("model\t\t: 17", "model\t\t: 1"))
+    assert before.startswith("EPYC (family 25, model 17)")
+    assert processor.describe() != before
+
+
+def test_a_machine_that_tells_nothing_still_has_a_name(cpuinfo: Path) -> None:
+    assert f"{os.cpu_count()} cores" in processor.describe()
+
+
+@pytest.mark.skipif(not processor.fix_instructions(), reason="this processor has no AVX2")
+def test_torch_computes_with_what_it_is_told() -> None:
+    told = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+    environment = {**os.environ, **processor.AVX2}
+    said = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "AVX2"
