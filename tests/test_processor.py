@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import processor
 
-NEW = "processor\t: 0\nmodel name\t: EPYC\ncpu family\t: 25\nmodel\t\t: 17\nflags\t\t: fpu avx avx2 avx512f\n\nprocessor\t: 1\n"
+FIRST = "processor\t: 0\nmodel name\t: EPYC\ncpu family\t: 25\nmodel\t\t: 17\nflags\t\t: fpu avx avx2 avx512f\n"
+NEW = f"{FIRST}\nprocessor\t: 1\n"
 
 
 @pytest.fixture
