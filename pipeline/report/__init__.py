@@ -171,7 +171,13 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         both = [[100 * e["metrics"][key] for e in group if key in e["metrics"]] for key in UNSEEN]
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
-    return "\n".join([*lines, *_dogs_and_cats(groups), "", "## The lecture's claims", "", claims])
+    return "\n".join([*lines, *_dogs_and_cats(groups), "", *_published(), "", "## The lecture's claims", "", claims])
+
+
+def _published() -> list[str]:
+    from pipeline.report import references
+
+    return ["## What others published", "", *references.markdown()]
 
 
 def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 Point = tuple[float, float]
+Place = tuple[float, float, str]  # of a text: with what of it stands there
 LETTER = 6.1  # width of one in a label, about
 # In the page, the page sets these; alone in a file a chart brings them.
 COLOURS = """
@@ -16,7 +17,8 @@ RULES = """
 .grid{stroke:var(--line)} .tick{fill:var(--faint)}
 .name{fill:var(--ink);paint-order:stroke;stroke:var(--page);stroke-width:3} .title{fill:var(--ink);font-weight:600}
 .a{stroke:var(--a);fill:none} .b{stroke:var(--b);fill:none} .dot{fill:var(--a);stroke:var(--page);stroke-width:1.5}
-.front{stroke:var(--a);fill:none;stroke-dasharray:3 3} .best{fill:var(--b)} .bar{stroke:var(--a)}
+.front{stroke:var(--a);fill:none;stroke-dasharray:3 3} .best{fill:var(--b)}
+.published{stroke:var(--faint);stroke-dasharray:1 3} .bar{stroke:var(--a)}
 """
 
 
@@ -81,17 +83,22 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
     return _svg(width, height, drawn, f"{title} over epochs")
 
 
-def costs(panels: Sequence[tuple[str, Sequence[System]]], columns: int = 2) -> str:
+Lines = Sequence[tuple[str, float]]  # the names of what others published, and how much of it was bad
+Panel = tuple[str, Sequence[System], Lines]
+
+
+def costs(panels: Sequence[Panel], columns: int = 2) -> str:
     """What should be small against CPU-seconds, both on logarithmic scales, a panel for what can be compared.
 
-    A dashed line joins the systems that no other beats at their cost.
+    A dashed line joins the systems that no other beats at their cost; level ones are published figures, whose cost is
+    not known.
     """
     width, height = 430, 330
     rows = math.ceil(len(panels) / columns)
     drawn = []
-    for place, (title, systems) in enumerate(panels):
+    for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
-        inner = "".join(_panel(title, systems, width, height))
+        inner = "".join(_panel(*panel, width, height))
         drawn.append(f'<g transform="translate({column * width},{row * height})">{inner}</g>')
     return _svg(min(columns, len(panels)) * width, rows * height, drawn, "quality against CPU-seconds")
 
@@ -108,13 +115,12 @@ def front(systems: Sequence[System]) -> list[System]:
     return sorted((one for one in systems if not beaten(one)), key=lambda one: one.cost)
 
 
-def _panel(title: str, systems: Sequence[System], width: float, height: float) -> list[str]:
+def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, height: float) -> list[str]:
     floor = min([one.bad for one in systems if one.bad > 0], default=1.0) / 2
     shown = {one.name: (max(one.cost, 0.1), max(one.bad, floor)) for one in systems}
     x = Axis(min(a for a, _ in shown.values()) / 1.6, max(a for a, _ in shown.values()) * 1.8, 46, width - 16, log=True)
-    y = Axis(
-        min(b for _, b in shown.values()) / 1.4, max(b for _, b in shown.values()) * 1.4, height - 44, 34, log=True
-    )
+    bad = [*(b for _, b in shown.values()), *(b for _, b in lines)]
+    y = Axis(min(bad) / 1.4, max(bad) * 1.4, height - 44, 34, log=True)
     drawn = [_text(46, 18, title, "title")]
     if any(one.bad <= 0 for one in systems):  # zero has no place on the scale: it stands below all others
         drawn += [*_grid(x, y, above=floor), _text(41, y(floor) + 4, "0", "tick", "end")]
@@ -124,6 +130,11 @@ def _panel(title: str, systems: Sequence[System], width: float, height: float) -
     path = " ".join(f"{x(shown[one.name][0]):.1f},{y(shown[one.name][1]):.1f}" for one in best)
     drawn.append(f'<polyline class="front" points="{path}"/>')
     taken = [_box(x(a), y(b), 8, 8, "middle") for a, b in shown.values()]
+    for name, b in lines:
+        drawn.append(f'<line class="published" x1="46" x2="{width - 16}" y1="{y(b):.1f}" y2="{y(b):.1f}"/>')
+        sides = ((width - 18, "end"), (50, "start"))
+        either = [(left, y(b) + down, anchor) for down in (-3, 11) for left, anchor in sides]
+        drawn.append(_label(name, "tick", either, (46, width), taken))
     for one in sorted(systems, key=lambda one: shown[one.name][1]):
         a, b = (axis(value) for axis, value in zip((x, y), shown[one.name], strict=True))
         if one.sd and one.bad > floor:
@@ -132,29 +143,43 @@ def _panel(title: str, systems: Sequence[System], width: float, height: float) -
         kind = "dot best" if one in best else "dot"
         label = f"{one.name}: {one.bad:.3g} ± {one.sd:.2g}, {one.cost:.0f} CPU-s"
         drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
-        drawn.append(_label(one.name, a, b, (46, width), taken))
+        drawn.append(_label(one.name, "name", _beside(a, b), (46, width), taken))
     drawn.append(_text(width - 16, height - 12, "CPU-seconds of training", "tick", "end"))
     return drawn
 
 
+def _beside(x: float, y: float) -> list[Place]:
+    """Where the name of a point may stand."""
+    sides = ((8, "start"), (-8, "end"))
+    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28) for side, anchor in sides]
+    return [*places, (x, y - 10, "middle"), (x, y + 18, "middle")]
+
+
 def _label(
-    name: str, x: float, y: float, within: tuple[float, float], taken: list[tuple[float, float, float, float]]
+    name: str,
+    kind: str,
+    places: Sequence[Place],
+    within: tuple[float, float],
+    taken: list[tuple[float, float, float, float]],
 ) -> str:
-    """A name beside its point, where it hides no other, if there is such a place."""
+    """A name at the first of some places where it hides no other, if there is one."""
     size = LETTER * len(name)
-    places = [
-        (x + side, y + down, anchor) for down in (4, -8, 16, -20, 28) for side, anchor in ((8, "start"), (-8, "end"))
-    ]
-    places += [(x, y - 10, "middle"), (x, y + 18, "middle")]
 
-    def free(place: tuple[float, float, str]) -> bool:
-        left, top, right, bottom = box = _box(place[0], place[1] - 4, size, 11, place[2])
-        clear = all(right < x1 or x2 < left or bottom < y1 or y2 < top for x1, y1, x2, y2 in taken)
-        return clear and within[0] <= box[0] and box[2] <= within[1]
+    def box(place: Place) -> tuple[float, float, float, float]:
+        return _box(place[0], place[1] - 4, size, 11, place[2])
 
-    best = next(filter(free, places), places[0])
-    taken.append(_box(best[0], best[1] - 4, size, 11, best[2]))
-    return _text(best[0], best[1], name, "name", best[2])
+    def inside(place: Place) -> bool:
+        left, _, right, _ = box(place)
+        return within[0] <= left and right <= within[1]
+
+    def free(place: Place) -> bool:
+        left, top, right, bottom = box(place)
+        return all(right < x1 or x2 < left or bottom < y1 or y2 < top for x1, y1, x2, y2 in taken)
+
+    shown = [*filter(inside, places)] or list(places)
+    best = next(filter(free, shown), shown[0])
+    taken.append(box(best))
+    return _text(best[0], best[1], name, kind, best[2])
 
 
 def _box(x: float, y: float, width: float, height: float, anchor: str) -> tuple[float, float, float, float]:

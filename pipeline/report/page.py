@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.report import UNSEEN, charts, grouped, score, spread
 from pipeline.report.details import SAMPLES
+from pipeline.report.references import REFERENCES
 from pipeline.types import Headline
 
 Entry = dict[str, Any]
@@ -38,7 +39,7 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     )
     groups = grouped(entries)
     panels = compared(entries)
-    order = [one.name for _, systems in panels for one in sorted(systems, key=lambda one: one.bad)]
+    order = [one.name for _, systems, _ in panels for one in sorted(systems, key=lambda one: one.bad)]
     return environment.get_template("page.html").render(
         systems=[_system(name, groups[name], recorded.get(name, Recorded())) for name in order],
         claims=claims,
@@ -48,9 +49,10 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     )
 
 
-def compared(entries: Sequence[Entry]) -> list[tuple[str, list[charts.System]]]:
+def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
     """Every experiment's cost and quality, in groups that compare: by data set and measure, the largest first."""
     panels: dict[str, list[charts.System]] = {}
+    published: dict[str, list[tuple[str, float]]] = {}
     for name, group in grouped(entries).items():
         headlines = [one for entry in group if (one := Headline.of(entry["metrics"]))]
         share = headlines[0].unit == " %"
@@ -58,9 +60,13 @@ def compared(entries: Sequence[Entry]) -> list[tuple[str, list[charts.System]]]:
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         measure = "wrong answers, %" if share else headlines[0].name
         cost = float(np.mean([entry["cpu_s"] for entry in group]))
-        title = f"{group[0]['dataset']['name']}: {measure}"
+        data = group[0]["dataset"]["name"]
+        title = f"{data}: {measure}"
+        if share:
+            published[title] = [(one.name, 100 - one.accuracy) for one in REFERENCES if one.data == data]
         panels.setdefault(title, []).append(charts.System(name, cost, float(np.mean(values)), sd))
-    return sorted(panels.items(), key=lambda panel: (-len(panel[1]), panel[0]))
+    found = [(title, systems, published.get(title, [])) for title, systems in panels.items()]
+    return sorted(found, key=lambda panel: (-len(panel[1]), panel[0]))
 
 
 def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, Any]:

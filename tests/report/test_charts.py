@@ -25,10 +25,14 @@ def test_the_front_holds_what_no_other_beats_at_its_cost() -> None:
 
 
 def test_charts_are_well_formed_and_name_what_they_show() -> None:
-    panels = [("a < b", [System("x&y", 0, 0, 0), System("other", 50, 3, 0.2)]), ("one", [System("z", 5, 1, 0)])]
+    published = [("theirs", 0.01)]
+    panels = [
+        ("a < b", [System("x&y", 0, 0, 0), System("other", 50, 3, 0.2)], []),
+        ("one", [System("z", 5, 1, 0)], published),
+    ]
     drawn = ElementTree.fromstring(alone(costs(panels)))
     texts = {"".join(node.itertext()) for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"a < b", "x&y", "other", "z", "0"} <= texts
+    assert {"a < b", "x&y", "other", "z", "0", "theirs"} <= texts
     line = ElementTree.fromstring(curves("loss", [("a", [(1, 0.5), (2, 0.25)]), ("b", [(1, 0.6), (2, 0.6)])]))
     points = [node.attrib["points"].split() for node in line.iter("{http://www.w3.org/2000/svg}polyline")]
     assert [len(each) for each in points] == [2, 2]
