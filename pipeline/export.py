@@ -74,7 +74,7 @@ def to_onnx(portable: Portable, path: Path) -> Run:
         graph = onnx.load(str(path))
         onnx.helper.set_model_props(graph, portable.facts)
         onnx.save(graph, str(path))
-    session = onnxruntime.InferenceSession(str(path))
+    session = onnxruntime.InferenceSession(path.read_bytes())  # its name may be none in UTF-8
     kept = {port.name for port in session.get_inputs()}  # an input that the net ignores is none of the graph's
 
     def run(inputs: Arrays) -> np.ndarray:

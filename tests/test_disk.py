@@ -1,8 +1,6 @@
 """Disks that are full or read-only, real ones: small tmpfs mounts."""
 
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,22 +11,7 @@ from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError, DataError, LaunchError
 from pipeline.fit import fit
 from pipeline.spool import Spool, read
-from tests.conftest import TINY
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() or mount("-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)):
-        pytest.skip("only root can mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def mount(*words: str) -> int:
-    return subprocess.run(["mount", *words], capture_output=True, check=False).returncode
+from tests.conftest import TINY, mount
 
 
 def fill(disk: Path, leave: int) -> None:

@@ -17,6 +17,7 @@ from pipeline.actions import required
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError
+from tests.conftest import mount
 from tests.test_docs import check
 
 ROOT = Path(__file__).parents[1]
@@ -130,21 +131,42 @@ def test_a_repro_with_damaged_data_refuses_and_leaves_data_dvc_as_it_was(clone: 
     assert not (clone / "models").exists()
 
 
-def test_a_pull_killed_midway_is_finished_by_the_next_one(project: Path) -> None:
+@pytest.fixture
+def pushed(project: Path) -> dict[str, bytes]:
+    """Files that stand in a remote of the project and nowhere else."""
     assert dvc("init", "--no-scm", cwd=project)[0] == 0
     assert dvc("remote", "add", "--default", "store", str(project / "remote"), cwd=project)[0] == 0
-    files = {f"data/{number}": os.urandom(20_000) for number in range(300)}
+    files = {f"data/{number}": os.urandom(40_000) for number in range(300)}
     (project / "data").mkdir()
     for name, content in files.items():
         (project / name).write_bytes(content)
     assert dvc("add", "data", cwd=project)[0] == 0
     shutil.move(project / ".dvc/cache", project / "remote")  # as `dvc push` would
     shutil.rmtree(project / "data")
+    return files
+
+
+def test_a_pull_killed_midway_is_finished_by_the_next_one(project: Path, pushed: dict[str, bytes]) -> None:
     kill_once(lambda: sum(1 for _ in project.glob(".dvc/cache/files/md5/*/*")) > 10, "pull", cwd=project)
-    assert len(list(project.glob("data/*"))) < len(files)
+    assert len(list(project.glob("data/*"))) < len(pushed)
     code, said = dvc("pull", cwd=project)
     assert code == 0, said
-    assert {name: (project / name).read_bytes() for name in files} == files
+    assert {name: (project / name).read_bytes() for name in pushed} == pushed
+
+
+def test_a_pull_into_a_cache_that_fills_up_is_finished_once_there_is_room(
+    project: Path, pushed: dict[str, bytes], disk: Path
+) -> None:
+    assert dvc("cache", "dir", str(disk), cwd=project)[0] == 0
+    code, said = dvc("pull", cwd=project)
+    assert code != 0
+    assert "No space left on device" in said
+    there = {str(path.relative_to(project)): path.read_bytes() for path in project.glob("data/*")}
+    assert there.items() <= pushed.items()  # none of them is partial
+    assert mount("-o", "remount,size=64m", str(disk)) == 0
+    code, said = dvc("pull", cwd=project)
+    assert code == 0, said
+    assert {name: (project / name).read_bytes() for name in pushed} == pushed
 
 
 def test_a_repro_killed_midway_is_named_and_done_again_by_the_next_one(project: Path) -> None:

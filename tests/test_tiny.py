@@ -1,8 +1,11 @@
 """The whole system on 64 images: bytes, training, test, tracking, pictures, and the model in a stranger's hands."""
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -144,6 +147,19 @@ def test_without_mnist_the_embedded_sample_is_trained_on_and_named(
     overrides = ["data.allow_sample=false"]
     with pytest.raises(DataError, match="nowhere"):
         obtain(load_config(*overrides), overrides, root=project, config_dir=None, out=out)
+
+
+@pytest.mark.slow
+def test_a_locale_that_can_not_name_the_folder_changes_no_weight(project: Path) -> None:
+    words, digests = ["experiment=mlp_xor", "trainer.max_epochs=3"], []
+    for name, locale in (("plain", {}), ("größer", {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})):
+        (project / name).mkdir()
+        command = [sys.executable, "-m", "pipeline", "train", *words]
+        subprocess.run(command, cwd=project / name, env={**os.environ, **locale}, check=True, capture_output=True)
+        run_dir = Path(runs.find("latest", project / name)["run_dir"])
+        assert (run_dir / "model.onnx").is_file()
+        digests.append(checkpoint.weights_digest(checkpoint.verify(run_dir / "model")))
+    assert digests[0] == digests[1]
 
 
 def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None:

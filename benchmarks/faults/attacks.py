@@ -25,6 +25,7 @@ ATTACKS = [
             f"{JOBS}a_job_is_submitted_listed_followed_and_stopped",
             f"{JOBS}an_address_is_refused_where_it_can_not_be_trusted_or_reached",
             f"{JOBS}the_token_is_its_owners_alone",
+            "tests/launch/test_cluster.py::test_a_ray_of_ones_own_has_a_private_token_no_dashboard_and_is_no_other",
         ),
     ),
     Attack(
@@ -107,6 +108,10 @@ ATTACKS = [
         "the web page and served models",
         "loopback, our own names and origins only; bodies, rates and numbers of inputs are limited",
         (
+            "tests/app/test_server.py::"
+            "test_a_taken_port_is_named_with_its_owner_and_the_next_one_is_served_on_loopback_only",
+            "tests/launch/test_serve.py::"
+            "test_a_served_model_answers_many_at_once_as_predict_does_and_leaves_no_process",
             f"{SAFETY}another_host_is_refused",
             f"{SAFETY}another_origin_is_refused",
             f"{SAFETY}a_websocket_of_another_page_is_refused",

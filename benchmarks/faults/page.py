@@ -19,9 +19,8 @@ What goes wrong on purpose in this project's tests and measurements, and what ha
 - *goodput*: the share of training time that went into steps not done before, median and least. Every run logs its own
   as `run/goodput`, with the seconds lost to each cause (`run/lost_s/…`).
 
-Measured on two cores. How busy they were otherwise stands beside each trial of a worker or a node in the results
-(`load`; the run itself makes two to three of it): recovery is mostly the start of Python processes, which a busy
-machine delays.
+Measured on two cores. How busy they were otherwise stands beside each trial in the results (`load`; a run makes one
+of it, a group two to three): recovery is mostly the start of Python processes, which a busy machine delays.
 
 """
 COLUMNS = "| # | fault | expected | held | recovery p50 / max | steps lost | goodput | tests |\n|" + " --- |" * 8 + "\n"

@@ -43,6 +43,7 @@ def _ended(project: Path, rng: Random, number: signal.Signals, *, exit_code: int
     process = begin(project, "train", *RUN)
     run_dir = _wait_for_step(rng.randrange(1, steps), project, process)
     time.sleep(rng.uniform(0, 0.02))  # anywhere within a step
+    load = os.getloadavg()[0]
     process.send_signal(number)
     ended, code = time.time(), process.wait(120)
     done = max(event["step"] for event in steps_of(run_dir))
@@ -66,7 +67,7 @@ def _ended(project: Path, rng: Random, number: signal.Signals, *, exit_code: int
         held=not wrong and 0 <= lost <= most_lost,
         recovery_s=round(min(again) - ended, 2) if again else None,  # none: training was done
         steps_lost=lost,
-        note=f"at step {done}" + (f"; {wrong}" if wrong else ""),
+        note=f"at step {done}, load {load:.1f}" + (f"; {wrong}" if wrong else ""),
     )
 
 
@@ -137,19 +138,25 @@ FAULTS = [
     ),
     Fault(
         6,
-        "Ctrl-C once",
-        "checkpoint at the next step, exit 130, no process left, same weights after `pipeline resume`",
-        ("tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",),
+        "Ctrl-C (measured: once)",
+        "once: checkpoint at the next step, exit 130, no process left, same weights after `pipeline resume`; twice: at "
+        "once; three times: whatever happens; never 0",
+        (
+            "tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/test_interrupt.py::test_the_first_asks_the_second_ends_and_the_third_ends_whatever_happens",
+        ),
         interrupt_one_process,
     ),
     Fault(
         12,
-        "disk full: checkpoint, event log, download",
-        "last good checkpoint kept, nothing partial, path and bytes in the error",
+        "disk full: checkpoint, event log, download, Ray's folder, DVC's cache",
+        "last good checkpoint kept, nothing partial, path and bytes in the error (DVC's own words for its cache)",
         (
             "tests/test_disk.py::test_a_disk_that_fills_up_stops_the_run_and_its_last_checkpoint_stays",
             "tests/test_disk.py::test_an_event_that_finds_no_room_names_the_file_and_its_bytes",
             "tests/data/test_store.py::test_a_full_disk_is_named_with_the_bytes_needed",
+            "tests/launch/test_cluster.py::test_ray_is_not_started_where_it_finds_no_room",
+            "tests/test_dvc.py::test_a_pull_into_a_cache_that_fills_up_is_finished_once_there_is_room",
         ),
     ),
     Fault(
@@ -221,8 +228,11 @@ FAULTS = [
     ),
     Fault(
         30,
-        "odd path, clock jump",
+        "odd path, odd locale, clock jump",
         "same weights",
-        ("tests/test_resume.py::test_an_odd_folder_and_a_clock_that_jumps_change_nothing",),
+        (
+            "tests/test_resume.py::test_an_odd_folder_and_a_clock_that_jumps_change_nothing",
+            "tests/test_tiny.py::test_a_locale_that_can_not_name_the_folder_changes_no_weight",
+        ),
     ),
 ]

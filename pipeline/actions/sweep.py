@@ -5,7 +5,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError, LaunchError
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking import address
-from pipeline.tracking.run import describe, end, open_run
+from pipeline.tracking.run import conclude, describe, open_run, tell
 from pipeline.types import DataSet, Headline, Output
 
 FIGURE = "parallel_coordinates.png"
@@ -173,19 +173,26 @@ def _search(run_dir: Path, data: DataSet, uri: str, out: Output, *, root: Path) 
     with ThreadPoolExecutor(1) as telling:  # MLflow; a sweep does not wait for it
 
         def ended(folder: Path, epochs: int, error: str | None) -> None:
-            if runs.read(folder)["status"] in ENDED:
-                return
-            measure = _measure(folder, epochs)
-            whole = (folder / "model").is_dir()
-            status = "failed" if error or not measure else "finished" if whole else "stopped early"
-            facts = {"score": measure.value, "measure": str(measure)} if measure else {}
-            why = error or (None if measure else "nothing in its validation can be compared")
-            runs.update(folder, status=status, epochs=epochs, error=why, **facts)
-            out.say(_line(runs.trials(run_dir), runs.read(folder)))
-            ends = "FAILED" if status == "failed" else "FINISHED"
-            telling.submit(end, folder, uri, root, tags={"outcome": status}, status=ends)
+            if runs.read(folder)["status"] not in ENDED:
+                _judge(folder, epochs, error)
+                out.say(_line(runs.trials(run_dir), runs.read(folder)))
+            waiting.append(telling.submit(tell, folder, uri, root))  # also what an earlier try left untold
 
+        waiting: list[Future[int]] = []
         tune.run(trials, data_dir=root / "data", data_digest=data.digest, storage=run_dir / "ray", ended=ended)
+    if count := sum(future.result() for future in waiting):
+        out.say(f"WARNING     {count} events of trials wait for MLflow: `pipeline sync {run_dir.name}` sends them")
+
+
+def _judge(folder: Path, epochs: int, error: str | None) -> None:
+    """Write down how a trial ended, for MLflow first: the driver may die between the two, and the record is asked."""
+    measure = _measure(folder, epochs)
+    whole = (folder / "model").is_dir()
+    status = "failed" if error or not measure else "finished" if whole else "stopped early"
+    facts = {"score": measure.value, "measure": str(measure)} if measure else {}
+    why = error or (None if measure else "nothing in its validation can be compared")
+    conclude(folder, tags={"outcome": status}, status="FAILED" if status == "failed" else "FINISHED")
+    runs.update(folder, status=status, epochs=epochs, error=why, **facts)
 
 
 def _measure(folder: Path, epochs: int) -> Headline | None:

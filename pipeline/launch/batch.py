@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.answer import Answer, of_piece
 from pipeline.data.inputs import Piece
 from pipeline.errors import LaunchError
+from pipeline.launch.cluster import cores, start
 
 
 def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]:
@@ -25,9 +26,11 @@ def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]
 
     address = os.environ.get("RAY_ADDRESS")
     ours = not ray.is_initialized()
-    if ours:
+    if ours and not address:
+        start(cores(), log_to_driver=False)
+    elif ours:
         try:
-            ray.init(address=address, log_to_driver=False, **({} if address else {"include_dashboard": False}))
+            ray.init(address=address, log_to_driver=False)
         except ConnectionError as error:
             raise LaunchError(f"RAY_ADDRESS={address}: no cluster answers there ({error}). Start it first.") from error
     try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from pipeline import processor
@@ -15,6 +16,7 @@ from pipeline.launch.token import ensure
 
 CONNECT_S = 5
 HEAD_TRIES = 3
+RAY_BYTES = 100_000_000  # of logs and sockets; a session of an hour writes a fifth of it
 # Ray's defaults notice a hung worker after 600 s and wait 60 s for one that can't be placed.
 HEALTH = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
@@ -55,12 +57,16 @@ def check(cluster: dict[str, Any]) -> None:
         _reach(_resolved(cluster["address"]))
         return
     (_, most), threads = bounds(cluster), cluster["threads_per_worker"]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if most > 1 and most * threads > cores:
+    if most > 1 and most * threads > cores():
         raise LaunchError(
             f"cluster.workers={most} with cluster.threads_per_worker={threads} needs {most * threads} cores, "
-            f"this machine has {cores}. Lower one of them."
+            f"this machine has {cores()}. Lower one of them."
         )
+
+
+def cores() -> int:
+    """How many cores of this machine this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -107,10 +113,15 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
 def start(cpus: int, **options: Any) -> None:
     """Start a Ray of its own on this machine, not the one that RAY_ADDRESS may name; `options` are `ray.init`'s.
 
-    Raises: LaunchError if it does not start.
+    Raises: LaunchError if it does not start, or would find no room for what it writes.
     """
     import ray
 
+    if (free := disk_usage(_temporary()).free) < RAY_BYTES:
+        raise LaunchError(
+            f"{_temporary()}: {free:,} bytes free, and Ray would write up to {RAY_BYTES:,} there. "
+            "Make room, or set RAY_TMPDIR to another folder."
+        )
     ensure()
     _set(START)
     try:
@@ -187,6 +198,11 @@ def _set(variables: dict[str, str]) -> None:
         os.environ.setdefault(name, value)
 
 
+def _temporary() -> Path:
+    """Where Ray keeps its logs, its sockets and what does not fit into memory."""
+    return Path(os.environ.get("RAY_TMPDIR", "/tmp"))  # noqa: S108
+
+
 def _resolved(address: str) -> str:
     """The head's host:port; `auto` is what Ray noted on this machine, in a place of its own, as it started here.
 
@@ -194,7 +210,7 @@ def _resolved(address: str) -> str:
     """
     if address != "auto":
         return address.removeprefix("ray://")
-    note = Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray/ray_current_cluster")  # noqa: S108
+    note = _temporary() / "ray/ray_current_cluster"
     if not note.is_file():
         raise _unreachable(address, "Ray does not run on this machine")
     return note.read_text().strip()

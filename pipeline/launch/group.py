@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import ray
+from ray.exceptions import RayActorError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, UserCallback
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -72,7 +73,7 @@ class _Groups:
             workers = min(max(clusters.room(self.cluster), least), most)
             try:
                 result = self.group(workers, failures)
-            except TrainingFailedError as error:
+            except (TrainingFailedError, RayActorError) as error:  # the latter: the controller itself died
                 if interrupt.reason(self.run_dir) == "":
                     raise SystemExit(75) from error
                 self.judge(error, workers, failures)
@@ -127,7 +128,7 @@ class _Groups:
         most = clusters.bounds(self.cluster)[1]
         return "resize" if used and workers < min(clusters.room(self.cluster), most) else None
 
-    def judge(self, error: TrainingFailedError, workers: int, failures: "Failures") -> None:
+    def judge(self, error: Exception, workers: int, failures: "Failures") -> None:
         """Raises: PipelineError if there is no going on after a group's end."""
         for cause in _causes(error):
             if isinstance(cause, PipelineError):

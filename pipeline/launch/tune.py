@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import spool
-from pipeline.launch.cluster import start
+from pipeline.launch.cluster import cores, start
 from pipeline.types import Headline
 
 REDUCTION = 3  # of the trials that come so far, one in three goes on
@@ -40,7 +40,6 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cluster = trials[0].config["cluster"]
     most = max(trial.config["trainer"]["max_epochs"] for trial in trials)
     scheduler = ASHAScheduler(
@@ -49,10 +48,10 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
         grace_period=max(1, most // REDUCTION**2),
         reduction_factor=REDUCTION,
     )
-    wanted = {"cpu": min(cluster["threads_per_worker"], cores), "gpu": cluster["gpus_per_worker"]}
+    wanted = {"cpu": min(cluster["threads_per_worker"], cores()), "gpu": cluster["gpus_per_worker"]}
     known = {str(trial.run_dir): trial for trial in trials}
     trainable = partial(_train, trials=known, data_dir=data_dir, data_digest=data_digest)
-    start(cores, log_to_driver=False, logging_level="WARNING", object_store_memory=STORE_BYTES)
+    start(cores(), log_to_driver=False, logging_level="WARNING", object_store_memory=STORE_BYTES)
     try:
         tune.Tuner(
             tune.with_resources(trainable, wanted),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Interrupted
+from pipeline.errors import Interrupted, PipelineError
 from pipeline.redaction import redact
 from pipeline.spool import Spool, scan
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.sender import Sender
-from pipeline.tracking.store import OutageError, Store
+from pipeline.tracking.store import Store
 from pipeline.types import DataSet
 
 CLOSE_S = 60.0  # without progress, until the rest is left to `pipeline sync`
@@ -110,12 +110,17 @@ def announce(run_dir: Path, facts: dict[str, Any]) -> None:
     spool.close()
 
 
-def end(run_dir: Path, uri: str, root: Path, *, tags: dict[str, str], status: str) -> None:
-    """Say how a run that was announced ended, and tell MLflow; while it is down, that waits for `pipeline sync`."""
+def conclude(run_dir: Path, *, tags: dict[str, str], status: str) -> None:
+    """Say in the spool of a run that was announced how it ended."""
     spool = Spool(run_dir)
     spool.append(tags=tags)
     spool.append(status=status)
     spool.close()
+
+
+def tell(run_dir: Path, uri: str, root: Path) -> int:
+    """Tell MLflow what waits in a run's spool, and return how many events still wait for `pipeline sync`."""
     outbox = Outbox(run_dir, Store(uri, root))
-    with suppress(OutageError), outbox.alone():
+    with suppress(PipelineError), outbox.alone():  # MLflow is down, or another process tells it right now
         outbox.send()
+    return outbox.waiting()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from pipeline import spool
 from pipeline.actions import runs, sweep
 from pipeline.actions import train as training
-from pipeline.errors import ConfigError, LaunchError
+from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.launch import tune
 from pipeline.report.sweep import parallel_coordinates
+from pipeline.tracking.run import announce
 from tests.conftest import Quiet
 
 SEARCH = ["experiment=digits_mlp", "model.net.hidden=[16]", "model.optimizer.lr=choice(0.0001,0.003,0.01)"]
@@ -73,6 +76,46 @@ def test_the_picture_takes_words_numbers_and_equal_scores(tmp_path: Path) -> Non
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_goes_on(
+    project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "runs").mkdir()
+    shutil.copy(empty_database, project / "runs/mlflow.db")
+    monkeypatch.setattr("pipeline.launch.tune.run", _end_at_once)
+    update = runs.update
+
+    def die(run_dir: Path, /, **facts: Any) -> None:
+        update(run_dir, **facts)
+        if facts.get("status") in sweep.ENDED and run_dir.name == "002":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "update", die)
+        with pytest.raises(Interrupted):
+            sweep.sweep([*SEARCH, "trainer.max_epochs=1"], 3, Quiet(), root=project)
+    run_dir = next((project / "runs").glob("sweep-*"))
+    assert [record["status"] for record in runs.trials(run_dir)] == ["finished", "finished", "created"]
+
+    summary = sweep.resume(run_dir.name, Quiet(), root=project)
+    _, children = _in_mlflow(project, summary["run_id"])
+    assert sorted((run.info.run_name, run.info.status) for run in children) == [
+        (f"{run_dir.name}/{number:03}", "FINISHED") for number in (1, 2, 3)
+    ]
+    assert {run.data.tags["outcome"] for run in children} == {"finished"}
+
+
+def _end_at_once(trials: Sequence[tune.Trial], *, ended: tune.Ended, **_: Any) -> None:
+    """In the place of Ray Tune: every trial learns all there is in one epoch."""
+    for trial in trials:
+        if not trial.ended:
+            announce(trial.run_dir, trial.facts)
+            log = spool.Spool(trial.run_dir)
+            log.append(step=1, epoch=0, metrics={"val/accuracy": 0.5})
+            log.close()
+            (trial.run_dir / "model").mkdir()
+        ended(trial.run_dir, 1, None)
+
+
 @pytest.mark.slow
 def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlflow(
     project: Path, empty_database: Path
@@ -103,17 +146,25 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
     assert Path(summary["figure"]).is_file()
     assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
 
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{project}/runs/mlflow.db")
-    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    children = [run for run in found if run.data.tags.get("mlflow.parentRunId") == summary["run_id"]]
+    found, children = _in_mlflow(project, summary["run_id"])
     assert len(found) == 4
     assert len(children) == 3
     assert {run.info.status for run in children} == {"FINISHED"}
     assert all("val/accuracy" in run.data.metrics for run in children)
     assert not [name for run in found for name in run.data.metrics if name.startswith("test/")]
-    assert [file.path for file in client.list_artifacts(summary["run_id"])] == [sweep.FIGURE]
+    from mlflow import MlflowClient
+
+    figures = MlflowClient(f"sqlite:///{project}/runs/mlflow.db").list_artifacts(summary["run_id"])
+    assert [file.path for file in figures] == [sweep.FIGURE]
+
+
+def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
+    """All runs that MLflow knows, and those that belong to one."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{project}/runs/mlflow.db")
+    found = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    return found, [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
 
 
 def _trials(project: Path) -> list[dict[str, Any]]:

@@ -116,6 +116,10 @@ def trains(project: Path) -> bool:
     return any('"total"' in path.read_text() for path in project.glob("runs/*/events.jsonl"))
 
 
+def keeps(project: Path) -> bool:
+    return any(project.glob("runs/*/checkpoints/step-*"))
+
+
 @contextmanager
 def submitted(project: Path, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The script on one node: the job's number, and a process that ends with the job, by its exit code."""
@@ -137,7 +141,8 @@ def submitted(project: Path, *words: str) -> Iterator[tuple[str, subprocess.Pope
 
 def test_a_job_stopped_is_queued_again_and_ends_with_the_model(project: Path, slurm: None) -> None:
     with submitted(project, "trainer.max_epochs=400") as (job, waiting):
-        until(lambda: trains(project), lambda: told(project))
+        until(lambda: trains(project) or waiting.poll() is not None, lambda: told(project))
+        assert waiting.poll() is None, told(project)
         said("scancel", "--batch", "--signal=TERM", job)  # what `#SBATCH --signal` does before the time is up
         until(lambda: "Restarts=1" in said("scontrol", "show", "job", job), lambda: told(project))
         assert waiting.wait(PATIENCE_S) == 0, told(project)
@@ -154,7 +159,8 @@ def test_a_job_stopped_is_queued_again_and_ends_with_the_model(project: Path, sl
 
 def test_a_cancelled_job_is_not_queued_again_and_keeps_its_newest_checkpoint(project: Path, slurm: None) -> None:
     with submitted(project, "trainer.max_epochs=100_000", "trainer.checkpoint_every_steps=20") as (job, waiting):
-        until(lambda: any(project.glob("runs/*/checkpoints/step-*")), lambda: told(project))
+        until(lambda: keeps(project) or waiting.poll() is not None, lambda: told(project))
+        assert waiting.poll() is None, told(project)
         said("scancel", job)  # Slurm ends the Ray nodes with it: there is no time to store more
         waiting.wait(PATIENCE_S)
     until(lambda: not said("squeue", "-h"), lambda: told(project), 120)

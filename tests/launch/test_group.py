@@ -5,14 +5,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+from ray.exceptions import ActorDiedError
 
-from pipeline import checkpoint
+from pipeline import checkpoint, spool
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.group import PATIENCE, Failures, TooFewNodes
+from pipeline.launch.group import PATIENCE, Failures, TooFewNodes, _Groups
 from tests.launch.nodes import SAMPLE, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
@@ -56,6 +58,26 @@ def test_a_group_that_no_longer_fits_ends_at_once(tmp_path: Path, monkeypatch: p
     failures.workers = 2
     with pytest.raises(TooFewNodes):
         failures.after_exception(None, {1: RuntimeError("gone")})
+
+
+def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    ends = [ActorDiedError(), SimpleNamespace(stopped=False)]
+
+    def group(*_: object) -> Any:
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {})
+    monkeypatch.setattr(groups, "group", group)
+    assert groups.run() == SimpleNamespace(stopped=False)
+    (event,) = spool.read(tmp_path)[0]
+    assert event["interrupted"] == "failure"
+    ends.extend([ActorDiedError()] * (PATIENCE + 1))
+    with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
+        groups.run()
 
 
 @pytest.mark.slow
