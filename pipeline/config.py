@@ -282,16 +282,17 @@ def _explain(error: Exception, overrides: tuple[str, ...], folder: Path) -> Conf
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:
-        known = [key for key, _ in flatten(_plain_defaults(folder)) if key != unknown[1]]
+        known = [key for key, _ in flatten(_composed(error.__cause__))]
         return ConfigError(f"{unknown[1]}: no such key.{_closest(unknown[1], known)} `pipeline config` lists them.")
     return ConfigError(f"{' '.join(overrides) or folder}: {text}. See `pipeline config`.")
 
 
-def _plain_defaults(folder: Path) -> dict[str, Any]:
-    from hydra import compose, initialize_config_dir
-
-    with initialize_config_dir(version_base="1.3", config_dir=str(folder)):
-        return unresolved(compose("config"))
+def _composed(error: BaseException | None) -> dict[str, Any]:
+    """The configuration as far as it was composed when OmegaConf met a key that is not there."""
+    node = getattr(error, "parent_node", None)
+    if node is None:
+        return {}
+    return {key: value for key, value in unresolved(node._get_root()).items() if key != "hydra"}
 
 
 def _closest(word: str, known: Any, path: str = "") -> str:

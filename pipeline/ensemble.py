@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoint
 from pipeline.errors import CheckpointError
 from pipeline.types import Predictions, Split
+
+if TYPE_CHECKING:  # a mistyped key is answered without numpy's import
+    import numpy as np
 
 MEMBERS = "members"  # the folder of an ensemble's models, each whole
 
@@ -34,16 +35,21 @@ class Ensemble:
         """A batch of what the members take -> (B, C) class probabilities."""
         return sum(member.probabilities(inputs) for member in self.members) / len(self.members)
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def texts(self, texts: Sequence[str]) -> "np.ndarray":
         """(N, C) class probabilities of texts as they were written."""
-        answers_MNC = np.stack([member.texts(texts) for member in self.members])
-        mean_NC: np.ndarray = answers_MNC.mean(axis=0)
-        return mean_NC
+        return _mean([member.texts(texts) for member in self.members])
 
     def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
         answers = [member.predict(data, split) for member in self.members]
-        return Predictions(answers[0].y_true, np.mean([one.y_score for one in answers], axis=0), answers[0].labels)
+        return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
+
+
+def _mean(answers: "Sequence[np.ndarray]") -> "np.ndarray":
+    import numpy as np
+
+    mean: np.ndarray = np.mean(answers, axis=0)
+    return mean
 
 
 def load(model_dir: Path) -> Any:

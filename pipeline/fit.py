@@ -14,7 +14,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 from pipeline import checkpoint, interrupt
-from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Watch
+from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
 from pipeline.errors import DataError, PipelineError
 from pipeline.spool import Spool
@@ -114,6 +114,7 @@ def _trainer(
         accumulate_grad_batches=settings["accumulate_grad_batches"],
         gradient_clip_val=settings["gradient_clip_val"],
         callbacks=callbacks,
+        profiler=Unprofiled(),
         logger=False,
         default_root_dir=run_dir,
         # CPUs are deterministic at a fixed number of threads; there the switch would only fill memory.

@@ -24,7 +24,7 @@ def request(run_dir: Path, why: str = "") -> None:
 
 def requested(run_dir: Path) -> bool:
     """Whether a run is asked to stop; costs a look at one file."""
-    return (run_dir / STOP).exists()
+    return os.access(f"{run_dir}/{STOP}", os.F_OK)  # pathlib takes 10 µs more, at every step
 
 
 def reason(run_dir: Path) -> str | None:

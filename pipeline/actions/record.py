@@ -10,8 +10,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipeline import processor, spool
 from pipeline.actions import runs
 from pipeline.errors import DataError
@@ -62,6 +60,8 @@ def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> No
     content = [rows[epoch] for epoch in sorted(rows)] or [{"epoch": 0, **once}]
     _write(root / "plots/curves" / f"{stem}.json", content)
     if sheets := sorted((run_dir / "samples").glob("epoch-*.npy")):
+        import numpy as np
+
         chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
         images = [np.load(sheets[place]) for place in chosen]
         path = root / "plots/samples" / f"{stem}.png"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import interrupt, processor, spool
-from pipeline.actions import assess, plan, required, runs, untrained
+from pipeline.actions import plan, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline, is_ensemble, load
@@ -220,7 +220,7 @@ def finish(
 ) -> dict[str, float]:
     """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
     from pipeline import report
-    from pipeline.actions import export  # imports torch
+    from pipeline.actions import assess, export  # import numpy and torch
 
     predictor, data = load(run_dir / "model"), build_data(config, root / "data")
     figures = run_dir / "figures"

@@ -28,6 +28,13 @@ class Task(LightningModule):
         self.optimizer, self.schedule = optimizer, schedule
         self.sums: dict[str, Tensor] = {}  # an entry a split
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes its hook here, 44 times a step; torch would look each time whether a weight is meant.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())
         if self.schedule is None:
