@@ -236,14 +236,13 @@ def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: 
 def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
     """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
     in_order = np.sort(groups)
-    names = np.unique(in_order)
-    order = array("q", range(len(names)))  # a list would need four times as much
+    bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
+    order = array("q", range(len(bounds) - 1))  # a list would need four times as much
     random.Random(seed).shuffle(order)
-    chosen, rows = [], 0
+    chosen, rows = set(), 0
     for place in order:
         if rows >= size:
             break
-        chosen.append(names[place])
-        first, last = (int(np.searchsorted(in_order, names[place], side)) for side in ("left", "right"))
-        rows += last - first
-    return np.isin(groups, chosen)
+        chosen.add(in_order[bounds[place]])
+        rows += int(bounds[place + 1] - bounds[place])
+    return np.fromiter((group in chosen for group in groups), dtype=bool, count=len(groups))  # isin would sort them all
