@@ -173,7 +173,7 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
     digest = hashlib.sha256()
     with (folder / "words").open("wb") as out:
         for text, label, group in rows:
-            places = array("i", map(different.__getitem__, words(text)))
+            places = array("i", [*map(different.__getitem__, words(text))])
             places.tofile(out)
             bounds.append(bounds[-1] + len(places))
             content = hashlib.sha256(text.encode()).digest()
