@@ -3,7 +3,7 @@
 from benchmarks.harness import PYTHON, Contender, Pair
 from benchmarks.question import Claim, Question, main, ratio
 
-NAMES = {megabytes: f"pipeline, {megabytes:,} MB of texts" for megabytes in (100, 1_000, 10_000)}
+NAMES = {megabytes: f"pipeline, {megabytes:,} MB of texts" for megabytes in (30, 300, 3_000)}
 ONE, TEN, HUNDRED = NAMES.values()
 BYTES = 48  # that stay in memory for each text, of its 1,400 or so
 

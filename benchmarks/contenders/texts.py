@@ -22,7 +22,7 @@ OVERRIDES = ("data=own_texts", "model=lstm", "data.classes=2", "data.val_size=10
 def write(path: Path, megabytes: int) -> None:
     """About 235 words a text, as reviews have; the k-th commonest of the words is there 1/k as often.
 
-    A text is 1 to 9 of the same 4,096 fragments, so that ten gigabytes take a minute.
+    A text is 1 to 9 of the same 4,096 fragments, so that a gigabyte takes seconds.
     """
     rng = np.random.default_rng(0)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
