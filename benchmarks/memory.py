@@ -34,7 +34,7 @@ QUESTION = Question(
         Claim("bytes by which memory grows with a text", bytes_a_text, BYTES, "{:.0f}", least=False),
         Claim("time, x100 against x10", ratio("prepare_cpu_s", HUNDRED, TEN), 11, "{:.1f}x", least=False),
     ),
-    shown=("peak_mb", "prepare_mb", "prepare_cpu_s", "again_cpu_s", "texts"),
+    shown=("peak_mb", "prepare_cpu_s", "again_cpu_s", "texts"),
     pairs=1,
 )
 

@@ -5,7 +5,6 @@
 
 import csv
 import itertools
-import resource
 import shutil
 import sys
 from pathlib import Path
@@ -56,7 +55,6 @@ def main(megabytes: int) -> None:
     data: Any = build_data(config, Path("data"))
     data.setup()
     prepare_s = clock.read()["train_cpu_s"]
-    prepare_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     task: Any = build_task(config)
     optimizer = task.optimizer(task.net.parameters())
     for tokens, labels in itertools.islice(data.train_dataloader(), STEPS):
@@ -67,7 +65,7 @@ def main(megabytes: int) -> None:
     again: Any = build_data(config, Path("data"))
     again.setup()
     texts = sum(again.describe().rows.values())
-    tell(prepare_mb=prepare_mb, prepare_cpu_s=prepare_s, again_cpu_s=clock.read()["train_cpu_s"], texts=texts)
+    tell(prepare_cpu_s=prepare_s, again_cpu_s=clock.read()["train_cpu_s"], texts=texts)
     shutil.rmtree(cache)
     path.unlink()
 
