@@ -5,7 +5,7 @@ on whether the epoch was begun anew or gone on with.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,10 +44,10 @@ class Batches:
         self.rank, self.workers = share
         self.taken = self.skipped = 0
 
-    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """The epoch's global batches, each as (B,) indices."""
-        order: Tensor = torch.randperm(len(self.targets), generator=generator)
-        return torch.split(order[: len(self) * self.batch_size], self.batch_size)
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """The epoch's global batches as (batch, B) indices."""
+        order = torch.randperm(len(self.targets), generator=generator)
+        return order[: len(self) * self.batch_size].view(-1, self.batch_size)
 
     def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
         """This worker's samples of a global batch."""
@@ -62,8 +62,8 @@ class Batches:
         state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
         batches = self.draw(torch.Generator().manual_seed(int(state)))
         self.taken, self.skipped = self.skipped, 0
-        for batch_B in batches[self.taken :]:
-            batch = self.take(batch_B, slice(self.rank, None, self.workers))
+        for place in range(self.taken, len(batches)):
+            batch = self.take(batches[place], slice(self.rank, None, self.workers))
             self.taken += 1
             yield batch
 

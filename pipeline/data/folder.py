@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
 from pipeline.data.decode import Unfit, decode
 from pipeline.data.images import Augmented
-from pipeline.data.prepared import Prepared, cached, prepare
+from pipeline.data.kept import cached
+from pipeline.data.prepared import Prepared, prepare
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 

@@ -79,7 +79,7 @@ class Augmented(Batches):
         super().__init__(arrays, batch_size, **order)
         self.augment = augment
 
-    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
+    def draw(self, generator: torch.Generator) -> Tensor:
         batches = super().draw(generator)
         self.noise = self.augment.draw(len(self.targets), generator)
         return batches

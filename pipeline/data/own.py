@@ -4,54 +4,17 @@ The CSV file has a header with the columns `text` and `label`. Pictures: `pipeli
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from pipeline.archive import table
+from pipeline.data.encoded import Row
 from pipeline.data.images import stratified
-from pipeline.data.text import Row, TextData
+from pipeline.data.text import TextData
 from pipeline.errors import DataError
-
-
-class Sample(NamedTuple):
-    """The name of a class, and where its text stands or what it says."""
-
-    label: str
-    content: str
-
-
-def samples(path: Path) -> list[Sample]:
-    """The samples of a folder or CSV file in a fixed order; of a folder's texts, only where they are.
-
-    Raises: DataError if there is nothing there, or a line lacks a column.
-    """
-    if path.is_dir():
-        found = [Sample(file.parent.name, str(file)) for file in sorted(path.glob("*/*.txt"))]
-    else:
-        found = [Sample(line["label"], line["text"]) for _, line in table(path, "text")]
-    if len({sample.label for sample in found}) < 2:
-        raise DataError(
-            f"{path}: expected samples of at least two classes, got {len(found)} of "
-            f"{len({sample.label for sample in found})}. Make a subfolder for each class with its .txt files, or a "
-            "CSV file with the columns text and label."
-        )
-    return found
-
-
-def classes_of(found: Sequence[Sample], expected: int, path: Path) -> tuple[str, ...]:
-    """The classes' names in alphabetic order.
-
-    Raises: DataError if there are not as many as the configuration says.
-    """
-    names = tuple(sorted({sample.label for sample in found}))
-    if len(names) != expected:
-        raise DataError(
-            f"{path}: data.classes is {expected}, found {len(names)}: {', '.join(names)}. Set data.classes."
-        )
-    return names
 
 
 class OwnTexts(TextData):
@@ -87,17 +50,45 @@ class OwnTexts(TextData):
         )
         self.path, self.test_size = Path(path), test_size
 
-    def rows(self) -> tuple[list[Row], list[Row]]:
-        found = samples(self.path)
-        self.labels = classes_of(found, self.classes, self.path)
-        texts = [_read(Path(sample.content)) if self.path.is_dir() else sample.content for sample in found]
-        rows = [Row(text, self.labels.index(sample.label), text) for text, sample in zip(texts, found, strict=True)]
-        kept, out = stratified(torch.tensor([row.label for row in rows]), min(self.test_size, len(rows)))
-        return [rows[index] for index in kept.tolist()], [rows[index] for index in out.tolist()]
+    def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
+        tokens = self.tokens("all")
+        self.labels = self._classes(len(tokens), tokens.labels)
+        kept, out = stratified(torch.from_numpy(tokens.label_places()), min(self.test_size, len(tokens)))
+        return ("all", kept.numpy()), ("all", out.numpy())
+
+    def rows(self, part: str) -> Iterator[Row]:
+        if self.path.is_dir():
+            yield from (Row(_read(file), file.parent.name) for file in self._files())
+        else:
+            yield from (Row(line["text"], line["label"]) for _, line in table(self.path, "text"))
+
+    def source(self, part: str) -> str:
+        digest = hashlib.sha256()
+        for file in self._files():
+            digest.update(f"{_sha256(file)} {file.suffix} {file.parent.name}\n".encode())
+        return digest.hexdigest()
 
     def digest(self) -> str:
-        content = repr([(split, self.texts[split], self.truth[split].tolist()) for split in sorted(self.texts)])
-        return hashlib.sha256(content.encode()).hexdigest()
+        """SHA-256 over all texts and labels: the same for a folder and for a CSV file of it."""
+        return self.tokens("all").digest
+
+    def _files(self) -> list[Path]:
+        """In a fixed order."""
+        return sorted(self.path.glob("*/*.txt")) if self.path.is_dir() else [self.path]
+
+    def _classes(self, count: int, found: tuple[str, ...]) -> tuple[str, ...]:
+        """Raises: DataError if there are under two, or not as many as the configuration says."""
+        if len(found) < 2:
+            raise DataError(
+                f"{self.path}: expected samples of at least two classes, got {count} of {len(found)}. Make a subfolder "
+                "for each class with its .txt files, or a CSV file with the columns text and label."
+            )
+        if len(found) != self.classes:
+            raise DataError(
+                f"{self.path}: data.classes is {self.classes}, found {len(found)}: {', '.join(found)}. "
+                "Set data.classes."
+            )
+        return found
 
 
 def _read(file: Path) -> str:
@@ -105,3 +96,11 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: expected a text in UTF-8, got {error}. Convert it, or take it out.") from error
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{file}: expected a CSV file in UTF-8 or a folder, got {error}. Give data.path.") from error

@@ -1,13 +1,7 @@
-"""Pictures decoded once: a memory-mapped array under `.cache/`, found by the digest of what it was made from.
-
-A cached folder appears whole or not at all, and is verified before it is believed; a damaged one is made anew.
-"""
+"""Pictures decoded once: a memory-mapped array under `.cache/`, found by the digest of what it was made from."""
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +10,7 @@ import numpy as np
 
 from pipeline.archive import contents, listing
 from pipeline.data.decode import Unfit, decode
-from pipeline.data.download import writing
+from pipeline.data.kept import cached
 from pipeline.errors import DataError
 
 VERSION = 1  # of decoding: pictures decoded otherwise are other pictures
@@ -56,39 +50,6 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
     pixels = np.load(folder / "array.npy", mmap_mode="c")
     names, labels = tuple(index["names"]), tuple(index["labels"])
     return Prepared(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
-
-
-def cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, filled by `make` unless it stands there already and verifies.
-
-    Raises: DataError if the disk refuses.
-    """
-    if _verifies(folder):
-        return folder
-    aside = folder.with_name(f".{folder.name}.{os.uname().nodename}.{os.getpid()}")
-    with writing(folder, 0):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            make(aside)
-            sums = {file.name: _sha256(file) for file in sorted(aside.iterdir())}
-            (aside / "manifest.json").write_text(json.dumps(sums))
-            aside.replace(folder)
-        except OSError:
-            if not _verifies(folder):  # another process may have been faster
-                raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return folder
-
-
-def _verifies(folder: Path) -> bool:
-    try:
-        sums = json.loads((folder / "manifest.json").read_text())
-        return all(_sha256(folder / name) == digest for name, digest in sums.items())
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, ...], folder: Path) -> None:
@@ -148,8 +109,3 @@ def _digest(path: Path, files: dict[str, str | None]) -> str:
     sums = {name: hashlib.sha256(data or b"").hexdigest() for name, data in contents(path, set(files))}
     lines = (f"{sums.get(name)}  {label}  {name}\n" for name, label in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

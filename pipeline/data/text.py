@@ -1,10 +1,10 @@
 """Texts as numbered words, in batches of about equal length, and a `TextData`."""
 
 import random
+from array import array
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,40 +15,33 @@ from torch.nn.utils.rnn import pad_sequence
 from pipeline.data import store
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
 from pipeline.data.embeddings import Embeddings
+from pipeline.data.encoded import MOST, Encoded, Row, Tokens, Written, lengths
 from pipeline.data.raw import read_jsonl
 from pipeline.data.teacher import Teacher, taught
-from pipeline.data.vocabulary import PADDING, Vocabulary, words
+from pipeline.data.vocabulary import PADDING, Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
 # B batch, T time
-Numbers = tuple[list[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
+Numbers = tuple[Sequence[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
 EVAL_BATCH = 250
 BUCKET = 50  # batches that are sorted by length together
-
-
-class Row(NamedTuple):
-    """A text, its class, and what it is about: texts about the same thing are never split apart."""
-
-    text: str
-    label: int
-    group: str
 
 
 class Bucketed(Batches):
     """Batches of texts of about equal length, each worker's share padded to the longest of the whole batch."""
 
-    inputs: list[Tensor]
+    inputs: Sequence[Tensor]
 
     def __init__(self, numbers: Numbers, batch_size: int, **order: Any):
         super().__init__(numbers, batch_size, **order)
-        self.lengths = torch.tensor([len(text) for text in self.inputs])
+        self.lengths = lengths(self.inputs)
 
-    def draw(self, generator: torch.Generator) -> Sequence[Tensor]:
-        order = torch.cat(list(super().draw(generator)))
-        pools = [pool[self.lengths[pool].argsort(stable=True)] for pool in order.split(BUCKET * self.batch_size)]
-        batches = torch.cat(pools).split(self.batch_size)
-        return [batches[index] for index in torch.randperm(len(batches), generator=generator).tolist()]
+    def draw(self, generator: torch.Generator) -> Tensor:
+        batches = super().draw(generator)
+        for pool in batches.view(-1).split(BUCKET * self.batch_size):
+            pool.copy_(pool[self.lengths[pool].argsort(stable=True)])
+        return batches[torch.randperm(len(batches), generator=generator)]
 
     def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
         return padded(self.inputs, self.targets, batch_B, mine)
@@ -60,8 +53,7 @@ class ByLength:
     def __init__(self, numbers: Numbers, share: tuple[int, int]):
         self.texts, self.labels = numbers
         rank, workers = share
-        lengths = torch.tensor([len(text) for text in self.texts])
-        mine = lengths.argsort(stable=True)[rank::workers]
+        mine = lengths(self.texts).argsort(stable=True)[rank::workers]
         self.batches = mine.split(EVAL_BATCH) if len(mine) else ()
 
     def __len__(self) -> int:
@@ -113,52 +105,61 @@ class TextData(BatchedData):
         self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
         self.dropped_words, self.val_size = dropped_words, val_size
         self.embeddings, self.teacher, self.folder = embeddings, teacher, Path(folder)
-        self.texts: dict[Split, list[str]] = {}
+        self.texts = Written(self._written)
+        self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
         self.truth: dict[Split, Tensor] = {}
+        self._tokens: dict[str, Tokens] = {}
 
     def read(self) -> None:
-        """The texts and labels of each split, as they were written."""
-        if self.texts:
+        """Which texts each split has, and their labels; what is not in `.cache` yet is split into words on the way."""
+        if self.truth:
             return
-        train, test = self.rows()
-        held_out = whole_groups([row.group for row in train], self.val_size)
-        if all(held_out):
+        (part, train), test = self.parts()
+        held_out = whole_groups(self.tokens(part).groups(train), self.val_size)
+        if held_out.all():
             raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
-        parts: dict[Split, list[Row]] = {
-            "train": [row for row, out in zip(train, held_out, strict=True) if not out],
-            "val": [row for row, out in zip(train, held_out, strict=True) if out],
-            "test": test,
-        }
-        for split, rows in parts.items():
-            self.texts[split] = [row.text for row in rows]
-            self.truth[split] = torch.tensor([row.label for row in rows])
+        self.rows_of = {"train": (part, train[~held_out]), "val": (part, train[held_out]), "test": test}
+        for split, (part, rows) in self.rows_of.items():
+            tokens = self.tokens(part)
+            classes = np.array([self.labels.index(label) for label in tokens.labels])
+            self.truth[split] = torch.from_numpy(classes[tokens.label_places(rows)])
 
-    def rows(self) -> tuple[list[Row], list[Row]]:
-        """What there is to learn from (validation included), and the test split."""
+    def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
+        """The part of the data and its rows: to learn from (validation included), and those of the test split."""
         store.verify(self.data_name, self.folder)
-        train, test = (
-            [Row(row["text"], int(row["rating"] > 5), row["film"]) for row in self._stored(part)]
-            for part in ("train", "test")
-        )
+        train, test = ((part, np.arange(len(self.tokens(part)))) for part in ("train", "test"))
         return train, test
+
+    def rows(self, part: str) -> Iterator[Row]:
+        """The texts of a part, one at a time."""
+        for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
+            yield Row(row["text"], self.labels[row["rating"] > 5], row["film"])
+
+    def source(self, part: str) -> str:
+        """A digest of the bytes that `rows` reads."""
+        return f"{store.digest(self.data_name)} {part}"
 
     def digest(self) -> str:
         return store.digest(self.data_name)
 
-    def unlabelled(self) -> Iterator[str]:
-        """Texts without a label, to learn word vectors from."""
-        return (row["text"] for row in self._stored("unsup"))
+    def tokens(self, part: str) -> Tokens:
+        """The texts of a part, split into words."""
+        if part not in self._tokens:
+            self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
+        return self._tokens[part]
 
-    def _stored(self, part: str) -> Iterator[dict[str, Any]]:
-        return read_jsonl(self.folder / self.data_name / f"{part}.jsonl")
+    def unlabelled(self) -> Iterator[str]:
+        """Texts without a label, to learn from."""
+        return (row.text for row in self.rows("unsup"))
 
     def setup(self, stage: str | None = None) -> None:
         if "val" in self.splits:
             return
         self.read()
-        train = [words(text) for text in self.texts["train"]]
-        self.vocabulary = Vocabulary.of(train, self.vocabulary_size - 2, self.dropped_words)
-        self.splits["train"] = [self._numbers(text) for text in train], self.truth["train"]
+        part, rows = self.rows_of["train"]
+        counts = self.tokens(part).counts(rows)
+        self.vocabulary = Vocabulary.commonest(counts, self.vocabulary_size - 2, self.dropped_words)
+        self._encode("train")
         if self.teacher:
             self._learn_from_unlabelled(self.teacher)
         self._encode("val")
@@ -187,8 +188,9 @@ class TextData(BatchedData):
             return None
 
         def texts() -> Iterator[list[int]]:
-            for text in chain(self.texts["train"], self.unlabelled()):
-                yield self.vocabulary.encode(words(text))
+            for part, rows in (self.rows_of["train"], self._unsup()):
+                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "first"):
+                    yield text.tolist()
 
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
@@ -196,21 +198,33 @@ class TextData(BatchedData):
     def _learn_from_unlabelled(self, teacher: Teacher) -> None:
         texts, truth_N = self.texts["train"], self.truth["train"]
         shares_NK = taught(teacher, texts, truth_N, self.unlabelled, self.folder.parent / ".cache", self.digest())
-        numbers = [*self.splits["train"][0], *(self._numbers(words(text)) for text in self.unlabelled())]
+        numbers = [*self.splits["train"][0], *self._numbers(*self._unsup())]
         self.splits["train"] = numbers, torch.cat([one_hot(truth_N, self.classes).float(), shares_NK])
 
     def seen_in_train(self, split: Split) -> np.ndarray:
         """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
         self.read()
-        known = {*self.texts["train"], *self.texts["val"]}
-        return np.array([text in known for text in self.texts[split]])
+        own, *known = (
+            self.tokens(part).digests(rows) for part, rows in (self.rows_of[one] for one in (split, "train", "val"))
+        )
+        return np.isin(own, np.concatenate(known))
 
     def _encode(self, split: Split) -> None:
         if split not in self.splits:
-            self.splits[split] = [self._numbers(words(text)) for text in self.texts[split]], self.truth[split]
+            self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]
 
-    def _numbers(self, text: Sequence[str]) -> Tensor:
-        return encoded(self.vocabulary, text, self.max_tokens, self.keep)
+    def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
+        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.keep)
+
+    def _unsup(self) -> tuple[str, np.ndarray]:
+        return "unsup", np.arange(len(self.tokens("unsup")))
+
+    def _written(self, split: Split) -> list[str]:
+        self.read()
+        part, rows = self.rows_of[split]
+        chosen = np.zeros(len(self.tokens(part)), dtype=bool)
+        chosen[rows] = True
+        return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
 
 
 def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: str) -> Tensor:
@@ -219,17 +233,16 @@ def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: 
     return torch.tensor(numbers[:max_tokens] if keep == "first" else numbers[-max_tokens:])
 
 
-def whole_groups(groups: Sequence[str], size: int, seed: int = SPLIT_SEED) -> list[bool]:
+def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
     """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
-    names = sorted(set(groups))
-    random.Random(seed).shuffle(names)
-    counts = dict.fromkeys(names, 0)
-    for group in groups:
-        counts[group] += 1
+    in_order = np.sort(groups)
+    bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
+    order = array("q", range(len(bounds) - 1))  # a list would need four times as much
+    random.Random(seed).shuffle(order)
     chosen, rows = set(), 0
-    for name in names:
+    for place in order:
         if rows >= size:
             break
-        chosen.add(name)
-        rows += counts[name]
-    return [group in chosen for group in groups]
+        chosen.add(in_order[bounds[place]])
+        rows += int(bounds[place + 1] - bounds[place])
+    return np.fromiter((group in chosen for group in groups), dtype=bool, count=len(groups))  # isin would sort them all

@@ -2,8 +2,9 @@
 
 import hashlib
 import re
+import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -15,11 +16,19 @@ PADDING, UNKNOWN = 0, 1  # the first two numbers
 FILE = "vocabulary.txt"
 _TAG = re.compile(r"<[^<>]{0,100}>")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")
+_KEPT = string.ascii_letters + string.digits + "!?'"
+_PLAIN = bytes(ord(chr(byte).lower()) if chr(byte) in _KEPT else ord(" ") for byte in range(256))
 
 
 def words(text: str) -> list[str]:
     """The lower-case words of a text, and its `!` and `?`; tags (`<br />`) and other signs are left out."""
-    return _WORD.findall(_TAG.sub(" ", text).lower())
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if not text.isascii():
+        return _WORD.findall(text.lower())
+    # The same without a regular expression, in half the time: an apostrophe stays between two letters or digits only.
+    plain = text.encode().translate(_PLAIN).replace(b"!", b" ! ").replace(b"?", b" ? ").replace(b"''", b"  ")
+    return (b" %b " % plain).replace(b" '", b"  ").replace(b"' ", b"  ").decode().split()
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,11 @@ class Vocabulary:
     @classmethod
     def of(cls, texts: Iterable[Sequence[str]], size: int, dropped: int = 0) -> "Vocabulary":
         """The `size` commonest words of texts that are already split; words equally common are in alphabetic order."""
-        counts = Counter(chain.from_iterable(texts))
+        return cls.commonest(Counter(chain.from_iterable(texts)), size, dropped)
+
+    @classmethod
+    def commonest(cls, counts: Mapping[str, int], size: int, dropped: int = 0) -> "Vocabulary":
+        """The same from how often each word occurs."""
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls(tuple(word for word, _ in ranked[:size]), dropped)
 
@@ -42,8 +55,12 @@ class Vocabulary:
 
     def encode(self, text: Sequence[str]) -> list[int]:
         """The numbers of a text's words, without those that are left out; an empty text is one unknown word."""
+        return [number for number in self.numbers(text) if number] or [UNKNOWN]
+
+    def numbers(self, text: Iterable[str]) -> Iterator[int]:
+        """The number of each word, 0 for those that are left out."""
         known = self._numbers
-        return [number for word in text if (number := known.get(word, UNKNOWN))] or [UNKNOWN]
+        return (known.get(word, UNKNOWN) for word in text)
 
     @property
     def digest(self) -> str:

@@ -1,5 +1,6 @@
 """Reviews as batches: their split by film, their padding."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
+from pipeline.data import store
 from pipeline.data.text import Bucketed, ByLength, TextData, encoded, whole_groups
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
@@ -61,11 +63,15 @@ def test_reviews_become_numbered_words_from_the_vocabulary_of_train_alone(tiny_i
     assert labels[1] == 1
 
 
-def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path) -> None:
-    reviews = data(tiny_imdb)
-    reviews.read()
-    reviews.texts["test"][3] = reviews.texts["val"][0]
-    assert reviews.seen_in_train("test").nonzero()[0].tolist() == [3]
+def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = data(tiny_imdb).texts["val"][0]
+    path = tiny_imdb / "data/imdb/test.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[3] = json.dumps({**json.loads(lines[3]), "text": known}) + "\n"
+    path.write_text("".join(lines))
+    monkeypatch.setattr(store, "verify", lambda *_: None)
+    monkeypatch.setattr(store, "digest", lambda _: "of other bytes")
+    assert data(tiny_imdb).seen_in_train("test").nonzero()[0].tolist() == [3]
 
 
 def test_of_a_long_text_the_first_or_last_words_stay() -> None:

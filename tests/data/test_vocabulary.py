@@ -1,5 +1,6 @@
 """Splitting texts into words, and numbering them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,9 @@ def test_a_torn_vocabulary_is_named(tmp_path: Path) -> None:
     (tmp_path / "vocabulary.txt").write_text("not a number\nword\n")
     with pytest.raises(CheckpointError, match=r"vocabulary\.txt: not a vocabulary"):
         Vocabulary.load(tmp_path)
+
+
+@given(st.text(alphabet=st.sampled_from("abAB01 '!?<>/._-\"\n\té’İß"), max_size=60))
+def test_words_are_those_of_the_definition(text: str) -> None:
+    without_tags = re.sub(r"<[^<>]{0,100}>", " ", text)
+    assert words(text) == re.findall(r"[^\W_]+(?:['’][^\W_]+)*|[!?]", without_tags.lower())
