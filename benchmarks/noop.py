@@ -1,6 +1,7 @@
 """`python -m benchmarks.noop`: `dvc repro` with nothing to do, and the page of results, in this very clone."""
 
-import shutil
+import sys
+from pathlib import Path
 
 from benchmarks.harness import PIPELINE, ROOT, Contender, nothing
 from benchmarks.question import Claim, Question, amount, main
@@ -11,7 +12,7 @@ QUESTION = Question(
     "Nothing to do",
     "`dvc repro` where every result is up to date, and `pipeline report`, which writes the page of results.",
     (
-        Contender(REPRO, [shutil.which("dvc") or "dvc", "repro"], nothing, where=ROOT),
+        Contender(REPRO, [str(Path(sys.executable).with_name("dvc")), "repro"], nothing, where=ROOT),
         Contender(REPORT, [*PIPELINE, "report"], nothing, where=ROOT),
     ),
     tuple(Claim(name, amount("wall_s", name), 5, "{:.1f} s", least=False) for name in (REPRO, REPORT)),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.contenders.common import steady
 from benchmarks.harness import PIPELINE, Contender, Outcome, last_line
 
 
@@ -18,13 +19,14 @@ def _read(outcome: Outcome) -> dict[str, Any]:
     record = json.loads((run_dir / "run.json").read_text())
     events = [json.loads(line) for line in (run_dir / "events.jsonl").read_text().splitlines()]
     steps = [event for event in events if "step" in event]
-    val = [event["metrics"]["val/accuracy"] for event in steps if "val/accuracy" in event.get("metrics", {})]
+    epochs = [event for event in steps if "val/accuracy" in event.get("metrics", {})]
     return {
-        "epochs": len(val),
-        "val": val[-1],
+        "epochs": len(epochs),
+        "val": epochs[-1]["metrics"]["val/accuracy"],
         "test": record["metrics"]["test/accuracy"],
         "train_wall_s": record["wall_s"],
         "train_cpu_s": record["cpu_s"],
         "first_step": steps[0]["time"],
         "last_step": steps[-1]["time"],
+        **steady([event["cpu_s"] for event in epochs]),
     }

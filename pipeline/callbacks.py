@@ -180,8 +180,9 @@ class Checkpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         self.metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        step, epoch, cpu_s = trainer.global_step, trainer.current_epoch, self.count(trainer)["cpu_s"]
         if trainer.is_global_zero:
-            self.spool.append(step=trainer.global_step, epoch=trainer.current_epoch, metrics=self.metrics)
+            self.spool.append(step=step, epoch=epoch, metrics=self.metrics, cpu_s=cpu_s)
         headline = Headline.of(self.metrics, "val")
         score = headline.value if headline else math.nan
         better = score > self.best  # never if it is no number

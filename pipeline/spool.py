@@ -1,6 +1,7 @@
 """A run's append-only event log: training writes it, the progress display and MLflow read it, neither can slow it.
 
-One JSON object a line. Training's are {"time", "step", "epoch", "metrics"?}; the driver adds its own, for MLflow. A
+One JSON object a line. Training's are {"time", "step", "epoch"}, an epoch's last one with its
+"metrics" and the "cpu_s" so far; the driver adds its own, for MLflow. A
 torn last line (a crash while writing) is not read until it is complete, and passed over once other lines follow it.
 """
 

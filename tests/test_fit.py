@@ -58,6 +58,14 @@ def test_a_net_learns_the_stripes(tiny_mnist: Path) -> None:
     assert result.steps == 30 * 3
 
 
+def test_each_epoch_tells_the_cpu_seconds_so_far(tiny_mnist: Path) -> None:
+    run_dir, _ = run(tiny_mnist, "a", "trainer.max_epochs=4")
+    told = [event["cpu_s"] for event in epochs(run_dir)]
+    assert len(told) == 4
+    assert told[0] > 0
+    assert told == sorted(told)
+
+
 def test_accumulated_batches_take_fewer_steps(tiny_mnist: Path) -> None:
     _, result = run(tiny_mnist, "a", "trainer.accumulate_grad_batches=2")
     assert result.steps == 2 * 2  # of three batches, two and then the last one

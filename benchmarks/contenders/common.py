@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,29 @@ def mnist() -> dict[str, Arrays]:
 
 
 class Clock:
-    """Seconds and CPU-seconds of this process since it was made."""
+    """Seconds and CPU-seconds of this process since it was made; `epoch_cpu_s` of an epoch after the first."""
 
     def __init__(self) -> None:
         self.began = self._now()
+        self.ends: list[float] = []
+
+    def epoch(self) -> None:
+        """Note that one ends."""
+        self.ends.append(self._now()[1])
 
     def read(self) -> dict[str, float]:
         wall, cpu = self._now()
-        return {"train_wall_s": wall - self.began[0], "train_cpu_s": cpu - self.began[1]}
+        return {"train_wall_s": wall - self.began[0], "train_cpu_s": cpu - self.began[1], **steady(self.ends)}
 
     @staticmethod
     def _now() -> tuple[float, float]:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return time.perf_counter(), usage.ru_utime + usage.ru_stime
+
+
+def steady(cpu_s: Sequence[float]) -> dict[str, float]:
+    """What an epoch takes once training is under way, from the clock at each one's end."""
+    return {"epoch_cpu_s": (cpu_s[-1] - cpu_s[0]) / (len(cpu_s) - 1)} if len(cpu_s) > 1 else {}
 
 
 def tell(**figures: Any) -> None:

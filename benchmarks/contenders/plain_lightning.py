@@ -77,6 +77,9 @@ class Times(pl.Callback):
         self.last_step = time.time()
         self.first_step = self.first_step or self.last_step
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.clock.epoch()
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.figures = {**self.clock.read(), "first_step": self.first_step, "last_step": self.last_step}
 

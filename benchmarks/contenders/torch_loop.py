@@ -4,6 +4,7 @@ With the same seed and no dropout it ends with the pipeline's weights, bit for b
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,12 @@ def order(seed: int, epoch: int, count: int, batch: int) -> list[Tensor]:
     return list(indices[: count // batch * batch].split(batch))
 
 
-def train(net: nn.Module, config: dict[str, Any], data: dict[str, tuple[Tensor, Tensor]]) -> float:
+def train(
+    net: nn.Module,
+    config: dict[str, Any],
+    data: dict[str, tuple[Tensor, Tensor]],
+    epoch_ends: Callable[[], None] = lambda: None,
+) -> float:
     """Train for all epochs; the accuracy on validation after the last one."""
     images, labels = data["train"]
     model, batch, epochs = config["model"], config["data"]["batch_size"], config["trainer"]["max_epochs"]
@@ -53,6 +59,7 @@ def train(net: nn.Module, config: dict[str, Any], data: dict[str, tuple[Tensor, 
             optimizer.step()
             schedule.step()
         val = accuracy(net, *data["val"])
+        epoch_ends()
     return val
 
 
@@ -75,7 +82,7 @@ def main(model: str, epochs: int, seed: int) -> None:
         for split, (images, labels) in mnist().items()
     }
     clock = Clock()
-    val = train(net, config, data)
+    val = train(net, config, data, clock.epoch)
     spent = clock.read()
     tell(val=val, test=accuracy(net, *data["test"]), **spent)
 

@@ -1,6 +1,7 @@
 """Verbs about the data sets."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,10 +56,13 @@ def show(as_json: Json = False) -> None:
 
     Example: pipeline data show
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from pipeline.actions.data import state
     from pipeline.data import store
 
-    states = [state(name, project_root()) for name in store.FILES]
+    with ThreadPoolExecutor() as pool:  # digests are computed side by side
+        states = list(pool.map(partial(state, root=project_root()), store.FILES))
     for one in states:
         verdict = "verified" if one["verified"] else f"not complete: `pipeline data pull {one['name']}`"
         print(f"{one['name']:8} {one['digest'][:12]}  {one['bytes'] / 1e6:6.1f} MB  {verdict}")
