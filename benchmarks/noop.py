@@ -10,7 +10,10 @@ REPRO, REPORT = "dvc repro", "pipeline report"
 QUESTION = Question(
     "noop",
     "Nothing to do",
-    "`dvc repro` where every result is up to date, and `pipeline report`, which writes the page of results.",
+    "`dvc repro` where every result is up to date, and `pipeline report`, which writes the page of results. In a "
+    "profile three quarters of `dvc repro --dry` went into reading dvc.lock, 310 kB, twice in Python: 3.9 and 4.1 "
+    "CPU-seconds, 2.4 since the C reader is installed (load 13 to 18). Of the report, half is imports (torch, for "
+    "the claims, which train a few nets) and a quarter matplotlib's picture of the activation functions.",
     (
         Contender(REPRO, [str(Path(sys.executable).with_name("dvc")), "repro"], nothing, where=ROOT),
         Contender(REPORT, [*PIPELINE, "report"], nothing, where=ROOT),
