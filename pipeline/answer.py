@@ -13,7 +13,7 @@ from pipeline.checkpoint import weights_digest
 from pipeline.config import build_data
 from pipeline.data.inputs import Picture, Piece, Read, read, suffix
 from pipeline.data.piglatin import translate
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.predict import BATCH
 from pipeline.predict import answers as words
 
@@ -22,8 +22,13 @@ Answer = dict[str, Any]  # a classifier's label, its probability and all of them
 
 
 def takes(predictor: Any) -> Takes:
-    """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw."""
+    """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw.
+
+    Raises: ConfigError if it answers nothing.
+    """
     task = str(predictor.config["model"].get("_target_", "")).rpartition(".")[2]
+    if task == "LanguageModelling":
+        raise ConfigError(f"{predictor.config['name']} is a language model: classifiers begin with it.")
     if task in ("GAN", "Translation"):
         return "classes" if task == "GAN" else "sentences"
     shape = predictor.config["data"].get("in_shape")

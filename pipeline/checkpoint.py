@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ MANIFEST = "manifest.json"
 STATE = "state.ckpt"
 MODEL = "model.safetensors"
 CONFIG = "config.json"
+START = "start"  # the folder, in a run's, of the model that it begins with
 
 
 def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
@@ -66,6 +68,17 @@ def settle(folder: Path) -> None:
 
 def _hidden(folder: Path, suffix: str) -> Path:
     return folder.with_name(f".{folder.name}.{suffix}")
+
+
+def copy(source: Path, folder: Path) -> Path:
+    """Publish a verified folder once more, somewhere else.
+
+    Raises: CheckpointError if it does not verify.
+    """
+    facts = verify(source)
+    del facts["files"]
+    whole = partial(shutil.copytree, source, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+    return publish(folder, whole, **facts)
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -147,16 +160,25 @@ def save_weights(net: Any, path: Path) -> None:
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
+def weights(folder: Path) -> dict[str, Any]:
+    """The tensors of a model folder, by name.
+
+    Raises: CheckpointError if it does not verify.
+    """
+    from safetensors.torch import load_file
+
+    verify(folder)
+    tensors: dict[str, Any] = load_file(folder / MODEL)
+    return tensors
+
+
 def load_weights(net: Any, folder: Path) -> None:
     """Fill a module with the weights of a verified model folder.
 
     Raises: CheckpointError if they do not verify or do not fit.
     """
-    from safetensors.torch import load_file
-
-    verify(folder)
     try:
-        net.load_state_dict(load_file(folder / MODEL))
+        net.load_state_dict(weights(folder))
     except RuntimeError as error:
         raise CheckpointError(
             f"{folder / MODEL}: does not fit the net that its configuration describes: {error}"

@@ -16,7 +16,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from pipeline import checkpoint, interrupt
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
-from pipeline.errors import DataError, PipelineError
+from pipeline.data.vocabulary import Vocabulary
+from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.spool import Spool
 from pipeline.types import FitResult
 
@@ -42,13 +43,16 @@ def fit(
     """Train as `config` says and leave the model in `run_dir/model`; goes on from the newest checkpoint in `run_dir`.
 
     Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
-    stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model.
+    stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model. The model
+    that a task begins with lies in `run_dir/start`.
 
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
     data, task = build_data(config, data_dir), build_task(config)
     data.setup()
+    if getattr(task, "start", None):
+        _inherit(task, data, run_dir / checkpoint.START)
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(
@@ -99,6 +103,18 @@ def fit(
         device=str(task.device),
         stopped=stopped,
     )
+
+
+def _inherit(task: Any, data: Any, folder: Path) -> None:
+    """Let a task begin with a stored model's weights.
+
+    Raises: ConfigError if that model numbers words differently.
+    """
+    task.inherit(checkpoint.weights(folder))
+    if Vocabulary.load(folder) != data.vocabulary:
+        raise ConfigError(
+            f"model.start: {task.start} numbers words differently. Set data.vocabulary_size as it has it."
+        )
 
 
 def _trainer(

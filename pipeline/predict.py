@@ -78,6 +78,13 @@ class Predictor:
         noise_NZ = torch.randn(len(labels_N), net.noise, generator=torch.Generator().manual_seed(seed))
         return torch.cat([net(*batch) for batch in zip(noise_NZ.split(BATCH), labels_N.split(BATCH), strict=True)])
 
+    @torch.inference_mode()
+    def nats(self, data: Any, split: Split) -> float:
+        """A language model's mean surprise at a word of a split."""
+        net: Any = self.net
+        nats, words = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        return float(sum(nats) / sum(words))
+
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
         """What a classifier sees in images, real or drawn; no labels where none were asked for."""
         batches = images_NCHW.split(BATCH)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
 
 Split = Literal["train", "val", "test"]
 # What an experiment is judged by: the first of these that it has, and how many decimals it is given.
-HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3}
+HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
+SHARES = ("accuracy", "exact_match")  # higher is better
 PAD, END = 0, 1  # the first two symbols of every vocabulary: what fills a row up, and what ends an answer
 
 
@@ -101,7 +102,7 @@ class Headline:
         """The headline among a split's scores; None if there is none."""
         for name, digits in HEADLINES.items():
             if (value := scores.get(f"{split}/{name}")) is not None:
-                share = name != "fid"
+                share = name in SHARES
                 return cls(name.replace("_", " "), 100 * value if share else value, digits, " %" if share else "")
         return None
 

@@ -76,6 +76,15 @@ def test_a_gain_within_the_noise_is_called_noise() -> None:
     assert line.verdict == "gains over RNN"
 
 
+def test_what_reading_first_is_worth_is_told_once_there_are_results() -> None:
+    scores = dict.fromkeys(claims.NEEDS[6], WORSE)
+    assert "pretrained" not in row(6, everything(scores)).evidence
+    more = scores | {"imdb_lstm_pretrained": BETTER, "imdb_lstm_unpretrained": [0.9, 0.901, 0.899]}
+    evidence = row(6, everything(more)).evidence
+    assert "imdb_lstm_pretrained +2.00 points over imdb_lstm_unpretrained (clear)" in evidence
+    assert "imdb_lstm_pretrained +4.00 points over imdb_lstm (clear)" in evidence
+
+
 def test_a_generator_that_collapsed_does_not_draw_digits() -> None:
     good = {"fid": 0.1, "fid_floor": 0.02, "coverage": 0.99, "variance_ratio": 0.9, "precision": 0.7, "recall": 0.7}
     found = [*entries("mnist_gan", [0.0], **good), *entries("lecture_gan", [0.0], **good)]

@@ -67,6 +67,24 @@ def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
     assert next(predict("latest", ["great fine"], root=tracked))["label"] == "positive"
 
 
+def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(tracked: Path) -> None:
+    small = [*TINY_TEXT[1:], "model.net.embedding=8", "model.net.hidden=8", "trainer.max_epochs=2"]
+    summary, _, figures = run(tracked, "experiment=imdb_lm", *small)
+    assert summary["metrics"]["test/perplexity"] == pytest.approx(np.exp(summary["metrics"]["test/loss"]))
+    assert figures == {"learning_curves.png"}
+    with pytest.raises(ConfigError, match="is a language model"):
+        predict("latest", ["great"], root=tracked)
+    # As it is configured, not as it was trained here: so it is made to be found.
+    found = Path(summary["run_dir"]) / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.actions.required.find", lambda name, root: found)
+        tuned, _, _ = run(tracked, "experiment=imdb_lstm_pretrained", *small)
+    begun = Path(tuned["run_dir"]) / "start/model.safetensors"
+    assert begun.read_bytes() == (found / "model.safetensors").read_bytes()
+    answer = portable(tuned, input=np.ones((5, 7), dtype=np.int64))
+    np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
+
+
 def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
     summary, _, figures = run(tracked, "experiment=perceptron_gates")
     assert summary["metrics"]["test/accuracy"] == 1.0

@@ -25,6 +25,11 @@ KINDS = {
     "cnn": [*TINY[:2], "trainer.max_epochs=3"],
     "accumulating": [*TINY[:2], "data.batch_size=8", "trainer.accumulate_grad_batches=2", "trainer.max_epochs=3"],
     "lstm": [*TEXT, "trainer.max_epochs=2"],
+    # In mixed precision, with words drawn at every step.
+    "language": [
+        *("experiment=imdb_lm", *TINY_TEXT[1:], "model.net.embedding=8", "model.net.hidden=8"),
+        *("model.net.common=20", "model.net.sampled=20", "trainer.max_epochs=2"),
+    ],
     "gan": ["experiment=mnist_gan", *TINY[:2], "trainer.max_epochs=3", "model.r1_every=2"],
     "seq2seq": [
         *("experiment=piglatin_seq2seq", "data.words=300", "data.val_size=20", "data.test_size=20"),

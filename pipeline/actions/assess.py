@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def assess(
     if kind(predictor) == "GAN":
         judge = load(required.find(predictor.config["requires"][0], root))
         scores = _generator(predictor, judge, data, split, figures, details)
+    elif kind(predictor) == "LanguageModelling":
+        scores = {"loss": (nats := predictor.nats(data, split)), "perplexity": math.exp(nats)}
     else:
         score = _translator if kind(predictor) == "Translation" else _classifier
         scores = score(predictor, data, split, figures, details, samples)

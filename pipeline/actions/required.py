@@ -1,4 +1,4 @@
-"""Runs that need earlier ones: a generator its judge, an ensemble its members."""
+"""Runs that need earlier ones: a generator its judge, an ensemble its members, a net the one that it begins with."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from pipeline.errors import CheckpointError, LaunchError
 def names(config: dict[str, Any]) -> list[str]:
     """The models a configuration needs, as EXPERIMENT-SEED."""
     if not is_ensemble(config["model"]):
-        return list(config["requires"])
+        start = config["model"].get("start")
+        return [*config["requires"], *([start] if start else [])]
     members = config["model"]["of"]
     # Ensembles of different seeds share no member: where one names an experiment k times, seed s takes s k, s k + 1, …
     return [

@@ -68,6 +68,11 @@ class Home:
         folder = checkpoint.newest(self.run_dir / "checkpoints")
         return (folder.name, read(folder)) if folder else None
 
+    def start(self) -> Files | None:
+        """The files of the model that the run begins with, if it begins with one."""
+        folder = self.run_dir / checkpoint.START
+        return read(folder) if folder.exists() else None
+
     def append(self, lines: bytes) -> None:
         """Add whole lines to the run's events."""
         with (self.run_dir / spool.NAME).open("ab", buffering=0) as file:
@@ -101,6 +106,8 @@ def workspace(home: Any, run_dir: Path, rank: int) -> Iterator[Path]:
         here = Path(scratch)
         if newest := ray.get(home.newest.remote()):
             write(here / "checkpoints" / newest[0], newest[1])
+        if start := ray.get(home.start.remote()):
+            write(here / checkpoint.START, start)
         if rank:
             yield here
             return

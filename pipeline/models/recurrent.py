@@ -1,4 +1,4 @@
-"""Recurrent nets that read a text word by word: the plain RNN, the GRU, the LSTM.
+"""Recurrent nets that read a text word by word: the plain RNN, the GRU, the LSTM; and what classifies by their states.
 
 Sources: Elman 1990, doi:10.1207/s15516709cog1402_1 (RNN); Cho et al. 2014, arXiv:1406.1078 (GRU); Hochreiter,
 Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735 (LSTM); Schuster, Paliwal 1997, doi:10.1109/78.650093 (both ways).
@@ -16,7 +16,40 @@ CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 PADDING, UNKNOWN = 0, 1
 
 
-class Recurrent(nn.Module):
+class Reader(nn.Module):
+    """The states of a recurrent net at each of a text's numbered words (B, T), 0 after its end.
+
+    `ways` are its recurrent layers: none, one that reads on, or another beside it that reads back.
+    """
+
+    def __init__(self, vocabulary: int, cell: str, embedding: int, hidden: int, ways: int):
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PADDING)
+        nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
+        self.embedding.weight.data[PADDING] = 0
+        self.ways = nn.ModuleList(CELLS[cell](embedding, hidden, batch_first=True) for _ in range(ways))
+
+    def states(self, words_BTE: Tensor, real_BT: Tensor) -> Tensor:
+        """The states at each word, of both ways side by side."""
+        if not self.ways:
+            return words_BTE
+        there_BTH: Tensor = self.ways[0](words_BTE)[0]
+        if len(self.ways) == 1:
+            return there_BTH
+        # Reversed before its padding, so that the way back begins at the last word, whatever stands after it.
+        turned_BT = self.turned(real_BT)
+        back_BTH = self.ways[1](words_BTE.gather(1, turned_BT.expand(-1, -1, words_BTE.shape[2])))[0]
+        return torch.cat([there_BTH, back_BTH.gather(1, turned_BT.expand(-1, -1, back_BTH.shape[2]))], dim=2)
+
+    @staticmethod
+    def turned(real_BT: Tensor) -> Tensor:
+        """(B, T, 1): where each word goes when its text is read backwards; padding stays in place."""
+        places_T = torch.arange(real_BT.shape[1], device=real_BT.device)
+        back_BT = real_BT.sum(dim=1, keepdim=True) - 1 - places_T
+        return torch.where(back_BT >= 0, back_BT, places_T).unsqueeze(2)
+
+
+class Recurrent(Reader):
     """Text classifier: numbered words (B, T), 0 after a text's end -> (B, K) logits. What stands after it is inert.
 
     `cell` "none" leaves the recurrence out: what follows sees the embeddings themselves. `pooling` "last" takes the
@@ -40,19 +73,15 @@ class Recurrent(nn.Module):
         word_dropout: float = 0.0,
         start: Literal["torch", "keras"] = "torch",
     ):
-        super().__init__()
         if cell not in (*CELLS, "none"):
             raise ConfigError(f"model.net.cell: no such cell {cell!r}. There are: {', '.join(CELLS)}, none.")
         if pooling not in ("last", "max_mean") or (pooling == "last" and cell == "none"):
             raise ConfigError(f"model.net.pooling: {pooling!r} with the cell {cell}. Use max_mean, or a cell.")
         if start not in ("torch", "keras"):
             raise ConfigError(f"model.net.start: expected torch or keras, got {start!r}.")
-        self.pooling, self.word_dropout = pooling, word_dropout
-        self.embedding = nn.Embedding(vocabulary, embedding, padding_idx=PADDING)
-        nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
-        self.embedding.weight.data[PADDING] = 0
         ways = 0 if cell == "none" else 1 + bidirectional
-        self.ways = nn.ModuleList(CELLS[cell](embedding, hidden, batch_first=True) for _ in range(ways))
+        super().__init__(vocabulary, cell, embedding, hidden, ways)
+        self.pooling, self.word_dropout = pooling, word_dropout
         width = hidden * ways if ways else embedding
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width * (1 + (pooling == "max_mean")), classes))
         if start == "keras":
@@ -66,25 +95,6 @@ class Recurrent(nn.Module):
         states_BTH = self.states(self.embedding(tokens_BT), real_BT)
         logits_BK: Tensor = self.head(self.pool(states_BTH, real_BT))
         return logits_BK
-
-    def states(self, words_BTE: Tensor, real_BT: Tensor) -> Tensor:
-        """The states at each word, of both ways side by side."""
-        if not self.ways:
-            return words_BTE
-        there_BTH: Tensor = self.ways[0](words_BTE)[0]
-        if len(self.ways) == 1:
-            return there_BTH
-        # Reversed before its padding, so that the way back begins at the last word, whatever stands after it.
-        turned_BT = self.turned(real_BT)
-        back_BTH = self.ways[1](words_BTE.gather(1, turned_BT.expand(-1, -1, words_BTE.shape[2])))[0]
-        return torch.cat([there_BTH, back_BTH.gather(1, turned_BT.expand(-1, -1, back_BTH.shape[2]))], dim=2)
-
-    @staticmethod
-    def turned(real_BT: Tensor) -> Tensor:
-        """(B, T, 1): where each word goes when its text is read backwards; padding stays in place."""
-        places_T = torch.arange(real_BT.shape[1], device=real_BT.device)
-        back_BT = real_BT.sum(dim=1, keepdim=True) - 1 - places_T
-        return torch.where(back_BT >= 0, back_BT, places_T).unsqueeze(2)
 
     def _as_keras(self) -> None:
         """Uniform word vectors, Glorot's kernels (one for all gates), orthogonal recurrent kernels, biases of zero."""

@@ -33,6 +33,11 @@ def test_a_model_of_another_seed_another_configuration_or_none_at_all_is_asked_f
             required.find(name, project)
 
 
+def test_a_net_needs_the_model_that_it_begins_with_if_it_begins_with_one() -> None:
+    assert required.names(resolve(load_config("experiment=imdb_lstm_pretrained"))) == ["imdb_lm-0"]
+    assert required.names(resolve(load_config("experiment=imdb_lstm_unpretrained"))) == []
+
+
 def test_a_torn_model_is_passed_over(project: Path) -> None:
     folder = kept(project, "mnist_cnn-0", as_configured("experiment=mnist_cnn"))
     (folder / "manifest.json").write_text("{")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import checkpoint
 from pipeline.data.mirrors import DataFile
 from pipeline.errors import CheckpointError, DataError
 from pipeline.launch import home
@@ -62,8 +63,6 @@ def test_other_bytes_are_refused_where_none_travelled_or_others_did(elsewhere: P
 
 
 def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
-    from pipeline import checkpoint
-
     def fill(aside: Path) -> None:
         (aside / "a").write_bytes(CONTENT)
 
@@ -74,3 +73,20 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not the bytes that were sent"):
         home.write(tmp_path / "checkpoints/step-000000008", {**sent, "a": b"torn"})
     assert home.step(tmp_path) == 7
+
+
+def test_the_model_that_a_run_begins_with_is_sent_along_if_there_is_one(tmp_path: Path) -> None:
+    driver = home.Home(str(tmp_path), keep=1)
+    assert driver.start() is None
+
+    def fill(aside: Path) -> None:
+        (aside / "a").write_bytes(CONTENT)
+
+    checkpoint.publish(tmp_path / checkpoint.START, fill, step=3)
+    sent = driver.start()
+    assert sent
+    home.write(tmp_path / "elsewhere", sent)
+    assert checkpoint.verify(tmp_path / "elsewhere") == checkpoint.verify(tmp_path / checkpoint.START)
+    copied = checkpoint.copy(tmp_path / "elsewhere", tmp_path / "again")
+    assert checkpoint.verify(copied)["step"] == 3
+    assert (copied / "a").read_bytes() == CONTENT
