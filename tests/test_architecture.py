@@ -18,7 +18,7 @@ TABLE = [
     {"claims", "ensemble"},
     {"report", "pictures"},
     {"attribution"},
-    {"fit", "baselines", "predict", "export", "explain"},
+    {"fit", "baselines", "predict", "export", "explain", "pupil"},
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},

@@ -143,7 +143,7 @@ def _generator(
 ) -> dict[str, float]:
     import torch
 
-    from pipeline import generation
+    from pipeline import generation, pupil
 
     def real(split: Split) -> Any:
         images, labels = zip(*data.batches(split), strict=True)
@@ -152,6 +152,12 @@ def _generator(
     labels_N = torch.arange(DRAWN) % predictor.net.classes
     asked_for = labels_N if predictor.net.conditional else None
     scores = generation.measure(judge.judge(predictor.generate(labels_N), asked_for), real(split), real("train"))
+    if predictor.net.conditional:
+        taught_N = torch.arange(len(data.splits["train"][1])) % predictor.net.classes
+        drawn_NCHW = predictor.generate(taught_N, seed=1)  # not those that were judged
+        scores["classification_accuracy_score"] = pupil.classification_accuracy_score(
+            judge.config, drawn_NCHW, taught_N, data.batches(split)
+        )
     if figures:
         from pipeline import pictures
 

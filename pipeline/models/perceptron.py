@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pipeline.errors import ConfigError
 from pipeline.models.neuron import step
@@ -42,23 +43,26 @@ def corrections(scores_BK: Tensor, gram_BB: Tensor, labels_B: Tensor, rule: Rule
 
 
 class AUnits(nn.Module):
-    """Rosenblatt's association units, never trained: (B, …) -> (B, A) of 0 and 1, each fed by a patch of the image.
+    """Rosenblatt's association units, never trained: (B, C, H, W) -> (B, A) of 0 and 1, each fed by a patch.
 
-    Each weighs the `patch` x `patch` pixels it sees by a normal random number, and fires if their sum exceeds 0.
+    A kind of unit weighs the `patch` x `patch` pixels it sees by normal random numbers, scaled to length 1, and fires
+    if their sum exceeds `threshold`. At every second place, down and across, stands one of each of `units` kinds, so
+    that A = `units` x places.
     """
 
-    def __init__(self, in_shape: Sequence[int], units: int, patch: int):
+    EVERY = 2  # pixels from one place to the next
+
+    def __init__(self, in_shape: Sequence[int], units: int, patch: int, threshold: float):
         super().__init__()
-        _, height, width = in_shape
-        weights_AHW = torch.zeros(units, height, width)
-        tops, lefts = torch.randint(height - patch + 1, (units,)), torch.randint(width - patch + 1, (units,))
-        for unit, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
-            weights_AHW[unit, top : top + patch, left : left + patch] = torch.randn(patch, patch)
-        self.weights_AD: Tensor
-        self.register_buffer("weights_AD", weights_AHW.flatten(1))
+        channels, height, width = in_shape
+        weights = torch.randn(units, channels, patch, patch)
+        self.weights: Tensor
+        self.register_buffer("weights", weights / weights.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
+        self.threshold = threshold
+        self.count = units * math.prod((side - patch) // self.EVERY + 1 for side in (height, width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return step(inputs.flatten(1) @ self.weights_AD.T)
+        return step(F.conv2d(inputs, self.weights, stride=self.EVERY) - self.threshold).flatten(1)
 
 
 class Perceptron(nn.Module):
@@ -66,7 +70,7 @@ class Perceptron(nn.Module):
 
     With the rule `one_vs_all` each class's unit learns by itself to fire for its own; with `multiclass` only the wrong
     winner and the right class change. `averaged` answers with the mean of all weights there ever were. With `units` > 0
-    the perceptron sees that many association units in the place of the inputs.
+    the perceptron sees association units of that many kinds (`AUnits`) in the place of the inputs.
 
     Raises: ConfigError for an unknown rule.
     """
@@ -79,13 +83,15 @@ class Perceptron(nn.Module):
         averaged: bool,
         units: int = 0,
         patch: int = 0,
+        threshold: float = 0.0,
     ):
         super().__init__()
         if rule not in ("one_vs_all", "multiclass"):
             raise ConfigError(f"model.net.rule: no such rule {rule!r}. There are: one_vs_all, multiclass.")
         self.rule, self.averaged = rule, averaged
-        self.features = AUnits(in_shape, units, patch) if units else nn.Flatten()
-        self.weights_KD = nn.Parameter(torch.zeros(classes, (units or math.prod(in_shape)) + 1))
+        self.features = AUnits(in_shape, units, patch, threshold) if units else nn.Flatten()
+        seen = self.features.count if isinstance(self.features, AUnits) else math.prod(in_shape)
+        self.weights_KD = nn.Parameter(torch.zeros(classes, seen + 1))
         self.total_KD: Tensor
         self.seen: Tensor
         self.register_buffer("total_KD", torch.zeros_like(self.weights_KD, dtype=torch.float64))

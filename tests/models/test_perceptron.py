@@ -92,16 +92,30 @@ def test_mistakes_on_separable_points_stay_below_novikoffs_bound(seed: int) -> N
         assert mistakes <= bound
 
 
-def test_an_association_unit_sees_only_its_patch_and_never_fires_at_nothing() -> None:
+def test_association_units_fire_where_the_weighted_sum_of_their_patch_exceeds_the_threshold() -> None:
     torch.manual_seed(0)
-    units = AUnits([1, 9, 8], units=50, patch=3)
-    seen = (units.weights_AD.view(50, 9, 8) != 0).sum(dim=(1, 2))
-    assert seen.tolist() == [9] * 50
-    fired = units(torch.rand(7, 1, 9, 8))
-    assert fired.shape == (7, 50)
-    assert set(fired.flatten().tolist()) == {0.0, 1.0}
+    units = AUnits([1, 9, 8], units=5, patch=3, threshold=0.4)
+    images = torch.rand(7, 1, 9, 8)
+    fired = units(images)
+    expected = [
+        [
+            float((weights * image[:, top : top + 3, left : left + 3]).sum() > 0.4)
+            for weights in units.weights
+            for top in (0, 2, 4, 6)
+            for left in (0, 2, 4)
+        ]
+        for image in images
+    ]
+    assert fired.tolist() == expected
+    assert units.count == fired.shape[1] == 5 * 4 * 3
+    assert 0 < fired.mean() < 0.5
+
+
+def test_association_units_are_never_trained_and_never_fire_at_nothing() -> None:
+    units = AUnits([1, 9, 8], units=5, patch=3, threshold=0.0)
     assert units(torch.zeros(1, 1, 9, 8)).sum() == 0
     assert not list(units.parameters())
+    torch.testing.assert_close(units.weights.flatten(1).norm(dim=1), torch.ones(5))
 
 
 def test_an_unknown_rule_is_answered_with_those_there_are() -> None:
