@@ -1,5 +1,6 @@
 """A language model of tiny reviews, and a classifier that begins with it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,14 @@ def test_a_torn_beginning_is_refused(tiny_imdb: Path) -> None:
         file.write(b"\xff")
     with pytest.raises(CheckpointError, match="expected SHA-256"):
         run(tiny_imdb, "tuned", *TUNED)
+
+
+def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
+    often = ["trainer.checkpoint_every_steps=3", "trainer.keep_checkpoints=9"]
+    begin(tiny_imdb, "tuned", *often)
+    first = checkpoint.weights_digest(checkpoint.verify(tiny_imdb / "tuned/model"))
+    for late in (tiny_imdb / "tuned/checkpoints").glob("step-*[!3]"):
+        shutil.rmtree(late)
+    shutil.rmtree(tiny_imdb / "tuned/model")
+    run(tiny_imdb, "tuned", *TUNED, *often)
+    assert checkpoint.weights_digest(checkpoint.verify(tiny_imdb / "tuned/model")) == first
