@@ -129,7 +129,9 @@ def documented() -> list[str]:
 
 @pytest.mark.parametrize("overrides", documented())
 def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, shapes: Path) -> None:
-    lines = ["dear friend,praise", "kind friend,praise", "vile foe,blame", "cold foe,blame"] * 75
+    said = {"dear friend": "praise", "kind friend": "praise", "vile foe": "blame", "cold foe": "blame"}
+    # Numbered, since equal texts are never on both sides of validation.
+    lines = [f"{text} {number},{label}" for number in range(75) for text, label in said.items()]
     (tracked / "letters.csv").write_text("text,label\n" + "\n".join(lines))
     few = ["data.batch_size=8", "trainer.max_epochs=30"] if "image_folder" in overrides else ["trainer.max_epochs=4"]
     small = ["data.in_shape=[3,64,64]"] if "model=pretrained" in overrides else []
