@@ -42,8 +42,9 @@ class Outcome:
 
 
 def last_line(outcome: Outcome) -> dict[str, Any]:
-    """What a contender tells."""
-    told: dict[str, Any] = json.loads(outcome.stdout.strip().splitlines()[-1])
+    """What a contender tells; what Ray's workers print may still come after it."""
+    lines = [line for line in outcome.stdout.splitlines() if line.startswith("{")]
+    told: dict[str, Any] = json.loads(lines[-1])
     return told
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ os.environ.update(
     DO_NOT_TRACK="true",
     DVC_NO_ANALYTICS="1",
     CUDA_VISIBLE_DEVICES="",
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
 processor.fix_instructions()
 
