@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from pipeline import processor
 
@@ -26,6 +27,9 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
 processor.fix_instructions()
+# Nothing here asserts how long something takes: a busy machine would fail it.
+settings.register_profile("untimed", parent=settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
