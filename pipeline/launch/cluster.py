@@ -10,7 +10,6 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
-from pipeline import processor
 from pipeline.errors import LaunchError
 from pipeline.launch.token import ensure
 
@@ -86,8 +85,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
     address = cluster.get("address")
     try:
         if address:
-            instructions = {"env_vars": processor.fix_instructions()}  # of nodes that were started without them
-            ray.init(address=_resolved(address), runtime_env=instructions, log_to_driver=True)
+            ray.init(address=_resolved(address), log_to_driver=True)
         else:
             # One CPU more than the workers take, for what else Ray runs.
             start(bounds(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)

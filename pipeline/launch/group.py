@@ -17,7 +17,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedErr
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from pipeline import interrupt
+from pipeline import interrupt, processor
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
 from pipeline.launch.data import pack, unpack
@@ -191,6 +191,7 @@ class Failures(UserCallback):  # type: ignore[misc]
 
 def _worker(arguments: dict[str, Any]) -> FitResult:
     """What each worker runs."""
+    processor.fix_instructions()  # its node may have been started without
     from ray.train.lightning import RayDDPStrategy, RayLightningEnvironment, prepare_trainer
 
     from pipeline.fit import fit
