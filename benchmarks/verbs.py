@@ -25,7 +25,7 @@ QUESTION = Question(
         *map(_installed, ("dvc", "ray", "mlflow")),
     ),
     tuple(Claim(name, amount("wall_s", name), 0.6, "{:.2f} s", least=False) for name in (HELP, ERROR, SHOW)),
-    shown=("wall_s", "cpu_s", "peak_mb"),
+    shown=("wall_s", "cpu_s"),
     pairs=10,
 )
 
