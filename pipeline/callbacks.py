@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from lightning.pytorch.plugins.io import CheckpointIO
@@ -74,6 +75,11 @@ class Watch(Callback):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 2 ms
         if module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.world_size > 1:  # each worker has its own running means: what is validated is what is stored
+            for buffer in module.buffers():
+                dist.broadcast(buffer, 0)
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -135,6 +141,7 @@ class Checkpoints(Checkpoint):
 
     A state is taken between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` says so, at
     the end of an epoch that validates better than any before, and when an exception comes from between two steps.
+    Several workers keep and stop together, a step after any of them wished it: so no step waits for their agreement.
 
     Raises: StoppedError once the state is kept, if `stop` said so; PipelineError if a weight is no longer a number.
     """
@@ -156,6 +163,7 @@ class Checkpoints(Checkpoint):
         self.spent = {"wall_s": 0.0, "cpu_s": 0.0}  # up to the last state, by all tries
         self.clock = _clock()
         self.between = False  # whether the state is that between two steps
+        self.asked: tuple[torch.Tensor, Any] | None = None  # what any worker wishes, and the work that finds out
         self.terminated = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -175,7 +183,7 @@ class Checkpoints(Checkpoint):
             trainer.is_last_batch or trainer.global_step == self.before
         ):  # the epoch's end follows; gradients are waiting
             return
-        self._take_if(self._due(trainer), trainer, module)
+        self._take_if(*self._wishes(trainer), trainer, module)
         self.between, self.done = True, batch_idx + 1
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -187,7 +195,10 @@ class Checkpoints(Checkpoint):
         score = headline.value if headline else math.nan
         better = score > self.best  # never if it is no number
         self.best = score if better else self.best
-        self._take_if(better or self._due(trainer), trainer, module, **({} if math.isnan(score) else {"score": score}))
+        anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
+        stop = anyone(self.stop())
+        due = better or stop or anyone(self._due(trainer))
+        self._take_if(due, stop, trainer, module, **({} if math.isnan(score) else {"score": score}))
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         loader: Any = trainer.train_dataloader
@@ -215,14 +226,25 @@ class Checkpoints(Checkpoint):
         steps = self.every_steps is not None and trainer.global_step - self.saved_step >= self.every_steps
         return steps or time.monotonic() - self.saved_s >= self.every_s
 
-    def _take_if(self, due: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
-        # Every worker takes part in a save, or none does; any of them may be asked to stop.
+    def _wishes(self, trainer: Trainer) -> tuple[bool, bool]:
+        """Whether any worker wants the state kept, and to stop: of several workers, a step ago."""
         stop = self.stop()
-        anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
-        if not anyone(due or stop):
-            return
-        self._take(trainer, module, **facts)
-        if anyone(stop):
+        mine = stop or self._due(trainer), stop
+        if trainer.world_size == 1:
+            return mine
+        wishes, asked = torch.tensor(mine, dtype=torch.int32, device=trainer.strategy.root_device), self.asked
+        self.asked = wishes, dist.all_reduce(wishes, async_op=True)
+        if asked is None:
+            return False, False
+        asked[1].wait()
+        due, stop = asked[0].tolist()
+        return bool(due), bool(stop)
+
+    def _take_if(self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+        # Every worker takes part in a save, or none does.
+        if due:
+            self._take(trainer, module, **facts)
+        if stop:
             raise StoppedError
 
     def _take(self, trainer: Trainer, module: LightningModule, **facts: Any) -> None:

@@ -16,6 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from pipeline import checkpoint, interrupt
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
+from pipeline.data import teacher
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.spool import Spool
@@ -44,12 +45,14 @@ def fit(
 
     Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
     stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model. The model
-    that a task begins with lies in `run_dir/start`.
+    that a task begins with lies in `run_dir/start`, a stored teacher's answers beside it.
 
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
     data, task = build_data(config, data_dir), build_task(config)
+    if isinstance(getattr(data, "teacher", None), str):
+        data.answers_NK = teacher.left(run_dir)
     data.setup()
     if getattr(task, "start", None):
         _inherit(task, data, run_dir / checkpoint.START)

@@ -1,26 +1,47 @@
-"""Runs that need earlier ones: a generator its judge, an ensemble its members, a net the one that it begins with."""
+"""Runs that need earlier ones: a generator its judge, an ensemble its members, a net its start or its teacher."""
 
 from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
 from pipeline.actions import runs
-from pipeline.config import digest, load_config, resolve
-from pipeline.ensemble import is_ensemble
+from pipeline.config import build_data, digest, load_config, resolve
+from pipeline.ensemble import is_ensemble, load
 from pipeline.errors import CheckpointError, LaunchError
 
 
 def names(config: dict[str, Any]) -> list[str]:
     """The models a configuration needs, as EXPERIMENT-SEED."""
     if not is_ensemble(config["model"]):
-        start = config["model"].get("start")
-        return [*config["requires"], *([start] if start else [])]
+        asked = (config["model"].get("start"), _teacher(config))
+        return [*config["requires"], *(name for name in asked if name)]
     members = config["model"]["of"]
     # Ensembles of different seeds share no member: where one names an experiment k times, seed s takes s k, s k + 1, …
     return [
         f"{name}-{config['seed'] * members.count(name) + members[:place].count(name)}"
         for place, name in enumerate(members)
     ]
+
+
+def bring(config: dict[str, Any], run_dir: Path, root: Path) -> None:
+    """Put into a run's folder what it begins with, unless it is there: a model, a stored teacher's answers."""
+    if (start := config["model"].get("start")) and not (run_dir / checkpoint.START).exists():
+        checkpoint.copy(find(start, root), run_dir / checkpoint.START)
+    if teacher := _teacher(config):
+        from pipeline.data.teacher import leave
+
+        data, folder = build_data(config, root / "data"), find(teacher, root)
+
+        def told() -> Any:
+            return load(folder).texts(list(data.unlabelled()))
+
+        leave(run_dir, told, checkpoint.weights_digest(checkpoint.verify(folder)), root / ".cache", data.digest())
+
+
+def _teacher(config: dict[str, Any]) -> str | None:
+    """The stored model that teaches, if one does."""
+    teacher = config["data"].get("teacher")
+    return teacher if isinstance(teacher, str) else None
 
 
 def find(name: str, root: Path) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, interrupt, processor, spool
+from pipeline import interrupt, processor, spool
 from pipeline.actions import plan, required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
@@ -208,8 +208,7 @@ def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_
         return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
     from pipeline.launch.train import train as launch
 
-    if (start := config["model"].get("start")) and not (run_dir / checkpoint.START).exists():
-        checkpoint.copy(required.find(start, root), run_dir / checkpoint.START)
+    required.bring(config, run_dir, root)
     with interrupt.gracefully(run_dir, out.say) as codes:
         result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
     if result.stopped:

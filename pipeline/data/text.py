@@ -76,7 +76,8 @@ class TextData(BatchedData):
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
     Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a `teacher`, which learns from train,
-    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels.
+    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels. Of a
+    stored model (EXPERIMENT-SEED) they are `answers_NK`, set from outside where there is something to learn.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -94,7 +95,7 @@ class TextData(BatchedData):
         batch_size: int,
         val_size: int,
         embeddings: Embeddings | None = None,
-        teacher: Teacher | None = None,
+        teacher: Teacher | str | None = None,
         *,
         folder: Path,
         seed: int = 0,
@@ -105,6 +106,7 @@ class TextData(BatchedData):
         self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
         self.dropped_words, self.val_size = dropped_words, val_size
         self.embeddings, self.teacher, self.folder = embeddings, teacher, Path(folder)
+        self.answers_NK: Tensor | None = None
         self.texts = Written(self._written)
         self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
         self.truth: dict[Split, Tensor] = {}
@@ -160,8 +162,10 @@ class TextData(BatchedData):
         counts = self.tokens(part).counts(rows)
         self.vocabulary = Vocabulary.commonest(counts, self.vocabulary_size - 2, self.dropped_words)
         self._encode("train")
-        if self.teacher:
-            self._learn_from_unlabelled(self.teacher)
+        if (answers_NK := self._answers()) is not None:
+            texts, truth_N = self.splits["train"]
+            labels_NK = torch.cat([one_hot(truth_N, self.classes).float(), answers_NK])
+            self.splits["train"] = [*texts, *self._numbers(*self._unsup())], labels_NK
         self._encode("val")
 
     def describe(self) -> DataSet:
@@ -195,11 +199,12 @@ class TextData(BatchedData):
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
 
-    def _learn_from_unlabelled(self, teacher: Teacher) -> None:
-        texts, truth_N = self.texts["train"], self.truth["train"]
-        shares_NK = taught(teacher, texts, truth_N, self.unlabelled, self.folder.parent / ".cache", self.digest())
-        numbers = [*self.splits["train"][0], *self._numbers(*self._unsup())]
-        self.splits["train"] = numbers, torch.cat([one_hot(truth_N, self.classes).float(), shares_NK])
+    def _answers(self) -> Tensor | None:
+        """(N, K) the teacher's, to the texts without a label."""
+        if self.teacher is None or isinstance(self.teacher, str):
+            return self.answers_NK
+        texts, truth_N, folder = self.texts["train"], self.truth["train"], self.folder.parent / ".cache"
+        return taught(self.teacher, texts, truth_N, self.unlabelled, folder, self.digest())
 
     def seen_in_train(self, split: Split) -> np.ndarray:
         """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""

@@ -206,7 +206,8 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
             data_dir=unpack(parcel, Path(arguments["data_dir"])),
             run_dir=run_dir,
             data_digest=parcel.digest,
-            strategy=RayDDPStrategy(),
+            # Running means are shared before they are used (`Watch`), not before every step.
+            strategy=RayDDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
             plugins=[RayLightningEnvironment()],
             prepare=prepare_trainer,
             devices="auto",
