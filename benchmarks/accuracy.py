@@ -11,9 +11,7 @@ QUESTION = Question(
     "Each trains on the same 55,000 images and stops after the first epoch that reaches 99.0 % of the 5,000 of "
     "validation; ours (`pipeline train experiment=mnist_fast`) has a schedule of fixed length, chosen on validation "
     "with other seeds. The whole process counts, with imports and data, and for ours with tracking, test, pictures and "
-    "the portable model. `test` is the accuracy on the 10,000 test images, looked at once, after the end. Run beside "
-    "other work: the CPU's seconds mean something here, the clock's do not. The pair that there is was run with an "
-    "earlier recipe of ours, three epochs long, and ten minutes lay between its runs; `--again` measures it anew.",
+    "the portable model. `test` is the accuracy on the 10,000 test images, looked at once, after the end.",
     (
         Contender(KERAS, [*PYTHON, "benchmarks.contenders.keras_mnist", "{pair}"]),
         Contender(TORCH, [*PYTHON, "benchmarks.contenders.torch_mnist", "{pair}"]),

@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 STATE = "state.ckpt"
 MODEL = "model.safetensors"
 CONFIG = "config.json"
-START = "start"  # the folder, in a run's, of the model that it begins with
+START, TAUGHT = "start", "taught"  # folders in a run's: of the model that it begins with, of its teacher's answers
 
 
 def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
@@ -155,13 +155,17 @@ def save_config(config: dict[str, Any], labels: Sequence[str], folder: Path) -> 
 
 def save_weights(net: Any, path: Path) -> None:
     """A module's parameters and buffers as safetensors."""
+    save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}, path)
+
+
+def save_tensors(tensors: dict[str, Any], path: Path) -> None:
     from safetensors.torch import save_file
 
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}, path)
+    save_file(tensors, path)
 
 
 def weights(folder: Path) -> dict[str, Any]:
-    """The tensors of a model folder, by name.
+    """The tensors of a folder, by name.
 
     Raises: CheckpointError if it does not verify.
     """

@@ -16,7 +16,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from pipeline import checkpoint, interrupt
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
-from pipeline.data import teacher
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.spool import Spool
@@ -52,7 +51,7 @@ def fit(
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
     data, task = build_data(config, data_dir), build_task(config)
     if isinstance(getattr(data, "teacher", None), str):
-        data.answers_NK = teacher.left(run_dir)
+        data.answers_NK = checkpoint.weights(run_dir / checkpoint.TAUGHT)[checkpoint.TAUGHT]
     data.setup()
     if getattr(task, "start", None):
         _inherit(task, data, run_dir / checkpoint.START)

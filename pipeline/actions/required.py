@@ -27,15 +27,21 @@ def bring(config: dict[str, Any], run_dir: Path, root: Path) -> None:
     """Put into a run's folder what it begins with, unless it is there: a model, a stored teacher's answers."""
     if (start := config["model"].get("start")) and not (run_dir / checkpoint.START).exists():
         checkpoint.copy(find(start, root), run_dir / checkpoint.START)
-    if teacher := _teacher(config):
-        from pipeline.data.teacher import leave
+    if (teacher := _teacher(config)) and not (run_dir / checkpoint.TAUGHT).exists():
+        answers_NK = _told(find(teacher, root), build_data(config, root / "data"), root / ".cache")
 
-        data, folder = build_data(config, root / "data"), find(teacher, root)
+        def write(aside: Path) -> None:
+            checkpoint.save_tensors({checkpoint.TAUGHT: answers_NK}, aside / checkpoint.MODEL)
 
-        def told() -> Any:
-            return load(folder).texts(list(data.unlabelled()))
+        checkpoint.publish(run_dir / checkpoint.TAUGHT, write)
 
-        leave(run_dir, told, checkpoint.weights_digest(checkpoint.verify(folder)), root / ".cache", data.digest())
+
+def _told(model_dir: Path, data: Any, folder: Path) -> Any:
+    """What a stored model tells of the texts without a label."""
+    from pipeline.data.teacher import told
+
+    weights = checkpoint.weights_digest(checkpoint.verify(model_dir))
+    return told(lambda: load(model_dir).texts(list(data.unlabelled())), weights, folder, data.digest())
 
 
 def _teacher(config: dict[str, Any]) -> str | None:

@@ -11,16 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.data.kept import kept
-from pipeline.errors import DataError
 
 # N texts, K class
 VERSION = 1  # raised when the same settings would give other answers
-ANSWERS, SHARES = "taught.safetensors", "shares"  # in a run's folder: what a stored teacher tells
 
 
 class Teacher(Protocol):
@@ -49,25 +45,12 @@ def taught(
     return _kept(folder, [type(teacher).__name__, vars(teacher), source, learned], ask)
 
 
-def leave(run_dir: Path, told: Callable[[], np.ndarray], weights: str, folder: Path, source: str) -> None:
-    """Write (N, K) what a stored model, known by its `weights`' digest, tells of the unlabelled texts into a run's
-    folder, unless it lies there; kept in `folder`, too, for the next run."""
-    kept(run_dir / ANSWERS, SHARES, lambda: _kept(folder, [weights, source], told))
-
-
-def left(run_dir: Path) -> Tensor:
-    """(N, K) what `leave` has written.
-
-    Raises: DataError if that is not there or torn.
-    """
-    try:
-        shares_NK: Tensor = load_file(run_dir / ANSWERS)[SHARES]
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DataError(f"{run_dir / ANSWERS}: not a teacher's answers ({error}). Train again.") from error
-    return shares_NK
+def told(answers: Callable[[], np.ndarray], weights: str, folder: Path, source: str) -> Tensor:
+    """(N, K) the same of a stored model, known by its `weights`' digest."""
+    return _kept(folder, [weights, source], answers)
 
 
 def _kept(folder: Path, of: Sequence[Any], ask: Callable[[], np.ndarray]) -> Tensor:
     known = json.dumps([VERSION, *of], sort_keys=True)
     path = folder / f"taught-{hashlib.sha256(known.encode()).hexdigest()}.safetensors"
-    return kept(path, SHARES, lambda: torch.from_numpy(ask()).float())
+    return kept(path, "shares", lambda: torch.from_numpy(ask()).float())

@@ -68,10 +68,10 @@ class Home:
         folder = checkpoint.newest(self.run_dir / "checkpoints")
         return (folder.name, read(folder)) if folder else None
 
-    def start(self) -> Files | None:
-        """The files of the model that the run begins with, if it begins with one."""
-        folder = self.run_dir / checkpoint.START
-        return read(folder) if folder.exists() else None
+    def begins_with(self) -> dict[str, Files]:
+        """The folders that the run begins with, if it does: another model, a teacher's answers."""
+        folders = [self.run_dir / name for name in (checkpoint.START, checkpoint.TAUGHT)]
+        return {folder.name: read(folder) for folder in folders if folder.exists()}
 
     def append(self, lines: bytes) -> None:
         """Add whole lines to the run's events."""
@@ -106,8 +106,8 @@ def workspace(home: Any, run_dir: Path, rank: int) -> Iterator[Path]:
         here = Path(scratch)
         if newest := ray.get(home.newest.remote()):
             write(here / "checkpoints" / newest[0], newest[1])
-        if start := ray.get(home.start.remote()):
-            write(here / checkpoint.START, start)
+        for name, files in ray.get(home.begins_with.remote()).items():
+            write(here / name, files)
         if rank:
             yield here
             return

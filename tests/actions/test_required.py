@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline import checkpoint
+from pipeline import baselines, checkpoint
 from pipeline.actions import required
 from pipeline.config import digest, load_config, resolve
+from pipeline.data.raw import read_jsonl
 from pipeline.errors import LaunchError
+from pipeline.fit import fit
+from tests.conftest import TINY_TEXT
 
 
 def kept(root: Path, name: str, config_digest: str) -> Path:
@@ -43,3 +47,20 @@ def test_a_torn_model_is_passed_over(project: Path) -> None:
     (folder / "manifest.json").write_text("{")
     with pytest.raises(LaunchError, match="not trained yet"):
         required.find("mnist_cnn-0", project)
+
+
+def test_a_stored_teachers_answers_to_the_unlabelled_texts_come_into_the_runs_folder(
+    tiny_imdb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = resolve(load_config(*TINY_TEXT, "model=nbsvm"))
+    stored = baselines.fit(teacher, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "teacher").model_dir
+    monkeypatch.setattr(required, "find", lambda name, root: {"imdb_nbsvm-0": stored}[name])
+    config = resolve(load_config(*TINY_TEXT, "model=gru", "+data.teacher=imdb_nbsvm-0"))
+    assert required.names(config) == ["imdb_nbsvm-0"]
+    required.bring(config, tiny_imdb / "run", tiny_imdb)
+    answers_NK = checkpoint.weights(tiny_imdb / "run" / checkpoint.TAUGHT)[checkpoint.TAUGHT]
+    texts = [row["text"] for row in read_jsonl(tiny_imdb / "data/imdb/unsup.jsonl")]
+    np.testing.assert_allclose(answers_NK.numpy(), baselines.load(stored).texts(texts), atol=1e-6)
+    config["cluster"]["gpus_per_worker"] = 0
+    learned = fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "run")
+    assert learned.steps == config["trainer"]["max_epochs"] * -(-(60 + 20) // config["data"]["batch_size"])

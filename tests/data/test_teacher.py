@@ -67,3 +67,18 @@ def test_answers_are_asked_for_once_and_again_only_where_something_changed(chang
     assert Counting.asked == 1
     ask(0.5 if changed == "settings" else 0.75, "bad" if changed == "texts" else "good", "1" * (changed == "source"))
     assert Counting.asked == 2
+
+
+def test_a_stored_teachers_answers_are_set_from_outside_and_without_them_train_is_what_has_labels(
+    tiny_imdb: Path,
+) -> None:
+    def learned() -> TextData:
+        return TextData("imdb", 2, 60, 20, "last", 0, 8, 16, teacher="imdb_nbsvm-0", folder=tiny_imdb / "data")
+
+    answers_NK = torch.tensor([[0.3, 0.7]]).repeat(20, 1)
+    alone, taught = learned(), learned()
+    taught.answers_NK = answers_NK
+    alone.setup()
+    taught.setup()
+    assert len(alone.splits["train"][0]) == len(alone.truth["train"])
+    assert torch.equal(taught.splits["train"][1][len(alone.truth["train"]) :], answers_NK)

@@ -75,18 +75,19 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
     assert home.step(tmp_path) == 7
 
 
-def test_the_model_that_a_run_begins_with_is_sent_along_if_there_is_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [checkpoint.START, checkpoint.TAUGHT])
+def test_what_a_run_begins_with_is_sent_along_if_there_is_anything(name: str, tmp_path: Path) -> None:
     driver = home.Home(str(tmp_path), keep=1)
-    assert driver.start() is None
+    assert driver.begins_with() == {}
 
     def fill(aside: Path) -> None:
         (aside / "a").write_bytes(CONTENT)
 
-    checkpoint.publish(tmp_path / checkpoint.START, fill, step=3)
-    sent = driver.start()
-    assert sent
+    checkpoint.publish(tmp_path / name, fill, step=3)
+    ((sent_name, sent),) = driver.begins_with().items()
+    assert sent_name == name
     home.write(tmp_path / "elsewhere", sent)
-    assert checkpoint.verify(tmp_path / "elsewhere") == checkpoint.verify(tmp_path / checkpoint.START)
+    assert checkpoint.verify(tmp_path / "elsewhere") == checkpoint.verify(tmp_path / name)
     copied = checkpoint.copy(tmp_path / "elsewhere", tmp_path / "again")
     assert checkpoint.verify(copied)["step"] == 3
     assert (copied / "a").read_bytes() == CONTENT
