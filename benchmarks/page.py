@@ -13,7 +13,15 @@ QUESTIONS: tuple[Question, ...] = tuple(
     for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop)
 )
 PICTURES = ROOT / "docs/images/performance"
-UNITS = {"_s": "{:.2f}", "_mb": "{:.0f}", "val": "{:.4f}", "test": "{:.4f}", "steps": "{:.0f}", "epochs": "{:.0f}"}
+UNITS = {
+    "_s": "{:.2f}",
+    "_mb": "{:.0f}",
+    "val": "{:.4f}",
+    "test": "{:.4f}",
+    "steps": "{:.0f}",
+    "epochs": "{:.0f}",
+    "texts": "{:,.0f}",
+}
 LABELS = {
     "wall_s": "seconds",
     "before_s": "seconds from the start of the process to the end of the first step",

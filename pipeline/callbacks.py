@@ -76,7 +76,7 @@ class Watch(Callback):
         if module.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
-    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+    def on_validation_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.world_size > 1:  # each worker has its own running means: what is validated is what is stored
             for buffer in module.buffers():
                 dist.broadcast(buffer, 0)
@@ -184,6 +184,8 @@ class Checkpoints(Checkpoint):
         ):  # the epoch's end follows; gradients are waiting
             return
         self._take_if(*self._wishes(trainer), trainer, module)
+        if trainer.world_size > 1:
+            self._ask(trainer)
         self.between, self.done = True, batch_idx + 1
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -227,23 +229,28 @@ class Checkpoints(Checkpoint):
         return steps or time.monotonic() - self.saved_s >= self.every_s
 
     def _wishes(self, trainer: Trainer) -> tuple[bool, bool]:
-        """Whether any worker wants the state kept, and to stop: of several workers, a step ago."""
-        stop = self.stop()
-        mine = stop or self._due(trainer), stop
+        """Whether any worker wants the state kept, and to stop: of several workers, what they said a step ago."""
         if trainer.world_size == 1:
-            return mine
-        wishes, asked = torch.tensor(mine, dtype=torch.int32, device=trainer.strategy.root_device), self.asked
-        self.asked = wishes, dist.all_reduce(wishes, async_op=True)
-        if asked is None:
+            stop = self.stop()
+            return stop or self._due(trainer), stop
+        if self.asked is None:
             return False, False
-        asked[1].wait()
-        due, stop = asked[0].tolist()
+        wishes, work = self.asked
+        work.wait()
+        due, stop = wishes.tolist()
         return bool(due), bool(stop)
+
+    def _ask(self, trainer: Trainer) -> None:
+        stop = self.stop()
+        mine = [stop or self._due(trainer), stop]
+        wishes = torch.tensor(mine, dtype=torch.int32, device=trainer.strategy.root_device)
+        self.asked = wishes, dist.all_reduce(wishes, async_op=True)
 
     def _take_if(self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
         # Every worker takes part in a save, or none does.
         if due:
             self._take(trainer, module, **facts)
+            self.asked = None  # that was the answer
         if stop:
             raise StoppedError
 

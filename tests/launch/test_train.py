@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checkpoint, spool
+from pipeline import checkpoint, predict, spool
 from pipeline.actions.train import train as run
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import ConfigError, LaunchError, PipelineError
@@ -47,6 +47,19 @@ def test_two_workers_average_their_gradients_into_what_one_worker_learns(project
     checkpoint.verify(two.model_dir)
     events = [event for event in spool.read(project / "two")[0] if "val/loss" in event.get("metrics", {})]
     assert len(events) == 1  # rank 0 alone writes
+
+
+def test_two_workers_validate_what_is_stored_and_keep_a_state_a_step_after_it_is_due(project: Path) -> None:
+    averaged = [*SAMPLE, "trainer.ema_decay=0.9", "trainer.checkpoint_every_steps=3", "trainer.keep_checkpoints=9"]
+    two = launch(project, "two", *averaged, "cluster.workers=2")
+    states = sorted((project / "two/checkpoints").glob("step-*"))
+    assert [int(state.name.removeprefix("step-")) for state in states] == [4, 8, 10]
+    predictor = predict.load(two.model_dir)
+    data = build_data(predictor.config, project / "data")
+    data.setup()
+    answers = predictor.predict(data, "val")
+    right = (answers.y_score.argmax(axis=1) == answers.y_true).mean()
+    assert two.metrics["val/accuracy"] == pytest.approx(right, abs=1e-6)
 
 
 def test_more_workers_than_cores_are_refused_before_a_cluster_starts(project: Path) -> None:
