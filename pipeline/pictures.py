@@ -68,7 +68,7 @@ def _sheet(rows: Sequence[np.ndarray], path: Path, names: Sequence[str] = ()) ->
         for left, image in enumerate(row):
             brightness = image / np.float32(255) if image.dtype == np.uint8 else image
             sheet[top * down : top * down + height, left * right : left * right + width] = brightness
-    figure = Figure(figsize=(count * 0.6 + 0.8, len(rows) * 0.6), layout="constrained")
+    figure = Figure(figsize=(count * 0.6 + 1.1, len(rows) * 0.6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1)
     axes.set_yticks([top * down + height / 2 for top in range(len(names))], names)
