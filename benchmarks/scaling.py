@@ -9,7 +9,7 @@ from benchmarks.question import Claim, Question, main
 CORES, BATCH, NUMBERS = 2, 512, 230_010  # of this machine; global; gradients of `model=cnn`
 LINK_BITS_S, LATENCY_S = 10e9, 50e-6  # assumed of a cluster: 10 Gbit/s Ethernet
 SHARES = (128, 256)  # images of a batch, of which a process's time is known
-COUNTS = (1, 2, 4)  # of workers here
+COUNTS = (1, 2)  # of workers here; more than there are cores are refused
 WORKERS = (8, 16, 64, 256, 1000)  # elsewhere
 TRAINED = ("model=cnn", "data=mnist", "data.allow_sample=false")
 
@@ -32,10 +32,10 @@ def _reduce(workers: int) -> str:
 
 
 def predicted_ms(pair: Pair, workers: int) -> float:
-    """A step's fixed part and its images', as often as workers share a core, then the gradients."""
+    """A step's fixed part and its images', then the gradients."""
     few, more = (pair[_compute(share)]["ms_per_step"] for share in SHARES)
     compute = few + (more - few) * (BATCH / workers - SHARES[0]) / (SHARES[1] - SHARES[0])
-    return compute * max(1, workers / CORES) + (pair[_reduce(workers)]["ms_per_step"] if workers > 1 else 0)
+    return compute + (pair[_reduce(workers)]["ms_per_step"] if workers > 1 else 0)
 
 
 def _error(workers: int) -> Callable[[Pair], float]:
@@ -61,10 +61,10 @@ def beyond(pairs: Sequence[Pair]) -> str:
 QUESTION = Question(
     "scaling",
     "Scaling past this machine",
-    f"The model of a step of `model=cnn`: a worker's share of {BATCH} images, as often as workers share a core, and an "
+    f"The model of a step of `model=cnn`: a worker's share of {BATCH} images, and an "
     "all-reduce of the gradients, measured alone. The share's time is a straight line through those of 128 and 256 "
     "images, measured in processes of their own that keep all cores busy. The model is held against `pipeline train` "
-    "with 1, 2 and 4 workers on two cores.",
+    "with 1 and 2 workers; more are refused on two cores.",
     (
         *(_steady(_compute(share), f"{CORES}x6", share) for share in SHARES),
         *(_steady(_measured(count), "6", BATCH, f"cluster.workers={count}") for count in COUNTS),
