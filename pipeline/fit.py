@@ -13,7 +13,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
-from pipeline import checkpoint, interrupt
+from pipeline import checkpoint, interrupt, processor
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
 from pipeline.data.vocabulary import Vocabulary
@@ -49,6 +49,7 @@ def fit(
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
+    processor.keep_memory()
     data, task = build_data(config, data_dir), build_task(config)
     if isinstance(getattr(data, "teacher", None), str):
         data.answers_NK = checkpoint.weights(run_dir / checkpoint.TAUGHT)[checkpoint.TAUGHT]

@@ -1,5 +1,6 @@
-"""The instructions that torch computes with, and the processor's name."""
+"""The instructions that torch computes with, the memory it keeps, and the processor's name."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -58,3 +59,30 @@ def test_torch_computes_with_what_it_is_told() -> None:
     environment = {**os.environ, **processor.AVX2}
     said = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "AVX2"
+
+
+STEPS = """
+import resource, threading
+from pipeline import processor
+{}
+import torch
+
+def missing_pages():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tensors = [torch.ones(1 << 18) for _ in range(40)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def train():
+    print([missing_pages() for _ in range(10)][-1])
+
+threading.Thread(target=train).start()  # as in a worker of Ray Train
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc, which is told to keep memory")
+def test_a_step_takes_the_memory_that_the_step_before_gave_back_and_none_of_the_kernel() -> None:
+    def missing_pages(call: str) -> int:
+        return int(subprocess.check_output([sys.executable, "-c", STEPS.format(call)], text=True))
+
+    assert missing_pages("") > 1000  # 40 MiB are 10,240 pages
+    assert missing_pages("processor.keep_memory()") < 100
