@@ -1,0 +1,27 @@
+"""A contender as it was at a commit of the project's past, with the pipeline, the recipes and the data's list of then.
+
+`python -m benchmarks.contenders.past COMMIT CONTENDER WORD…`
+"""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from benchmarks.harness import ROOT
+
+
+def main(commit: str, contender: str, *words: str) -> None:
+    tree = subprocess.check_output(["git", "-C", str(ROOT), "archive", commit])
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(tree)) as files:
+        files.extractall(folder, filter="data")
+        Path(folder, "data").symlink_to(ROOT / "data")
+        command = [sys.executable, "-m", f"benchmarks.contenders.{contender}", *words]
+        subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": folder}, check=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
