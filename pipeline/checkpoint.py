@@ -159,6 +159,7 @@ def save_weights(net: Any, path: Path) -> None:
 
 
 def save_tensors(tensors: dict[str, Any], path: Path) -> None:
+    """Write named tensors as a safetensors file."""
     from safetensors.torch import save_file
 
     save_file(tensors, path)

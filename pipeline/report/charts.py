@@ -90,10 +90,12 @@ Panel = tuple[str, Sequence[System], Lines]
 def costs(panels: Sequence[Panel], columns: int = 2) -> str:
     """What should be small against CPU-seconds, both on logarithmic scales, a panel for what can be compared.
 
+    A system that is alone with its measure is drawn only if all are.
     A dashed line joins the systems that no other beats at their cost; level ones are published figures, whose cost is
     not known.
     """
     width, height = 430, 330
+    panels = [panel for panel in panels if len(panel[1]) > 1] or panels
     rows = math.ceil(len(panels) / columns)
     drawn = []
     for place, panel in enumerate(panels):

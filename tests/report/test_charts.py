@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.charts import Axis, System, alone, costs, curves, front
+from pipeline.report.charts import Axis, Panel, System, alone, costs, curves, front
 
 
 def test_a_logarithmic_scale_puts_the_geometric_mean_in_the_middle() -> None:
@@ -24,15 +24,24 @@ def test_the_front_holds_what_no_other_beats_at_its_cost() -> None:
     assert [one.name for one in front([worse, good, cheap, same])] == ["cheap", "good", "same"]
 
 
+def texts(chart: str) -> set[str]:
+    drawn = ElementTree.fromstring(alone(chart))
+    return {"".join(node.itertext()) for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
+
+
+def test_a_system_that_compares_with_none_is_drawn_only_where_all_are_alone() -> None:
+    lonely: list[Panel] = [("one", [System("x", 1, 1, 0)], []), ("two", [System("y", 1, 1, 0)], [])]
+    assert {"x", "y"} <= texts(costs(lonely))
+    assert not {"one", "x"} & texts(costs([lonely[0], ("three", [System("z", 5, 1, 0), System("w", 5, 2, 0)], [])]))
+
+
 def test_charts_are_well_formed_and_name_what_they_show() -> None:
     published = [("theirs", 0.01)]
     panels = [
         ("a < b", [System("x&y", 0, 0, 0), System("other", 50, 3, 0.2)], []),
-        ("one", [System("z", 5, 1, 0)], published),
+        ("two", [System("z", 5, 1, 0), System("w", 5, 2, 0)], published),
     ]
-    drawn = ElementTree.fromstring(alone(costs(panels)))
-    texts = {"".join(node.itertext()) for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"a < b", "x&y", "other", "z", "0", "theirs"} <= texts
+    assert {"a < b", "x&y", "other", "z", "0", "theirs"} <= texts(costs(panels))
     line = ElementTree.fromstring(curves("loss", [("a", [(1, 0.5), (2, 0.25)]), ("b", [(1, 0.6), (2, 0.6)])]))
     points = [node.attrib["points"].split() for node in line.iter("{http://www.w3.org/2000/svg}polyline")]
     assert [len(each) for each in points] == [2, 2]
