@@ -15,7 +15,7 @@ TRAINED = ("model=cnn", "data=mnist", "data.allow_sample=false")
 
 
 def _alone(share: int) -> Contender:
-    words = ("benchmarks.contenders.steady", f"{CORES}x6", *TRAINED, f"data.batch_size={share}")
+    words = ("benchmarks.contenders.at_once", str(CORES), "steady", "6", *TRAINED, f"data.batch_size={share}")
     return Contender(_compute(share), [*PYTHON, *words])
 
 

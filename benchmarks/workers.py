@@ -8,16 +8,15 @@ BATCHES = {"cnn": 512, "lstm": 128}
 ONE, TWO, ALONE = "{}, 1 worker", "{}, 2 workers", "{}, half the batch, two runs at once"
 
 
-def _steady(model: str, name: str, seconds: str, share: int, *more: str) -> Contender:
-    words = [*MODELS[model], f"data.batch_size={BATCHES[model] // share}", *more]
-    return Contender(name.format(model), [*PYTHON, "benchmarks.contenders.steady", seconds, *words])
-
-
 def _contenders(model: str) -> tuple[Contender, ...]:
-    return (
-        _steady(model, ONE, "10", 1),
-        _steady(model, TWO, "10", 1, "cluster.workers=2"),
-        _steady(model, ALONE, "2x10", 2),
+    words = {
+        ONE: ("steady", "10", f"data.batch_size={BATCHES[model]}"),
+        TWO: ("steady", "10", f"data.batch_size={BATCHES[model]}", "cluster.workers=2"),
+        ALONE: ("at_once", "2", "steady", "10", f"data.batch_size={BATCHES[model] // 2}"),
+    }
+    return tuple(
+        Contender(name.format(model), [*PYTHON, f"benchmarks.contenders.{contender}", *more, *MODELS[model]])
+        for name, (contender, *more) in words.items()
     )
 
 

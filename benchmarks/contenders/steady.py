@@ -1,14 +1,12 @@
 """`pipeline train` for some seconds of steps, then asked to stop: how fast its steps are once it runs.
 
-`python -m benchmarks.contenders.steady SECONDS OVERRIDE…`, in the folder of a project. `steady COPIESxSECONDS …` runs
-so many at once, each for itself, and tells their mean: what several cores have of each other's company.
+`python -m benchmarks.contenders.steady SECONDS OVERRIDE…`, in the folder of a project.
 """
 
 import json
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 import psutil
 
 from benchmarks.contenders.common import tell
-from benchmarks.harness import project
 
 START_S = 900  # that a first step may take on a busy machine
 WARM_S = 3  # of steps that are not counted
@@ -64,21 +61,5 @@ def _lines(file: Path) -> list[str]:
     return [line for line in file.read_text().splitlines(True) if line.endswith("\n")] if file.is_file() else []
 
 
-def at_once(copies: int, *words: str) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        folders = [Path(scratch, str(copy)) for copy in range(copies)]
-        for folder in folders:
-            folder.mkdir()
-            project(folder)
-        words = (sys.executable, "-m", "benchmarks.contenders.steady", *words)
-        children = [subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) for folder in folders]
-        said = [json.loads(child.communicate()[0]) for child in children]
-    tell(**{name: sum(one[name] for one in said) / copies for name in said[0]})
-
-
 if __name__ == "__main__":
-    *copies, seconds = sys.argv[1].split("x")
-    if copies:
-        at_once(int(copies[0]), seconds, *sys.argv[2:])
-    else:
-        main(float(seconds), *sys.argv[2:])
+    main(float(sys.argv[1]), *sys.argv[2:])
