@@ -68,8 +68,8 @@ def beyond(pairs: Sequence[Pair]) -> str:
 QUESTION = Question(
     "scaling",
     "Scaling past this machine",
-    f"The model of a step of `model=cnn`: a worker's share of {BATCH} images, and an "
-    "all-reduce of the gradients, measured alone. The share's time is a straight line through those of 128 and 256 "
+    f"The model of a step of `model=cnn`: a worker's share of {BATCH} images, and by how much agreeing on as many "
+    "gradients makes a product of matrices longer. The share's time is a straight line through those of 128 and 256 "
     "images, measured in processes of their own that keep all cores busy. The model is held against `pipeline train` "
     "with 1 and 2 workers, and with 4 on a Ray that is told of more cores than there are: each then has half a core.",
     (
