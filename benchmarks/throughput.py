@@ -29,15 +29,15 @@ QUESTION = Question(
     "and schedule, a data set of single items as torchvision's, a DataLoader and `self.log`. `epoch_cpu_s` is an "
     "epoch of steady training, from the end of the first to the end of the last, validation included, with all "
     "threads of the process; `train_cpu_s` is all of training: of ours also the thread that meanwhile imports MLflow "
-    "and opens its data base, once a run.\n\nWhat limits it: of idiomatic Lightning's time for the MLP, so much goes "
-    "into its steps themselves that the bare loop, with nothing around them, is no more than the table's ratio "
-    "faster. Of ours, what Lightning does around a step: with a net of 8 hidden units and batches of 32, a step took "
-    "530 to 580 µs more than the bare loop's (3 runs); a sampling profiler finds 133 in callbacks and what calls "
-    "them, 65 in noting which hook runs, 65 in clearing gradients (half of it torch's own), 67 in counting losses and"
-    " right answers, which the bare loop does not do, and 29 in looking up what `training_step` takes. Taken away "
-    "since: notes that were kept like weights, generators around hooks, a kernel to see whether the loss is a number,"
-    " pathlib; and batches are copied row by row (20 µs of 128 images, 118 before). The rest goes only with "
-    "Lightning's loop.",
+    "and opens its data base, once a run.\n\nOurs keeps the memory that a step gave back, which the others take of the "
+    "kernel anew, page by page ([decisions](decisions.md)): that is worth what Lightning does around a step, and more. "
+    "With a net of 8 hidden units and batches of 32 that is 530 to 580 µs (3 runs); a sampling profiler finds 133 in "
+    "callbacks and what calls them, 65 in noting which hook runs, 65 in clearing gradients (half of it torch's own), "
+    "67 in counting losses and right answers, which the bare loop does not do, and 29 in looking up what "
+    "`training_step` takes. What limits the MLP against idiomatic Lightning: so much of that one's time goes into its steps themselves "
+    "that the bare loop, with nothing around them, is no more than the table's ratio faster. Taken away so far: notes "
+    "that were kept like weights, generators around hooks, a kernel to see whether the loss is a number, pathlib; and "
+    "batches are copied row by row (20 µs of 128 images, 118 before).",
     (*_contenders("cnn"), *_contenders("mlp")),
     (
         _against(EPOCH, "torch loop", "cnn", "of the bare loop's speed", 0.97),
