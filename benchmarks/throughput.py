@@ -34,7 +34,8 @@ QUESTION = Question(
     "With a net of 8 hidden units and batches of 32 that is 530 to 580 µs (3 runs); a sampling profiler finds 133 in "
     "callbacks and what calls them, 65 in noting which hook runs, 65 in clearing gradients (half of it torch's own), "
     "67 in counting losses and right answers, which the bare loop does not do, and 29 in looking up what "
-    "`training_step` takes. What limits the MLP against idiomatic Lightning: so much of that one's time goes into its steps themselves "
+    "`training_step` takes. What limits the MLP against idiomatic Lightning: so much of that one's time goes into its "
+    "steps themselves "
     "that the bare loop, with nothing around them, is no more than the table's ratio faster. Taken away so far: notes "
     "that were kept like weights, generators around hooks, a kernel to see whether the loss is a number, pathlib; and "
     "batches are copied row by row (20 µs of 128 images, 118 before).",
