@@ -41,6 +41,9 @@ def assess(
     What stands behind the scores goes into `details`, where there is one: see `report.details`. Into `samples` go which
     samples were answered `right`, a digit 1 or 0 each, and the SHA-256 of the true answers; nothing, for a generator.
     """
+    import torch
+
+    torch.set_num_threads(1)  # as in training, so that a score does not depend on how many cores a machine has
     if kind(predictor) == "GAN":
         judge = load(required.find(predictor.config["requires"][0], root))
         scores = _generator(predictor, judge, data, split, figures, details)
