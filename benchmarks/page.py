@@ -91,19 +91,19 @@ def _anchor(title: str) -> str:
 
 
 def draw(question: Question, pairs: Sequence[Pair]) -> None:
-    """A bar a contender and a dot a run, by the question's first measure; of a single contender, a bar a measure."""
+    """A bar a contender and a dot a run, by the first measure that is shown, or by each where they are parts."""
     from matplotlib.figure import Figure
 
     measure = question.shown[0]
-    only = question.contenders[0].name
-    rows = {contender.name: _values(pairs, contender.name, measure) for contender in question.contenders}
-    if len(rows) == 1:
-        rows = {one: _values(pairs, only, one) for one in question.shown}
+    names = [contender.name for contender in question.contenders]
+    rows = {name: _values(pairs, name, measure) for name in names}
+    if question.parts:
+        rows = {f"{part}, {name}": _values(pairs, name, part) for part in question.shown for name in names}
     rows = {name: values for name, values in rows.items() if values}
     figure = Figure(figsize=(8, 0.6 + 0.38 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, (name, values) in enumerate(rows.items()):
-        colour = "tab:blue" if "pipeline" in name or len(question.contenders) == 1 else "tab:gray"
+        colour = "tab:blue" if "pipeline" in name else "tab:gray"
         axes.barh(place, median(values), color=colour, alpha=0.35)
         axes.plot(values, [place] * len(values), "o", color=colour, markersize=4)
     axes.set_yticks(range(len(rows)), list(rows))

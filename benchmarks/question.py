@@ -65,6 +65,7 @@ class Question:
     contenders: tuple[Contender, ...]
     claims: tuple[Claim, ...]
     shown: tuple[str, ...] = ("cpu_s", "wall_s", "peak_mb")  # measures in the table, the first in the picture
+    parts: bool = False  # whether these are parts of a whole, and all of them in the picture
     pairs: int = 5
     warm: tuple[str, ...] = ()
     more: Callable[[Sequence[Pair]], str] = lambda pairs: ""  # said of the pairs below the table

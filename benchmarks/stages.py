@@ -17,10 +17,11 @@ QUESTION = Question(
     "the thread that imports MLflow and talks to its data base while training goes on.",
     (
         Contender("before", [*PYTHON, "benchmarks.contenders.past", BEFORE, *WORDS]),
-        Contender("now", [*PYTHON, f"benchmarks.contenders.{WORDS[0]}", *WORDS[1:]]),
+        Contender("pipeline", [*PYTHON, f"benchmarks.contenders.{WORDS[0]}", *WORDS[1:]]),
     ),
     (),
     shown=STAGES,
+    parts=True,
     warm=("experiment=mlp_xor",),
 )
 
