@@ -31,10 +31,10 @@ QUESTION = Question(
     "CNN's steps are short enough for the rest to count. Two processes with Lightning and DDP, and without Ray, took "
     "36.3 to 36.7 ms a step where two runs took 28.3 to 29.2: 2 to 3 ms more of computing, the rest waiting for each "
     "other and for .9 MB of gradients, whose copying takes both cores. Sending them in buckets of .25 MB during the "
-    "backward pass made a step longer (39 to 42 ms), since it takes the cores from it. Ray's own processes take 7% of"
-    " a core while nothing happens. Until now a worker also found thousands of pages of its memory missing in each "
-    "step ([decisions](decisions.md)), waited until all agreed whether to keep the state, and for batch norm's "
-    "running means.",
+    "backward pass did not help: 39.2 and 42.2 ms, beside 37.9 and 39.8 without in the same minutes. Ray's own "
+    "processes take 7% of a core while nothing happens. Until now a worker also found thousands of pages of its "
+    "memory missing in each step ([decisions](decisions.md)), waited until all agreed whether to keep the state, and "
+    "for batch norm's running means.",
     tuple(contender for model in MODELS for contender in _contenders(model)),
     tuple(
         Claim(f"{model}: {what}", ratio("ms_per_step", ONE.format(model), other.format(model)), 1.7)
