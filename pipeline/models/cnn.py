@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pipeline.errors import ConfigError
 from pipeline.models.neuron import Activate
@@ -48,7 +49,8 @@ class CNN(nn.Module):
     in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each
     channel's mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into
     channels, so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
-    Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored.
+    Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With `shift_px`, once trained,
+    it answers with the mean of its logits for an image and for those that it becomes `moved`.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -66,9 +68,10 @@ class CNN(nn.Module):
         brightness: float = 1.0,
         mean_pool: bool = False,
         hidden_layers: int = 1,
+        shift_px: int = 0,
     ):
         super().__init__()
-        self.brightness = brightness
+        self.brightness, self.shift_px = brightness, shift_px
         channels = in_shape[0] * unshuffle**2
         convolutions: list[nn.Module] = [nn.PixelUnshuffle(unshuffle)] if unshuffle > 1 else []
         for layer in layers:
@@ -86,6 +89,12 @@ class CNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
+        if self.training or not self.shift_px:
+            return self._logits(images_BCHW)
+        views = [images_BCHW, *moved(images_BCHW, self.shift_px)]
+        return torch.stack([self._logits(view_BCHW) for view_BCHW in views]).mean(dim=0)
+
+    def _logits(self, images_BCHW: Tensor) -> Tensor:
         if self.brightness != 1:
             images_BCHW = self.brightness * images_BCHW
         features = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
@@ -103,3 +112,11 @@ class CNN(nn.Module):
             ) from error
         finally:
             self.features.train()
+
+
+def moved(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
+    """The images moved down, up, right and left; what comes in is 0, as MNIST's ground is."""
+    height, width = images_BCHW.shape[2:]
+    wide = F.pad(images_BCHW, (pixels,) * 4)
+    corners = (0, pixels), (2 * pixels, pixels), (pixels, 0), (pixels, 2 * pixels)
+    return [wide[:, :, y : y + height, x : x + width] for y, x in corners]
