@@ -60,3 +60,12 @@ def test_each_convolution_has_its_maps() -> None:
     net = CNN([1, 8, 8], 3, [{"channels": 2}, {"channels": 5, "stride": 2}], hidden=None).eval()
     assert [maps.shape for maps in explain.feature_maps(net, torch.rand(1, 8, 8))] == [(2, 8, 8), (5, 4, 4)]
     assert not any(module._forward_hooks for module in net.modules())
+
+
+def test_of_a_net_that_looks_at_moved_images_too_the_maps_are_of_the_image_itself() -> None:
+    layers = [{"channels": 2, "kernel": 3}, {"channels": 3, "kernel": 3}]
+    net = CNN([1, 8, 8], 3, layers, hidden=None, shift_px=1).eval()
+    image_CHW = torch.rand(1, 8, 8)
+    maps = explain.feature_maps(net, image_CHW)
+    assert len(maps) == 2
+    torch.testing.assert_close(torch.from_numpy(maps[0]), net.features[0](image_CHW[None])[0])
