@@ -11,7 +11,7 @@ QUESTION = Question(
     "noop",
     "Nothing to do",
     "`dvc repro quick` where its results are up to date, and `pipeline report`, which writes the page of results. In a "
-    "profile three quarters of `dvc repro --dry` went into reading dvc.lock, 310 kB, twice in Python: 3.9 and 4.1 "
+    "profile three quarters of `dvc repro --dry` went into reading dvc.lock, then 310 kB, twice in Python: 3.9 and 4.1 "
     "CPU-seconds, 2.4 since the C reader is installed (load 13 to 18). Of the report, half is imports (torch, for "
     "the claims, which train a few nets) and a quarter matplotlib's picture of the activation functions.",
     (

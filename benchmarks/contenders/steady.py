@@ -26,21 +26,31 @@ def main(seconds: float, *overrides: str) -> None:
     try:
         first = _event(child, known, after=0.0)
         one = _event(child, known, after=first["time"] + WARM_S)
-        cpu_one = _cpu_s(child.pid)
+        cpu_one, beside_one = _cpu_s(child.pid), _beside_s(child.pid)
         two = _event(child, known, after=one["time"] + seconds)
-        cpu_two = _cpu_s(child.pid)
+        cpu_two, beside_two = _cpu_s(child.pid), _beside_s(child.pid)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait()
     steps = two["step"] - one["step"]
     per_step = (two["time"] - one["time"]) / steps
-    tell(steps=steps, ms_per_step=1000 * per_step, cpu_ms_per_step=1000 * (cpu_two - cpu_one) / steps)
+    tell(
+        steps=steps,
+        ms_per_step=1000 * per_step,
+        cpu_ms_per_step=1000 * (cpu_two - cpu_one) / steps,
+        beside_ms_per_step=1000 * (beside_two - beside_one) / steps,
+    )
 
 
 def _cpu_s(pid: int) -> float:
     """Of a process and its children; what children that have ended took is not in it."""
     process = psutil.Process(pid)
     return sum(sum(one.cpu_times()[:2]) for one in [process, *process.children(recursive=True)])
+
+
+def _beside_s(pid: int) -> float:
+    """Of all threads of a process but its first, which trains."""
+    return sum(one.user_time + one.system_time for one in psutil.Process(pid).threads() if one.id != pid)
 
 
 def _event(child: "subprocess.Popen[bytes]", known: set[Path], *, after: float) -> dict[str, Any]:
