@@ -14,6 +14,7 @@ QUESTIONS: tuple[Question, ...] = tuple(
 )
 PICTURES = ROOT / "docs/images/performance"
 UNITS = {
+    "beside_ms_per_step": "{:.2f}",
     "_s": "{:.2f}",
     "_mb": "{:.0f}",
     "val": "{:.4f}",
