@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.main import get_command
 
@@ -12,7 +13,7 @@ from pipeline.actions.record import committed_results
 from pipeline.claims import markdown, table
 from pipeline.cli import app
 from pipeline.config import load_config
-from pipeline.report import results_markdown, score
+from pipeline.report import costs, grouped, results_markdown, score
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -83,10 +84,11 @@ def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
     entries = committed_results(ROOT)
     assert (ROOT / "docs/results.md").read_text() == results_markdown(entries, markdown(table(entries)))
     readme = (ROOT / "README.md").read_text()
-    for name in {entry["experiment"] for entry in entries}:
-        found = score([entry for entry in entries if entry["experiment"] == name])
+    cost = costs(entries)
+    for name, group in grouped(entries).items():
+        cpu_s = np.mean([cost[f"{name}-{entry['seed']}"] for entry in group])
         row = next(line for line in readme.splitlines() if line.startswith(f"| `{name}` "))
-        assert f"| {found} |" in row
+        assert row.endswith(f"| {score(group)} | {cpu_s:.0f} |")
 
 
 def test_make_help_lists_every_target() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import processor, spool
-from pipeline.actions import runs
+from pipeline.actions import required, runs
 from pipeline.errors import DataError
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
@@ -39,9 +39,8 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
         "workers",
         "dvc_stage",
     )
-    _write(
-        root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | {"hardware": processor.describe()}
-    )
+    facts = {"hardware": processor.describe(), "built_on": required.built_on(runs.config(run_dir))}
+    _write(root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | facts)
 
 
 def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> None:

@@ -12,9 +12,13 @@ from pipeline.errors import CheckpointError, LaunchError
 
 def names(config: dict[str, Any]) -> list[str]:
     """The models a configuration needs, as EXPERIMENT-SEED."""
+    return [*config["requires"], *built_on(config)]
+
+
+def built_on(config: dict[str, Any]) -> list[str]:
+    """The models that a configuration's own is made of, so that it costs what they cost, too."""
     if not is_ensemble(config["model"]):
-        asked = (config["model"].get("start"), _teacher(config))
-        return [*config["requires"], *(name for name in asked if name)]
+        return [name for name in (config["model"].get("start"), _teacher(config)) if name]
     members = config["model"]["of"]
     # Ensembles of different seeds share no member: where one names an experiment k times, seed s takes s k, s k + 1, …
     return [

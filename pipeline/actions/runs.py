@@ -19,6 +19,7 @@ from pipeline.errors import Interrupted, LaunchError
 
 RECORD = "run.json"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it
+RECORDED = ("metrics", "results", "plots", "dvc.lock")  # what `--record` writes, and DVC about it
 PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 LOCK = ".lock"
 
@@ -205,7 +206,8 @@ def provenance(root: Path) -> dict[str, Any]:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    changes = git("status", "--porcelain", "--untracked-files=no")
+    # But for what earlier runs recorded: of many in a row, only the first would be clean.
+    changes = git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{name}" for name in RECORDED))
     lock = root / "requirements.lock"
     return {
         "commit": git("rev-parse", "HEAD"),

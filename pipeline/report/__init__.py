@@ -151,7 +151,8 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         "",
         "Written by `pipeline report` from `metrics/` and `results/`; do not edit.",
         "Mean ± standard deviation over the seeds.",
-        "CPU-seconds are of training with its validation, summed over the workers.",
+        "CPU-seconds are of training with its validation, summed over the workers, and of what it is built on:",
+        "the members of a mean, the model that a net begins with, a stored teacher.",
         "The same with learning curves, errors and pictures, as one HTML page: `pipeline report`.",
         "",
         "![What each system gets wrong against what it costs to train](images/costs.svg)",
@@ -159,9 +160,11 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         "| experiment | data | test | seeds | CPU-s | wall s | hardware | repeat it |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    whole = costs(entries)
     for name, group in groups.items():
         seeds = ", ".join(str(entry["seed"]) for entry in group)
-        cpu, wall = (spread([entry[key] for entry in group], 0) for key in ("cpu_s", "wall_s"))
+        cpu = spread([whole[f"{name}-{entry['seed']}"] for entry in group], 0)
+        wall = spread([entry["wall_s"] for entry in group], 0)
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
         lines.append(f"| {name} | {data} | {score(group)} | {seeds} | {cpu} | {wall} | {where} | {command} |")
@@ -207,6 +210,16 @@ def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     for entry in entries:
         groups.setdefault(entry["experiment"], []).append(entry)
     return groups
+
+
+def costs(entries: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """CPU-seconds of each result, EXPERIMENT-SEED, and of all that it was built on, as far as that has results."""
+    known = {f"{entry['experiment']}-{entry['seed']}": entry for entry in entries}
+
+    def whole(name: str) -> set[str]:
+        return {name}.union(*(whole(part) for part in known[name].get("built_on", ()) if part in known))
+
+    return {name: sum(known[part]["cpu_s"] for part in whole(name)) for name in known}
 
 
 def score(entries: Sequence[dict[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from html import escape
 
 Point = tuple[float, float]
 Place = tuple[float, float, str]  # of a text: with what of it stands there
-LETTER = 6.1  # width of one in a label, about
+LETTER = 6.7  # width of one in a label, about
 # In the page, the page sets these; alone in a file a chart brings them.
 COLOURS = """
 svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#8d96a5;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
@@ -18,7 +18,7 @@ RULES = """
 .name{fill:var(--ink);paint-order:stroke;stroke:var(--page);stroke-width:3} .title{fill:var(--ink);font-weight:600}
 .a{stroke:var(--a);fill:none} .b{stroke:var(--b);fill:none} .dot{fill:var(--a);stroke:var(--page);stroke-width:1.5}
 .front{stroke:var(--a);fill:none;stroke-dasharray:3 3} .best{fill:var(--b)}
-.published{stroke:var(--faint);stroke-dasharray:1 3} .bar{stroke:var(--a)}
+.published{stroke:var(--faint);stroke-dasharray:1 3} .bar{stroke:var(--a)} .leader{stroke:var(--faint)}
 """
 
 
@@ -94,7 +94,7 @@ def costs(panels: Sequence[Panel], columns: int = 2) -> str:
     A dashed line joins the systems that no other beats at their cost; level ones are published figures, whose cost is
     not known.
     """
-    width, height = 430, 330
+    width, height = 560, 400
     panels = [panel for panel in panels if len(panel[1]) > 1] or panels
     rows = math.ceil(len(panels) / columns)
     drawn = []
@@ -136,7 +136,9 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
         drawn.append(f'<line class="published" x1="46" x2="{width - 16}" y1="{y(b):.1f}" y2="{y(b):.1f}"/>')
         sides = ((width - 18, "end"), (50, "start"))
         either = [(left, y(b) + down, anchor) for down in (-3, 11) for left, anchor in sides]
-        drawn.append(_label(name, "tick", either, (46, width), taken))
+        x_name, y_name, anchor = _free(name, either, (46, width), taken)
+        drawn.append(_text(x_name, y_name, name, "tick", anchor))
+    labels = []
     for one in sorted(systems, key=lambda one: shown[one.name][1]):
         a, b = (axis(value) for axis, value in zip((x, y), shown[one.name], strict=True))
         if one.sd and one.bad > floor:
@@ -145,26 +147,24 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
         kind = "dot best" if one in best else "dot"
         label = f"{one.name}: {one.bad:.3g} ± {one.sd:.2g}, {one.cost:.0f} CPU-s"
         drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
-        drawn.append(_label(one.name, "name", _beside(a, b), (46, width), taken))
-    drawn.append(_text(width - 16, height - 12, "CPU-seconds of training", "tick", "end"))
-    return drawn
+        x_name, y_name, anchor = _free(one.name, _beside(a, b), (46, width), taken)
+        labels.append(_text(x_name, y_name, one.name, "name", anchor))
+        if abs(y_name - b) > 18:  # too far away to be told whose it is
+            drawn.append(f'<path class="leader" d="M{a:.1f} {b:.1f}L{x_name:.1f} {y_name - 4:.1f}"/>')
+    return [*drawn, *labels, _text(width - 16, height - 12, "CPU-seconds of training", "tick", "end")]
 
 
 def _beside(x: float, y: float) -> list[Place]:
     """Where the name of a point may stand."""
     sides = ((8, "start"), (-8, "end"))
-    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28) for side, anchor in sides]
-    return [*places, (x, y - 10, "middle"), (x, y + 18, "middle")]
+    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28, -32, 40) for side, anchor in sides]
+    return [*places[:6], (x, y - 10, "middle"), (x, y + 18, "middle"), *places[6:]]
 
 
-def _label(
-    name: str,
-    kind: str,
-    places: Sequence[Place],
-    within: tuple[float, float],
-    taken: list[tuple[float, float, float, float]],
-) -> str:
-    """A name at the first of some places where it hides no other, if there is one."""
+def _free(
+    name: str, places: Sequence[Place], within: tuple[float, float], taken: list[tuple[float, float, float, float]]
+) -> Place:
+    """The first of some places where a name hides no other, if there is one; it is taken then."""
     size = LETTER * len(name)
 
     def box(place: Place) -> tuple[float, float, float, float]:
@@ -181,7 +181,7 @@ def _label(
     shown = [*filter(inside, places)] or list(places)
     best = next(filter(free, shown), shown[0])
     taken.append(box(best))
-    return _text(best[0], best[1], name, kind, best[2])
+    return best
 
 
 def _box(x: float, y: float, width: float, height: float, anchor: str) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import UNSEEN, charts, grouped, score, spread
+from pipeline.report import UNSEEN, charts, costs, grouped, score, spread
 from pipeline.report.details import SAMPLES
 from pipeline.report.references import REFERENCES
 from pipeline.types import Headline
@@ -39,9 +39,10 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     )
     groups = grouped(entries)
     panels = compared(entries)
+    cost = costs(entries)
     order = [one.name for _, systems, _ in panels for one in sorted(systems, key=lambda one: one.bad)]
     return environment.get_template("page.html").render(
-        systems=[_system(name, groups[name], recorded.get(name, Recorded())) for name in order],
+        systems=[_system(name, groups[name], cost, recorded.get(name, Recorded())) for name in order],
         claims=claims,
         costs=charts.costs(panels),
         rules=charts.RULES,
@@ -53,13 +54,14 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
     """Every experiment's cost and quality, in groups that compare: by data set and measure, the largest first."""
     panels: dict[str, list[charts.System]] = {}
     published: dict[str, list[tuple[str, float]]] = {}
+    whole = costs(entries)
     for name, group in grouped(entries).items():
         headlines = [one for entry in group if (one := Headline.of(entry["metrics"]))]
         share = headlines[0].unit == " %"
         values = [100 - one.value if share else one.value for one in headlines]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         measure = "wrong answers, %" if share else headlines[0].name
-        cost = float(np.mean([entry["cpu_s"] for entry in group]))
+        cost = float(np.mean([whole[f"{name}-{entry['seed']}"] for entry in group]))
         data = group[0]["dataset"]["name"]
         title = f"{data}: {measure}"
         if share:
@@ -69,7 +71,7 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
     return sorted(found, key=lambda panel: (-len(panel[1]), panel[0]))
 
 
-def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, Any]:
+def _system(name: str, group: Sequence[Entry], cost: dict[str, float], recorded: Recorded) -> dict[str, Any]:
     first = group[0]
     lacking = []
     seeds = [entry["seed"] for entry in group]
@@ -83,7 +85,7 @@ def _system(name: str, group: Sequence[Entry], recorded: Recorded) -> dict[str, 
         "data": first["dataset"]["name"],
         "score": score(group),
         "seeds": ", ".join(map(str, seeds)),
-        "cpu": spread([entry["cpu_s"] for entry in group], 0),
+        "cpu": spread([cost[f"{name}-{seed}"] for seed in seeds], 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
         "command": f"pipeline train experiment={name}",
         "measures": _measures(group),

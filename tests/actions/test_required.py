@@ -42,6 +42,15 @@ def test_a_net_needs_the_model_that_it_begins_with_if_it_begins_with_one() -> No
     assert required.names(resolve(load_config("experiment=imdb_lstm_unpretrained"))) == []
 
 
+def test_what_a_model_is_built_on_is_its_start_its_teacher_or_its_members_but_not_its_judge() -> None:
+    def built_on(experiment: str) -> list[str]:
+        return required.built_on(resolve(load_config(f"experiment={experiment}", "seed=1")))
+
+    assert built_on("imdb_distilled") == ["imdb_lm_small-0", "imdb_pretrained_best-0"]
+    assert built_on("mnist_ensemble") == ["mnist_cnn_best-2", "mnist_cnn_best-3"]
+    assert built_on("mnist_gan") == []
+
+
 def test_a_torn_model_is_passed_over(project: Path) -> None:
     folder = kept(project, "mnist_cnn-0", as_configured("experiment=mnist_cnn"))
     (folder / "manifest.json").write_text("{")

@@ -39,3 +39,12 @@ def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
     entries = [{"metrics": {"test/fid": value}} for value in (0.1, 0.2, 0.3)]
     assert report.score(entries) == "fid 0.200 ± 0.100"
     assert report.score([{"metrics": {"test/accuracy": 0.5}}]) == "accuracy 50.00 %"
+
+
+def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
+    built_on = {"language": [], "net": ["language-0"], "mean": ["net-0", "language-0", "not_recorded-0"]}
+    entries = [
+        {"experiment": name, "seed": 0, "cpu_s": cost, "built_on": built_on[name]}
+        for name, cost in (("language", 100.0), ("net", 10.0), ("mean", 1.0))
+    ]
+    assert report.costs(entries) == {"language-0": 100, "net-0": 110, "mean-0": 111}
