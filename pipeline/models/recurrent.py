@@ -1,7 +1,8 @@
 """Recurrent nets that read a text word by word: the plain RNN, the GRU, the LSTM; and what classifies by their states.
 
 Sources: Elman 1990, doi:10.1207/s15516709cog1402_1 (RNN); Cho et al. 2014, arXiv:1406.1078 (GRU); Hochreiter,
-Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735 (LSTM); Schuster, Paliwal 1997, doi:10.1109/78.650093 (both ways).
+Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735 (LSTM); Schuster, Paliwal 1997, doi:10.1109/78.650093 (both ways);
+Cheng et al. 2016, arXiv:1606.07792 (single features beside a net); Weinberger et al. 2009, arXiv:0902.2206 (hashing).
 """
 
 from typing import Literal
@@ -14,6 +15,7 @@ from pipeline.errors import ConfigError
 # B batch, T time, E embedding, H state, K class
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 PADDING, UNKNOWN = 0, 1
+FACTOR = 1_000_003  # a prime: spreads pairs of words over their places
 
 
 class Reader(nn.Module):
@@ -55,6 +57,7 @@ class Recurrent(Reader):
     `cell` "none" leaves the recurrence out: what follows sees the embeddings themselves. `pooling` "last" takes the
     state after the last word (of the way back: after the first), "max_mean" the maximum and the mean over the words.
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
+    With `pairs`, each two neighbouring words add to the logits what stands at their place, one of so many.
     `start` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
 
     Raises: ConfigError for an unknown cell, pooling or start.
@@ -72,6 +75,7 @@ class Recurrent(Reader):
         dropout: float = 0.0,
         word_dropout: float = 0.0,
         start: Literal["torch", "keras"] = "torch",
+        pairs: int = 0,
     ):
         if cell not in (*CELLS, "none"):
             raise ConfigError(f"model.net.cell: no such cell {cell!r}. There are: {', '.join(CELLS)}, none.")
@@ -84,6 +88,9 @@ class Recurrent(Reader):
         self.pooling, self.word_dropout = pooling, word_dropout
         width = hidden * ways if ways else embedding
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width * (1 + (pooling == "max_mean")), classes))
+        self.pairs = nn.Embedding(pairs, classes) if pairs else None
+        if self.pairs is not None:
+            nn.init.zeros_(self.pairs.weight)
         if start == "keras":
             self._as_keras()
 
@@ -94,7 +101,15 @@ class Recurrent(Reader):
             tokens_BT = tokens_BT.masked_fill(lost_BT, UNKNOWN)
         states_BTH = self.states(self.embedding(tokens_BT), real_BT)
         logits_BK: Tensor = self.head(self.pool(states_BTH, real_BT))
-        return logits_BK
+        return logits_BK if self.pairs is None else logits_BK + self._of_pairs(self.pairs, tokens_BT, real_BT)
+
+    @staticmethod
+    def _of_pairs(pairs: nn.Embedding, tokens_BT: Tensor, real_BT: Tensor) -> Tensor:
+        """(B, K): the sum over a text's pairs of words, divided by the root of their number."""
+        places_BS = (tokens_BT[:, :-1] * FACTOR + tokens_BT[:, 1:]) % pairs.num_embeddings  # S = T - 1
+        real_BS1 = real_BT[:, 1:, None]
+        added_BK: Tensor = (pairs(places_BS) * real_BS1).sum(dim=1) / real_BS1.sum(dim=1).clamp(min=1).sqrt()
+        return added_BK
 
     def _as_keras(self) -> None:
         """Uniform word vectors, Glorot's kernels (one for all gates), orthogonal recurrent kernels, biases of zero."""

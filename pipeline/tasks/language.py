@@ -56,9 +56,10 @@ class FineTuning(Classification):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
         label_smoothing: float = 0.0,
+        log_odds: float = 0.0,
         start: str | None = None,
     ):
-        super().__init__(net, optimizer, schedule, label_smoothing)
+        super().__init__(net, optimizer, schedule, label_smoothing, log_odds)
         self.start = start
 
     def inherit(self, weights: dict[str, Tensor]) -> None:

@@ -1,16 +1,18 @@
 """Recurrent nets: one step by hand, padding inert, both ways, gradients by finite differences, export at any length."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from pipeline.errors import ConfigError
 from pipeline.export import Portable, to_onnx, with_softmax
-from pipeline.models.recurrent import Recurrent
+from pipeline.models.recurrent import FACTOR, Recurrent
 
 KINDS = [
     (cell, both, pooling)
@@ -22,16 +24,19 @@ KINDS = [
 TEXTS = torch.tensor([[5, 3, 9, 2, 4], [7, 2, 0, 0, 0], [1, 0, 0, 0, 0]])
 
 
-def net(cell: str, both: bool, pooling: str) -> Recurrent:
+def net(cell: str, both: bool, pooling: str, pairs: int = 0) -> Recurrent:
     torch.manual_seed(0)
-    return Recurrent(12, 2, cell, embedding=3, hidden=4, bidirectional=both, pooling=pooling).eval()  # type: ignore[arg-type]
+    one = Recurrent(12, 2, cell, 3, 4, both, pooling, pairs=pairs).eval()  # type: ignore[arg-type]
+    if one.pairs:
+        nn.init.normal_(one.pairs.weight)
+    return one
 
 
 @pytest.mark.parametrize(("cell", "both", "pooling"), KINDS)
 def test_what_stands_after_a_texts_end_changes_nothing(cell: str, both: bool, pooling: str) -> None:
-    together = net(cell, both, pooling)(TEXTS)
+    together = net(cell, both, pooling, pairs=64)(TEXTS)
     for row, length in enumerate((5, 2, 1)):
-        alone = net(cell, both, pooling)(TEXTS[row : row + 1, :length])
+        alone = net(cell, both, pooling, pairs=64)(TEXTS[row : row + 1, :length])
         torch.testing.assert_close(together[row : row + 1], alone)
 
 
@@ -71,6 +76,20 @@ def test_the_gradient_is_that_of_finite_differences(cell: str) -> None:
     assert torch.autograd.gradcheck(lambda words: one.head(one.pool(one.states(words, real), real)), (words,))
 
 
+def test_pairs_of_neighbouring_words_add_their_mean_times_the_root_of_their_number() -> None:
+    one = Recurrent(12, 2, "gru", 3, 4, pairs=1 << 10).eval()
+    before = one(TEXTS)
+    weight = one.pairs.weight.data.normal_()  # type: ignore[union-attr]
+    places = [[(a * FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]
+    texts = torch.tensor([[3, 4, 5], [6, 7, 0]])
+    expected = torch.stack([weight[rows].sum(dim=0) / math.sqrt(len(rows)) for rows in places])
+    with torch.no_grad():
+        added = one(texts)
+        one.pairs.weight.zero_()  # type: ignore[union-attr]
+    torch.testing.assert_close(added - one(texts), expected)
+    torch.testing.assert_close(one(TEXTS), before)  # and nothing, before they have learned
+
+
 def test_lost_words_become_unknown_in_training_only() -> None:
     one = Recurrent(12, 2, "none", embedding=3, hidden=1, pooling="max_mean", word_dropout=1.0)
     unknown = torch.where(TEXTS != 0, 1, 0)
@@ -84,9 +103,9 @@ def test_the_lectures_gru_has_a_parameter_count_worked_by_hand() -> None:
     assert sum(p.numel() for p in lecture.parameters()) == 640_000 + 3 * 16 * (32 + 16 + 2) + 2 * 17
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, tmp_path: Path) -> None:
-    one = net(cell, True, "max_mean")
+@pytest.mark.parametrize(("cell", "pairs"), [("rnn", 0), ("gru", 0), ("lstm", 0), ("lstm", 64)])
+def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, pairs: int, tmp_path: Path) -> None:
+    one = net(cell, True, "max_mean", pairs)
     to_onnx(Portable(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for tokens in (torch.randint(1, 12, (1, 9)), torch.randint(1, 12, (7, 2)), TEXTS):

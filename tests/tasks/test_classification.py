@@ -35,6 +35,15 @@ def test_label_smoothing_mixes_in_the_uniform_distribution() -> None:
     )
 
 
+def test_where_a_teacher_answered_the_log_odds_are_learned_and_elsewhere_the_label() -> None:
+    model = Classification(nn.Identity(), partial(torch.optim.SGD, lr=0.1), log_odds=0.2)
+    logits = torch.tensor([[5.0, 2.0], [2.0, 5.0], [0.0, 0.0]])
+    told = 1 / (1 + math.exp(-1))  # log-odds of 1, where the net has -3
+    shares = torch.tensor([[1 - told, told], [1.0, 0.0], [0.001, 0.999]])
+    expected = [0.2 * (1 - -3) ** 2 / 2, math.log(1 + math.exp(3)), 0.2 * math.log(0.999 / 0.0025) ** 2 / 2]
+    assert model.training_step((logits, shares), 0).item() == pytest.approx(sum(expected) / 3, rel=1e-5)
+
+
 def test_epoch_metrics_are_means_over_samples_not_over_batches() -> None:
     model = task()
     batches: Any = [(torch.rand(n, 4), torch.randint(0, 3, (n,))) for n in (7, 2)]
