@@ -157,14 +157,14 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
 def _beside(x: float, y: float) -> list[Place]:
     """Where the name of a point may stand."""
     sides = ((8, "start"), (-8, "end"))
-    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28, -32, 40) for side, anchor in sides]
+    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28, -32, 40, -44, 52) for side, anchor in sides]
     return [*places[:6], (x, y - 10, "middle"), (x, y + 18, "middle"), *places[6:]]
 
 
 def _free(
     name: str, places: Sequence[Place], within: tuple[float, float], taken: list[tuple[float, float, float, float]]
 ) -> Place:
-    """The first of some places where a name hides no other, if there is one; it is taken then."""
+    """The first of some places where a name hides the least of others; it is taken then."""
     size = LETTER * len(name)
 
     def box(place: Place) -> tuple[float, float, float, float]:
@@ -174,12 +174,14 @@ def _free(
         left, _, right, _ = box(place)
         return within[0] <= left and right <= within[1]
 
-    def free(place: Place) -> bool:
+    def hidden(place: Place) -> float:
         left, top, right, bottom = box(place)
-        return all(right < x1 or x2 < left or bottom < y1 or y2 < top for x1, y1, x2, y2 in taken)
+        return sum(
+            max(0.0, min(right, x2) - max(left, x1)) * max(0.0, min(bottom, y2) - max(top, y1))
+            for x1, y1, x2, y2 in taken
+        )
 
-    shown = [*filter(inside, places)] or list(places)
-    best = next(filter(free, shown), shown[0])
+    best = min([*filter(inside, places)] or places, key=hidden)
     taken.append(box(best))
     return best
 
