@@ -163,7 +163,7 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
     whole = costs(entries)
     for name, group in groups.items():
         seeds = ", ".join(str(entry["seed"]) for entry in group)
-        cpu = spread([whole[f"{name}-{entry['seed']}"] for entry in group], 0)
+        cpu = spread(whole[name], 0)
         wall = spread([entry["wall_s"] for entry in group], 0)
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
@@ -212,14 +212,17 @@ def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
     return groups
 
 
-def costs(entries: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """CPU-seconds of each result, EXPERIMENT-SEED, and of all that it was built on, as far as that has results."""
+def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+    """CPU-seconds of each experiment's results, and of all that each was built on, as far as that has results."""
     known = {f"{entry['experiment']}-{entry['seed']}": entry for entry in entries}
 
     def whole(name: str) -> set[str]:
         return {name}.union(*(whole(part) for part in known[name].get("built_on", ()) if part in known))
 
-    return {name: sum(known[part]["cpu_s"] for part in whole(name)) for name in known}
+    return {
+        name: [sum(known[part]["cpu_s"] for part in whole(f"{name}-{entry['seed']}")) for entry in group]
+        for name, group in grouped(entries).items()
+    }
 
 
 def score(entries: Sequence[dict[str, Any]]) -> str:

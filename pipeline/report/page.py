@@ -39,10 +39,10 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     )
     groups = grouped(entries)
     panels = compared(entries)
-    cost = costs(entries)
+    whole = costs(entries)
     order = [one.name for _, systems, _ in panels for one in sorted(systems, key=lambda one: one.bad)]
     return environment.get_template("page.html").render(
-        systems=[_system(name, groups[name], cost, recorded.get(name, Recorded())) for name in order],
+        systems=[_system(name, groups[name], whole[name], recorded.get(name, Recorded())) for name in order],
         claims=claims,
         costs=charts.costs(panels),
         rules=charts.RULES,
@@ -61,17 +61,18 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
         values = [100 - one.value if share else one.value for one in headlines]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         measure = "wrong answers, %" if share else headlines[0].name
-        cost = float(np.mean([whole[f"{name}-{entry['seed']}"] for entry in group]))
         data = group[0]["dataset"]["name"]
         title = f"{data}: {measure}"
         if share:
             published[title] = [(one.name, 100 - one.accuracy) for one in REFERENCES if one.data == data]
-        panels.setdefault(title, []).append(charts.System(name, cost, float(np.mean(values)), sd))
+        panels.setdefault(title, []).append(
+            charts.System(name, float(np.mean(whole[name])), float(np.mean(values)), sd)
+        )
     found = [(title, systems, published.get(title, [])) for title, systems in panels.items()]
     return sorted(found, key=lambda panel: (-len(panel[1]), panel[0]))
 
 
-def _system(name: str, group: Sequence[Entry], cost: dict[str, float], recorded: Recorded) -> dict[str, Any]:
+def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded: Recorded) -> dict[str, Any]:
     first = group[0]
     lacking = []
     seeds = [entry["seed"] for entry in group]
@@ -85,7 +86,7 @@ def _system(name: str, group: Sequence[Entry], cost: dict[str, float], recorded:
         "data": first["dataset"]["name"],
         "score": score(group),
         "seeds": ", ".join(map(str, seeds)),
-        "cpu": spread([cost[f"{name}-{seed}"] for seed in seeds], 0),
+        "cpu": spread(cpu_s, 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
         "command": f"pipeline train experiment={name}",
         "measures": _measures(group),

@@ -47,4 +47,4 @@ def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
         {"experiment": name, "seed": 0, "cpu_s": cost, "built_on": built_on[name]}
         for name, cost in (("language", 100.0), ("net", 10.0), ("mean", 1.0))
     ]
-    assert report.costs(entries) == {"language-0": 100, "net-0": 110, "mean-0": 111}
+    assert report.costs(entries) == {"language": [100], "net": [110], "mean": [111]}
