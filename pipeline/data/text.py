@@ -77,7 +77,8 @@ class TextData(BatchedData):
     other, and 96 % of a random slice's would have a sibling in what is learned from.
     Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a `teacher`, which learns from train,
     the texts without a label are learned from, too: with the teacher's probabilities in the place of labels. Of a
-    stored model (EXPERIMENT-SEED) they are `answers_NK`, set from outside where there is something to learn.
+    stored model (EXPERIMENT-SEED) they are `answers_NK`, set from outside where there is something to learn. Without a
+    teacher their labels are zeros, if there are `rounds`: how often an epoch has each text with a label.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -96,6 +97,7 @@ class TextData(BatchedData):
         val_size: int,
         embeddings: Embeddings | None = None,
         teacher: Teacher | str | None = None,
+        rounds: int = 0,
         *,
         folder: Path,
         seed: int = 0,
@@ -105,7 +107,7 @@ class TextData(BatchedData):
             raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
         self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
         self.dropped_words, self.val_size = dropped_words, val_size
-        self.embeddings, self.teacher, self.folder = embeddings, teacher, Path(folder)
+        self.embeddings, self.teacher, self.rounds, self.folder = embeddings, teacher, rounds, Path(folder)
         self.answers_NK: Tensor | None = None
         self.texts = Written(self._written)
         self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
@@ -164,8 +166,9 @@ class TextData(BatchedData):
         self._encode("train")
         if (answers_NK := self._answers()) is not None:
             texts, truth_N = self.splits["train"]
-            labels_NK = torch.cat([one_hot(truth_N, self.classes).float(), answers_NK])
-            self.splits["train"] = [*texts, *self._numbers(*self._unsup())], labels_NK
+            rounds = max(1, self.rounds)
+            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(rounds, 1), answers_NK])
+            self.splits["train"] = [*[*texts] * rounds, *self._numbers(*self._unsup())], labels_NK
         self._encode("val")
 
     def describe(self) -> DataSet:
@@ -200,7 +203,9 @@ class TextData(BatchedData):
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
 
     def _answers(self) -> Tensor | None:
-        """(N, K) the teacher's, to the texts without a label."""
+        """(N, K) the teacher's, to the texts without a label; zeros, if there is no teacher."""
+        if self.teacher is None and self.rounds:
+            return torch.zeros(len(self.tokens("unsup")), self.classes)
         if self.teacher is None or isinstance(self.teacher, str):
             return self.answers_NK
         texts, truth_N, folder = self.texts["train"], self.truth["train"], self.folder.parent / ".cache"

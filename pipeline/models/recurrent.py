@@ -58,6 +58,7 @@ class Recurrent(Reader):
     state after the last word (of the way back: after the first), "max_mean" the maximum and the mean over the words.
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
     With `pairs`, each two neighbouring words add to the logits what stands at their place, one of so many.
+    The word vectors may be moved on the way, by `moved_BTE`.
     `start` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
 
     Raises: ConfigError for an unknown cell, pooling or start.
@@ -94,12 +95,13 @@ class Recurrent(Reader):
         if start == "keras":
             self._as_keras()
 
-    def forward(self, tokens_BT: Tensor) -> Tensor:
+    def forward(self, tokens_BT: Tensor, moved_BTE: Tensor | None = None) -> Tensor:
         real_BT = tokens_BT != PADDING
         if self.training and self.word_dropout:
             lost_BT = (torch.rand(tokens_BT.shape, device=tokens_BT.device) < self.word_dropout) & real_BT
             tokens_BT = tokens_BT.masked_fill(lost_BT, UNKNOWN)
-        states_BTH = self.states(self.embedding(tokens_BT), real_BT)
+        words_BTE = self.embedding(tokens_BT)
+        states_BTH = self.states(words_BTE if moved_BTE is None else words_BTE + moved_BTE, real_BT)
         logits_BK: Tensor = self.head(self.pool(states_BTH, real_BT))
         return logits_BK if self.pairs is None else logits_BK + self._of_pairs(self.pairs, tokens_BT, real_BT)
 

@@ -82,3 +82,18 @@ def test_a_stored_teachers_answers_are_set_from_outside_and_without_them_train_i
     taught.setup()
     assert len(alone.splits["train"][0]) == len(alone.truth["train"])
     assert torch.equal(taught.splits["train"][1][len(alone.truth["train"]) :], answers_NK)
+
+
+def test_without_a_teacher_an_epoch_has_each_label_as_often_as_told_and_the_others_once_without_one(
+    tiny_imdb: Path,
+) -> None:
+    learned = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, rounds=2, folder=tiny_imdb / "data")
+    alone = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, folder=tiny_imdb / "data")
+    learned.setup()
+    alone.setup()
+    (texts, labels_NK), (known, truth_N) = learned.splits["train"], alone.splits["train"]
+    labelled = len(known)
+    assert len(texts) == len(labels_NK) == 2 * labelled + 20
+    assert torch.equal(labels_NK[: 2 * labelled].argmax(dim=1), truth_N.repeat(2))
+    assert torch.equal(labels_NK.sum(dim=1), torch.tensor([1.0] * 2 * labelled + [0.0] * 20))
+    assert all(torch.equal(one, other) for one, other in zip(texts[: 2 * labelled], [*known, *known], strict=True))
