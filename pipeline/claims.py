@@ -196,6 +196,7 @@ RIVALS = (  # a bag is the same net without its recurrent layer
     ("imdb_lstm", "imdb_bag"),
     ("imdb_lstm_taught", "imdb_bag_taught"),
     ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
+    ("imdb_lstm_virtual", "imdb_lstm_pretrained"),  # the same net without what unlabelled texts teach a classifier
     ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and begins with vectors of co-occurrence
 )
 
