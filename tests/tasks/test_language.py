@@ -87,12 +87,20 @@ def test_a_torn_beginning_is_refused(tiny_imdb: Path) -> None:
         run(tiny_imdb, "tuned", *TUNED)
 
 
-def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
+def weights_twice(root: Path, name: str, *overrides: str) -> list[str]:
+    """The digests of a run's weights, and of those of the same run gone on with from its third step."""
     often = ["trainer.checkpoint_every_steps=3", "trainer.keep_checkpoints=9"]
-    begin(tiny_imdb, "tuned", *often)
-    first = checkpoint.weights_digest(checkpoint.verify(tiny_imdb / "tuned/model"))
-    for late in (tiny_imdb / "tuned/checkpoints").glob("step-*[!3]"):
+    run(root, name, *overrides, *often)
+    digests = [checkpoint.weights_digest(checkpoint.verify(root / name / "model"))]
+    for late in (root / name / "checkpoints").glob("step-*[!3]"):
         shutil.rmtree(late)
-    shutil.rmtree(tiny_imdb / "tuned/model")
-    run(tiny_imdb, "tuned", *TUNED, *often)
-    assert checkpoint.weights_digest(checkpoint.verify(tiny_imdb / "tuned/model")) == first
+    shutil.rmtree(root / name / "model")
+    run(root, name, *overrides, *often)
+    return [*digests, checkpoint.weights_digest(checkpoint.verify(root / name / "model"))]
+
+
+def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
+    run(tiny_imdb, "lm", *LANGUAGE, "trainer.max_epochs=2")
+    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "tuned" / checkpoint.START)
+    first, second = weights_twice(tiny_imdb, "tuned", *TUNED)
+    assert first == second
