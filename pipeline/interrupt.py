@@ -7,6 +7,7 @@ that wants a run to stop (`request`).
 import os
 import signal
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,9 @@ def gracefully(run_dir: Path, say: Callable[[str], None]) -> Iterator[list[int]]
         codes.append(EXIT_CODES[signal.Signals(number)])
         if len(codes) == 1:
             request(run_dir)
-            say("stopping at the next step, the state will be kept; once more to stop at once")
+            # From a thread of its own: here it could meet the very stream that the interrupted code is writing, which
+            # raises. Not `threading.Thread`, whose start takes a lock that the interrupted code may hold.
+            start_new_thread(say, ("stopping at the next step, the state will be kept; once more to stop at once",))
         elif len(codes) == 2:
             # Not KeyboardInterrupt: Lightning would ignore all further ones and exit with 1.
             raise SystemExit(codes[0])

@@ -1,8 +1,10 @@
 """Ctrl-C and SIGTERM, as often as people send them."""
 
+import io
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,32 @@ def test_the_first_asks_the_second_ends_and_the_third_ends_whatever_happens(
             assert process.wait(10) == exit_code
         finally:
             process.kill()
+
+
+class RaisesSigint(io.RawIOBase):
+    """What is written, and a Ctrl-C in the middle of the first write."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.written.append(bytes(data))
+        if len(self.written) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return len(data)
+
+
+def test_ctrl_c_while_the_stream_it_speaks_to_is_being_written_asks_the_run_to_stop(tmp_path: Path) -> None:
+    raw = RaisesSigint()
+    stream = io.TextIOWrapper(io.BufferedWriter(raw), write_through=True)  # type: ignore[type-var]
+    with interrupt.gracefully(tmp_path, lambda words: print(words, file=stream, flush=True)) as codes:
+        print("step 1", file=stream, flush=True)
+        assert codes == [130]
+        assert interrupt.requested(tmp_path)
+        until = time.monotonic() + 10
+        while b"stopping at the next step" not in b"".join(raw.written) and time.monotonic() < until:
+            time.sleep(0.01)
+    assert b"".join(raw.written).startswith(b"step 1\nstopping at the next step")
