@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from pipeline import checkpoint
 from pipeline.config import build
+from pipeline.data.encoded import lengths
 from pipeline.data.piglatin import ENDING, decode, encode, pig_latin, readable
 from pipeline.data.text import encoded
 from pipeline.data.vocabulary import FILE, Vocabulary, words
@@ -54,12 +55,15 @@ class Predictor:
         assert self.vocabulary is not None
         reading = self.config["data"]
         rows = [encoded(self.vocabulary, words(text), reading["max_tokens"], reading["keep"]) for text in texts]
+        return self._of_texts(rows)
+
+    def _of_texts(self, rows: Sequence[Tensor]) -> np.ndarray:
         # Texts of about equal length together: what stands after a text's end is inert, but takes time.
-        order_N = torch.tensor([len(row) for row in rows]).argsort(stable=True)
-        batches = [
+        order_N = lengths(rows).argsort(stable=True)
+        batches = (
             pad_sequence([rows[place] for place in some.tolist()], batch_first=True) for some in order_N.split(TEXTS)
-        ]
-        scores_NC = torch.cat([self.probabilities(batch) for batch in batches])
+        )
+        scores_NC = torch.cat([self.probabilities(tokens_BT) for tokens_BT in batches])
         return scores_NC[order_N.argsort()].numpy()
 
     @torch.inference_mode()
@@ -98,6 +102,9 @@ class Predictor:
     def predict(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
         net: Any = self.net
+        if hasattr(data, "numbered"):
+            rows, truth_N = data.numbered(split)
+            return Predictions(truth_N.numpy(), self._of_texts(rows).astype(np.float64), data.labels)
         if hasattr(net, "views"):  # what its frozen part makes of the data is in the cache
             batches = data.viewed(split, net.views, net.frozen_digest())
             answered = ((self._of_views(views_BV), y_true) for views_BV, y_true in batches)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,23 @@ def test_the_picture_of_attention_shows_the_weights_between_the_letters(
     assert [label.get_text() for label in axes.get_xticklabels()] == list("pig")
     assert [label.get_text() for label in axes.get_yticklabels()] == [*"igpay", "end"]
     assert (tmp_path / "attention.png").stat().st_size > 1000
+
+
+class Length(nn.Module):
+    """Answers a text with how long it is: the logits are 0 and a tenth of that."""
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        lengths_B = (tokens_BT > 0).sum(dim=1) / 10
+        return torch.stack([torch.zeros_like(lengths_B), lengths_B], dim=1)
+
+
+def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> None:
+    lengths_N = np.random.default_rng(0).integers(1, 40, 200)
+    rows, truth_N = [torch.ones(length, dtype=torch.long) for length in lengths_N], torch.arange(200) % 2
+    data = SimpleNamespace(numbered=lambda split: (rows, truth_N), labels=("a", "b"))
+    predictions = Predictor(Length(), {}, {}).predict(data, "test")
+    np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
+    assert predictions.y_true.tolist() == truth_N.tolist()
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,16 @@ class TextData(BatchedData):
         return ByLength(self.splits["val"], self.share)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        texts, labels = self.numbered(split)
+        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
+            yield padded(texts, labels, batch)
+
+    def numbered(self, split: Split) -> Numbers:
+        """The whole split in its stored order."""
         self.setup()
         self._encode(split)
         texts, labels = self.splits[split]
-        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
-            yield padded(texts, labels, batch)
+        return texts, labels
 
     def vectors(self) -> Tensor | None:
         """(V, E) word vectors from train and the texts without labels, kept in `.cache`; None if none are used."""
