@@ -154,6 +154,7 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         "CPU-seconds are of training with its validation, summed over the workers, and of what it is built on:",
         "the members of a mean, the model that a net begins with, a stored teacher.",
         "The same with learning curves, errors and pictures, as one HTML page: `pipeline report`.",
+        "What was tried, what each part is worth and what did not help: [tried.md](tried.md).",
         "",
         "![What each system gets wrong against what it costs to train](images/costs.svg)",
         "",
