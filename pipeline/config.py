@@ -4,13 +4,11 @@
 of `_target_`s, `build` turns a checked node into an object. Nothing here imports torch: a typo is answered at once.
 """
 
-import ast
 import difflib
 import hashlib
 import json
 import re
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,7 @@ from typing import Any
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.redaction import redact_tree
 from pipeline.schema import CLOSED_GROUPS, SCHEMA, Rule
-
-PACKAGE = Path(__file__).parent
-OWN_TARGET = re.compile(r"pipeline\.((?:models|tasks|data)\.[a-z]\w*|baselines)\.([A-Za-z]\w*)")
-# Exact names, never prefixes: Hydra would call anything that can be imported.
-ALLOWED_TARGETS = frozenset(
-    {
-        "torch.optim.Adam",
-        "torch.optim.AdamW",
-        "torch.optim.RMSprop",
-        "torch.optim.SGD",
-        "torch.optim.lr_scheduler.OneCycleLR",
-    }
-)
+from pipeline.targets import PACKAGE, THEIRS, allowed, parameters
 
 
 def find_root(start: Path) -> Path | None:
@@ -205,28 +191,14 @@ def build_data(config: dict[str, Any], folder: Path) -> Any:
     return build(node, folder=folder, seed=config["seed"])
 
 
-def locate(target: str) -> tuple[Path, int]:
-    """The file and line where a checked `_target_` is defined."""
-    if own := OWN_TARGET.fullmatch(target):
-        return _source(own), _definitions(_source(own))[own[2]].lineno
-    import importlib
-    import inspect
-
-    module, _, name = target.rpartition(".")
-    thing = getattr(importlib.import_module(module), name)
-    return Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1]
-
-
 def _check_call(node: dict[str, Any], path: str) -> None:
-    target = node["_target_"]
-    own = OWN_TARGET.fullmatch(str(target))
-    definition = own and _definitions(_source(own)).get(own[2])
-    if target not in ALLOWED_TARGETS and not definition:
+    target = str(node["_target_"])
+    if not allowed(target):
         raise ConfigError(
             f"{path}._target_: {target!r} may not be called. Allowed: a class or function defined in pipeline/models, "
-            f"pipeline/tasks, pipeline/data or pipeline/baselines.py, {', '.join(sorted(ALLOWED_TARGETS))}."
+            f"pipeline/tasks, pipeline/data or pipeline/baselines.py, {', '.join(sorted(THEIRS))}."
         )
-    if not definition or not (accepted := _parameters(definition)):
+    if (accepted := parameters(target)) is None:
         return
     for key, value in node.items():
         if key in ("_target_", "_partial_") or (path == "data" and key in SOURCE_KEYS):
@@ -237,30 +209,6 @@ def _check_call(node: dict[str, Any], path: str) -> None:
         simple = {"int": int, "float": float, "bool": bool, "str": str}.get(annotation)
         if simple and (problem := Rule(simple, null=annotation != accepted[key]).problem(value)):
             raise ConfigError(f"{path}.{key}: {problem}, got {value!r}. Set it with `{path}.{key}=…`.")
-
-
-def _source(own: re.Match[str]) -> Path:
-    return PACKAGE / f"{own[1].replace('.', '/')}.py"
-
-
-@cache
-def _definitions(file: Path) -> dict[str, ast.ClassDef | ast.FunctionDef]:
-    """What a module of ours defines (not imports) at its top level, read without running it."""
-    if not file.is_file():
-        return {}
-    nodes = ast.parse(file.read_text(encoding="utf-8")).body
-    return {node.name: node for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
-
-
-def _parameters(definition: ast.ClassDef | ast.FunctionDef) -> dict[str, str]:
-    """The parameters of a function or constructor with their annotations; {} if it inherits its constructor."""
-    if isinstance(definition, ast.ClassDef):
-        inits = [n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-        if not inits:
-            return {}
-        definition = inits[0]
-    arguments = [*definition.args.args, *definition.args.kwonlyargs]
-    return {a.arg: ast.unparse(a.annotation) if a.annotation else "" for a in arguments if a.arg != "self"}
 
 
 def _check_choices(overrides: tuple[str, ...], folders: list[Path]) -> None:

@@ -23,7 +23,7 @@ TABLE = [
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},
     {"config", "space"},
-    {"schema", "types", "redaction", "archive", "processor"},
+    {"schema", "types", "redaction", "archive", "processor", "targets"},
     {"errors"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}

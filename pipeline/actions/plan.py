@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
-from pipeline.config import OWN_TARGET, PACKAGE, SOURCE_KEYS, load_config, resolve
+from pipeline.config import SOURCE_KEYS, load_config, resolve
 from pipeline.data import store
 from pipeline.ensemble import is_baseline
+from pipeline.targets import OURS, PACKAGE
 
 # What these bring is verified byte by byte: the digest of the data stands in the plan.
 CARRIERS = ("pipeline.data.store", "pipeline.data.download", "pipeline.data.mirrors")
@@ -56,7 +57,7 @@ def code(config: dict[str, Any]) -> dict[str, str]:
         maker = "pipeline.actions.untrained"
     else:
         maker = "pipeline.baselines" if is_baseline(config["model"]) else "pipeline.fit"
-    waiting = [maker, *(f"pipeline.{own[1]}" for target in _targets(config) if (own := OWN_TARGET.fullmatch(target)))]
+    waiting = [maker, *(f"pipeline.{own[1]}" for target in _targets(config) if (own := OURS.fullmatch(target)))]
     found: dict[str, str] = {}
     while waiting:
         module = waiting.pop()

@@ -14,8 +14,9 @@ from typing import Any
 
 from pipeline import interrupt
 from pipeline.checkpoint import settle
-from pipeline.config import PACKAGE, digest, revive
+from pipeline.config import digest, revive
 from pipeline.errors import Interrupted, LaunchError
+from pipeline.targets import PACKAGE
 
 RECORD = "run.json"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it

@@ -115,8 +115,9 @@ def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
     """
     import yaml
 
-    from pipeline.config import load_config, locate, resolve
+    from pipeline.config import load_config, resolve
     from pipeline.redaction import redact
+    from pipeline.targets import locate
 
     plain = resolve(load_config(*(overrides or []), root=project_root(), config_dir=config_dir))
     for line in redact(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)).splitlines():
