@@ -45,7 +45,7 @@ def _told(model_dir: Path, data: Any, folder: Path) -> Any:
     from pipeline.data.teacher import told
 
     weights = checkpoint.weights_digest(checkpoint.verify(model_dir))
-    return told(lambda: load(model_dir).texts(list(data.unlabelled())), weights, folder, data.digest())
+    return told(lambda: load(model_dir).texts(list(data.unlabelled())), weights, folder, data.source("unsup"))
 
 
 def _teacher(config: dict[str, Any]) -> str | None:

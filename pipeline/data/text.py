@@ -1,8 +1,9 @@
-"""Texts as numbered words, in batches of about equal length, and a `TextData`."""
+"""Film reviews as numbered words: which are learned from, which are held out, and what a teacher says of the others."""
 
 import random
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,64 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
-from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.data import store
-from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
+from pipeline.data.batches import SPLIT_SEED, BatchedData
+from pipeline.data.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
 from pipeline.data.embeddings import Embeddings
-from pipeline.data.encoded import MOST, Encoded, Row, Tokens, Written, lengths
+from pipeline.data.encoded import MOST, Encoded, Row, Tokens, Written
 from pipeline.data.raw import read_jsonl
 from pipeline.data.teacher import Teacher, taught
-from pipeline.data.vocabulary import PADDING, Vocabulary
+from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
-# B batch, T time
-Numbers = tuple[Sequence[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
-EVAL_BATCH = 250
-BUCKET = 50  # batches that are sorted by length together
-
-
-class Bucketed(Batches):
-    """Batches of texts of about equal length, each worker's share padded to the longest of the whole batch."""
-
-    inputs: Sequence[Tensor]
-
-    def __init__(self, numbers: Numbers, batch_size: int, **order: Any):
-        super().__init__(numbers, batch_size, **order)
-        self.lengths = lengths(self.inputs)
-
-    def draw(self, generator: torch.Generator) -> Tensor:
-        batches = super().draw(generator)
-        for pool in batches.view(-1).split(BUCKET * self.batch_size):
-            pool.copy_(pool[self.lengths[pool].argsort(stable=True)])
-        return batches[torch.randperm(len(batches), generator=generator)]
-
-    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
-        return padded(self.inputs, self.targets, batch_B, mine)
-
-
-class ByLength:
-    """One worker's share of a split for evaluation: every text once, the shortest first."""
-
-    def __init__(self, numbers: Numbers, share: tuple[int, int]):
-        self.texts, self.labels = numbers
-        rank, workers = share
-        mine = lengths(self.texts).argsort(stable=True)[rank::workers]
-        self.batches = mine.split(EVAL_BATCH) if len(mine) else ()
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in self.batches:
-            yield padded(self.texts, self.labels, batch)
-
-
-def padded(texts: Sequence[Tensor], labels: Tensor, batch: Tensor, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """The chosen texts as (B, T), padded at the end, and their labels."""
-    tokens_BT = pad_sequence([texts[index] for index in batch.tolist()], batch_first=True, padding_value=PADDING)
-    return tokens_BT[share], labels[batch[share]]
+# N texts, K class, V vocabulary, E embedding
 
 
 class TextData(BatchedData):
@@ -76,9 +32,10 @@ class TextData(BatchedData):
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
     Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a `teacher`, which learns from train,
-    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels. Of a
-    stored model (EXPERIMENT-SEED) they are `answers_NK`, set from outside where there is something to learn. Without a
-    teacher their labels are zeros, if there are `rounds`: how often an epoch has each text with a label.
+    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels, and cut
+    into `pieces` once more, of which it says what it makes of less. Of a stored model (EXPERIMENT-SEED) they are
+    `answers_NK`, set from outside where there is something to learn. Without a teacher their labels are zeros, if there
+    are `rounds`: how often an epoch has each text with a label.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -98,6 +55,7 @@ class TextData(BatchedData):
         embeddings: Embeddings | None = None,
         teacher: Teacher | str | None = None,
         rounds: int = 0,
+        pieces: int = 1,
         *,
         folder: Path,
         seed: int = 0,
@@ -107,7 +65,8 @@ class TextData(BatchedData):
             raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
         self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
         self.dropped_words, self.val_size = dropped_words, val_size
-        self.embeddings, self.teacher, self.rounds, self.folder = embeddings, teacher, rounds, Path(folder)
+        self.embeddings, self.teacher, self.rounds, self.pieces = embeddings, teacher, rounds, pieces
+        self.folder = Path(folder)
         self.answers_NK: Tensor | None = None
         self.texts = Written(self._written)
         self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
@@ -137,11 +96,12 @@ class TextData(BatchedData):
     def rows(self, part: str) -> Iterator[Row]:
         """The texts of a part, one at a time."""
         for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
-            yield Row(row["text"], self.labels[row["rating"] > 5], row["film"])
+            for text in self._with_pieces(row["text"]) if part == "unsup" else [row["text"]]:
+                yield Row(text, self.labels[row["rating"] > 5], row["film"])
 
     def source(self, part: str) -> str:
         """A digest of the bytes that `rows` reads."""
-        return f"{store.digest(self.data_name)} {part}"
+        return f"{store.digest(self.data_name)} {part}" + f" {self.pieces}" * (part == "unsup" and self.pieces > 1)
 
     def digest(self) -> str:
         return store.digest(self.data_name)
@@ -153,7 +113,7 @@ class TextData(BatchedData):
         return self._tokens[part]
 
     def unlabelled(self) -> Iterator[str]:
-        """Texts without a label, to learn from."""
+        """Texts without a label, to learn from, each followed by its pieces."""
         return (row.text for row in self.rows("unsup"))
 
     def setup(self, stage: str | None = None) -> None:
@@ -214,7 +174,7 @@ class TextData(BatchedData):
         if self.teacher is None or isinstance(self.teacher, str):
             return self.answers_NK
         texts, truth_N, folder = self.texts["train"], self.truth["train"], self.folder.parent / ".cache"
-        return taught(self.teacher, texts, truth_N, self.unlabelled, folder, self.digest())
+        return taught(self.teacher, texts, truth_N, self.unlabelled, folder, self.source("unsup"))
 
     def seen_in_train(self, split: Split) -> np.ndarray:
         """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
@@ -230,6 +190,13 @@ class TextData(BatchedData):
 
     def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
         return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.keep)
+
+    def _with_pieces(self, text: str) -> list[str]:
+        if self.pieces == 1:
+            return [text]
+        told = text.split(" ")
+        bounds = [len(told) * place // self.pieces for place in range(self.pieces + 1)]
+        return [text, *(" ".join(told[begin:end]) for begin, end in pairwise(bounds))]
 
     def _unsup(self) -> tuple[str, np.ndarray]:
         return "unsup", np.arange(len(self.tokens("unsup")))

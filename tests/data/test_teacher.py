@@ -84,6 +84,23 @@ def test_a_stored_teachers_answers_are_set_from_outside_and_without_them_train_i
     assert torch.equal(taught.splits["train"][1][len(alone.truth["train"]) :], answers_NK)
 
 
+def test_each_text_without_a_label_is_followed_by_its_pieces_with_the_answers_to_these(tiny_imdb: Path) -> None:
+    learned = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, pieces=2, folder=tiny_imdb / "data")
+    alone = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, folder=tiny_imdb / "data")
+    whole, told = list(alone.unlabelled()), list(learned.unlabelled())
+    assert told[::3] == whole
+    assert [f"{one} {other}" for one, other in zip(told[1::3], told[2::3], strict=True)] == whole
+    assert all(
+        abs(len(one.split()) - len(other.split())) <= 1 for one, other in zip(told[1::3], told[2::3], strict=True)
+    )
+    learned.answers_NK = torch.rand(60, 2)
+    learned.setup()
+    (texts, labels_NK), labelled = learned.splits["train"], len(learned.truth["train"])
+    assert torch.equal(labels_NK[labelled:], learned.answers_NK)
+    said = [" ".join(learned.vocabulary.words[number - 2] for number in text.tolist()) for text in texts[labelled:]]
+    assert said == told
+
+
 def test_without_a_teacher_an_epoch_has_each_label_as_often_as_told_and_the_others_once_without_one(
     tiny_imdb: Path,
 ) -> None:
