@@ -16,7 +16,8 @@ from typing import Any
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.redaction import redact_tree
 from pipeline.schema import CLOSED_GROUPS, SCHEMA, Rule
-from pipeline.targets import PACKAGE, THEIRS, allowed, parameters
+from pipeline.source import PACKAGE
+from pipeline.targets import THEIRS, allowed, parameters
 
 
 def find_root(start: Path) -> Path | None:

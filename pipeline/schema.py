@@ -52,7 +52,7 @@ SCHEMA: dict[str, Rule] = {
     "data.vocabulary_size": Rule(int, 3, 10**9),
     "data.dropped_words": Rule(int, 0, 10**9),
     "data.rounds": Rule(int, 0, 1000),
-    "data.pieces": Rule(int, 1, 1000),
+    "data.pieces": Rule(int, 0, 1000),
     "model.label_smoothing": Rule(float, 0, 1),
     "model.log_odds": Rule(float, 0, math.inf),
     "model.distance": Rule(float, 0, math.inf),

@@ -11,7 +11,8 @@ from importlib import import_module
 from inspect import getfile, getsourcelines
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+from pipeline.source import file_of
+
 OURS = re.compile(r"pipeline\.((?:models|tasks|data)\.[a-z]\w*|baselines)\.([A-Za-z]\w*)")
 # Exact names, never prefixes: Hydra would call anything that can be imported.
 THEIRS = frozenset(
@@ -48,7 +49,8 @@ def parameters(target: str) -> dict[str, str] | None:
 
 def _ours(target: str) -> tuple[Path, ast.ClassDef | ast.FunctionDef] | None:
     own = OURS.fullmatch(target)
-    return _definition(_file(f"pipeline.{own[1]}"), own[2]) if own else None
+    file = file_of(f"pipeline.{own[1]}") if own else None
+    return _definition(file, own[2]) if own and file else None
 
 
 def _parameters(file: Path, definition: ast.ClassDef | ast.FunctionDef) -> dict[str, str] | None:
@@ -76,19 +78,15 @@ def _definition(file: Path, name: str) -> tuple[Path, ast.ClassDef | ast.Functio
 
 def _imported(file: Path) -> dict[str, Path]:
     """The modules of ours that a module's imported names come from."""
-    imports = [node for node in _body(file) if isinstance(node, ast.ImportFrom) and node.module]
+    imports = [node for node in _body(file) if isinstance(node, ast.ImportFrom)]
     return {
-        alias.name: _file(node.module)
+        alias.name: source
         for node in imports
-        if node.module and node.module.startswith("pipeline.")
+        if node.module and (source := file_of(node.module))
         for alias in node.names
     }
 
 
-def _file(module: str) -> Path:
-    return PACKAGE.parent / f"{module.replace('.', '/')}.py"
-
-
 @cache
 def _body(file: Path) -> list[ast.stmt]:
-    return ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
+    return ast.parse(file.read_text(encoding="utf-8")).body

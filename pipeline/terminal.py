@@ -62,9 +62,11 @@ class Terminal:
 
     def _show(self, text: str, done: int, total: int) -> None:
         share = done / max(total, 1)
+        if share < self.told_share:  # something else has begun
+            self.told_share = 0.0
         if self.console.is_terminal:
+            self.bar.start()
             if self.task is None:
-                self.bar.start()
                 self.task = self.bar.add_task(text, total=1.0)
             self.bar.update(self.task, completed=share, description=text)
         elif time.monotonic() - self.told >= 3 and share - self.told_share >= 1 / self.LINES:

@@ -87,6 +87,8 @@ class Output(Protocol):
 
     def download(self, label: str, done: int, total: int) -> None: ...
 
+    def answers(self, done: int, total: int) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:

@@ -147,6 +147,9 @@ class Quiet:
     def download(self, label: str, done: int, total: int) -> None:
         self.lines.append(f"{label} {done}/{total}")
 
+    def answers(self, done: int, total: int) -> None:
+        self.lines.append(f"answers {done}/{total}")
+
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -24,7 +24,7 @@ TABLE = [
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},
     {"config", "space"},
     {"schema", "types", "redaction", "archive", "processor", "targets"},
-    {"errors"},
+    {"errors", "source"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 HOMES = {

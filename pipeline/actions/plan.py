@@ -15,7 +15,8 @@ from pipeline import checkpoint
 from pipeline.config import SOURCE_KEYS, load_config, resolve
 from pipeline.data import store
 from pipeline.ensemble import is_baseline
-from pipeline.targets import OURS, PACKAGE
+from pipeline.source import file_of
+from pipeline.targets import OURS
 
 # What these bring is verified byte by byte: the digest of the data stands in the plan.
 CARRIERS = ("pipeline.data.store", "pipeline.data.download", "pipeline.data.mirrors")
@@ -61,7 +62,7 @@ def code(config: dict[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     while waiting:
         module = waiting.pop()
-        file = _file(module)
+        file = file_of(module)
         if file and module not in found and module not in CARRIERS:
             found[module] = checkpoint.sha256(file)
             waiting += _imports(file)
@@ -85,9 +86,3 @@ def _imports(file: Path) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{name}" for name in names)]
         yield from (name for name in names if name.startswith("pipeline."))
-
-
-def _file(module: str) -> Path | None:
-    """The file of a module or package of ours; None for a name inside one."""
-    place = PACKAGE.parent / module.replace(".", "/")
-    return next((file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()), None)

@@ -8,6 +8,7 @@ from pipeline.actions import runs
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.ensemble import is_ensemble, load
 from pipeline.errors import CheckpointError, LaunchError
+from pipeline.types import Output
 
 
 def names(config: dict[str, Any]) -> list[str]:
@@ -27,12 +28,12 @@ def built_on(config: dict[str, Any]) -> list[str]:
     ]
 
 
-def bring(config: dict[str, Any], run_dir: Path, root: Path) -> None:
+def bring(config: dict[str, Any], run_dir: Path, root: Path, out: Output) -> None:
     """Put into a run's folder what it begins with, unless it is there: a model, a stored teacher's answers."""
     if (start := config["model"].get("start")) and not (run_dir / checkpoint.START).exists():
         checkpoint.copy(find(start, root), run_dir / checkpoint.START)
     if (teacher := _teacher(config)) and not (run_dir / checkpoint.TAUGHT).exists():
-        answers_NK = _told(find(teacher, root), build_data(config, root / "data"), root / ".cache")
+        answers_NK = _told(find(teacher, root), build_data(config, root / "data"), root / ".cache", out)
 
         def write(aside: Path) -> None:
             checkpoint.save_tensors({checkpoint.TAUGHT: answers_NK}, aside / checkpoint.MODEL)
@@ -40,12 +41,12 @@ def bring(config: dict[str, Any], run_dir: Path, root: Path) -> None:
         checkpoint.publish(run_dir / checkpoint.TAUGHT, write)
 
 
-def _told(model_dir: Path, data: Any, folder: Path) -> Any:
+def _told(model_dir: Path, data: Any, folder: Path, out: Output) -> Any:
     """What a stored model tells of the texts without a label."""
     from pipeline.data.teacher import told
 
     weights = checkpoint.weights_digest(checkpoint.verify(model_dir))
-    return told(lambda: load(model_dir).texts(list(data.unlabelled())), weights, folder, data.source("unsup"))
+    return told(lambda: load(model_dir), weights, data.unlabelled, folder, data.source("unsup"), out.answers)
 
 
 def _teacher(config: dict[str, Any]) -> str | None:

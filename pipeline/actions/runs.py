@@ -16,7 +16,7 @@ from pipeline import interrupt
 from pipeline.checkpoint import settle
 from pipeline.config import digest, revive
 from pipeline.errors import Interrupted, LaunchError
-from pipeline.targets import PACKAGE
+from pipeline.source import PACKAGE
 
 RECORD = "run.json"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it

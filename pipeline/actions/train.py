@@ -208,7 +208,7 @@ def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_
         return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
     from pipeline.launch.train import train as launch
 
-    required.bring(config, run_dir, root)
+    required.bring(config, run_dir, root, out)
     with interrupt.gracefully(run_dir, out.say) as codes:
         result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
     if result.stopped:

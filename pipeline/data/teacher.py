@@ -17,6 +17,7 @@ from pipeline.data.kept import kept
 
 # N texts, K class
 VERSION = 1  # raised when the same settings would give other answers
+AT_ONCE = 5000  # texts that a stored model answers together: their words are in memory
 
 
 class Teacher(Protocol):
@@ -45,9 +46,25 @@ def taught(
     return _kept(folder, [type(teacher).__name__, vars(teacher), source, learned], ask)
 
 
-def told(answers: Callable[[], np.ndarray], weights: str, folder: Path, source: str) -> Tensor:
-    """(N, K) the same of a stored model, known by its `weights`' digest."""
-    return _kept(folder, [weights, source], answers)
+def told(
+    load: Callable[[], Any],
+    weights: str,
+    unlabelled: Callable[[], Iterable[str]],
+    folder: Path,
+    source: str,
+    progress: Callable[[int, int], None],
+) -> Tensor:
+    """(N, K) the same of a stored model, known by its `weights`' digest; `progress` is told how many of how many."""
+
+    def ask() -> np.ndarray:
+        model, texts = load(), list(unlabelled())
+        found: list[np.ndarray] = []
+        for start in range(0, len(texts), AT_ONCE):
+            found.append(model.texts(texts[start : start + AT_ONCE]))
+            progress(start + len(found[-1]), len(texts))
+        return np.concatenate(found)
+
+    return _kept(folder, [weights, source], ask)
 
 
 def _kept(folder: Path, of: Sequence[Any], ask: Callable[[], np.ndarray]) -> Tensor:

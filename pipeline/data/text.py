@@ -55,7 +55,7 @@ class TextData(BatchedData):
         embeddings: Embeddings | None = None,
         teacher: Teacher | str | None = None,
         rounds: int = 0,
-        pieces: int = 1,
+        pieces: int = 0,
         *,
         folder: Path,
         seed: int = 0,
@@ -101,7 +101,7 @@ class TextData(BatchedData):
 
     def source(self, part: str) -> str:
         """A digest of the bytes that `rows` reads."""
-        return f"{store.digest(self.data_name)} {part}" + f" {self.pieces}" * (part == "unsup" and self.pieces > 1)
+        return f"{store.digest(self.data_name)} {part}" + f" {self.pieces}" * (part == "unsup" and self.pieces > 0)
 
     def digest(self) -> str:
         return store.digest(self.data_name)
@@ -160,7 +160,9 @@ class TextData(BatchedData):
             return None
 
         def texts() -> Iterator[list[int]]:
-            for part, rows in (self.rows_of["train"], self._unsup()):
+            unsup, rows = self._unsup()
+            wholes = unsup, rows[:: 1 + self.pieces]
+            for part, rows in (self.rows_of["train"], wholes):
                 for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "first"):
                     yield text.tolist()
 
@@ -192,10 +194,8 @@ class TextData(BatchedData):
         return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.keep)
 
     def _with_pieces(self, text: str) -> list[str]:
-        if self.pieces == 1:
-            return [text]
         told = text.split(" ")
-        bounds = [len(told) * place // self.pieces for place in range(self.pieces + 1)]
+        bounds = np.linspace(0, len(told), self.pieces + 1, dtype=int)
         return [text, *(" ".join(told[begin:end]) for begin, end in pairwise(bounds))]
 
     def _unsup(self) -> tuple[str, np.ndarray]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pipeline.config import conf_dir
 from pipeline.errors import LaunchError
 from pipeline.launch.token import token_file
-from pipeline.targets import PACKAGE
+from pipeline.source import PACKAGE
 
 LARGEST_BYTES = 5 * 10**6
 READY_S = 60  # that a young cluster has to take a job

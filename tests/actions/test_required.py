@@ -8,10 +8,11 @@ import pytest
 from pipeline import baselines, checkpoint
 from pipeline.actions import required
 from pipeline.config import digest, load_config, resolve
+from pipeline.data import teacher as teaching
 from pipeline.data.raw import read_jsonl
 from pipeline.errors import LaunchError
 from pipeline.fit import fit
-from tests.conftest import TINY_TEXT
+from tests.conftest import TINY_TEXT, Quiet
 
 
 def kept(root: Path, name: str, config_digest: str) -> Path:
@@ -66,7 +67,10 @@ def test_a_stored_teachers_answers_to_the_unlabelled_texts_come_into_the_runs_fo
     monkeypatch.setattr(required, "find", lambda name, root: {"imdb_nbsvm-0": stored}[name])
     config = resolve(load_config(*TINY_TEXT, "model=gru", "+data.teacher=imdb_nbsvm-0"))
     assert required.names(config) == ["imdb_nbsvm-0"]
-    required.bring(config, tiny_imdb / "run", tiny_imdb)
+    monkeypatch.setattr(teaching, "AT_ONCE", 8)
+    out = Quiet()
+    required.bring(config, tiny_imdb / "run", tiny_imdb, out)
+    assert out.lines == ["answers 8/20", "answers 16/20", "answers 20/20"]
     answers_NK = checkpoint.weights(tiny_imdb / "run" / checkpoint.TAUGHT)[checkpoint.TAUGHT]
     texts = [row["text"] for row in read_jsonl(tiny_imdb / "data/imdb/unsup.jsonl")]
     np.testing.assert_allclose(answers_NK.numpy(), baselines.load(stored).texts(texts), atol=1e-6)

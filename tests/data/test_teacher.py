@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from pipeline.baselines import NaiveBayesLogistic
+from pipeline.data.embeddings import Embeddings
 from pipeline.data.raw import read_jsonl
 from pipeline.data.teacher import taught
 from pipeline.data.text import TextData
@@ -99,6 +100,21 @@ def test_each_text_without_a_label_is_followed_by_its_pieces_with_the_answers_to
     assert torch.equal(labels_NK[labelled:], learned.answers_NK)
     said = [" ".join(learned.vocabulary.words[number - 2] for number in text.tolist()) for text in texts[labelled:]]
     assert said == told
+
+
+def test_word_vectors_are_made_of_whole_texts(tiny_imdb: Path) -> None:
+    made = []
+    for pieces in (2, 0):
+        data = TextData(
+            "imdb", 2, 60, 20, "last", 0, 8, 16, Embeddings(4, 2, 20), None, 0, pieces, folder=tiny_imdb / "data"
+        )
+        data.setup()
+        vectors = data.vectors()
+        assert vectors is not None
+        made.append(vectors)
+        for kept in (tiny_imdb / ".cache").glob("embeddings-*"):
+            kept.unlink()
+    assert torch.equal(*made)
 
 
 def test_without_a_teacher_an_epoch_has_each_label_as_often_as_told_and_the_others_once_without_one(
