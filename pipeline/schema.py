@@ -56,6 +56,7 @@ SCHEMA: dict[str, Rule] = {
     "model.label_smoothing": Rule(float, 0, 1),
     "model.log_odds": Rule(float, 0, math.inf),
     "model.distance": Rule(float, 0, math.inf),
+    "model.net.crop": Rule(int, 0, 10**9),
     "model.net.word_dropout": Rule(float, 0, 1),
     "model.optimizer.lr": Rule(float, TINY, 1000),
     "model.optimizer.weight_decay": Rule(float, 0, 1000),

@@ -46,11 +46,11 @@ class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
     `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
-    in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each
-    channel's mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into
-    channels, so that the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards).
-    Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With `shift_px`, once trained,
-    it answers with the mean of its logits for an image and for those that it becomes `moved`.
+    in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each channel's
+    mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
+    the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
+    pixels are left out. Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With
+    `shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `moved`.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -69,11 +69,13 @@ class CNN(nn.Module):
         mean_pool: bool = False,
         hidden_layers: int = 1,
         shift_px: int = 0,
+        crop: int = 0,
     ):
         super().__init__()
         self.brightness, self.shift_px = brightness, shift_px
         channels = in_shape[0] * unshuffle**2
-        convolutions: list[nn.Module] = [nn.PixelUnshuffle(unshuffle)] if unshuffle > 1 else []
+        convolutions: list[nn.Module] = [nn.ZeroPad2d(-crop)] * (crop > 0)
+        convolutions += [nn.PixelUnshuffle(unshuffle)] * (unshuffle > 1)
         for layer in layers:
             convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]

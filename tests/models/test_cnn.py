@@ -54,6 +54,14 @@ def test_a_brightness_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
     torch.testing.assert_close(bright(stored / 255), plain(stored))
 
 
+def test_cropped_pixels_are_as_if_they_were_not_there() -> None:
+    net, of_the_rest = CNN([1, 12, 14], 3, LAYERS, hidden=4, crop=2).eval(), CNN([1, 8, 10], 3, LAYERS, hidden=4).eval()
+    for own, other in zip(of_the_rest.parameters(), net.parameters(), strict=True):
+        own.data.copy_(other)
+    images = torch.rand(5, 1, 12, 14)
+    torch.testing.assert_close(net(images), of_the_rest(images[:, :, 2:-2, 2:-2]))
+
+
 def test_an_image_moves_by_a_pixel_each_way_and_zeros_come_in() -> None:
     image = torch.tensor([[1.0, 2], [3, 4]])[None, None]
     down, up, right, left = (view[0, 0].tolist() for view in moved(image, 1))
