@@ -1,5 +1,6 @@
 """Pictures of a run: learning curves, confusion matrix, worst errors, where a translator looks."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,7 @@ def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
         return {name}.union(*(whole(part) for part in known[name].get("built_on", ()) if part in known))
 
     return {
-        name: [sum(known[part]["cpu_s"] for part in whole(f"{name}-{entry['seed']}")) for entry in group]
+        name: [math.fsum(known[part]["cpu_s"] for part in whole(f"{name}-{entry['seed']}")) for entry in group]
         for name, group in grouped(entries).items()
     }
 

@@ -48,3 +48,10 @@ def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
         for name, cost in (("language", 100.0), ("net", 10.0), ("mean", 1.0))
     ]
     assert report.costs(entries) == {"language": [100], "net": [110], "mean": [111]}
+
+
+def test_a_cost_does_not_depend_on_the_order_in_which_its_parts_are_summed() -> None:
+    names = [f"part{place}" for place in range(9)]
+    entries = [{"experiment": name, "seed": 0, "cpu_s": 0.1} for name in names]
+    whole = {"experiment": "whole", "seed": 0, "cpu_s": 0.1, "built_on": [f"{name}-0" for name in names]}
+    assert report.costs([*entries, whole])["whole"] == [1]  # one after the other, ten tenths are less
