@@ -164,12 +164,11 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
     ]
     whole = costs(entries)
     for name, group in groups.items():
-        seeds = ", ".join(str(entry["seed"]) for entry in group)
         cpu = spread(whole[name], 0)
         wall = spread([entry["wall_s"] for entry in group], 0)
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
-        lines.append(f"| {name} | {data} | {score(group)} | {seeds} | {cpu} | {wall} | {where} | {command} |")
+        lines.append(f"| {name} | {data} | {score(group)} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
     lines += ["", "## Reviews that stand in train, too", "", "Test accuracy on all reviews, and without those."]
     lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
     for name, group in groups.items():
@@ -232,6 +231,14 @@ def score(entries: Sequence[dict[str, Any]]) -> str:
     headlines = [Headline.of(entry["metrics"]) for entry in entries]
     known = [headline for headline in headlines if headline]
     return f"{known[0].name} {spread([one.value for one in known], known[0].digits)}{known[0].unit}"
+
+
+def seeds(entries: Sequence[dict[str, Any]]) -> str:
+    """Which seeds an experiment has results of: `0 to 4`, or each by itself if some between them are missing."""
+    first, *others = found = sorted(entry["seed"] for entry in entries)
+    if len(others) > 1 and found[-1] - first == len(others):
+        return f"{first} to {found[-1]}"
+    return ", ".join(map(str, found))
 
 
 def spread(values: Sequence[float], digits: int) -> str:

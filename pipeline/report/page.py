@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import UNSEEN, charts, costs, grouped, score, spread
+from pipeline.report import UNSEEN, charts, costs, grouped, score, seeds, spread
 from pipeline.report.details import SAMPLES
 from pipeline.report.references import REFERENCES
 from pipeline.types import Headline
@@ -75,17 +75,16 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
 def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded: Recorded) -> dict[str, Any]:
     first = group[0]
     lacking = []
-    seeds = [entry["seed"] for entry in group]
     if not recorded.curves:
-        lacking.append(("the learning curves", f"pipeline train experiment={name} seed={seeds[0]} --record"))
+        lacking.append(("the learning curves", f"pipeline train experiment={name} seed={first['seed']} --record"))
     for what, found in (("the answers", recorded.details), ("the errors", recorded.errors)):
         if found is None:
-            lacking.append((what, f"pipeline evaluate models/{name}-{seeds[0]} --record"))
+            lacking.append((what, f"pipeline evaluate models/{name}-{first['seed']} --record"))
     return {
         "name": name,
         "data": first["dataset"]["name"],
         "score": score(group),
-        "seeds": ", ".join(map(str, seeds)),
+        "seeds": seeds(group),
         "cpu": spread(cpu_s, 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
         "command": f"pipeline train experiment={name}",

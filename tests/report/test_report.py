@@ -41,6 +41,14 @@ def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
     assert report.score([{"metrics": {"test/accuracy": 0.5}}]) == "accuracy 50.00 %"
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [([0], "0"), ([0, 1], "0, 1"), ([2, 0, 1], "0 to 2"), ([0, 1, 3], "0, 1, 3")],
+)
+def test_seeds_that_follow_each_other_are_told_by_the_first_and_the_last(found: list[int], told: str) -> None:
+    assert report.seeds([{"seed": seed} for seed in found]) == told
+
+
 def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
     built_on = {"language": [], "net": ["language-0"], "mean": ["net-0", "language-0", "not_recorded-0"]}
     entries = [
