@@ -1,6 +1,7 @@
 """`dvc repro`: its stages use the project's own verbs, and it never takes damaged data for the truth."""
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -107,6 +108,23 @@ def test_every_experiment_is_trained_and_evaluated_and_follows_its_plan_and_the_
                 needed = required.names(resolve(load_config(f"experiment={file.stem}", "seed=1")))
                 assert {f"models/{other}" for other in needed} <= depends, name
             assert makers[f"metrics/{name}.json"]["cmd"] == [f"pipeline evaluate models/{name} --record"]
+
+
+@needs_git
+def test_each_seed_of_an_ensemble_depends_on_its_own_members_alone() -> None:
+    makers = {out: stage for stage in STAGES.values() for out in stage["outs"]}
+    for seed in range(5):
+        stage = makers[f"models/mnist_ensemble-{seed}"]
+        needed = required.names(resolve(load_config("experiment=mnist_ensemble", f"seed={seed}")))
+        assert {dep for dep in stage["deps"] if dep.startswith("models/")} == {f"models/{name}" for name in needed}
+        assert f"experiment=mnist_ensemble seed={seed} " in stage["cmd"][0]
+
+
+@needs_git
+def test_every_committed_result_is_made_by_a_stage_and_dvc_lock_holds_no_stage_that_is_gone() -> None:
+    made = {out for stage in STAGES.values() for out in stage["outs"]}
+    assert {f"metrics/{path.name}" for path in (ROOT / "metrics").glob("*.json")} <= made
+    assert {*re.findall(r"^  (\S+):$", (ROOT / "dvc.lock").read_text(), re.MULTILINE)} <= {*STAGES}
 
 
 @needs_git
