@@ -20,10 +20,10 @@ TABLE = [
     {"attribution"},
     {"fit", "baselines", "predict", "export", "explain", "pupil"},
     {"callbacks"},
-    {"tracking", "evaluate", "generation", "translation", "checkpoint"},
+    {"tracking", "evaluate", "generation", "translation", "checkpoint", "fingerprint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},
     {"config", "space"},
-    {"schema", "types", "redaction", "archive", "processor", "targets"},
+    {"schema", "types", "redaction", "archive", "processor", "targets", "syntax", "packages"},
     {"errors", "source"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
@@ -47,6 +47,7 @@ HOMES = {
     "uvicorn": {"app"},
     "PIL": {"data", "report"},
     "efficientnet_lite_pytorch": {"models"},
+    "packaging": {"packages"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -182,13 +182,14 @@ def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
             train(TINY, Quiet(), root=tracked)
     record = runs.find("latest", tracked)
     run_dir = Path(record["run_dir"])
-    runs.update(run_dir, code_digest="0" * 64, dataset={"digest": "1" * 64})
+    code = {**record["fingerprint"]["code"], "pipeline.fit": "0" * 64}
+    runs.update(run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={"digest": "1" * 64})
     configs = json.loads((run_dir / "config.json").read_text())
     configs["resolved"]["cluster"]["workers"] = 2
     (run_dir / "config.json").write_text(json.dumps(configs))
     with pytest.raises(LaunchError, match="--allow-drift") as refused:
         resume("latest", Quiet(), root=tracked)
-    for what in ("code: 000000000000 then", "config: ", "data: 111111111111 then", "workers: 1 then, 2 now"):
+    for what in ("code: pipeline.fit;", "configuration: ", "data: 111111111111 then", "workers: 1 then, 2 now"):
         assert what in str(refused.value)
     assert runs.find("latest", tracked)["status"] == "failed"  # nothing was touched
     configs["resolved"]["cluster"]["workers"] = 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, processor
+from pipeline import checkpoint, fingerprint, processor
 from pipeline.actions import runs
 from pipeline.errors import LaunchError
 from pipeline.types import Output
@@ -93,7 +93,7 @@ def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Compar
     manifests = [checkpoint.verify(Path(one["run_dir"]) / "model") for one in (record, again)]
     weights = [checkpoint.weights_digest(manifest) for manifest in manifests]
     facts = {
-        "code": [f"{one['commit']}{' and changes' if one.get('dirty') else ''}" for one in (record, again)],
+        "code": _code(record, again),
         "data": [manifest["data_digest"] for manifest in manifests],
         "configuration": [manifest["config_digest"] for manifest in manifests],
         "environment": [one["lock_digest"] for one in (record, again)],
@@ -103,6 +103,17 @@ def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Compar
     both = record["metrics"].keys() & again["metrics"].keys()
     metrics = {name: (record["metrics"][name], again["metrics"][name]) for name in sorted(both)}
     return Comparison(record["name"], again["name"], weights[0] == weights[1], differs, metrics)
+
+
+def _code(*records: dict[str, Any]) -> list[str]:
+    """The code of each of two runs: the same text if it is the same code; its commit too where it is not."""
+    commits = [f"{one['commit']}{' and changes' if one.get('dirty') else ''}" for one in records]
+    codes = [fingerprint.code_of(one) for one in records]
+    if None in codes:  # a record of before there were fingerprints
+        return commits
+    if codes[0] == codes[1]:
+        return [commits[0]] * 2
+    return [f"{str(code)[:12]} (commit {commit})" for code, commit in zip(codes, commits, strict=True)]
 
 
 def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:

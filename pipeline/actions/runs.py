@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import interrupt
+from pipeline import fingerprint, interrupt
 from pipeline.checkpoint import settle
-from pipeline.config import digest, revive
+from pipeline.config import revive
 from pipeline.errors import Interrupted, LaunchError
 from pipeline.source import PACKAGE
 
@@ -30,6 +30,7 @@ def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
 
     Raises: LaunchError if the project's runs folder can't be written.
     """
+    parts = fingerprint.parts(config, root)
     stem = f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
     try:
         (root / "runs").mkdir(exist_ok=True)
@@ -44,7 +45,7 @@ def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
                 "experiment": config["name"],
                 "seed": config["seed"],
                 "data": config["data"]["name"],
-                "began": {"config_digest": digest(config), "workers": config["cluster"]["workers"]},
+                "fingerprint": parts,
             }
             _write(run_dir, {**record, **facts, "run_dir": str(run_dir), "status": "created", "started": time.time()})
             return run_dir
@@ -216,29 +217,18 @@ def provenance(root: Path) -> dict[str, Any]:
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
         "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
-        "code_digest": _code_digest(),
     }
 
 
-def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str) -> list[str]:
-    """What is not as it was when a run began: code, configuration, data, number of workers."""
-    now = {"code_digest": _code_digest(), "config_digest": digest(config), "data_digest": data_digest}
-    now["workers"] = str(config["cluster"]["workers"])
-    then = {**record, **record.get("began", {}), "data_digest": record.get("dataset", {}).get("digest")}
-    return [
-        f"{name.removesuffix('_digest')}: {str(then[name])[:12]} then, {value[:12]} now"
-        for name, value in now.items()
-        if then.get(name) is not None and str(then[name]) != value
-    ]
+def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str, root: Path) -> list[str]:
+    """What is not as it was when a run began: code, configuration, data, packages, number of workers.
 
-
-def _code_digest() -> str:
-    """SHA-256 over the package's own modules."""
-    package = Path(__file__).parents[1]
-    digests = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        digests.update(f"{file.relative_to(package)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return digests.hexdigest()
+    What a record lacks is not compared: older ones have no fingerprint.
+    """
+    then, now = record.get("fingerprint", {}), fingerprint.parts(config, root)
+    if "dataset" in record:  # the data module's digest covers data of one's own, too
+        then, now = {**then, "data": record["dataset"]["digest"]}, {**now, "data": data_digest}
+    return fingerprint.changes(then, now)
 
 
 def _write(run_dir: Path, record: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed sweep can go on.")
     run_dir = Path(record["run_dir"])
     config = runs.config(run_dir)
-    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest):
+    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest, root):
         raise LaunchError(
             f"{record['name']}: not what it was when the sweep began: {'; '.join(drift)}. "
             "Undo that, or begin a new one."

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import interrupt, processor, spool
-from pipeline.actions import plan, required, runs, untrained
+from pipeline import fingerprint, interrupt, processor, spool
+from pipeline.actions import required, runs, untrained
 from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline, is_ensemble, load
@@ -47,7 +47,7 @@ def train(
     clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
     _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
-    identity = plan.identity(training(plain), root)
+    identity = fingerprint.identity(training(plain), root)
     if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
         out.say(f"going on with {found.name}, which was interrupted")
         return _train(plain, found, out, root=root, verbose=verbose)
@@ -76,8 +76,8 @@ def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Pat
 def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> dict[str, Any]:
     """Go on with an interrupted run from its newest checkpoint that verifies (from the start if it has none).
 
-    Raises: LaunchError if the run is finished or still running, or if code, configuration, data or the number of
-    workers are not what they were, unless `allow_drift`.
+    Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
+    number of workers are not what they were, unless `allow_drift`.
     """
     record = runs.find(run, root)
     if "sweep" in record:
@@ -86,13 +86,15 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_dr
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
     run_dir = Path(record["run_dir"])
     config = runs.config(run_dir)
-    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest):
+    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest, root):
         if not allow_drift:
             raise LaunchError(
                 f"{record['name']}: not what it was when the run began: {'; '.join(drift)}. Undo that, or go on all "
                 "the same, to other weights, with --allow-drift."
             )
         out.say(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
+    if "fingerprint" not in record:  # of an older run, or of one that is run again from its configuration
+        runs.update(run_dir, fingerprint=fingerprint.parts(config, root))
     if config["cluster"].get("address"):  # the cluster that it began on may be gone
         config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
     return _train(config, run_dir, out, root=root, verbose=verbose)

@@ -14,15 +14,17 @@ app = typer.Typer()
 
 
 @app.command()
-def plan(folder: Annotated[Path, typer.Argument(help="Where to write the plans, as EXPERIMENT.json.")]) -> None:
-    """Write what each experiment's result depends on: its configuration, data and code, with digests.
+def fingerprint(
+    folder: Annotated[Path, typer.Argument(help="For EXPERIMENT.json (training) and evaluation/EXPERIMENT.json.")],
+) -> None:
+    """Write what each experiment's result depends on: its configuration, data, code and packages, with digests.
 
-    Example: pipeline plan prepared/plan
+    Example: pipeline fingerprint prepared/fingerprint
     """
-    from pipeline.actions.plan import write
+    from pipeline.fingerprint import write
 
     written = write(project_root(), folder)
-    print(f"{len(written)} plans in {folder}")
+    print(f"{len(written)} fingerprints in {folder}")
 
 
 @app.command()

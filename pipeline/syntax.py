@@ -1,0 +1,108 @@
+"""Source code by meaning: a digest of a module's syntax tree, and what the module imports.
+
+Comments, formatting, docstrings and what only type checkers read have no part in either. The digest is the same for
+each Python version.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# `ctx` follows from the place in the tree; `kind` and the comments have no effect.
+MEANINGLESS = {"ctx", "kind", "type_comment", "type_ignores"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A module's digest and the modules that it imports: those of the package, and other top-level names."""
+
+    digest: str
+    empty: bool  # nothing but comments and docstrings
+    ours: frozenset[str]
+    theirs: frozenset[str]
+
+
+def code_digest(file: Path) -> str:
+    """SHA-256 of a module's syntax tree without comments, formatting, docstrings and other strings that stand alone."""
+    return read(file).digest
+
+
+def read(file: Path) -> Source:
+    """Parse a module; each content once."""
+    return _read(file.read_bytes())
+
+
+@cache
+def _read(content: bytes) -> Source:
+    tree = _tree(ast.parse(content))
+    names = set(_imports(tree))
+    ours = {name for name in names if name.split(".")[0] == "pipeline"}
+    theirs = {name.split(".")[0] for name in names - ours}
+    return Source(
+        hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest(),
+        "body" not in tree,
+        frozenset(ours),
+        frozenset(theirs),
+    )
+
+
+def _tree(node: Any) -> Any:
+    """A syntax tree as plain data. Fields that are empty are left out: a newer Python adds such fields."""
+    if isinstance(node, list):
+        return [_tree(item) for item in _effective(node)]
+    if isinstance(node, ast.Constant | ast.MatchSingleton):
+        value = node.value if isinstance(node.value, str) else repr(node.value)
+        return {"node": type(node).__name__, "type": type(node.value).__name__, "value": value}
+    if not isinstance(node, ast.AST):
+        return node
+    fields = {name: getattr(node, name, None) for name in node._fields if name not in MEANINGLESS}
+    if isinstance(node, ast.JoinedStr):
+        fields["values"] = list(_merged(node.values))
+    content = {name: _tree(value) for name, value in fields.items() if value}
+    return {"node": type(node).__name__, **{name: value for name, value in content.items() if value != []}}
+
+
+def _effective(nodes: list[Any]) -> Iterator[Any]:
+    """Statements that do something when they run: no string that stands alone, no `pass`, nothing for type checkers."""
+    for node in nodes:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in (getattr(node.test, key, "") for key in ("id", "attr")):
+            yield from _effective(node.orelse)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            continue
+        elif not isinstance(node, ast.Pass):
+            yield node
+
+
+def _merged(values: list[ast.expr]) -> Iterator[ast.expr]:
+    """The parts of an f-string with neighbouring texts joined: Python versions cut them differently."""
+    text = ""
+    for value in values:
+        if isinstance(value, ast.Constant):
+            text += str(value.value)
+            continue
+        if text:
+            yield ast.Constant(text)
+        text = ""
+        yield value
+    if text:
+        yield ast.Constant(text)
+
+
+def _imports(tree: Any) -> Iterator[str]:
+    """The modules that a tree imports, at its top or in a function; of `from a import b`, both a and a.b."""
+    if isinstance(tree, list):
+        for item in tree:
+            yield from _imports(item)
+    elif isinstance(tree, dict):
+        names = [alias["name"] for alias in tree["names"]] if tree["node"] in ("Import", "ImportFrom") else []
+        if tree["node"] == "ImportFrom":
+            module = tree.get("module", "")  # a relative import has none; the package uses no such import
+            names = [module, *(f"{module}.{name}" for name in names)]
+        yield from names
+        for value in tree.values():
+            yield from _imports(value)
