@@ -26,6 +26,7 @@ __all__ = [
     "identity",
     "judge_of",
     "kind",
+    "members_of",
     "parts",
     "training",
     "write",
@@ -80,7 +81,8 @@ def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     model, judge = config["model"], judge_of(config)
     task = str(model.get("_target_", "")).rpartition(".")[2]
-    own = _modules(_targets([config["data"], model.get("net", model)]))
+    answering = [config, *(_configured(member, root) for member in members_of(config))]
+    own = _modules(_targets([[one["data"], one["model"].get("net", one["model"])] for one in answering]))
     loader = LOADED_BY[kind(model)]
     leaves = set(SHARED) - {loader}
     found = _closure([loader, *SCORED_BY.get(task, CLASSIFIER), *leaves, *own], leaves)
@@ -131,6 +133,13 @@ def judge_of(config: dict[str, Any]) -> str | None:
     return str(judge) if judge else None
 
 
+def members_of(config: dict[str, Any]) -> list[str]:
+    """The models that an ensemble's answer is the mean of, each once, as EXPERIMENT or EXPERIMENT-SEED."""
+    requires = config["requires"]
+    named = requires.get("members") if isinstance(requires, dict) else config["model"].get("of")
+    return sorted(set(named or []))
+
+
 def kind(model: dict[str, Any]) -> str:
     """How a configured model is made: as a `net`, a `baseline` of scikit-learn, or `assembled`."""
     if "_target_" not in model:
@@ -144,8 +153,10 @@ def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ())
 
 
 def _configured(model: str, root: Path) -> dict[str, Any]:
-    experiment, _, seed = model.rpartition("-")
-    return configuration.training(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
+    """The configuration of the model EXPERIMENT or EXPERIMENT-SEED."""
+    experiment, _, seed = model.partition("-")
+    overrides = [f"experiment={experiment}", *([f"seed={seed}"] if seed else [])]
+    return configuration.training(resolve(load_config(*overrides, root=root)))
 
 
 def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, Source]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,17 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
     found = reproduce.reproduce("latest", Quiet(), root=clone)
     assert not found.identical
     assert set(found.differs) == {"configuration", "environment", "hardware"}
+
+
+def test_the_same_code_of_another_commit_is_not_a_difference_and_other_code_is_named_with_its_commit() -> None:
+    def record(commit: str, **code: str) -> dict[str, Any]:
+        return {"commit": commit, **({"fingerprint": {"code": code}} if code else {})}
+
+    same = reproduce._code({**record("aaa", fit="1"), "dirty": True}, record("bbb", fit="1"))
+    assert same == ["aaa and changes"] * 2
+    before, after = reproduce._code(record("aaa", fit="1"), record("bbb", fit="2"))
+    assert (before.endswith("(commit aaa)"), after.endswith("(commit bbb)"), before[:12] != after[:12]) == (True,) * 3
+    assert reproduce._code(record("aaa"), record("bbb", fit="1")) == ["aaa", "bbb"]  # from before there were any
 
 
 def test_a_run_that_is_not_finished_or_whose_code_is_unknown_is_refused(tmp_path: Path) -> None:
