@@ -1,4 +1,4 @@
-"""Comparing the evaluations of the working tree with the committed results: what is the same, what is not, by how much."""
+"""Comparing the evaluations in the working tree with the committed results of the same runs."""
 
 import json
 import math
