@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +69,19 @@ def _hidden(folder: Path, suffix: str) -> Path:
     return folder.with_name(f".{folder.name}.{suffix}")
 
 
-def copy(source: Path, folder: Path) -> Path:
-    """Publish a verified folder once more, somewhere else.
+def copy(source: Path, folder: Path, add: Callable[[Path], None] = lambda folder: None) -> Path:
+    """Publish a verified folder once more, somewhere else; `add` may put more files into it.
 
     Raises: CheckpointError if it does not verify.
     """
     facts = verify(source)
     del facts["files"]
-    whole = partial(shutil.copytree, source, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
-    return publish(folder, whole, **facts)
+
+    def write(aside: Path) -> None:
+        shutil.copytree(source, aside, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
+        add(aside)
+
+    return publish(folder, write, **facts)
 
 
 def verify(folder: Path) -> dict[str, Any]:

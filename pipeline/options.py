@@ -26,7 +26,9 @@ Overrides = Annotated[
 ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
-Record = Annotated[bool, typer.Option("--record", help="Keep the result: models/, results/, metrics/, plots/.")]
+Record = Annotated[
+    bool, typer.Option("--record", help="Keep the result, as DVC's stages do: in models/ or evaluations/.")
+]
 RecordAs = Annotated[
     str | None, typer.Option(metavar="NAME", help="Like --record, under this name instead of EXPERIMENT-SEED.")
 ]

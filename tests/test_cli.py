@@ -81,7 +81,7 @@ def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_co
     result = json.loads(evaluated.stdout.splitlines()[-1])
     right = result.pop("samples")["right"]
     assert right.count("1") / len(right) == result["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
-    assert json.loads((root / "metrics/mnist_cnn-0.json").read_text()) == result
+    assert json.loads((root / "evaluations/mnist_cnn/0/result.json").read_text()) == result
     assert not (root / "mlruns").exists()  # where MLflow puts what it was given no place for
     _a_digit_is_read_from_a_png(root, name)
 

@@ -1,6 +1,5 @@
 """Every model's recipe trains: one batch, a finite loss, weights that move."""
 
-import json
 import re
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 import torch
 
 from pipeline.config import build, build_data, load_config, resolve
-from pipeline.report import score
 
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
@@ -50,14 +48,7 @@ def test_every_experiment_composes_and_is_named_after_its_file(experiment: str) 
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_every_experiments_header_says_its_command_and_the_score_of_the_committed_results(experiment: str) -> None:
-    text = (CONF / f"experiment/{experiment}.yaml").read_text()
-    header = "\n".join(line for line in text.splitlines() if line.startswith("#"))
-    assert f"pipeline train experiment={experiment}\n" in header
-    found = [json.loads(path.read_text()) for path in sorted((CONF.parent / "metrics").glob(f"{experiment}-*.json"))]
-    if not found:
-        assert "# not measured yet" in header
-        return
-    assert len(found) >= 3 or experiment in ("imdb_lm", "imdb_lm_small")  # one for all seeds of what begins with it
-    assert f"test {score(found)} ({len(found)} seed{'s' * (len(found) > 1)})" in header
-    assert "CPU-s" in header
+def test_every_experiments_header_says_what_it_is_and_its_command_and_holds_no_score(experiment: str) -> None:
+    _, what, command, *_ = (CONF / f"experiment/{experiment}.yaml").read_text().splitlines()
+    assert re.fullmatch(r"# [^\d%]+[A-Z(].*\.|# [A-Z].*\.", what)
+    assert command == f"# pipeline train experiment={experiment}"

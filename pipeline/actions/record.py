@@ -1,8 +1,8 @@
-"""The results that go into git.
+"""Recording a result: DVC's outputs of a run (`models/`, `evaluations/`) and git's file of an experiment (`results/`).
 
-`metrics/` holds what a re-run must repeat, `results/` when, where and how long, `plots/` what a reader wants to see of
-both: learning curves, counts of answers, drawn images, a few kilobytes a run, so that a fresh clone can make the page
-of results. What shows samples of the data, `plots/errors/`, stays out: no part of a data set is in git.
+`train --record` fills `models/EXPERIMENT-SEED`, `evaluate --record` fills `evaluations/EXPERIMENT/SEED`, and `collect`
+gathers the evaluations of an experiment in `results/EXPERIMENT.json`. What shows samples of the data stays out of
+`results/`: no part of a data set is in git.
 """
 
 import json
@@ -10,93 +10,129 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import processor, spool
+from pipeline import checkpoint, spool
 from pipeline.actions import required, runs
-from pipeline.errors import DataError
+from pipeline.errors import CheckpointError, DataError
+from pipeline.runs import results
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
+HISTORY, SAMPLES = "history.json", "samples.png"  # in a model's folder: learning curves, images drawn over the epochs
+RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation's folder
+# Of a run's record: who made it, from what, at what cost.
+FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
 
 
-def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
-    """Keep a finished run's model under `models/`, its circumstances under `results/`, as EXPERIMENT-SEED or `name`."""
-    record = runs.read(Path(summary["run_dir"]))
-    stem = name or f"{record['experiment']}-{record['seed']}"
-    target, run_dir = root / "models" / stem, Path(summary["run_dir"])
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(run_dir / "model", target)
-    curves(run_dir, summary["metrics"], stem, root)
-    keys = (
-        "name",
-        "run_id",
-        "commit",
-        "dirty",
-        "command",
-        "lock_digest",
-        "cpu_s",
-        "wall_s",
-        "seconds",
-        "steps",
-        "workers",
-        "dvc_stage",
-    )
-    facts = {"hardware": processor.describe(), "built_on": required.built_on(runs.config(run_dir))}
-    _write(root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | facts)
+def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
+    """Copy a finished run's model to `models/EXPERIMENT-SEED` (or `models/NAME`), with its learning curves."""
+    run_dir = Path(summary["run_dir"])
+    record = runs.read(run_dir)
+    target = root / "models" / (name or f"{record['experiment']}-{record['seed']}")
+
+    def add(folder: Path) -> None:
+        (folder / HISTORY).write_text(json.dumps(history(run_dir, summary["metrics"])) + "\n")
+        if sheet := samples_over_epochs(run_dir):
+            (folder / SAMPLES).write_bytes(sheet)
+
+    return checkpoint.copy(run_dir / "model", target, add)
 
 
-def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> None:
-    """Keep a run's metrics, a row an epoch, under `plots/curves/`, and what a generator drew under `plots/samples/`.
-
-    A model that was not trained by epochs has one row, of its scores but for those on test: DVC draws no empty list.
-    """
-    from pipeline.report import details
-
+def history(run_dir: Path, scores: dict[str, float]) -> list[dict[str, float]]:
+    """A run's metrics, a row an epoch; of a model that is not trained by epochs one row, without its scores on test."""
     rows: dict[int, dict[str, float]] = {}
     for event in spool.read(run_dir)[0]:
         if metrics := event.get("metrics"):
             row = rows.setdefault(event["epoch"] + 1, {"epoch": event["epoch"] + 1})
             row |= {name: round(value, 5) for name, value in metrics.items()}
     once = {name: round(value, 5) for name, value in scores.items() if not name.startswith("test/")}
-    content = [rows[epoch] for epoch in sorted(rows)] or [{"epoch": 0, **once}]
-    _write(root / "plots/curves" / f"{stem}.json", content)
-    if sheets := sorted((run_dir / "samples").glob("epoch-*.npy")):
-        import numpy as np
-
-        chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
-        images = [np.load(sheets[place]) for place in chosen]
-        path = root / "plots/samples" / f"{stem}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(details.sheet([each[:: max(1, len(each) // 10)][:10] for each in images]))
+    return [rows[epoch] for epoch in sorted(rows)] or [{"epoch": 0, **once}]
 
 
-def metrics(result: dict[str, Any], details: dict[str, Any], root: Path, name: str | None = None) -> None:
-    """Keep an evaluation under `metrics/`, and what stands behind it under `plots/tests/` and `plots/errors/`."""
-    from pipeline.report.details import SAMPLES
+def samples_over_epochs(run_dir: Path) -> bytes | None:
+    """A PNG with a row of generated images for each of up to 8 epochs; None if the run generated none."""
+    sheets = sorted((run_dir / "samples").glob("epoch-*.npy"))
+    if not sheets:
+        return None
+    import numpy as np
 
-    stem = name or f"{result['experiment']}-{result['seed']}"
-    _write(root / "metrics" / f"{stem}.json", result)
-    for folder, shown in (("tests", details.keys() - SAMPLES), ("errors", details.keys() & SAMPLES)):
-        _write(root / "plots" / folder / f"{stem}.json", {key: details[key] for key in sorted(shown)}, indent=None)
+    from pipeline.report.details import sheet
+
+    chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
+    images = [np.load(sheets[place]) for place in chosen]
+    return sheet([each[:: max(1, len(each) // 10)][:10] for each in images])
 
 
-def committed_results(root: Path) -> list[dict[str, Any]]:
-    """Each result with its circumstances, in the order of experiments and seeds.
+def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path, root: Path, name: str | None) -> Path:
+    """Write an evaluation to `evaluations/EXPERIMENT/SEED` (or `evaluations/NAME`), replacing an older one."""
+    from pipeline.report.details import SAMPLES as DATA_SAMPLES
 
-    Raises: DataError if there are none, or one lacks its other half.
+    folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in (HISTORY, SAMPLES):
+        if (model_dir / file).is_file():
+            shutil.copyfile(model_dir / file, folder / file)
+    _write(folder / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
+    _write(folder / ERRORS, {key: value for key, value in details.items() if key in DATA_SAMPLES})
+    _write(folder / RESULT, result)
+    return folder
+
+
+def collect(experiment: str, root: Path) -> Path:
+    """Rebuild `results/EXPERIMENT.json` from the evaluations of all seeds.
+
+    A run whose weights and scores are as committed keeps its committed facts: repeating a result does not change who
+    made it and at what cost.
+
+    Raises: DataError if there is no evaluation.
     """
-    entries = []
-    for path in sorted((root / "metrics").glob("*-*.json")):  # not what was kept as `try`
-        other = root / "results" / path.name
-        try:
-            entries.append({**json.loads(other.read_text()), **json.loads(path.read_text())})
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} and {other}: not a pair of results ({error}). `dvc repro` makes both.") from error
-    if not entries:
-        raise DataError(f"{root / 'metrics'}: no results yet. `dvc repro` makes them.")
-    return entries
-
-
-def _write(path: Path, content: Any, indent: int | None = 1) -> None:
+    path = results.path_of(experiment, root)
+    folders = sorted((root / "evaluations" / experiment).glob(f"*/{RESULT}"), key=lambda file: int(file.parent.name))
+    if not folders:
+        raise DataError(f"{root / 'evaluations' / experiment}: no evaluations. `dvc repro collect@{experiment}`.")
+    committed = results.read(path)
+    known = {run["seed"]: run for run in committed["runs"]}
+    found = [_run(file.parent, known, root) for file in folders]
+    details = _details(folders[0].parent) or committed.get("details")
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(content, indent=indent, sort_keys=True) + "\n")
-    aside.replace(path)
+    aside.write_text(results.as_text(results.content_of(experiment, found, details)))
+    return aside.replace(path)
+
+
+def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
+    result = json.loads((folder / RESULT).read_text())
+    before = known.get(result["seed"], {})
+    if all(before.get(key) == result[key] for key in ("weights_digest", "metrics")):
+        return {"experiment": result["experiment"], **before}
+    rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
+    return {**result, **_facts(result, root), "history": results.columns(rows)}
+
+
+def _facts(result: results.Result, root: Path) -> dict[str, Any]:
+    """What the run's record says of how these weights were made; None where the run's folder is not here."""
+    for record in runs.listing(root):
+        if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
+            continue
+        run_dir = Path(record["run_dir"])
+        try:
+            manifest = checkpoint.verify(run_dir / "model")
+        except CheckpointError:
+            continue
+        if checkpoint.weights_digest(manifest) == result["weights_digest"]:
+            facts = {key: record.get(key) for key in (*FACTS, "workers")}
+            return {**facts, "built_on": required.built_on(runs.config(run_dir))}
+    return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
+
+
+def _details(folder: Path) -> dict[str, Any]:
+    """What the report shows of an experiment's first seed, but for samples of the data."""
+    import base64
+
+    found: dict[str, Any] = json.loads((folder / DETAILS).read_text())
+    if (folder / SAMPLES).is_file():
+        found["samples"] = base64.b64encode((folder / SAMPLES).read_bytes()).decode()
+    return found
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

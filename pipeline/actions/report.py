@@ -1,18 +1,21 @@
-"""The pages of results, from what is recorded: `docs/results.md` and one HTML file."""
+"""The pages of results, from the committed results: `docs/results.md` and one HTML file."""
 
+import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.actions.record import committed_results
+from pipeline.actions.record import ERRORS
 from pipeline.errors import DataError
+from pipeline.runs import results
 
 PAGE = Path("reports/index.html")
+MARKS = "<!-- results: written by `pipeline report` -->", "<!-- end of results -->"
 
 
 def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path]:
-    """Write the pages of all recorded results; of some experiments, the HTML page alone.
+    """Write the pages of all committed results; of some experiments, the HTML page alone.
 
     Raises: DataError if there are no results, or none of an experiment that was asked for.
     """
@@ -20,9 +23,11 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
     from pipeline.report import charts
     from pipeline.report import page as pages
 
-    entries = committed_results(root)
+    entries = results.committed(root)
     if lacking := set(names) - {entry["experiment"] for entry in entries}:
-        raise DataError(f"{root / 'metrics'}: no results of {', '.join(sorted(lacking))}. `dvc repro` makes them.")
+        raise DataError(
+            f"{root / results.RESULTS}: no results of {', '.join(sorted(lacking))}. `dvc repro` makes them."
+        )
     rows = [] if names else claims.table(entries)
     entries = [entry for entry in entries if not names or entry["experiment"] in names]
     found = {name: recorded(name, group, root) for name, group in report.grouped(entries).items()}
@@ -31,24 +36,31 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
         return [target]
     report.activations(_parent(root / "docs/images/activations.png"))
     _put(root / "docs/images/costs.svg", charts.alone(charts.costs(pages.compared(entries))))
+    _fill(root / "README.md", report.readme_table(entries, root))
     return [target, _put(root / "docs/results.md", report.results_markdown(entries, claims.markdown(rows)))]
 
 
+def _fill(readme: Path, table: str) -> None:
+    """Replace what stands between the two marks in README, if they are there."""
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    before, start, rest = text.partition(f"{MARKS[0]}\n")
+    _, end, after = rest.partition(MARKS[1])
+    if start and end:
+        _put(readme, f"{before}{start}{table}{end}{after}")
+
+
 def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
-    """What `plots/` holds of an experiment, as far as it is of the results at hand."""
+    """What is shown of an experiment beside its scores; errors show samples of the data, so only DVC has them."""
     from pipeline.report.page import Recorded
 
-    found = Recorded()
-    for entry in entries:
-        stem = f"{name}-{entry['seed']}"
-        if rows := _read(root / f"plots/curves/{stem}.json"):
-            found.curves[entry["seed"]] = rows
-    stem = f"{name}-{entries[0]['seed']}"
-    found.details = _read(root / f"plots/tests/{stem}.json")
-    found.errors = _read(root / f"plots/errors/{stem}.json")
-    samples = root / f"plots/samples/{stem}.png"
-    found.samples = samples.read_bytes() if samples.is_file() else None
-    return found
+    details = results.read(results.path_of(name, root)).get("details")
+    samples = details.pop("samples", None) if details else None
+    return Recorded(
+        curves={entry["seed"]: results.rows(entry["history"]) for entry in entries if entry.get("history")},
+        details=details,
+        errors=_read(root / "evaluations" / name / str(entries[0]["seed"]) / ERRORS),
+        samples=base64.b64decode(samples) if samples else None,
+    )
 
 
 def _read(path: Path) -> Any:

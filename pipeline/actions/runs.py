@@ -20,7 +20,7 @@ from pipeline.source import PACKAGE
 
 RECORD = "run.json"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it
-RECORDED = ("metrics", "results", "plots", "dvc.lock")  # what `--record` writes, and DVC about it
+RECORDED = ("results", "dvc.lock")  # what `--record` writes, and DVC about it
 PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 LOCK = ".lock"
 

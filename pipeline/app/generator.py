@@ -57,7 +57,7 @@ def samples(request: Request) -> dict[str, Any]:
         return {"epochs": []}
     kept = sorted((found.place.parent / "samples").glob("epoch-*.npy"))
     shown = [kept[round(at)] for at in np.linspace(0, len(kept) - 1, min(8, len(kept)))]
-    sheet = root / "plots/samples" / f"{found.place.name}.png"
+    sheet = found.place / "samples.png"  # of a recorded model
     picture = b64encode(sheet.read_bytes()).decode() if not kept and sheet.is_file() else None
     return {"epochs": [np.load(path)[::10].tolist() for path in shown], "picture": picture}
 

@@ -150,7 +150,7 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
     lines = [
         "# Results",
         "",
-        "Written by `pipeline report` from `metrics/` and `results/`; do not edit.",
+        "Written by `pipeline report` from `results/`; do not edit.",
         "Mean ± standard deviation over the seeds.",
         "CPU-seconds are of training with its validation, summed over the workers, and of what it is built on:",
         "the members of a mean, the model that a net begins with, a stored teacher.",
@@ -176,6 +176,38 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
     return "\n".join([*lines, *_dogs_and_cats(groups), "", *_published(), "", "## The lecture's claims", "", claims])
+
+
+README_ROWS = (
+    "perceptron_mnist",
+    "mlp_mnist",
+    "mnist_fast",
+    "mnist_cnn",
+    "mnist_cnn_best",
+    "imdb_tfidf",
+    "imdb_lstm",
+    "imdb_vat_best",
+    "mnist_gan",
+    "piglatin_seq2seq",
+    "dogcat_transfer",
+)
+
+
+def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
+    """The rows of README: what an experiment is, its score, its CPU-seconds with those of what it is built on."""
+    groups, whole = grouped(entries), costs(entries)
+    lines = ["| experiment | what it is | test, mean ± sd (seeds) | CPU-s |", "| --- | --- | --- | --- |"]
+    for name in README_ROWS:
+        if group := groups.get(name):
+            cost = f"{np.mean(whole[name]):,.0f}"
+            lines.append(f"| `{name}` | {described(name, root)} | {score(group)} ({len(group)}) | {cost} |")
+    return "\n".join(lines) + "\n"
+
+
+def described(experiment: str, root: Path) -> str:
+    """What an experiment is, by the second line of its file."""
+    lines = (root / f"conf/experiment/{experiment}.yaml").read_text(encoding="utf-8").splitlines()
+    return lines[1].removeprefix("# ").removesuffix(".")
 
 
 def _published() -> list[str]:

@@ -1,6 +1,6 @@
 """What stands behind a score, small enough for git: a confusion matrix, the worst errors, what an answer rests on.
 
-Arrays and answers in, plain data out, which `evaluate --record` keeps under `plots/` and the page of results shows.
+Arrays and answers in, plain data out, which `evaluate --record` keeps and the report shows.
 """
 
 import base64

@@ -18,7 +18,7 @@ DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # an experiment h
 
 @dataclass(slots=True)
 class Recorded:
-    """What `plots/` holds of an experiment; empty where nothing was recorded."""
+    """What is recorded of an experiment beside its scores; empty where nothing is."""
 
     curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # of each seed, a row an epoch
     details: dict[str, Any] | None = None  # of the first seed: see `report.details`

@@ -25,7 +25,7 @@ def evaluate(
 
     Example: pipeline evaluate latest --split val
     """
-    from pipeline.actions import models
+    from pipeline.actions import models, runs
     from pipeline.actions import record as recording
 
     if split not in ("train", "val", "test"):
@@ -34,7 +34,8 @@ def evaluate(
     samples: dict[str, str] = {}
     result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
-        recording.metrics(result, details, project_root(), record_as)
+        model_dir = runs.model_dir(run, project_root())
+        recording.evaluation(result, details, model_dir, project_root(), record_as)
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")

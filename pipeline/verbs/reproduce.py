@@ -28,6 +28,71 @@ def fingerprint(
 
 
 @app.command()
+def stages() -> None:
+    """Write runs.yaml, the runs that `dvc repro` records: from the seeds in params.yaml and what experiments require.
+
+    Example: pipeline stages
+    """
+    from pipeline.graph.stages import write
+
+    print(write(project_root()))
+
+
+@app.command()
+def collect(experiment: Annotated[str, typer.Argument(help="The experiment whose seeds were evaluated.")]) -> None:
+    """Gather the evaluations of an experiment's seeds in results/EXPERIMENT.json.
+
+    Example: pipeline collect mnist_cnn
+    """
+    from pipeline.actions.record import collect as action
+
+    print(action(experiment, project_root()))
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="EXPERIMENT-SEED; all that are evaluated here if none.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the comparison here, as JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the evaluations in this working tree with the committed results; exit code 1 if one is different.
+
+    Example: pipeline compare mnist_cnn-0
+    """
+    from pipeline.actions.compare import compare as action
+
+    found = action(runs or [], project_root())
+    for one in found:
+        spread = f"± {one.std:.2g} over {one.seeds} seeds" if one.seeds > 1 else "one seed"
+        print(
+            f"{one.run:32} {one.verdict:10} {one.measure} {one.here:.6g} here, {one.committed:.6g} committed ({spread})"
+        )
+    content = json.dumps({"comparison": [asdict(one) for one in found]})
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(f"{content}\n")
+    if as_json:
+        print(content)
+    if any(one.verdict == "different" for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline prove` wrote.")]) -> None:
+    """Carry recorded results over to renamed code, where a proof shows that it trains the same weights.
+
+    Example: pipeline migrate .cache/proof/a0342f496610.json
+    """
+    from pipeline.graph.migrate import migrate as action
+
+    carried, left = action(proof, project_root())
+    print(f"{len(carried)} stages carried over in dvc.lock")
+    print(f"{len(left)} left stale{': ' if left else ''}{', '.join(left)}")
+
+
+@app.command()
 def reproduce(run: Run, as_json: Json = False) -> None:
     """Run a finished run again, with its own code, configuration, seed and data, and say what differs.
 

@@ -8,6 +8,7 @@ import pytest
 from pipeline import claims
 from pipeline.actions import claims as action
 from pipeline.actions import models, record, train
+from pipeline.runs import results
 from tests.conftest import Quiet
 
 
@@ -16,7 +17,7 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 ) -> None:
     there = [{"experiment": name} for needs in claims.NEEDS.values() for name in needs if name != "mlp_xor"]
     done: list[Any] = []
-    monkeypatch.setattr(record, "committed_results", lambda root: there)
+    monkeypatch.setattr(results, "committed", lambda root: there)
 
     def trained(overrides: list[str], out: Quiet, **_: Any) -> dict[str, list[str]]:
         done.append(overrides)
@@ -24,11 +25,12 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 
     monkeypatch.setattr(train, "train", trained)
     monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
-    monkeypatch.setattr(models, "evaluate", lambda folder, split, root, details: Path(folder).name)
-    monkeypatch.setattr(record, "metrics", lambda result, root, details: done.append(result))
+    monkeypatch.setattr(models, "evaluate", lambda folder, split, root, details: "evaluated")
+    monkeypatch.setattr(record, "evaluation", lambda result, *_: done.append(result))
+    monkeypatch.setattr(record, "collect", lambda experiment, root: done.append(experiment))
     action.run_missing(Quiet(), root=project)
     expected: list[Any] = []
     for seed in (0, 1, 2):
         overrides = ["experiment=mlp_xor", f"seed={seed}"]
-        expected += [overrides, {"run": overrides}, f"mlp_xor-{seed}"]
-    assert done == expected
+        expected += [overrides, {"run": overrides}, "evaluated"]
+    assert done == [*expected, "mlp_xor"]

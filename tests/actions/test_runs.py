@@ -28,12 +28,12 @@ def test_two_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -
 
 
 def test_what_earlier_runs_recorded_does_not_make_the_code_of_the_next_dirty(tmp_path: Path) -> None:
-    for name in ("metrics/net-0.json", "code.py"):
+    for name in ("results/net.json", "code.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("1")
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "a"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    (tmp_path / "metrics/net-0.json").write_text("2")
+    (tmp_path / "results/net.json").write_text("2")
     assert runs.provenance(tmp_path)["dirty"] is False
     (tmp_path / "code.py").write_text("2")
     assert runs.provenance(tmp_path)["dirty"] is True

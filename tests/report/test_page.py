@@ -4,11 +4,13 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.actions import report
 from pipeline.errors import DataError
+from pipeline.runs import results as results_files
 
 VOID = {"meta", "br", "img", "circle", "line", "polyline"}
 IMPLIED = {"tr", "td", "th", "p"}  # HTML lets their end go without saying
@@ -36,27 +38,32 @@ class Checker(HTMLParser):
         self.text += data
 
 
-def entry(
-    experiment: str, seed: int, accuracy: float, data: str = "imdb"
-) -> tuple[dict[str, object], dict[str, object]]:
-    metrics = {
-        "experiment": experiment,
+def run(seed: int, accuracy: float, **more: Any) -> dict[str, Any]:
+    return {
         "seed": seed,
         "metrics": {"test/accuracy": accuracy, "test/loss": 0.1},
-        "dataset": {"name": data, "digest": "d" * 64, "rows": {}},
+        "dataset": {"name": "imdb", "digest": "d" * 64, "rows": {}},
         "config_digest": "c" * 64,
         "weights_digest": "w" * 64,
+        "name": f"mine-s{seed}",
+        "commit": "e" * 40,
+        "dirty": False,
+        "cpu_s": 10.0,
+        "wall_s": 11.0,
+        "hardware": "<CPU>",
+        **more,
     }
-    result = {"name": f"{experiment}-s{seed}", "run_id": "r" * 32, "commit": "e" * 40, "dirty": False, "cpu_s": 10.0}
-    return metrics, {**result, "wall_s": 11.0, "hardware": "<CPU>"}
+
+
+def write(root: Path, *runs: dict[str, Any], details: dict[str, Any] | None = None) -> None:
+    path = results_files.path_of("mine", root)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(results_files.as_text(results_files.content_of("mine", runs, details)))
 
 
 @pytest.fixture
 def results(project: Path) -> Path:
-    for seed, accuracy in ((0, 0.5), (1, 0.75)):
-        for folder, content in zip(("metrics", "results"), entry("mine", seed, accuracy), strict=True):
-            (project / folder).mkdir(exist_ok=True)
-            (project / folder / f"mine-{seed}.json").write_text(json.dumps(content))
+    write(project, run(0, 0.5), run(1, 0.75))
     return project
 
 
@@ -67,7 +74,7 @@ def read(path: Path) -> Checker:
     return checker
 
 
-def test_a_page_without_plots_says_which_command_makes_them(results: Path) -> None:
+def test_a_page_without_curves_says_which_command_makes_them(results: Path) -> None:
     (page,) = report.write(results, ["mine"])
     told = read(page)
     assert "accuracy 62.50 ± 17.68 %" in told.text  # by hand: mean of 50 and 75, sd 25 / sqrt 2
@@ -85,13 +92,10 @@ def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results:
         "texts": [{"true": "no", "answer": "<yes>", "probability": 0.9, "text": "<script>alert(1)</script>"}],
         "explained": [{"true": "no", "answer": "no", "probability": 0.8, "words": [["bad", 2.0], ["good", -1.0]]}],
     }
-    for folder, content in (
-        ("curves", [{"epoch": 1, "val/loss": 2.0}, {"epoch": 2, "val/loss": 1.0}]),
-        ("tests", details),
-        ("errors", errors),
-    ):
-        (results / "plots" / folder).mkdir(parents=True)
-        (results / f"plots/{folder}/mine-0.json").write_text(json.dumps(content))
+    history = {"epoch": [1, 2], "val/loss": [2.0, 1.0]}
+    write(results, run(0, 0.5, history=history), run(1, 0.75), details=details)
+    (results / "evaluations/mine/0").mkdir(parents=True)
+    (results / "evaluations/mine/0/errors.json").write_text(json.dumps(errors))
     (page,) = report.write(results, ["mine"], Path("reports/some.html"))
     told = read(page)
     source = page.read_text()
@@ -107,9 +111,8 @@ def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results:
 
 
 def test_a_measure_that_not_every_seed_has_is_left_out(results: Path) -> None:
-    path = results / "metrics/mine-0.json"
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "metrics": {"test/roc_auc": 0.9, **content["metrics"]}}))
+    more = {"test/roc_auc": 0.9, **run(0, 0.5)["metrics"]}
+    write(results, run(0, 0.5, metrics=more), run(1, 0.75))
     (page,) = report.write(results, ["mine"], Path("reports/some.html"))
     assert "roc auc" not in page.read_text()
     assert "loss 0.1000 ± 0.0000" in page.read_text()
@@ -118,7 +121,7 @@ def test_a_measure_that_not_every_seed_has_is_left_out(results: Path) -> None:
 def test_an_experiment_without_results_and_a_torn_file_are_named(results: Path) -> None:
     with pytest.raises(DataError, match="no results of yours"):
         report.write(results, ["mine", "yours"])
-    (results / "plots/tests").mkdir(parents=True)
-    (results / "plots/tests/mine-0.json").write_text("{")
-    with pytest.raises(DataError, match=r"mine-0.json: not JSON"):
+    (results / "evaluations/mine/0").mkdir(parents=True)
+    (results / "evaluations/mine/0/errors.json").write_text("{")
+    with pytest.raises(DataError, match=r"errors.json: not JSON"):
         report.write(results, ["mine"])

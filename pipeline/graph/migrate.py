@@ -1,0 +1,97 @@
+"""Carrying recorded results over to code that was renamed or moved, on a proof that it still trains the same weights.
+
+A renamed class or configuration key changes fingerprints and configuration digests though no weight changes. Rewritten
+here are the entries of `train@…` in dvc.lock and the `config_digest` of each committed result; no model is touched.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config import digest, load_config, resolve
+from pipeline.errors import DataError
+from pipeline.files import atomic_write
+from pipeline.runs import results
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
+
+
+def migrate(proof: Path, root: Path) -> tuple[list[str], list[str]]:
+    """Rewrite dvc.lock and results/ for every experiment that the proof found identical; the others are left stale.
+
+    The stages that prepare data and fingerprints have to be up to date: `dvc repro fingerprint prepare` first.
+
+    Returns: the stages carried over, and those left out.
+    Raises: DataError if the proof is not one, is of another working tree, or prepared/ is not there.
+    """
+    identical = _proven(proof)
+    lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
+    made = {out["path"]: out for stage in lock["stages"].values() for out in stage.get("outs", ())}
+    stages = {name: lock["stages"][name] for name in PREPARE if name in lock["stages"]}
+    left = []
+    for name, stage in _train_stages(root).items():
+        model = made.get(stage["out"])
+        if stage["experiment"] not in identical or model is None:
+            left.append(name)
+            continue
+        deps = [made[path] if path.startswith("models/") else _hashed(root, path) for path in stage["deps"]]
+        stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
+    atomic_write(root / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False, width=10**6))
+    for experiment in sorted(identical):
+        _redigest(experiment, root)
+    return [name for name in stages if name not in PREPARE], left
+
+
+def _proven(proof: Path) -> set[str]:
+    try:
+        verdicts = json.loads(proof.read_text())["experiments"]
+        return {name for name, found in verdicts.items() if found["verdict"] == "identical"}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{proof}: not a proof ({error!r}). `pipeline prove COMMIT` writes one.") from error
+
+
+def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
+    """The stages `train@EXPERIMENT-SEED` as DVC resolves them: experiment, command, dependencies, the model."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        found = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
+        return {
+            stage.addressing: {
+                "experiment": stage.addressing.removeprefix("train@").rpartition("-")[0],
+                "cmd": stage.cmd,
+                "deps": [str(dep.def_path) for dep in stage.deps],
+                "out": str(stage.outs[0].def_path),
+            }
+            for stage in found
+        }
+
+
+def _hashed(root: Path, path: str) -> dict[str, Any]:
+    """A file as an entry of dvc.lock."""
+    file = root / path
+    if not file.is_file():
+        raise DataError(f"{file}: not there. Run `dvc repro fingerprint prepare prepare_dogs_vs_cats` first.")
+    content = file.read_bytes()
+    return {
+        "path": path,
+        "hash": "md5",
+        "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+        "size": len(content),
+    }
+
+
+def _redigest(experiment: str, root: Path) -> None:
+    """Give each committed result the digest of its configuration as it is spelled today."""
+    path = results.path_of(experiment, root)
+    found = results.read(path)
+    for run in found["runs"]:
+        run["config_digest"] = digest(
+            resolve(load_config(f"experiment={experiment}", f"seed={run['seed']}", root=root))
+        )
+    if found["runs"]:
+        atomic_write(path, results.as_text(found))

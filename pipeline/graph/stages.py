@@ -1,0 +1,58 @@
+"""The runs that `dvc repro` records, from the seeds in `params.yaml` and what each experiment requires."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.actions.required import names
+from pipeline.config import load_config, resolve
+from pipeline.errors import ConfigError
+
+FILE = "runs.yaml"
+HEADER = """\
+# The runs that `dvc repro` records, for `foreach` in dvc.yaml. Written by `pipeline stages` from the seeds in
+# params.yaml and the `requires` of each experiment; do not edit.
+"""
+MOST = 2  # models that a run may require: DVC can't template a list of dependencies, so each has its place in dvc.yaml
+MANIFESTS = {"dogs-vs-cats": "prepared/dogs-vs-cats.json"}
+MANIFEST = "prepared/data.json"
+
+
+def write(root: Path) -> Path:
+    """Write runs.yaml.
+
+    Raises: ConfigError for an experiment without a file, or one that requires more models than dvc.yaml has places for.
+    """
+    path = root / FILE
+    path.write_text(content(root))
+    return path
+
+
+def content(root: Path) -> str:
+    """The text of runs.yaml, a line a run."""
+    seeds = yaml.safe_load((root / "params.yaml").read_text())["seeds"]
+    lines = [
+        f"  {name}: {_flow(run)}" for experiment, count in seeds.items() for name, run in _runs(experiment, count, root)
+    ]
+    return HEADER + "\n".join(["runs:", *lines]) + "\n"
+
+
+def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    config = resolve(load_config(f"experiment={experiment}", root=root))
+    manifest = MANIFESTS.get(config["data"]["name"], MANIFEST)
+    for seed in range(count):
+        needed = [f"models/{name}" for name in names({**config, "seed": seed})]
+        if len(needed) > MOST:
+            raise ConfigError(
+                f"conf/experiment/{experiment}.yaml: requires {len(needed)} models, dvc.yaml has places for {MOST}. "
+                f"Add a place to its stage `train` and to MOST in {__name__}."
+            )
+        # A place that is not needed repeats the data's manifest, which every run depends on anyway.
+        places = [*needed, *[manifest] * (MOST - len(needed))]
+        yield f"{experiment}-{seed}", {"experiment": experiment, "seed": seed, "data": manifest, "requires": places}
+
+
+def _flow(run: dict[str, Any]) -> str:
+    return yaml.safe_dump(run, default_flow_style=True, sort_keys=False, width=1000).strip()

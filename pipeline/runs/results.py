@@ -1,0 +1,122 @@
+"""The committed results: `results/EXPERIMENT.json`, one file an experiment with all of its seeds."""
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import DataError
+
+RESULTS = "results"
+Result = dict[str, Any]  # one run: experiment, seed, metrics, dataset, digests, who made it, at what cost, history
+WIDTH = 110
+
+
+def path_of(experiment: str, root: Path) -> Path:
+    """Where an experiment's results are."""
+    return root / RESULTS / f"{experiment}.json"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of one results file: `experiment`, `summary`, `runs`, `details`; empty where there is no file.
+
+    Raises: DataError if it is not a results file.
+    """
+    if not path.is_file():
+        return {"runs": []}
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        seeds = [run["seed"] for run in content["runs"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a results file ({error!r}). Restore it with `git checkout {path}`.") from error
+    if len(set(seeds)) < len(seeds):
+        raise DataError(f"{path}: a seed occurs twice ({seeds}). Restore it with `git checkout {path}`.")
+    return content
+
+
+def committed(root: Path) -> list[Result]:
+    """The results of all experiments, a flat list ordered by experiment and seed.
+
+    Raises: DataError if there are none.
+    """
+    found = [run for path in sorted((root / RESULTS).glob("*.json")) for run in runs_of(path)]
+    if not found:
+        raise DataError(f"{root / RESULTS}: no results yet. `dvc repro` makes them.")
+    return found
+
+
+def runs_of(path: Path) -> list[Result]:
+    """The runs in one results file, each with its experiment."""
+    content = read(path)
+    return [{"experiment": content["experiment"], **run} for run in content["runs"]]
+
+
+def find(name: str, root: Path) -> Result | None:
+    """The committed result of EXPERIMENT-SEED; None if there is none."""
+    experiment, _, seed = name.rpartition("-")
+    return next((run for run in read(path_of(experiment, root))["runs"] if str(run["seed"]) == seed), None)
+
+
+def content_of(experiment: str, runs: Iterable[Result], details: dict[str, Any] | None) -> dict[str, Any]:
+    """What a results file holds; `details` are what the report shows of the first seed's evaluation."""
+    ordered = [_ordered(run) for run in sorted(runs, key=lambda run: run["seed"])]
+    return {
+        "experiment": experiment,
+        "summary": summary([run["metrics"] for run in ordered]),
+        "runs": ordered,
+        **({"details": details} if details else {}),
+    }
+
+
+def _ordered(run: Result) -> Result:
+    """The seed and the scores first, then the other facts, the history last."""
+    first = {"seed": run["seed"], "metrics": dict(sorted(run["metrics"].items()))}
+    others = {key: run[key] for key in sorted(run.keys() - first.keys() - {"experiment", "history"})}
+    return {**first, **others, **({"history": run["history"]} if run.get("history") else {})}
+
+
+def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean, sample standard deviation (0 for one run) and number of runs of each metric that all runs have."""
+    shared = [name for name in metrics[0] if all(name in one for one in metrics)] if metrics else []
+    columns = {name: [one[name] for one in metrics] for name in sorted(shared)}
+    return {
+        name: {
+            "mean": statistics.fmean(values),
+            "std": statistics.stdev(values) if len(values) > 1 else 0.0,
+            "n": len(values),
+        }
+        for name, values in columns.items()
+    }
+
+
+def as_text(content: dict[str, Any]) -> str:
+    """JSON for people and for `git diff`: what fits on a line stands on one, and so does a list of numbers."""
+    return _pretty(content) + "\n"
+
+
+def _pretty(node: Any, indent: str = "") -> str:
+    line = json.dumps(node)
+    numbers = isinstance(node, list) and all(isinstance(item, int | float | None) for item in node)
+    if numbers or len(indent) + len(line) <= WIDTH or not isinstance(node, dict | list):
+        return line
+    inner = f"{indent} "
+    if isinstance(node, list):
+        items = [_pretty(item, inner) for item in node]
+    else:
+        items = [f"{json.dumps(key)}: {_pretty(value, inner)}" for key, value in node.items()]
+    opening, closing = "[]" if isinstance(node, list) else "{}"
+    return f"{opening}\n" + ",\n".join(f"{inner}{item}" for item in items) + f"\n{indent}{closing}"
+
+
+def columns(rows: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:
+    """Rows of a learning curve as columns, None where a row lacks a value."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return {key: [row.get(key) for row in rows] for key in keys}
+
+
+def rows(columns: dict[str, list[float | None]]) -> list[dict[str, float]]:
+    """The reverse of `columns`."""
+    count = len(next(iter(columns.values()), []))
+    found = [{key: values[place] for key, values in columns.items()} for place in range(count)]
+    return [{key: value for key, value in row.items() if value is not None} for row in found]

@@ -1,0 +1,90 @@
+"""Collecting an experiment's evaluations: what is repeated keeps its record, what changed gets a new one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.actions import compare, record
+from pipeline.errors import DataError
+from pipeline.runs import results
+
+
+def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
+    folder = root / f"evaluations/net/{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    result = {
+        "experiment": "net",
+        "seed": seed,
+        "metrics": {"test/accuracy": accuracy},
+        "weights_digest": weights,
+        "config_digest": "c",
+        "dataset": {"name": "mnist"},
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "details.json").write_text(json.dumps({"labels": ["0", "1"]}))
+    (folder / "history.json").write_text(json.dumps([{"epoch": 1, "val/loss": 0.5}]))
+
+
+def commit(root: Path, **change: Any) -> None:
+    """Give the committed results facts that only their maker knows."""
+    path = results.path_of("net", root)
+    content = results.read(path)
+    for run in content["runs"]:
+        run.update(change)
+    path.write_text(results.as_text(content))
+
+
+def test_a_repeated_result_keeps_its_record_and_the_file_its_bytes(project: Path) -> None:
+    for seed in (0, 1):
+        evaluate(project, seed, 0.5, f"weights{seed}")
+    path = record.collect("net", project)
+    commit(project, commit="made by", cpu_s=72.0)
+    before = path.read_bytes()
+    assert record.collect("net", project).read_bytes() == before
+
+
+def test_other_weights_get_a_record_of_their_own_and_the_summary_follows(project: Path) -> None:
+    for seed in (0, 1):
+        evaluate(project, seed, 0.5, f"weights{seed}")
+    record.collect("net", project)
+    commit(project, commit="made by", cpu_s=72.0)
+    evaluate(project, 1, 0.75, "others")
+    content = json.loads(record.collect("net", project).read_text())
+    first, second = content["runs"]
+    assert first["commit"] == "made by"
+    assert second["commit"] is None  # its run's folder is not here
+    assert second["weights_digest"] == "others"
+    assert second["history"] == {"epoch": [1], "val/loss": [0.5]}
+    assert content["summary"]["test/accuracy"]["mean"] == 0.625
+    assert content["details"] == {"labels": ["0", "1"]}
+
+
+def test_seeds_are_in_the_order_of_numbers_not_of_letters(project: Path) -> None:
+    for seed in (10, 2, 0):
+        evaluate(project, seed, 0.5, "w")
+    assert [run["seed"] for run in results.read(record.collect("net", project))["runs"]] == [0, 2, 10]
+
+
+def test_without_evaluations_nothing_is_collected(project: Path) -> None:
+    with pytest.raises(DataError, match="dvc repro collect@net"):
+        record.collect("net", project)
+    assert not results.path_of("net", project).exists()
+
+
+def test_a_comparison_tells_identical_from_equal_within_the_spread_from_different(project: Path) -> None:
+    for seed, accuracy in ((0, 0.50), (1, 0.52), (2, 0.54)):
+        evaluate(project, seed, accuracy, f"weights{seed}")
+    record.collect("net", project)
+    evaluate(project, 1, 0.53, "others")  # the committed mean is 52 %, one standard deviation 2 %
+    evaluate(project, 2, 0.59, "others")
+    verdicts = {one.run: one.verdict for one in compare.compare([], project)}
+    assert verdicts == {"net-0": "identical", "net-1": "equal", "net-2": "different"}
+
+
+def test_a_run_that_is_not_evaluated_here_is_named_with_the_command(project: Path) -> None:
+    evaluate(project, 0, 0.5, "w")
+    record.collect("net", project)
+    with pytest.raises(DataError, match="dvc repro evaluate@net-3"):
+        compare.compare(["net-3"], project)
