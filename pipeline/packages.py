@@ -38,7 +38,11 @@ def _providers() -> dict[str, list[str]]:
 
 @cache
 def _requirements(distribution: str, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
-    """The distributions, with their extras, that an installed one requires on this machine."""
+    """The distributions, with their extras, that an installed one requires on some platform or Python.
+
+    Only `extra` in a marker is evaluated: fingerprints are the same on every machine, and the lock file, which was made
+    on one, says what is really installed.
+    """
     from packaging.requirements import Requirement
 
     try:
@@ -48,7 +52,7 @@ def _requirements(distribution: str, extras: frozenset[str]) -> list[tuple[str, 
     return [
         (line.name, frozenset(line.extras))
         for line in lines
-        if line.marker is None or any(line.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+        if "extra" not in str(line.marker) or any(line.marker.evaluate({"extra": extra}) for extra in extras)
     ]
 
 
