@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
 
 
 def locked(names: Iterable[str], lock: Path) -> dict[str, str]:
@@ -52,8 +56,12 @@ def _requirements(distribution: str, extras: frozenset[str]) -> list[tuple[str, 
     return [
         (line.name, frozenset(line.extras))
         for line in lines
-        if "extra" not in str(line.marker) or any(line.marker.evaluate({"extra": extra}) for extra in extras)
+        if line.marker is None or "extra" not in str(line.marker) or _asked_for(line.marker, extras)
     ]
+
+
+def _asked_for(marker: "Marker", extras: frozenset[str]) -> bool:
+    return any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def _pins(lock: str) -> dict[str, str]:
