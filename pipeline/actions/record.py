@@ -6,13 +6,13 @@ of results. What shows samples of the data, `plots/errors/`, stays out: no part 
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import processor, spool
+from pipeline import checkpoint, processor, spool
 from pipeline.actions import required, runs
 from pipeline.errors import DataError
+from pipeline.files import atomic_write
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
 
@@ -22,8 +22,7 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
     record = runs.read(Path(summary["run_dir"]))
     stem = name or f"{record['experiment']}-{record['seed']}"
     target, run_dir = root / "models" / stem, Path(summary["run_dir"])
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(run_dir / "model", target)
+    checkpoint.copy(run_dir / "model", target)
     curves(run_dir, summary["metrics"], stem, root)
     keys = (
         "name",
@@ -65,7 +64,7 @@ def curves(run_dir: Path, scores: dict[str, float], stem: str, root: Path) -> No
         images = [np.load(sheets[place]) for place in chosen]
         path = root / "plots/samples" / f"{stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(details.sheet([each[:: max(1, len(each) // 10)][:10] for each in images]))
+        atomic_write(path, details.sheet([each[:: max(1, len(each) // 10)][:10] for each in images]))
 
 
 def metrics(result: dict[str, Any], details: dict[str, Any], root: Path, name: str | None = None) -> None:
@@ -97,6 +96,4 @@ def committed_results(root: Path) -> list[dict[str, Any]]:
 
 def _write(path: Path, content: Any, indent: int | None = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(json.dumps(content, indent=indent, sort_keys=True) + "\n")
-    aside.replace(path)
+    atomic_write(path, json.dumps(content, indent=indent, sort_keys=True) + "\n")

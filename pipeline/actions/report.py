@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.actions.record import committed_results
 from pipeline.errors import DataError
+from pipeline.files import atomic_write
 
 PAGE = Path("reports/index.html")
 
@@ -59,9 +60,8 @@ def _read(path: Path) -> Any:
 
 
 def _put(path: Path, text: str) -> Path:
-    aside = _parent(path).with_name(f".{path.name}")
-    aside.write_text(text, encoding="utf-8")
-    return aside.replace(path)
+    atomic_write(_parent(path), text)
+    return path
 
 
 def _parent(path: Path) -> Path:
