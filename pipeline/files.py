@@ -117,12 +117,11 @@ def atomic_folder(folder: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _swap(aside: Path, folder: Path) -> None:
-    old = _old(folder)
     with _alone(folder.parent):
         _recover(folder)
         try:
             if folder.exists():
-                folder.rename(old)
+                folder.rename(_old(folder))
             aside.rename(folder)
             fsync(folder.parent)
         finally:
@@ -138,13 +137,11 @@ def recover(parent: Path) -> None:
 
 def _recover(folder: Path) -> None:
     old = _old(folder)
-    if not old.exists():
-        return
-    if not folder.exists():
+    if old.exists() and not folder.exists():
         old.rename(folder)
-        return
-    with temporary(folder) as doomed:  # so that what is named `.old` is whole at all times
-        old.rename(doomed)
+    elif old.exists():
+        with temporary(folder) as doomed:  # so that what is named `.old` is whole at all times
+            old.rename(doomed)
 
 
 def _old(folder: Path) -> Path:
@@ -251,10 +248,8 @@ def _host() -> str:
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # but PermissionError: another user's
     return True
 
 

@@ -103,7 +103,7 @@ def test_weights_are_read_without_unpickling(file: Path) -> None:
 
 
 def renames(call: ast.Call) -> bool:
-    """Whether a call renames or moves a path: of `replace`, str's takes two words, dataclasses' and datetime's names."""
+    """Whether a call renames or moves a path: str's replace takes two words, dataclasses' takes names."""
     name = ast.unparse(call.func)
     method = name.rpartition(".")[2]
     words = [word.arg for word in call.keywords]

@@ -76,7 +76,8 @@ def _places(root: Path, experiment: str) -> list[tuple[Path, str]]:
 def experiments(root: Path, data: str) -> list[str]:
     """The trained experiments whose data is of one class, such as `pipeline.data.text.TextData`, by name."""
     there = {record["experiment"] for record in records(root)}
-    there |= {path.name.rpartition("-")[0] for path in (root / "models").glob("*-[0-9]*")}
+    kept = (path.name for path in (root / "models").glob("*-[0-9]*"))
+    there |= {name.rpartition("-")[0] for name in kept if not name.startswith(".")}  # half-written
     return sorted(name for name in there if data in {_data(place) for place, _ in _places(root, name)})
 
 
