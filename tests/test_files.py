@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,31 +104,27 @@ def test_a_lock_that_is_held_is_seen_and_refused_also_within_a_process(tmp_path:
     assert not files.is_locked(path)
 
 
-def _look(path: Path) -> None:
+def _look(path: Path, started: Any) -> None:
     while True:
         files.is_locked(path)
+        started.set()
 
 
 def test_who_takes_a_lock_never_fails_because_others_look_at_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
-    lookers = [multiprocessing.get_context("spawn").Process(target=_look, args=(path,), daemon=True) for _ in range(2)]
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.is_set():
-            files.is_locked(path)
-
-    thread = threading.Thread(target=look)
-    thread.start()
+    processes = multiprocessing.get_context("spawn")
+    started = [processes.Event() for _ in range(2)]
+    lookers = [processes.Process(target=_look, args=(path, event), daemon=True) for event in started]
     for looker in lookers:
         looker.start()
     try:
-        for _ in range(1000):
+        assert all(event.wait(60) for event in started)
+        ends = time.monotonic() + 2
+        while time.monotonic() < ends:
             with files.file_lock(path, 0):
-                pass
+                assert files.is_locked(path)
+            time.sleep(0.0002)
     finally:
-        done.set()
-        thread.join()
         for looker in lookers:
             looker.terminate()
