@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pipeline import files
 from pipeline.config import SOURCE_KEYS
 from pipeline.errors import CheckpointError
-from pipeline.files import sha256
+from pipeline.files import sha256 as sha256  # its callers read checkpoint.sha256
 
 T = TypeVar("T")
 

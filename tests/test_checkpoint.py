@@ -72,10 +72,16 @@ for _ in range(200):
 """
 
 
+def both(text: str):  # type: ignore[no-untyped-def]
+    def write(folder: Path) -> None:
+        for name in ("one", "two"):
+            (folder / name).write_text(text)
+
+    return write
+
+
 def test_two_readers_and_a_writer_at_once_all_succeed_and_read_whole_folders(tmp_path: Path) -> None:
-    folder = checkpoint.publish(
-        tmp_path / "model", lambda aside: [(aside / n).write_text("0") for n in ("one", "two")], text="0"
-    )
+    folder = checkpoint.publish(tmp_path / "model", both("0"), text="0")
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), "1"])
     counts, problems = [0, 0], []
 

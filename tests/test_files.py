@@ -73,10 +73,13 @@ def test_a_temporary_of_another_machine_is_left_behind_once_it_is_a_day_old(tmp_
 def test_two_writers_of_one_folder_both_succeed(tmp_path: Path) -> None:
     problems: list[BaseException] = []
 
+    def fill(aside: Path) -> None:
+        (aside / "one").write_text("1")
+
     def write(number: int) -> None:
         try:
             for _ in range(50):
-                files.atomic_folder(tmp_path / "folder", lambda aside: (aside / "a").write_text(str(number)) and None)
+                files.atomic_folder(tmp_path / "folder", fill)
         except BaseException as error:
             problems.append(error)
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline import checkpoint
 from pipeline.config import SOURCE_KEYS, load_config, resolve
 from pipeline.data import store
 from pipeline.ensemble import is_baseline
-from pipeline.files import sha256
 from pipeline.source import file_of
 from pipeline.targets import OURS
 
@@ -41,7 +41,7 @@ def plan(config: dict[str, Any], root: Path) -> dict[str, Any]:
     return {
         "config": kept,
         "data": store.digest(name) if name in store.FILES else None,
-        "lock": sha256(lock) if lock.is_file() else None,
+        "lock": checkpoint.sha256(lock) if lock.is_file() else None,
         "code": code(config),
     }
 
@@ -64,7 +64,7 @@ def code(config: dict[str, Any]) -> dict[str, str]:
         module = waiting.pop()
         file = file_of(module)
         if file and module not in found and module not in CARRIERS:
-            found[module] = sha256(file)
+            found[module] = checkpoint.sha256(file)
             waiting += _imports(file)
     return found
 

@@ -15,7 +15,7 @@ from pipeline import files, interrupt, run_record
 from pipeline.config import digest, revive
 from pipeline.errors import Interrupted, LaunchError
 from pipeline.files import LockHeldError
-from pipeline.run_record import RECORD
+from pipeline.run_record import RECORD as RECORD  # for those who look for runs
 from pipeline.source import PACKAGE
 
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it

@@ -20,7 +20,11 @@ def trained(root: Path, state: str) -> Path:
     config = load_config()
     run_dir = runs.create(root, resolve(config), {})
     (run_dir / runs.CONFIG).write_text(json.dumps(stored(config)))
-    checkpoint.publish(run_dir / "model", lambda aside: (aside / "state").write_text(state) and None, step=1)
+
+    def write(aside: Path) -> None:
+        (aside / "state").write_text(state)
+
+    checkpoint.publish(run_dir / "model", write, step=1)
     return run_dir
 
 
