@@ -121,16 +121,18 @@ class States(CheckpointIO):
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Raises: CheckpointError if it does not verify, or holds anything but tensors and plain containers."""
-        checkpoint.verify(Path(path))
-        file = Path(path) / checkpoint.STATE
+
+        def load(place: Path, _: dict[str, Any]) -> dict[str, Any]:
+            state: dict[str, Any] = torch.load(place / checkpoint.STATE, map_location=map_location, weights_only=True)
+            return state
+
         try:
-            state: dict[str, Any] = torch.load(file, map_location=map_location, weights_only=True)
+            return checkpoint.read(Path(path), load)
         except UnpicklingError as error:
             raise CheckpointError(
-                f"{file}: holds more than tensors and plain values: it was not written here. "
+                f"{Path(path) / checkpoint.STATE}: holds more than tensors and plain values: it was not written here. "
                 "Remove that folder, then resume."
             ) from error
-        return state
 
     def remove_checkpoint(self, path: Any) -> None:
         shutil.rmtree(path)

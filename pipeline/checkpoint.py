@@ -1,20 +1,24 @@
-"""Folders that are whole or absent: written aside, fsynced, sealed with a manifest of SHA-256, then renamed.
+"""Folders that are whole or absent, sealed with a manifest of the SHA-256 of each file.
 
 Used for the checkpoints of a run and for the finished model. Reading verifies every byte first and never unpickles
 anything but tensors and plain containers.
 """
 
+import errno
 import hashlib
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pipeline import files
 from pipeline.config import SOURCE_KEYS
 from pipeline.errors import CheckpointError
+from pipeline.files import sha256 as sha256  # its callers read checkpoint.sha256
+
+T = TypeVar("T")
 
 MANIFEST = "manifest.json"
 STATE = "state.ckpt"
@@ -30,79 +34,87 @@ def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
 
     Raises: CheckpointError if the disk refuses; what was there before stays.
     """
-    aside, old = _hidden(folder, str(os.getpid())), _hidden(folder, "old")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+
+    def seal(aside: Path) -> None:
         write(aside)
-        files = {str(path.relative_to(aside)): sha256(path) for path in sorted(aside.rglob("*")) if path.is_file()}
-        (aside / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=1, sort_keys=True) + "\n")
-        for path in [*aside.rglob("*"), aside]:
-            _fsync(path)
-        settle(folder)
-        if folder.exists():
-            folder.rename(old)
-        aside.rename(folder)
-        _fsync(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        written = sum(path.stat().st_size for path in aside.rglob("*") if path.is_file())
-        shutil.rmtree(aside, ignore_errors=True)
-        settle(folder)
-        place = next(parent for parent in folder.parents if parent.exists())
-        raise CheckpointError(
-            f"{folder}: {error.strerror or error} after {written:,} bytes ({shutil.disk_usage(place).free:,} free "
-            "now). What was there before is kept. Make room, then `pipeline resume`."
-        ) from error
-    return folder
+        _seal(aside, facts)
+
+    return _atomic(folder, seal)
 
 
-def settle(folder: Path) -> None:
-    """Undo a replacement that a crash cut off between its two renames: the old folder comes back."""
-    old = _hidden(folder, "old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def copy(source: Path, folder: Path, extra: dict[str, bytes] | None = None) -> Path:
+    """Publish a verified folder once more, somewhere else, byte for byte; `extra` files are added to its manifest.
 
-
-def _hidden(folder: Path, suffix: str) -> Path:
-    return folder.with_name(f".{folder.name}.{suffix}")
-
-
-def copy(source: Path, folder: Path, add: Callable[[Path], None] = lambda folder: None) -> Path:
-    """Publish a verified folder once more, somewhere else; `add` may put more files into it.
-
-    Raises: CheckpointError if it does not verify.
+    Raises: CheckpointError if it does not verify, or the disk refuses the copy.
     """
-    facts = verify(source)
-    del facts["files"]
 
-    def write(aside: Path) -> None:
-        shutil.copytree(source, aside, ignore=shutil.ignore_patterns(MANIFEST), dirs_exist_ok=True)
-        add(aside)
+    def duplicate(place: Path) -> Path:
+        def write(aside: Path) -> None:
+            shutil.copytree(place, aside, dirs_exist_ok=True)
+            facts = _verify(aside, source)
+            if extra:
+                for name, content in extra.items():
+                    (aside / name).write_bytes(content)
+                _seal(aside, {key: value for key, value in facts.items() if key != "files"})
 
-    return publish(folder, write, **facts)
+        return _atomic(folder, write)
+
+    return files.read_folder(source, duplicate)
+
+
+def _seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Write the manifest of a folder's files."""
+    digests = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    digests.pop(MANIFEST, None)
+    (folder / MANIFEST).write_text(json.dumps({**facts, "files": digests}, indent=1, sort_keys=True) + "\n")
+
+
+def _atomic(folder: Path, write: Callable[[Path], None]) -> Path:
+    try:
+        return files.atomic_folder(folder, write)
+    except files.WriteError as error:
+        place = next(parent for parent in folder.parents if parent.exists())
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        step = "Make room" if full else "Make that folder writable"
+        raise CheckpointError(
+            f"{folder}: {error.strerror} after {error.written:,} bytes ({shutil.disk_usage(place).free:,} free "
+            f"now). What was there before is kept. {step}, then `pipeline resume`."
+        ) from error
 
 
 def verify(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder all of whose files are what was written.
+    """The manifest of a folder all of whose files are what was written; nothing is changed.
 
     Raises: CheckpointError naming the file that is missing or changed.
     """
-    settle(folder)
+    return read(folder, lambda _, manifest: manifest)
+
+
+def read(folder: Path, load: Callable[[Path, dict[str, Any]], T]) -> T:
+    """The result of `load(place, manifest)`, where `place` holds the verified folder, whole even while it is replaced.
+
+    Raises: CheckpointError naming the file that is missing or changed.
+    """
+    return files.read_folder(folder, lambda place: load(place, _verify(place, folder)))
+
+
+def _verify(place: Path, folder: Path) -> dict[str, Any]:
+    """The manifest of what stands at `place`; errors name `folder`."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        files = dict(manifest["files"])
+        manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text())
+        digests = dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{folder / MANIFEST}: missing or torn ({error}). Use another checkpoint or train again."
         ) from error
-    for name, expected in files.items():
-        path = folder / name
-        found = sha256(path) if path.is_file() else "no file"
+    for name, expected in digests.items():
+        try:
+            found = sha256(place / name)
+        except OSError as error:
+            found = "no file" if isinstance(error, FileNotFoundError | IsADirectoryError) else str(error.strerror)
         if found != expected:
             raise CheckpointError(
-                f"{path}: expected SHA-256 {expected}, got {found}. Use another checkpoint or train again."
+                f"{folder / name}: expected SHA-256 {expected}, got {found}. Use another checkpoint or train again."
             )
     return manifest
 
@@ -120,6 +132,7 @@ def newest(parent: Path) -> Path | None:
 
 def prune(parent: Path, keep: int) -> None:
     """Remove what is neither among the latest `keep` checkpoints nor the best, and what crashes left behind."""
+    files.recover(parent)
     best = _best(parent)
     old = [folder for folder in sorted(parent.glob("step-*"))[:-keep] if folder != best]
     for folder in [*old, *parent.glob(".step-*")]:
@@ -175,9 +188,11 @@ def weights(folder: Path) -> dict[str, Any]:
     """
     from safetensors.torch import load_file
 
-    verify(folder)
-    tensors: dict[str, Any] = load_file(folder / MODEL)
-    return tensors
+    def load(place: Path, _: dict[str, Any]) -> dict[str, Any]:
+        tensors: dict[str, Any] = load_file(place / MODEL)
+        return tensors
+
+    return read(folder, load)
 
 
 def load_weights(net: Any, folder: Path) -> None:
@@ -197,16 +212,3 @@ def weights_digest(manifest: dict[str, Any]) -> str:
     """SHA-256 of the weights in a model folder; of an ensemble, over those of its members."""
     digests = [digest for name, digest in sorted(manifest["files"].items()) if name.endswith(MODEL)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoint
 from pipeline.errors import CheckpointError
+from pipeline.files import read_folder
 from pipeline.types import Predictions, Split
 
 if TYPE_CHECKING:  # a mistyped key is answered without numpy's import
@@ -57,6 +58,10 @@ def load(model_dir: Path) -> Any:
 
     Raises: CheckpointError if the folder is not whole.
     """
+    return read_folder(model_dir, _load)
+
+
+def _load(model_dir: Path) -> Any:
     try:
         config = json.loads((model_dir / checkpoint.CONFIG).read_text())
         model = config["model"]

@@ -21,8 +21,9 @@ TABLE = [
     {"fit", "baselines", "predict", "export", "explain", "pupil"},
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint", "fingerprint"},
-    {"data", "models", "tasks", "spool", "interrupt", "goodput"},
+    {"data", "models", "tasks", "spool", "interrupt", "goodput", "run_record"},
     {"config", "space"},
+    {"files"},
     {"schema", "types", "redaction", "archive", "processor", "targets", "syntax", "packages"},
     {"errors", "source"},
 ]
@@ -100,6 +101,66 @@ def test_weights_are_read_without_unpickling(file: Path) -> None:
         assert function != "torch.load" or "weights_only=True" in words
         assert function not in ("pickle.load", "pickle.loads", "joblib.load", "torch.hub.load")
         assert "allow_pickle=True" not in words
+
+
+def renames(call: ast.Call) -> bool:
+    """Whether a call renames or moves a path: str's replace takes two words, dataclasses' takes names."""
+    name = ast.unparse(call.func)
+    method = name.rpartition(".")[2]
+    words = [word.arg for word in call.keywords]
+    if name in ("os.replace", "os.rename", "os.renames", "shutil.move"):
+        return True
+    if method in ("replace", "rename") and isinstance(call.func, ast.Attribute):
+        return (len(call.args) == 1 and not words) or words == ["target"]
+    return False
+
+
+def crash_safety(file: Path) -> Iterator[str]:
+    """What a file does that `pipeline/files.py` does for all."""
+    for module in imports(file):
+        if module.split(".")[0] == "fcntl":
+            yield "imports fcntl"
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
+            yield from (
+                f"imports {alias.name}"
+                for alias in node.names
+                if alias.name in ("replace", "rename", "renames", "move", "fsync", "fdatasync", "lockf")
+            )
+        if isinstance(node, ast.Call) and renames(node):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.fsync", "os.fdatasync", "os.lockf"):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_one_module_renames_fsyncs_and_locks(file: Path) -> None:
+    found = [*crash_safety(file)]
+    assert bool(found) == (file == PACKAGE / "files.py"), found
+
+
+def test_files_imports_errors_source_and_types_alone() -> None:
+    own = {module for module in imports(PACKAGE / "files.py") if module.startswith("pipeline.")}
+    assert own <= {"pipeline.errors", "pipeline.source", "pipeline.types"}
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("aside.replace(path)", True),
+        ("aside.replace(target=path)", True),
+        ("os.replace(aside, path)", True),
+        ("folder.rename(old)", True),
+        ("shutil.move(aside, path)", True),
+        ("'text'.replace('a', 'b')", False),
+        ("replace(config, seed=1)", False),
+        ("dataclasses.replace(config, seed=1)", False),
+        ("now.replace(tzinfo=None)", False),
+    ],
+)
+def test_a_rename_is_told_from_other_replacements(code: str, found: bool) -> None:
+    (call,) = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    assert renames(call) is found
 
 
 def test_files_stay_small() -> None:

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +59,87 @@ def test_a_crash_while_writing_leaves_the_old_and_nothing_new(tmp_path: Path) ->
         checkpoint.publish(tmp_path / "model", crash)
     assert (tmp_path / "model/state.ckpt").read_text() == "old"
     checkpoint.verify(tmp_path / "model")
+
+
+WRITER = """
+import pathlib, sys
+from pipeline import checkpoint
+def write(folder):
+    for name in ("one", "two"):
+        (folder / name).write_text(sys.argv[2])
+for _ in range(200):
+    checkpoint.publish(pathlib.Path(sys.argv[1]), write, text=sys.argv[2])
+"""
+
+
+def both(text: str):  # type: ignore[no-untyped-def]
+    def write(folder: Path) -> None:
+        for name in ("one", "two"):
+            (folder / name).write_text(text)
+
+    return write
+
+
+def test_two_readers_and_a_writer_at_once_all_succeed_and_read_whole_folders(tmp_path: Path) -> None:
+    folder = checkpoint.publish(tmp_path / "model", both("0"), text="0")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), "1"])
+    counts, problems = [0, 0], []
+
+    def content(place: Path, manifest: dict[str, Any]) -> set[str]:
+        return {manifest["text"], (place / "one").read_text(), (place / "two").read_text()}
+
+    def look(number: int) -> None:
+        try:
+            while writer.poll() is None:
+                assert len(checkpoint.read(folder, content)) == 1
+                assert checkpoint.newest(tmp_path) is None
+                counts[number] += 1
+        except BaseException as error:
+            problems.append(error)
+
+    readers = [threading.Thread(target=look, args=(number,)) for number in (0, 1)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert writer.wait() == 0
+    assert problems == []
+    assert min(counts) > 20
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_reader_of_a_replacement_that_was_cut_off_reads_the_old_folder_and_changes_nothing(tmp_path: Path) -> None:
+    folder = checkpoint.publish(tmp_path / "model", put("old"), step=1)
+    folder.rename(tmp_path / ".model.old")  # where a crash between the two renames leaves it
+    (tmp_path / ".model.there-1-0123abcd.tmp").mkdir()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert checkpoint.verify(folder)["step"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    checkpoint.publish(folder, put("new"), step=2)
+    assert checkpoint.verify(folder)["step"] == 2
+
+
+def test_a_copy_is_the_same_to_the_last_byte_and_a_damaged_model_is_not_copied(tmp_path: Path) -> None:
+    source = checkpoint.publish(tmp_path / "model", put("state"), step=1)
+    manifest = source / checkpoint.MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text())))  # as another version might have written it
+    folder = checkpoint.copy(source, tmp_path / "copy")
+    assert {path.name: path.read_bytes() for path in source.iterdir()} == {
+        path.name: path.read_bytes() for path in folder.iterdir()
+    }
+    (source / "state.ckpt").write_text("other")
+    with pytest.raises(CheckpointError, match=r"model/state\.ckpt: expected SHA-256"):
+        checkpoint.copy(source, folder)
+    assert (folder / "state.ckpt").read_text() == "state"
+
+
+def test_only_a_full_disk_asks_for_room(tmp_path: Path) -> None:
+    def refused(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(CheckpointError, match="Permission denied") as raised:
+        checkpoint.publish(tmp_path / "step-1", refused)
+    assert "Make room" not in str(raised.value)
 
 
 def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path) -> None:
@@ -129,9 +212,11 @@ def test_a_crash_at_any_step_of_publishing_leaves_the_old_or_the_new_and_never_a
     for call in range(1, 100):
         folder = checkpoint.publish(tmp_path / f"{call}/model", old)
         code = subprocess.run([sys.executable, "-c", CRASH, str(folder), str(call)], check=False).returncode
-        checkpoint.verify(folder)
-        one, two = ((folder / name).read_text() for name in ("one", "two"))
+        one, two = checkpoint.read(folder, lambda place, _: [(place / name).read_text() for name in ("one", "two")])
         assert one == two
+        # What the crash left is gone as soon as somebody writes again.
+        checkpoint.publish(folder, old)
+        assert [path.name for path in folder.parent.iterdir()] == ["model"]
         found.append(one)
         if code == 0:
             break

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from pipeline.actions import runs
 from pipeline.answer import takes
-from pipeline.checkpoint import sha256
 from pipeline.config import build_data
 from pipeline.data.vocabulary import PADDING
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.export import Mean, Portable, facts, largest_difference, to_onnx, to_pt2, to_safetensors, with_softmax
+from pipeline.files import atomic_file, atomic_write, sha256
 
 FORMS = ("onnx", "pt2", "safetensors")
 SIZES = (1, 3, 64)  # batches that a portable form is tried with
@@ -35,9 +35,8 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     if form == "pt2" and portable.text:
         portable = _padded(portable, predictor.config["data"])
     target = target or Path.cwd() / f"{name}.{form}"
-    aside = target.with_name(f".{target.name}.aside.{form}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(target, f".{form}") as aside:
         if form == "safetensors":
             answers = to_safetensors(portable, aside, lambda: deepcopy(portable.net).apply(_forget))
         else:
@@ -48,11 +47,8 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
                 f"{target}: the {form} form differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}, on "
                 f"batches of {SIZES}. Nothing was written; use another --format."
             )
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
     digest = sha256(target)
-    target.with_name(f"{target.name}.sha256").write_text(f"{digest}  {target.name}\n")
+    atomic_write(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
     free = [0, 1] if portable.text and form != "pt2" else [0]
     inputs = {key: _shape(tensor, free) for key, tensor in portable.inputs.items()}
     for key in _ignored(predictor):

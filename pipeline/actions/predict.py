@@ -1,7 +1,6 @@
 """Answers to many inputs: streamed, on this machine or a cluster; to a file, where an interrupted run goes on."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,6 +11,7 @@ from pipeline.answer import Answer, named_model, of_piece, takes
 from pipeline.data.inputs import STDIN, Piece, pieces
 from pipeline.ensemble import load
 from pipeline.errors import DataError
+from pipeline.files import fsync
 
 
 class Written(NamedTuple):
@@ -85,7 +85,7 @@ def predict_to(
             errors += sum("error" in answer for answer in answers[skipped:])
             count, skipped = count + len(lines), 0
             told(count, total)
-        os.fsync(file.fileno())
+    fsync(out)
     return Written(count, before, errors)
 
 

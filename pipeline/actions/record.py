@@ -6,13 +6,13 @@ gathers the evaluations of an experiment in `results/EXPERIMENT.json`. What show
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint, spool
 from pipeline.actions import required, runs
 from pipeline.errors import CheckpointError, DataError
+from pipeline.files import atomic_folder, atomic_write
 from pipeline.runs import results
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
@@ -28,12 +28,10 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
     record = runs.read(run_dir)
     target = root / "models" / (name or f"{record['experiment']}-{record['seed']}")
 
-    def add(folder: Path) -> None:
-        (folder / HISTORY).write_text(json.dumps(history(run_dir, summary["metrics"])) + "\n")
-        if sheet := samples_over_epochs(run_dir):
-            (folder / SAMPLES).write_bytes(sheet)
-
-    return checkpoint.copy(run_dir / "model", target, add)
+    extra = {HISTORY: f"{json.dumps(history(run_dir, summary['metrics']))}\n".encode()}
+    if sheet := samples_over_epochs(run_dir):
+        extra[SAMPLES] = sheet
+    return checkpoint.copy(run_dir / "model", target, extra)
 
 
 def history(run_dir: Path, scores: dict[str, float]) -> list[dict[str, float]]:
@@ -66,15 +64,16 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
     from pipeline.report.details import SAMPLES as DATA_SAMPLES
 
     folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for file in (HISTORY, SAMPLES):
-        if (model_dir / file).is_file():
-            shutil.copyfile(model_dir / file, folder / file)
-    _write(folder / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
-    _write(folder / ERRORS, {key: value for key, value in details.items() if key in DATA_SAMPLES})
-    _write(folder / RESULT, result)
-    return folder
+
+    def write(aside: Path) -> None:
+        for file in (HISTORY, SAMPLES):
+            if (model_dir / file).is_file():
+                (aside / file).write_bytes((model_dir / file).read_bytes())
+        _write(aside / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
+        _write(aside / ERRORS, {key: value for key, value in details.items() if key in DATA_SAMPLES})
+        _write(aside / RESULT, result)
+
+    return atomic_folder(folder, write)
 
 
 def collect(experiment: str, root: Path) -> Path:
@@ -94,9 +93,8 @@ def collect(experiment: str, root: Path) -> Path:
     found = [_run(file.parent, known, root) for file in folders]
     details = _details(folders[0].parent) or committed.get("details")
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    aside.write_text(results.as_text(results.content_of(experiment, found, details)))
-    return aside.replace(path)
+    atomic_write(path, results.as_text(results.content_of(experiment, found, details)))
+    return path
 
 
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:

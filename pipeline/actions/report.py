@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.actions.record import ERRORS
 from pipeline.errors import DataError
+from pipeline.files import atomic_write
 from pipeline.runs import results
 
 PAGE = Path("reports/index.html")
@@ -71,9 +72,8 @@ def _read(path: Path) -> Any:
 
 
 def _put(path: Path, text: str) -> Path:
-    aside = _parent(path).with_name(f".{path.name}")
-    aside.write_text(text, encoding="utf-8")
-    return aside.replace(path)
+    atomic_write(_parent(path), text)
+    return path
 
 
 def _parent(path: Path) -> Path:

@@ -1,28 +1,26 @@
 """Run folders: making, finding and listing them, and the record of what each one was and became."""
 
-import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import fingerprint, interrupt
-from pipeline.checkpoint import settle
+from pipeline import files, fingerprint, interrupt, run_record
 from pipeline.config import revive
 from pipeline.errors import Interrupted, LaunchError
+from pipeline.files import LockHeldError
+from pipeline.run_record import RECORD as RECORD  # for those who look for runs
 from pipeline.source import PACKAGE
 
-RECORD = "run.json"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 RECORDED = ("results", "dvc.lock")  # what `--record` writes, and DVC about it
 PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
-LOCK = ".lock"
 
 
 def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
@@ -62,14 +60,11 @@ def read(run_dir: Path) -> dict[str, Any]:
     Raises: LaunchError if there is none, or it can't be read.
     """
     try:
-        record: dict[str, Any] = json.loads((run_dir / RECORD).read_text())
+        return run_record.load(run_dir)
     except (OSError, ValueError) as error:
         raise LaunchError(
             f"{run_dir / RECORD}: not a run's record ({error}). `pipeline runs` lists the runs."
         ) from error
-    if record["status"] == "running" and not _held(run_dir):
-        record["status"] = "interrupted"
-    return {**record, "run_dir": str(run_dir)}
 
 
 def config(run_dir: Path) -> dict[str, Any]:
@@ -118,13 +113,14 @@ def interrupted(run_dir: Path) -> str:
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     """The lock that a running run holds; the kernel lets go of it however the process ends."""
-    with (run_dir / LOCK).open("a") as lock:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            stack.enter_context(run_record.lock(run_dir))
+        except LockHeldError as error:
             raise LaunchError(
-                f"{run_dir.name} is running, as process {read(run_dir)['pid']}. Wait for it, or end that process."
+                f"{run_dir.name} is running, as process {read(run_dir).get('pid')}. Wait for it, or end that process."
             ) from error
+        run_record.recover_folders(run_dir)
         yield
 
 
@@ -184,8 +180,7 @@ def model_dir(run: str, root: Path) -> Path:
         return Path(run)
     record = find(run, root)
     folder = Path(record["run_dir"]) / "model"
-    settle(folder)
-    if not folder.is_dir():
+    if not files.exists(folder):
         raise LaunchError(
             f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
         )
@@ -232,18 +227,4 @@ def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str, root
 
 
 def _write(run_dir: Path, record: dict[str, Any]) -> None:
-    aside = run_dir / f".{RECORD}.{os.getpid()}"
-    aside.write_text(json.dumps(record, indent=1) + "\n")
-    aside.replace(run_dir / RECORD)
-
-
-def _held(run_dir: Path) -> bool:
-    """Whether a process runs this run."""
-    try:
-        with (run_dir / LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    files.atomic_write(run_dir / RECORD, json.dumps(record, indent=1) + "\n")

@@ -18,6 +18,7 @@ from pipeline.actions.train import chatter
 from pipeline.config import build_data, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline
 from pipeline.errors import ConfigError, LaunchError
+from pipeline.files import atomic_write
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking import address
@@ -102,7 +103,7 @@ def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
 
 
 def _keep(run_dir: Path, config: Any) -> None:
-    (run_dir / runs.CONFIG).write_text(json.dumps(stored(config), indent=1) + "\n")
+    atomic_write(run_dir / runs.CONFIG, json.dumps(stored(config), indent=1) + "\n")
 
 
 def _run(run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pipeline.actions.data import obtain
 from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.files import atomic_write
 from pipeline.goodput import goodput
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
@@ -58,7 +59,7 @@ def train(
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     run_dir = runs.create(root, plain, facts)
-    (run_dir / runs.CONFIG).write_text(json.dumps(stored(config), indent=1) + "\n")
+    atomic_write(run_dir / runs.CONFIG, json.dumps(stored(config), indent=1) + "\n")
     return _train(plain, run_dir, out, root=root, verbose=verbose)
 
 

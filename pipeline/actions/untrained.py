@@ -1,6 +1,5 @@
 """Models that are put together, not trained: the mean of finished runs, a neuron whose weights are set by hand."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ def assemble(config: dict[str, Any], members: dict[str, Path], *, data_dir: Path
         if not members:
             checkpoint.save_weights(build(config["model"]["net"]), aside / checkpoint.MODEL)
         for name, folder in members.items():
-            shutil.copytree(folder, aside / MEMBERS / name)
+            checkpoint.copy(folder, aside / MEMBERS / name)
 
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoint.publish(run_dir / "model", write, **facts)

@@ -1,7 +1,7 @@
 """The trained models that pages show, found by experiment, and the runs; no path comes from a request."""
 
 import json
-import os
+import math
 import threading
 import time
 from contextlib import suppress
@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint
+from pipeline import checkpoint, run_record
 from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError, PipelineError
+from pipeline.files import read_folder
 
 CHAMPIONS_S = 30.0  # for which MLflow is not asked again
 _lock = threading.Lock()
@@ -33,12 +34,9 @@ def records(root: Path) -> list[dict[str, Any]]:
     found = []
     for path in (root / "runs").glob("*/run.json"):
         try:
-            record = json.loads(path.read_text())
+            found.append(run_record.load(path.parent))
         except (OSError, ValueError):
             continue
-        if record["status"] == "running" and not Path(f"/proc/{record['pid']}").exists() and os.name == "posix":
-            record["status"] = "interrupted"
-        found.append({**record, "run_dir": str(path.parent)})
     return sorted(found, key=lambda record: record["started"], reverse=True)
 
 
@@ -49,9 +47,9 @@ def model(root: Path, experiment: str) -> Found | None:
     `mnist_cnn`), else the newest finished run's, else what `--record` kept.
     """
     for place, source in _places(root, experiment):
-        if (place / checkpoint.MANIFEST).is_file():
-            with suppress(CheckpointError):
-                return Found(_load(place, (place / checkpoint.MANIFEST).stat().st_mtime_ns), place, source)
+        with suppress(CheckpointError, FileNotFoundError):
+            changed = read_folder(place, lambda now: (now / checkpoint.MANIFEST).stat().st_mtime_ns)
+            return Found(_load(place, changed), place, source)
     return None
 
 
@@ -78,7 +76,8 @@ def _places(root: Path, experiment: str) -> list[tuple[Path, str]]:
 def experiments(root: Path, data: str) -> list[str]:
     """The trained experiments whose data is of one class, such as `pipeline.data.text.TextData`, by name."""
     there = {record["experiment"] for record in records(root)}
-    there |= {path.name.rpartition("-")[0] for path in (root / "models").glob("*-[0-9]*")}
+    kept = (path.name for path in (root / "models").glob("*-[0-9]*"))
+    there |= {name.rpartition("-")[0] for name in kept if not name.startswith(".")}  # half-written
     return sorted(name for name in there if data in {_data(place) for place, _ in _places(root, name)})
 
 
@@ -91,23 +90,34 @@ def _data(place: Path) -> str | None:
 
 
 def _champion(root: Path, data: str) -> tuple[str, str] | None:
-    """Version and MLflow run of a data set's champion; None if there is none, or MLflow can't be asked now."""
+    """Version and MLflow run of a data set's champion; None if there is none, or MLflow can't be asked now.
+
+    While one request waits for MLflow, others get the answer before: an outage must not stall every page.
+    """
+    key = root, data
+    with _lock:
+        asked, answer = _champions.get(key, (-math.inf, None))
+        if time.monotonic() - asked <= CHAMPIONS_S:
+            return answer
+        _champions[key] = time.monotonic(), answer
+    answer = _ask_champion(root, data)
+    with _lock:
+        _champions[key] = time.monotonic(), answer
+    return answer
+
+
+def _ask_champion(root: Path, data: str) -> tuple[str, str] | None:
     from pipeline.tracking.address import check
     from pipeline.tracking.registry import Registry
     from pipeline.tracking.store import Store
 
-    with _lock:
-        asked, answer = _champions.get((root, data), (-CHAMPIONS_S, None))
-        if time.monotonic() - asked > CHAMPIONS_S:
-            try:
-                uri = resolve(load_config(root=root))["tracking"]["uri"]
-                check(uri, root)
-                champion = Registry(Store(uri, root), data).champion()
-                answer = (champion.number, champion.run_id) if champion else None
-            except PipelineError:
-                answer = None
-            _champions[root, data] = (time.monotonic(), answer)
-        return answer
+    try:
+        uri = resolve(load_config(root=root))["tracking"]["uri"]
+        check(uri, root)
+        champion = Registry(Store(uri, root), data).champion()
+    except PipelineError:
+        return None
+    return (champion.number, champion.run_id) if champion else None
 
 
 @lru_cache(maxsize=16)

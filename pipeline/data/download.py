@@ -54,7 +54,7 @@ def writing(path: Path, needed: int) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"{path}: can't be written ({error.strerror or error}); {needed:,} bytes are needed there. "
-            "Make room or choose another folder, then run `pipeline data pull` again."
+            "Make room or choose another folder, then run the same command again."
         ) from error
 
 

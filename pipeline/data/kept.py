@@ -1,32 +1,57 @@
 """What is computed once and then kept under `.cache/`: a tensor in a file, or a folder of files.
 
-A folder appears whole or not at all, and is verified before it is believed; a damaged one is made anew.
+Both appear whole or not at all, and are verified before they are believed; a damaged one is made anew. Of several
+processes that need the same one, the first makes it and the others wait.
 """
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.data.download import writing
+from pipeline.files import atomic_file, atomic_folder, file_lock, sha256
 
 
 def kept(path: Path, name: str, compute: Callable[[], Tensor]) -> Tensor:
-    """The tensor `name` in the safetensors file `path`, computed and written whole if it is not there yet."""
-    if not path.is_file():
-        tensor = compute()
+    """The tensor `name` in the safetensors file `path`, computed and written whole unless it is there and verifies.
+
+    Raises: DataError if the disk refuses.
+    """
+    if (stored := _stored(path, name)) is not None:
+        return stored
+    with writing(path, 0):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(path, tensor.nbytes):
-            aside = path.with_suffix(f".{os.getpid()}")
-            save_file({name: tensor}, aside)
-            aside.replace(path)
-    stored: Tensor = load_file(path)[name]
-    return stored
+        lock = path.with_name(f".{path.name}.lock")
+        lock.touch()
+    with file_lock(lock):
+        if (stored := _stored(path, name)) is not None:  # another process was faster
+            return stored
+        tensor = compute().contiguous()
+        with writing(path, tensor.nbytes), atomic_file(path) as aside:
+            save_file({name: tensor}, aside, {"sha256": _digest(tensor)})
+    return tensor
+
+
+def _stored(path: Path, name: str) -> Tensor | None:
+    try:
+        with safe_open(path, "pt") as file:
+            tensor: Tensor = file.get_tensor(name)
+            known = (file.metadata() or {}).get("sha256")
+    except (OSError, SafetensorError):
+        return None
+    return tensor if known == _digest(tensor) else None
+
+
+def _digest(tensor: Tensor) -> str:
+    """SHA-256 over the type, the shape and the numbers."""
+    digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)} ".encode())
+    digest.update(tensor.detach().contiguous().flatten().numpy().data)
+    return digest.hexdigest()
 
 
 def cached(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -36,32 +61,23 @@ def cached(folder: Path, make: Callable[[Path], None]) -> Path:
     """
     if _verifies(folder):
         return folder
-    aside = folder.with_name(f".{folder.name}.{os.uname().nodename}.{os.getpid()}")
     with writing(folder, 0):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        try:
-            make(aside)
-            sums = {file.name: _sha256(file) for file in sorted(aside.iterdir())}
-            (aside / "manifest.json").write_text(json.dumps(sums))
-            aside.replace(folder)
-        except OSError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with file_lock(folder.with_name(f".{folder.name}.lock")):
             if not _verifies(folder):  # another process may have been faster
-                raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+                atomic_folder(folder, lambda aside: _fill(aside, make))
     return folder
+
+
+def _fill(aside: Path, make: Callable[[Path], None]) -> None:
+    make(aside)
+    sums = {file.name: sha256(file) for file in sorted(aside.iterdir())}
+    (aside / "manifest.json").write_text(json.dumps(sums))
 
 
 def _verifies(folder: Path) -> bool:
     try:
         sums = json.loads((folder / "manifest.json").read_text())
-        return all(_sha256(folder / name) == digest for name, digest in sums.items())
+        return all(sha256(folder / name) == digest for name, digest in sums.items())
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import re
 import time
 import zlib
@@ -13,6 +12,7 @@ from urllib.parse import unquote
 
 from pipeline.data.download import CHUNK, Down, Progress, Refused, fetch, is_http, redacted, remaining_s, writing
 from pipeline.errors import DataError
+from pipeline.files import fsync, move, sha256, temporary
 
 ARCHIVE_BYTES = 256 << 20  # the official archive of reviews has 84 MB
 
@@ -44,8 +44,7 @@ def wrong(files: Iterable[DataFile], data_dir: Path) -> list[tuple[DataFile, tup
 
 def _measure(path: Path) -> tuple[int, str] | None:
     try:
-        with path.open("rb") as file:
-            return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
+        return path.stat().st_size, sha256(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -163,43 +162,38 @@ class Pull:
 
     def _write(self, file: DataFile, chunks: Iterator[bytes]) -> None:
         """Write one file aside, compare, and move it to its place."""
-        aside, target = self.cache_dir / "partial" / f"{Path(file.path).name}.new", self.data_dir / file.path
-        sha256, size = hashlib.sha256(), 0
-        try:
-            with writing(aside, file.bytes), aside.open("wb") as out:
-                for chunk in chunks:
-                    shown, size = size // CHUNK, size + len(chunk)
-                    if size > file.bytes:
-                        raise Refused(f"{file.path}: expected {file.bytes:,} bytes, got more")
-                    sha256.update(chunk)
-                    out.write(chunk)
-                    if size // CHUNK > shown or size == file.bytes:
-                        self.progress(file.path, size, file.bytes)
-                out.flush()
-                os.fsync(out.fileno())
-            if (size, sha256.hexdigest()) != (file.bytes, file.sha256):
-                raise Refused(difference(file, (size, sha256.hexdigest())))
+        target = self.data_dir / file.path
+        with temporary(self.cache_dir / "partial" / Path(file.path).name) as aside:
+            with writing(aside, file.bytes):
+                found = self._save(file, chunks, aside)
+                fsync(aside)
+            if found != (file.bytes, file.sha256):
+                raise Refused(difference(file, found))
             with writing(target, file.bytes):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _move(aside, target)
-        finally:
-            aside.unlink(missing_ok=True)
+                move(aside, target)
         self.missing.remove(file)
+
+    def _save(self, file: DataFile, chunks: Iterator[bytes], aside: Path) -> tuple[int, str]:
+        """Write chunks, no more than the file has bytes; their size and SHA-256."""
+        digest, size = hashlib.sha256(), 0
+        with aside.open("wb") as out:
+            for chunk in chunks:
+                shown, size = size // CHUNK, size + len(chunk)
+                if size > file.bytes:
+                    raise Refused(f"{file.path}: expected {file.bytes:,} bytes, got more")
+                digest.update(chunk)
+                out.write(chunk)
+                if size // CHUNK > shown or size == file.bytes:
+                    self.progress(file.path, size, file.bytes)
+        return size, digest.hexdigest()
 
     def _set_aside(self, path: Path) -> Path:
         kept = self.cache_dir / "set-aside" / f"{path.name}-{time.time_ns()}"
         with writing(kept, 0):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            _move(path, kept)
+            move(path, kept)
         return kept
-
-
-def _move(source: Path, target: Path) -> None:
-    """Rename, and make the new name survive a power cut."""
-    source.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
 
 
 def _plain(source: Path) -> Iterator[bytes]:

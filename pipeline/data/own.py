@@ -15,6 +15,7 @@ from pipeline.data.encoded import Row
 from pipeline.data.images import stratified
 from pipeline.data.text import TextData
 from pipeline.errors import DataError
+from pipeline.files import sha256
 
 
 class OwnTexts(TextData):
@@ -100,7 +101,6 @@ def _read(file: Path) -> str:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256(file)
     except OSError as error:
         raise DataError(f"{file}: expected a CSV file in UTF-8 or a folder, got {error}. Give data.path.") from error

@@ -4,16 +4,16 @@ Sources: MNIST's digests are those of the official files, unpacked. The reviews'
 derived from an archive whose counts, ratings and total lengths are the published ones.
 """
 
-import fcntl
 import hashlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pipeline.data.download import Progress, writing
 from pipeline.data.mirrors import DataFile, Inventory, Pull, difference, listed, wrong
 from pipeline.errors import DataError
+from pipeline.files import LockHeldError, file_lock
 
 __all__ = ["ARCHIVES", "FILES", "PUBLIC", "DataFile", "digest", "pull", "verify"]
 
@@ -116,14 +116,10 @@ def _alone(cache_dir: Path, ends_at: float) -> Iterator[None]:
     path = cache_dir / "pull.lock"
     with writing(path, 0):
         (cache_dir / "partial").mkdir(parents=True, exist_ok=True)
-        lock = path.open("ab")
-    with lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > ends_at:
-                    raise DataError(f"{path}: another pull holds it. Wait for that one, then pull again.") from error
-                time.sleep(0.1)
+        path.touch()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(path, max(0, ends_at - time.monotonic())))
+        except LockHeldError as error:
+            raise DataError(f"{path}: another pull holds it. Wait for that one, then pull again.") from error
         yield

@@ -4,7 +4,6 @@ What fits travels once through Ray's object store into a cache on each node that
 read from a folder that the nodes share.
 """
 
-import fcntl
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import ray
 from pipeline.data import store
 from pipeline.data.mirrors import DataFile, difference, listed, wrong
 from pipeline.errors import DataError
+from pipeline.files import atomic_write, file_lock
 
 LARGEST_BYTES = 1 << 30  # of a data set that travels; Ray keeps a copy of it on each node
 
@@ -54,8 +54,7 @@ def unpack(parcel: Parcel, data_dir: Path) -> Path:
         )
     cache = _cache_dir() / parcel.digest
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("w") as lock:  # one copy a node, however many of its workers ask
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file_lock(cache / ".lock"):  # one copy a node, however many of its workers ask
         _fill(cache, parcel, [file for file, _ in wrong(parcel.files, cache)])
     return cache
 
@@ -65,9 +64,7 @@ def _fill(cache: Path, parcel: Parcel, missing: Sequence[DataFile]) -> None:
         if file in missing:
             path = cache / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f".{path.name}.{os.getpid()}")
-            aside.write_bytes(ray.get(content))
-            aside.replace(path)
+            atomic_write(path, ray.get(content))
     if still := wrong(parcel.files, cache):
         raise DataError(
             f"{cache}: what the driver sent is not what it named. Run `pipeline data verify {parcel.name}` there."

@@ -18,6 +18,7 @@ import ray
 
 from pipeline import checkpoint, interrupt, spool
 from pipeline.errors import CheckpointError
+from pipeline.files import atomic_write, exists, read_folder, sha256
 
 MARK = ".home"  # in the run's folder: who reads the same word there sees the same folder
 EVERY_S = 0.5
@@ -71,7 +72,7 @@ class Home:
     def begins_with(self) -> dict[str, Files]:
         """The folders that the run begins with, if it does: another model, a teacher's answers."""
         folders = [self.run_dir / name for name in (checkpoint.START, checkpoint.TAUGHT)]
-        return {folder.name: read(folder) for folder in folders if folder.exists()}
+        return {folder.name: read(folder) for folder in folders if exists(folder)}
 
     def append(self, lines: bytes) -> None:
         """Add whole lines to the run's events."""
@@ -89,7 +90,7 @@ class Home:
         """Write a file that was sent."""
         path = self.run_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        atomic_write(path, content)
 
 
 @contextmanager
@@ -123,7 +124,11 @@ def step(run_dir: Path) -> int:
 
 def read(folder: Path) -> Files:
     """Every file of a folder."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    def contents(place: Path) -> Files:
+        return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+
+    return read_folder(folder, contents)
 
 
 def write(folder: Path, files: Files) -> None:
@@ -139,7 +144,7 @@ def write(folder: Path, files: Files) -> None:
             path = aside / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(files[name])
-            if checkpoint.sha256(path) != expected[name]:
+            if sha256(path) != expected[name]:
                 raise CheckpointError(f"{folder / name}: not the bytes that were sent. Run again.")
 
     checkpoint.publish(folder, fill, **manifest)

@@ -4,16 +4,15 @@ The events it knows (what else stands in the spool is for others): `run`, the fi
 `metrics` of an epoch; `system`, what the machine is doing; `final`, the scores; `tags`; `files`; `model`; `status`.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline import spool
 from pipeline.errors import LaunchError
+from pipeline.files import LockHeldError, atomic_write, file_lock
 from pipeline.tracking.store import OutageError, RefusedError, Store
 
 STATE = "tracking.json"
@@ -68,10 +67,10 @@ class Outbox:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises: LaunchError if another process tells MLflow of this run."""
-        with (self.run_dir / ".tracking.lock").open("w") as lock:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                stack.enter_context(file_lock(self.run_dir / ".tracking.lock", 0))
+            except LockHeldError as error:
                 raise LaunchError(f"{self.run_dir.name}: another process tracks it right now. Wait for it.") from error
             yield
 
@@ -107,9 +106,7 @@ class Outbox:
 
     def _remember(self, **facts: Any) -> None:
         self.state.update(facts)
-        aside = self.run_dir / f".{STATE}.{os.getpid()}"
-        aside.write_text(json.dumps(self.state, indent=1) + "\n")
-        aside.replace(self.run_dir / STATE)
+        atomic_write(self.run_dir / STATE, json.dumps(self.state, indent=1) + "\n")
 
 
 def _told(run_dir: Path) -> str:

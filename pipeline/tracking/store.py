@@ -1,14 +1,14 @@
 """MLflow as an outbox speaks to it: every call is short, and can be repeated without doubling anything."""
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.files import file_lock
 from pipeline.redaction import HIDDEN, redact
 from pipeline.tracking.address import is_server, resolve_uri
 
@@ -49,7 +49,7 @@ class Store:
             if not is_server(self.uri):
                 _check_schema(self.uri, redact(self.address))
             mlflow.set_tracking_uri(self.uri)
-            with _alone(self.root):
+            with _alone(self.uri, self.root):
                 client = mlflow.MlflowClient(self.uri)
                 client.search_experiments(max_results=1)
             self._client = client
@@ -195,12 +195,12 @@ def _check_schema(uri: str, shown: str) -> None:
         )
 
 
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One run of a project at a time: two that make the data base's tables at once break each other."""
-    with (root / "runs/.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _alone(uri: str, root: Path) -> AbstractContextManager[None]:
+    """One run of a project at a time: two that make a data base's tables at once break each other.
+
+    A server makes its own tables: nobody waits for another process that waits for it.
+    """
+    return nullcontext() if is_server(uri) else file_lock(root / "runs/.lock")
 
 
 def _first_line(error: Exception) -> str:

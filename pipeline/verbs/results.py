@@ -150,6 +150,6 @@ def clean(yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed
     for one in found:
         print(f"{one.size / 1e6:8.1f} MB  {one.what:14}  {one.path}")
     if yes:
-        remove(found)
+        found = remove(found)
     done = "removed" if yes else "can go: `pipeline clean --yes`"
     print(f"{sum(one.size for one in found) / 1e6:8.1f} MB  in {len(found)} folders {done}")

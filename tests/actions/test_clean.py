@@ -43,6 +43,36 @@ def test_the_newest_that_verifies_stays_even_if_a_torn_one_is_newer(tmp_path: Pa
     assert names == {"step-2", "step-4"}
 
 
+def test_what_crashes_left_half_written_elsewhere_goes_too(tmp_path: Path) -> None:
+    name = f"{os.uname().nodename.replace('.', '_')}-{os.getpid()}-0123abcd.tmp"
+    for folder in ("models", ".cache/texts", "metrics"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f".one.{name}").write_text("half")
+        (tmp_path / folder / "one").write_text("whole")
+    found = remnants(tmp_path)
+    assert {one.path.name for one in found} == {f".one.{name}"}
+    remove(found)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"one"}
+
+
+def test_a_model_whose_replacement_was_cut_off_comes_back(tmp_path: Path) -> None:
+    run_dir = make(tmp_path)
+    (run_dir / "model").rename(run_dir / ".model.old")
+    found = remnants(tmp_path)
+    assert ".model.old" not in {one.path.name for one in found}
+    assert not (run_dir / "model").exists()  # to list changes nothing
+    remove(found)
+    assert (run_dir / "model/file").read_text() == "12345"
+
+
+def test_a_run_that_begins_after_the_listing_keeps_everything(tmp_path: Path) -> None:
+    run_dir = make(tmp_path)
+    found = remnants(tmp_path)
+    with runs.status(run_dir):
+        assert remove(found) == []
+    assert all(one.path.exists() for one in found)
+
+
 def test_nothing_of_a_running_run_goes(tmp_path: Path) -> None:
     run_dir = make(tmp_path)
     with runs.status(run_dir):

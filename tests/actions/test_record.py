@@ -1,4 +1,4 @@
-"""Collecting an experiment's evaluations: what is repeated keeps its record, what changed gets a new one."""
+"""Recording a model, and collecting evaluations: what is repeated keeps its record, what changed gets a new one."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.actions import compare, record
-from pipeline.errors import DataError
+from pipeline import checkpoint
+from pipeline.actions import compare, record, runs
+from pipeline.config import load_config, resolve, stored
+from pipeline.errors import CheckpointError, DataError
 from pipeline.runs import results
 
 
@@ -88,3 +90,44 @@ def test_a_run_that_is_not_evaluated_here_is_named_with_the_command(project: Pat
     record.collect("net", project)
     with pytest.raises(DataError, match="dvc repro evaluate@net-3"):
         compare.compare(["net-3"], project)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def trained(root: Path, state: str) -> Path:
+    """A run's folder with a model of one file."""
+    config = load_config()
+    run_dir = runs.create(root, resolve(config), {})
+    (run_dir / runs.CONFIG).write_text(json.dumps(stored(config)))
+
+    def write(aside: Path) -> None:
+        (aside / "state").write_text(state)
+
+    checkpoint.publish(run_dir / "model", write, step=1)
+    return run_dir
+
+
+def test_the_recorded_model_verifies_has_the_learning_curves_beside_it_and_replaces_an_older_one(
+    tmp_path: Path,
+) -> None:
+    for state in ("old", "new"):
+        run_dir = trained(tmp_path, state)
+        record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
+        recorded, model = content(tmp_path / "models/mnist_cnn-0"), content(run_dir / "model")
+        assert recorded.keys() - model.keys() == {"history.json"}
+        assert recorded["state"] == model["state"] == state.encode()
+        assert checkpoint.verify(tmp_path / "models/mnist_cnn-0")["step"] == 1
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["mnist_cnn-0"]
+
+
+def test_a_damaged_model_is_not_recorded_and_the_older_one_stays(tmp_path: Path) -> None:
+    run_dir = trained(tmp_path, "old")
+    record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
+    before = content(tmp_path / "models/mnist_cnn-0")
+    run_dir = trained(tmp_path, "new")
+    (run_dir / "model/state").write_text("torn")
+    with pytest.raises(CheckpointError, match=r"model/state: expected SHA-256"):
+        record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
+    assert content(tmp_path / "models/mnist_cnn-0") == before

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checkpoint
+from pipeline import checkpoint, run_record
 from pipeline.actions import runs
 from pipeline.config import load_config, resolve
 from pipeline.errors import Interrupted, LaunchError
@@ -74,6 +74,28 @@ with runs.status(pathlib.Path({str(folder)!r})):
     with runs.status(folder):
         assert runs.read(folder)["status"] == "running"
     assert runs.read(folder)["status"] == "finished"
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_an_interrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make(tmp_path)
+    runs.update(folder, status="running")
+
+    def ends(lock: Path) -> bool:
+        runs.update(folder, status="finished")
+        return False
+
+    monkeypatch.setattr(run_record, "is_locked", ends)
+    assert runs.read(folder)["status"] == "finished"
+
+
+def test_a_run_that_goes_on_gets_back_the_folders_whose_replacement_was_cut_off(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    step = checkpoint.publish(folder / "checkpoints/step-1", lambda aside: None, step=1)
+    step.rename(step.with_name(".step-1.old"))
+    with runs.status(folder):
+        assert checkpoint.newest(folder / "checkpoints") == step
 
 
 @pytest.mark.parametrize(

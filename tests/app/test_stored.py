@@ -1,11 +1,13 @@
 """Which trained model a page shows."""
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from pipeline import checkpoint
+from pipeline import checkpoint, run_record
 from pipeline.app import stored
 from pipeline.tracking.registry import Registry
 from pipeline.tracking.store import Store
@@ -64,3 +66,35 @@ def test_the_registrys_champion_comes_first_in_its_experiments_place_and_its_var
     stored._champions.clear()
     (root / "runs/mlflow.db").write_bytes(b"no data base")
     assert source(root) == "run new"
+
+
+def test_while_mlflow_does_not_answer_one_page_waits_and_the_others_do_not(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def ask(root: Path, data: str) -> tuple[str, str]:
+        asked.set()
+        assert answers.wait(30)
+        return ("1", "abc")
+
+    monkeypatch.setattr(stored, "_champions", {})
+    monkeypatch.setattr(stored, "_ask_champion", ask)
+    page = threading.Thread(target=stored._champion, args=(root, "mnist"))
+    page.start()
+    try:
+        assert asked.wait(30)
+        assert stored._champion(root, "mnist") is None
+    finally:
+        answers.set()
+        page.join()
+    assert stored._champion(root, "mnist") == ("1", "abc")
+
+
+def test_a_run_is_running_as_long_as_its_lock_is_held_whatever_process_has_its_number(root: Path) -> None:
+    finished(root, "new", "mnist_cnn", 1)
+    path = root / "runs/new/run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "status": "running", "pid": os.getpid()}))
+    assert [record["status"] for record in stored.records(root)] == ["interrupted"]
+    with run_record.lock(root / "runs/new"):
+        assert [record["status"] for record in stored.records(root)] == ["running"]
