@@ -109,7 +109,7 @@ def trained(root: Path, state: str) -> Path:
     return run_dir
 
 
-def test_the_recorded_model_verifies_has_the_learning_curves_beside_it_and_replaces_an_older_one(
+def test_a_recorded_model_verifies_and_has_the_learning_curves_beside_it(
     tmp_path: Path,
 ) -> None:
     for state in ("old", "new"):
