@@ -22,6 +22,7 @@ from typing import Any
 from pipeline import processor
 from pipeline.actions import data, first_steps, runs
 from pipeline.actions.reproduce import worktree
+from pipeline.actions.verdicts import Verdict, compare, pair
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
@@ -30,30 +31,6 @@ from pipeline.types import Output
 LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 POLL_S = 0.2
-# Experiments by their names now and before.
-FORMER = {
-    "imdb_lstm_pseudo": "imdb_lstm_taught",
-    "imdb_bag_pseudo": "imdb_bag_taught",
-    "imdb_lstm_vat": "imdb_lstm_virtual",
-    "imdb_vat_best": "imdb_virtual_best",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one experiment: identical, different, error or not compared."""
-
-    experiment: str
-    verdict: str
-    detail: str = ""
-    weights: tuple[str | None, str | None] = (None, None)  # of the commit, of the working tree
-    seconds: tuple[float, float] = (0.0, 0.0)
-    steps: int = 0
-
-    def __str__(self) -> str:
-        word = self.verdict.upper() if self.verdict == "different" else self.verdict
-        took = f"{self.steps} steps, {self.seconds[0]:.1f} s and {self.seconds[1]:.1f} s" if self.steps else ""
-        return f"{self.experiment:28} {': '.join(filter(None, (word, self.detail or took)))}"
 
 
 @dataclass(slots=True)
@@ -90,70 +67,23 @@ def prove(
         for one in unpaired:
             out.say(str(one))
         before = Side(commit[:12], tree, _folder(root, commit[:12], proof))
-        now = Side("the working tree", root, _folder(root, f"tree-{_digest(root)}", proof))
+        now = Side("the working tree", root, _folder(root, f"tree-{proof['working_tree']['digest']}", proof))
         _forget_other_trees(now.folder.parent)
-        with _training(before, [old for _, old in pairs], root, steps, missing):
-            with _training(now, [new for new, _ in pairs], root, steps, missing):
-                verdicts = unpaired
-                for one in follow(pairs, before, now, steps):
-                    out.say(str(one))
-                    verdicts.append(one)
+        verdicts = unpaired
+        with (
+            _training(before, [old for _, old in pairs], root, steps, missing),
+            _training(now, [new for new, _ in pairs], root, steps, missing),
+        ):
+            for one in follow(pairs, before, now, steps):
+                out.say(str(one))
+                verdicts.append(one)
+    _unchanged(now, proof["working_tree"]["digest"])
     proof["experiments"] = {one.experiment: asdict(one) for one in verdicts}
     proof["identical"], proof["of"] = sum(one.verdict == "identical" for one in verdicts), len(verdicts)
     file = file or root / ".cache/proof" / f"{commit[:12]}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(proof, indent=1) + "\n")
     return proof, file
-
-
-def pair(now: list[str], before: list[str], *, everything: bool) -> tuple[list[tuple[str, str]], list[Verdict]]:
-    """The experiments of both trees, by their names now and before; and those that have no counterpart."""
-    partners = {name: name if name in before else FORMER.get(name) for name in now}
-    pairs = [(name, old) for name, old in partners.items() if old in before]
-    unpaired = [
-        Verdict(name, "not compared", "the commit does not have it") for name in now if partners[name] not in before
-    ]
-    if everything:
-        gone = sorted(set(before) - {old for _, old in pairs})
-        unpaired += [Verdict(name, "not compared", "the working tree does not have it") for name in gone]
-    return pairs, unpaired
-
-
-def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Verdict:
-    """The verdict on what two trees found; weights under other names are identical where all bytes agree."""
-    for label, found in (("the commit", before), ("the working tree", now)):
-        if "missing" in found:
-            return Verdict(experiment, "not compared", f"data missing ({found['missing']})")
-        if "error" in found:
-            return Verdict(experiment, "error", f"{label}: {found['error']}")
-    facts = {
-        "weights": (before["weights"], now["weights"]),
-        "seconds": (before["seconds"], now["seconds"]),
-        "steps": now["steps"],
-    }
-    if before["steps"] != now["steps"]:
-        return Verdict(experiment, "different", f"{before['steps']} steps before, {now['steps']} now", **facts)
-    if before["weights"] == now["weights"]:
-        return Verdict(experiment, "identical", **facts)
-    return Verdict(experiment, *_difference(before["tensors"], now["tensors"]), **facts)
-
-
-def _difference(before: dict[str, str], now: dict[str, str]) -> tuple[str, str]:
-    """The verdict on weights whose digests differ, and the first tensor that does."""
-    both = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    first = both[0]
-    gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())
-    renamed = sorted(before[name] for name in gone) == sorted(now[name] for name in new)
-    if renamed and len(both) == len(gone) + len(new):
-        return "identical", f"under other names ({', '.join(gone)} then, {', '.join(new)} now)"
-    then = [tensors.get(first, "absent") for tensors in (before, now)]
-    return "different", f"{first} first ({_short(then[0])} then, {_short(then[1])} now; {len(both)} differ)"
-
-
-def _short(described: str) -> str:
-    """A tensor's type and shape and the start of its digest."""
-    kind, _, content = described.rpartition(" ")
-    return f"{kind} {content[:12]}".strip()
 
 
 def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) -> Iterator[Verdict]:
@@ -209,6 +139,11 @@ def _missing(names: set[str], root: Path, out: Output) -> list[str]:
     mirror, missing = os.environ.get("PIPELINE_DATA_MIRROR"), []
     for name in sorted(names & store.FILES.keys()):
         try:
+            store.verify(name, root / "data")
+            continue
+        except DataError as error:
+            out.say(f"getting {name}: {str(error).splitlines()[0]}")
+        try:
             data.pull([name], root=root, mirror=mirror, progress=out.download)
         except DataError as error:
             out.say(f"data set {name} is missing: {str(error).splitlines()[0]}")
@@ -252,6 +187,13 @@ def _digest(tree: Path) -> str:
     files = [*tree.glob("pipeline/**/*.py"), *tree.glob("conf/**/*.yaml"), *tree.glob("requirements.lock")]
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.relative_to(tree)}" for file in files]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
+
+
+def _unchanged(side: Side, digest: str) -> None:
+    """Raises: LaunchError if the code changed while it trained; what it trained is removed."""
+    if _digest(side.tree) != digest:
+        shutil.rmtree(side.folder)
+        raise LaunchError(f"{side.tree}: changed while it was compared. Run it again, and change nothing meanwhile.")
 
 
 def _full(commit: str, root: Path) -> str:
