@@ -38,7 +38,10 @@ def test_without_a_seed_in_its_name_a_parent_has_the_experiments_own() -> None:
 
 
 def test_each_tensor_is_described_by_type_shape_and_bytes(tmp_path: Path) -> None:
-    arrays = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([3], dtype=np.int64)}
+    arrays: dict[str, np.ndarray] = {
+        "b": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "a": np.array([3], dtype=np.int64),
+    }
     save_file(arrays, tmp_path / "model.safetensors", metadata={"made": "today"})
     (tmp_path / "grams.txt").write_text("good\n")
     assert first_steps.weights(tmp_path) == {
