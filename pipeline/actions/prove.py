@@ -100,8 +100,8 @@ def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) ->
 
 
 def _found(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
-    """What a side has written about an experiment; an error if it never will."""
-    ended = side.ended  # asked first: what it has written until then is there
+    """Return the result that a side has written; an error if its process has ended without one."""
+    ended = side.ended  # read before the file, which a process may write as its last act
     file = side.folder / f"steps-{steps}" / f"{experiment}.json"
     if file.is_file():
         found: dict[str, Any] = json.loads(file.read_text())
@@ -115,7 +115,7 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
     results = side.folder / f"steps-{steps}"
     results.mkdir(parents=True, exist_ok=True)
     for file in results.glob("*.json"):
-        if "weights" not in json.loads(file.read_text()):  # errors, and what had no data then, are tried again
+        if "weights" not in json.loads(file.read_text()):  # an error, or data that was missing: both are tried again
             file.unlink()
     (root / "data").mkdir(exist_ok=True)
     for name, target in (("conf", side.tree / "conf"), ("data", root / "data")):
@@ -124,7 +124,7 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
     words = [str(side.tree), str(side.folder), str(steps), ",".join(missing), *experiments]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(side.tree)}
     with side.log.open("wb") as log:
-        # -P: the script's own folder holds modules that are no libraries.
+        # With -P the modules beside the script do not hide libraries of the same name.
         command = [sys.executable, "-P", str(first_steps.__file__), *words]
         side.process = subprocess.Popen(command, cwd=side.folder, env=environment, stdout=log, stderr=log)
     try:
@@ -135,7 +135,7 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
 
 
 def _missing(names: set[str], root: Path, out: Output) -> list[str]:
-    """The data sets that can't be had; the others are complete in `data/` afterwards."""
+    """Complete `data/`, and list the data sets that no mirror has."""
     mirror, missing = os.environ.get("PIPELINE_DATA_MIRROR"), []
     for name in sorted(names & store.FILES.keys()):
         try:
@@ -156,7 +156,7 @@ def _all(tree: Path) -> list[str]:
 
 
 def _facts(commit: str, root: Path) -> dict[str, Any]:
-    """What is compared, and with what: both codes, the processor, the versions."""
+    """Describe the comparison: both codes, the processor, the versions."""
     known = runs.provenance(root)
     return {
         "commit": commit,
@@ -169,14 +169,14 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
 
 
 def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
-    """Where a code's models, caches and results are kept, apart for each kind of processor and set of libraries."""
+    """Name the folder of a code's models, caches and results: one for each kind of processor and set of libraries."""
     known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
     return root / ".cache/proof/sides" / code / name
 
 
 def _forget_other_trees(tree: Path) -> None:
-    """Remove what earlier states of the working tree left: nothing leads back to them."""
+    """Remove the folders of earlier states of the working tree, which will not be compared again."""
     for folder in tree.parent.glob("tree-*"):
         if folder != tree:
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""What comes of comparing the weights that two trees trained: which experiments are pairs, and the verdict on each."""
+"""Verdicts on weights that two trees trained: pair the experiments of both, compare the tensors of each pair."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ FORMER = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one experiment: identical, different, error or not compared."""
+    """One experiment's outcome: identical, different, error or not compared."""
 
     experiment: str
     verdict: str
@@ -43,7 +43,7 @@ def pair(now: list[str], before: list[str], *, everything: bool) -> tuple[list[t
 
 
 def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Verdict:
-    """The verdict on what two trees found; weights under other names are identical where all bytes agree."""
+    """Return the verdict on the results of two trees; weights under other names are identical where all bytes agree."""
     for label, found in (("the commit", before), ("the working tree", now)):
         if "missing" in found:
             return Verdict(experiment, "not compared", f"data missing ({found['missing']})")
@@ -62,7 +62,7 @@ def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Ver
 
 
 def _difference(before: dict[str, str], now: dict[str, str]) -> tuple[str, str]:
-    """The verdict on weights whose digests differ, and the first tensor that does."""
+    """Return the verdict on weights whose digests differ, and the first tensor that differs."""
     both = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
     first = both[0]
     gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())

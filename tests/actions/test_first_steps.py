@@ -1,4 +1,4 @@
-"""What is trained for a proof, in either spelling of a configuration, and the digests of its weights."""
+"""Parents of an experiment in either spelling of a configuration, and the digests of its weights."""
 
 import hashlib
 from pathlib import Path
