@@ -9,6 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from pipeline.actions import first_steps
+from pipeline.config import load_config, resolve
+from tests.conftest import TINY_TEXT
 
 
 def config(requires: Any, model: Any = None, teacher: Any = None, seed: int = 1) -> dict[str, Any]:
@@ -63,3 +65,39 @@ def test_an_error_is_written_in_the_place_of_a_result(tmp_path: Path) -> None:
     first_steps.write(tmp_path / "x.json", fail)
     assert (tmp_path / "x.json").read_text() == '{\n "error": "ValueError: no"\n}\n'
     assert [file.name for file in tmp_path.iterdir()] == ["x.json"]
+
+
+class Tiny(first_steps.Side):
+    """A side whose nets are small enough for a few reviews."""
+
+    def config(self, experiment: str, seed: int = 0) -> dict[str, Any]:
+        words = [f"experiment={experiment}", f"seed={seed}", *TINY_TEXT[1:]]
+        if not experiment.endswith(("best", "nbsvm")):
+            words += ["model.net.hidden=8"]
+        if "_lm" in experiment:
+            words += ["model.net.common=8", "model.net.sampled=8", "model.net.embedding=8"]
+        elif "model.net.hidden=8" in words:
+            words += ["model.net.embedding=8"]
+        config: dict[str, Any] = first_steps.place("training")(resolve(load_config(*words)))
+        config["cluster"].update(gpus_per_worker=0)
+        return config
+
+
+def test_a_net_with_a_start_and_a_stored_teacher_is_trained_with_all_it_needs(
+    tiny_imdb: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_steps, "WHOLE", 0)
+    (tiny_imdb / "models-2").mkdir()
+    found = Tiny(tiny_imdb, steps=2).result("imdb_distilled")
+    assert found["steps"] == 2
+    made = {folder.name for folder in (tiny_imdb / "models-2").iterdir()}
+    parents = {"imdb_lm_small-0", "imdb_lm-0", "imdb_nbsvm-0", "imdb_lstm_pretrained-0", "imdb_pretrained_best-0"}
+    assert made == {"imdb_distilled-0", *parents}
+    again = Tiny(tiny_imdb, steps=2).result("imdb_distilled")
+    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+
+
+def test_of_an_ensemble_the_members_are_described_in_their_order(tiny_imdb: Path) -> None:
+    found = Tiny(tiny_imdb, steps=1).result("imdb_bag_best")["tensors"]
+    assert {name.partition("/")[0] for name in found} == {"0", "1"}
+    assert "1/grams.txt" in found
