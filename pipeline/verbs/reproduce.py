@@ -108,3 +108,27 @@ def reproduce(run: Run, as_json: Json = False) -> None:
         print(f"{name:24} {before:.6f} then, {after:.6f} now, {after - before:+.6f}")
     if as_json:
         print(json.dumps(asdict(found)))
+
+
+@app.command()
+def prove(
+    commit: Annotated[str, typer.Argument(help="What the working tree is compared with: a commit, tag or branch.")],
+    experiments: Annotated[list[str] | None, typer.Argument(help="Of conf/experiment/; all, if none is named.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="How many optimiser steps each experiment is trained for.")] = 20,
+    out: Annotated[Path | None, typer.Option(help="The proof's file. Default: .cache/proof/COMMIT12.json")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train the first steps of each experiment with a commit's code and with today's, and compare the weights.
+
+    Exit code 0 if all are bit-identical, else 2.
+
+    Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
+    """
+    from pipeline.actions import prove as action
+
+    proof, file = action.prove(commit, experiments or [], Terminal(), root=project_root(), steps=steps, file=out)
+    print(f"{proof['identical']} of {proof['of']} identical to {proof['commit'][:12]}; proof: {file}")
+    if as_json:
+        print(json.dumps(proof))
+    if proof["identical"] < proof["of"]:
+        raise typer.Exit(2)

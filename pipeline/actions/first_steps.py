@@ -1,0 +1,245 @@
+"""Train experiments for their first optimiser steps with the code of one tree, and write down digests of the weights.
+
+A script that `prove` runs for each of two trees: `python -P first_steps.py TREE FOLDER STEPS MISSING EXPERIMENT…` with
+TREE as PYTHONPATH. TREE may be another commit, so the package is imported by name and at run time only (`PLACES`).
+FOLDER holds `conf` and `data` of that tree; models, caches and results are written into it.
+"""
+
+import gc
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+VERSION = 1  # raised where the same code would give other weights here
+TEACHER_TEXTS = 300  # predicted by a stored teacher; their rows are repeated for the other texts: those take 10 minutes
+WHOLE = 1000  # samples of a whole run, all epochs together, up to which a run is not cut short
+
+# Where the package keeps what is needed here, newest layout first.
+PLACES = {
+    "load_config": ("pipeline.config:load_config",),
+    "resolve": ("pipeline.config:resolve",),
+    "training": ("pipeline.config:training",),
+    "build_data": ("pipeline.config:build_data",),
+    "fix_instructions": ("pipeline.training.cpu:fix_instructions", "pipeline.processor:fix_instructions"),
+    "fit": ("pipeline.training.fit:fit", "pipeline.fit:fit"),
+    "fit_baseline": ("pipeline.training.baselines:fit", "pipeline.baselines:fit"),
+    "assemble": (
+        "pipeline.training.fixed_unit:assemble",
+        "pipeline.kinds:assemble",
+        "pipeline.actions.untrained:assemble",
+    ),
+    "load": ("pipeline.kinds:load", "pipeline.ensemble:load"),
+    "copy": ("pipeline.runs.checkpoints:copy", "pipeline.checkpoint:copy"),
+    "publish": ("pipeline.runs.checkpoints:publish", "pipeline.checkpoint:publish"),
+    "save_tensors": ("pipeline.runs.checkpoints:save_tensors", "pipeline.checkpoint:save_tensors"),
+    "START": ("pipeline.runs.checkpoints:START", "pipeline.checkpoint:START"),
+    "TAUGHT": ("pipeline.runs.checkpoints:TAUGHT", "pipeline.checkpoint:TAUGHT"),
+}
+WEIGHTS, GRAMS = "model.safetensors", "grams.txt"
+
+
+@cache
+def place(name: str) -> Any:
+    """The function or constant of the tree's package that goes by this name in `PLACES`.
+
+    Raises: LookupError if none of its places exists.
+    """
+    for address in PLACES[name]:
+        module, _, attribute = address.partition(":")
+        try:
+            found = getattr(import_module(module), attribute, None)
+        except ModuleNotFoundError as error:
+            if not f"{module}.".startswith(f"{error.name}."):
+                raise
+            continue
+        if found is not None:
+            return found
+    raise LookupError(f"none of {', '.join(PLACES[name])} exists. Add its new place to PLACES in {__file__}.")
+
+
+def parents(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The models that training needs, as EXPERIMENT-SEED under members, init_from and teacher; in either spelling."""
+    requires, model, teacher = config["requires"], config["model"] or {}, config["data"].get("teacher")
+    if not isinstance(requires, dict):  # a list of judges, which only evaluation needs
+        stored = teacher if isinstance(teacher, str) else None
+        requires = {"members": model.get("of"), "init_from": model.get("start"), "teacher": stored}
+    roles = {role: requires[role] for role in ("members", "init_from", "teacher") if requires.get(role)}
+    return {
+        role: list(_with_seeds([named] if isinstance(named, str) else named, config["seed"]))
+        for role, named in roles.items()
+    }
+
+
+def _with_seeds(names: list[str], seed: int) -> Iterator[str]:
+    """EXPERIMENT-SEED of each name: the i-th of k that are the same has the seed k * seed + i."""
+    for index, name in enumerate(names):
+        number = seed * names.count(name) + names[:index].count(name)
+        yield name if re.fullmatch(r".+-\d+", name) else f"{name}-{number}"
+
+
+class Side:
+    """One tree's code: `model` trains what is asked for and what that needs, in `folder`."""
+
+    def __init__(self, folder: Path, steps: int):
+        self.folder, self.data_dir, self.steps = folder, folder / "data", steps
+        self.models = folder / f"models-{steps}"
+
+    def config(self, experiment: str, seed: int = 0) -> dict[str, Any]:
+        """The resolved configuration of an experiment, on one thread of a CPU."""
+        composed = place("load_config")(f"experiment={experiment}", f"seed={seed}", root=self.folder)
+        config: dict[str, Any] = place("training")(place("resolve")(composed))
+        config["cluster"].update(gpus_per_worker=0, threads_per_worker=1)
+        return config
+
+    def model(self, name: str) -> Path:
+        """The model folder of EXPERIMENT-SEED, trained now if it is not there."""
+        run_dir = self.models / name
+        if not (run_dir / "model").is_dir():
+            experiment, _, seed = name.rpartition("-")
+            aside = self.models / f".{name}"  # what an earlier process left behind is not resumed
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+            result = self.train(self.config(experiment, int(seed)), aside)
+            (aside / "steps").write_text(str(result.steps))
+            for rest in aside.iterdir():
+                if rest.is_dir() and rest.name != "model":
+                    shutil.rmtree(rest)
+            aside.rename(run_dir)
+            gc.collect()
+        return run_dir / "model"
+
+    def train(self, config: dict[str, Any], run_dir: Path) -> Any:
+        """Leave a model in `run_dir/model`, after the first steps of its run; a baseline after its whole fit."""
+        _seed_everything()
+        needs, target = parents(config), str((config["model"] or {}).get("_target_"))
+        where = {"data_dir": self.data_dir, "run_dir": run_dir}
+        if "members" in needs or target == "None":
+            members = {name: self.model(name) for name in needs.get("members", ())}
+            return place("assemble")(config, members, **where)
+        if "baselines." in target:
+            return place("fit_baseline")(config, **where)
+        for name in needs.get("init_from", ()):
+            place("copy")(self.model(name), run_dir / place("START"))
+        for name in needs.get("teacher", ()):
+            self._predict(self.model(name), config, run_dir / place("TAUGHT"))
+        result = place("fit")(
+            config, **where, prepare=partial(cut, steps=self.steps, batch=config["data"]["batch_size"])
+        )
+        if not result.steps:
+            raise RuntimeError("no optimiser step was made")
+        return result
+
+    def _predict(self, teacher: Path, config: dict[str, Any], folder: Path) -> None:
+        """Publish what a stored teacher predicts for the first texts without a label, repeated for all of them."""
+        import torch
+
+        texts = list(place("build_data")(config, self.data_dir).unlabelled())
+        first_NK = torch.from_numpy(place("load")(teacher).texts(texts[:TEACHER_TEXTS])).float()
+        rows_NK = first_NK[torch.arange(len(texts)) % len(first_NK)]
+        place("publish")(folder, lambda aside: place("save_tensors")({folder.name: rows_NK}, aside / WEIGHTS))
+
+    def result(self, experiment: str) -> dict[str, Any]:
+        """Digests of an experiment's weights with seed 0; of an ensemble, of its members' in their order."""
+        started = time.perf_counter()
+        config = self.config(experiment)
+        folders = [self.model(name) for name in parents(config).get("members") or [f"{experiment}-0"]]
+        found = {
+            f"{index}/{name}" if len(folders) > 1 else name: described
+            for index, folder in enumerate(folders)
+            for name, described in weights(folder).items()
+        }
+        steps = [int((folder.parent / "steps").read_text()) for folder in folders]
+        seconds = round(time.perf_counter() - started, 1)
+        return {"weights": digest(found), "tensors": found, "steps": max(steps), "seconds": seconds}
+
+
+def cut(trainer: Any, steps: int, batch: int) -> Any:
+    """The Trainer, stopping after `steps` optimiser steps without validation; the schedule stays the whole run's."""
+    from lightning.pytorch.callbacks import LambdaCallback
+
+    def limit(trainer: Any, task: Any) -> None:
+        if task.total_steps * batch > WHOLE:
+            trainer.fit_loop.epoch_loop.max_steps = steps
+
+    trainer.limit_val_batches = 0
+    trainer.callbacks.append(LambdaCallback(on_train_start=limit))
+    return trainer
+
+
+def weights(folder: Path) -> dict[str, str]:
+    """Type, shape and SHA-256 of each tensor in a model folder, by name; of a baseline's word sequences, too."""
+    file, found = folder / WEIGHTS, {}
+    with file.open("rb") as content:
+        size = int.from_bytes(content.read(8), "little")
+        header = json.loads(content.read(size))
+        header.pop("__metadata__", None)
+        for name, about in header.items():
+            begin, end = about["data_offsets"]
+            content.seek(8 + size + begin)
+            found[name] = f"{about['dtype']} {about['shape']} {hashlib.sha256(content.read(end - begin)).hexdigest()}"
+    if (folder / GRAMS).is_file():
+        found[GRAMS] = hashlib.sha256((folder / GRAMS).read_bytes()).hexdigest()
+    return found
+
+
+def digest(tensors: dict[str, str]) -> str:
+    """SHA-256 over names, types, shapes and bytes, sorted by name."""
+    return hashlib.sha256("\n".join(f"{name} {tensors[name]}" for name in sorted(tensors)).encode()).hexdigest()
+
+
+def _seed_everything() -> None:
+    """Give every run the same random state, whatever this process trained before it."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def write(file: Path, find: Callable[[], dict[str, Any]]) -> None:
+    """Write what `find` returns, or its error, so that the file is whole or absent."""
+    try:
+        content = find()
+    except Exception as error:
+        traceback.print_exc()
+        text = next(iter(str(error).splitlines()), "")
+        content = {"error": f"{type(error).__name__}: {text[:300]}"}
+    aside = file.with_suffix(".new")
+    aside.write_text(json.dumps(content, indent=1) + "\n")
+    aside.replace(file)
+
+
+def main(tree: Path, folder: Path, steps: int, missing: list[str], experiments: list[str]) -> None:
+    """Write FOLDER/steps-STEPS/EXPERIMENT.json for each experiment that has none yet."""
+    package = import_module("pipeline")
+    if not Path(str(package.__file__)).resolve().is_relative_to(tree.resolve()):
+        raise SystemExit(f"{package.__file__} was imported, expected the package of {tree}. Set PYTHONPATH={tree}.")
+    place("fix_instructions")()
+    side, results = Side(folder, steps), folder / f"steps-{steps}"
+    results.mkdir(exist_ok=True)
+
+    def find(experiment: str) -> dict[str, Any]:
+        name = side.config(experiment)["data"]["name"]
+        return {"missing": name} if name in missing else side.result(experiment)
+
+    for experiment in experiments:
+        if not (results / f"{experiment}.json").is_file():
+            write(results / f"{experiment}.json", partial(find, experiment))
+
+
+if __name__ == "__main__":
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split(","), sys.argv[5:])

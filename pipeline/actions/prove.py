@@ -1,0 +1,205 @@
+"""Proof of an unchanged result: each experiment's first steps with a commit's code and with today's, compared.
+
+Two processes train at the same time, one with the working tree's code, one with the commit's in a git worktree. Each
+has its own cache, so that its own code computes what is prepared from data. Digests of the weights are kept under
+`.cache/proof/sides/`: what was trained once with the same code on the same kind of processor is not trained again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import processor
+from pipeline.actions import data, first_steps, runs
+from pipeline.actions.reproduce import worktree
+from pipeline.actions.verdicts import Verdict, compare, pair
+from pipeline.config import load_config, resolve
+from pipeline.data import store
+from pipeline.errors import DataError, LaunchError
+from pipeline.types import Output
+
+LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+POLL_S = 0.2
+
+
+@dataclass(slots=True)
+class Side:
+    """One tree that trains: its code, the folder it works in and its process."""
+
+    label: str
+    tree: Path
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+
+def prove(
+    commit: str, experiments: Sequence[str], out: Output, *, root: Path, steps: int = 20, file: Path | None = None
+) -> tuple[dict[str, Any], Path]:
+    """Compare the first steps of experiments (default: all) with those of a commit; the proof, and where it is kept.
+
+    Raises: LaunchError if the commit is not there; ConfigError for an unknown experiment.
+    """
+    commit = _full(commit, root)
+    configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
+    missing = _missing({config["data"]["name"] for config in configured.values()}, root, out)
+    proof = {**_facts(commit, root), "steps": steps}
+    with worktree(commit, root) as tree:
+        pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
+        for one in unpaired:
+            out.say(str(one))
+        before = Side(commit[:12], tree, _folder(root, commit[:12], proof))
+        now = Side("the working tree", root, _folder(root, f"tree-{proof['working_tree']['digest']}", proof))
+        _forget_other_trees(now.folder.parent)
+        verdicts = unpaired
+        with (
+            _training(before, [old for _, old in pairs], root, steps, missing),
+            _training(now, [new for new, _ in pairs], root, steps, missing),
+        ):
+            for one in follow(pairs, before, now, steps):
+                out.say(str(one))
+                verdicts.append(one)
+    _unchanged(now, proof["working_tree"]["digest"])
+    proof["experiments"] = {one.experiment: asdict(one) for one in verdicts}
+    proof["identical"], proof["of"] = sum(one.verdict == "identical" for one in verdicts), len(verdicts)
+    file = file or root / ".cache/proof" / f"{commit[:12]}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(proof, indent=1) + "\n")
+    return proof, file
+
+
+def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) -> Iterator[Verdict]:
+    """A verdict for each pair as soon as both sides have their result, or one's process has ended without it."""
+    waiting = list(pairs)
+    while waiting:
+        for new, old in list(waiting):
+            found = [_found(side, name, steps) for side, name in ((before, old), (now, new))]
+            if found[0] and found[1]:
+                waiting.remove((new, old))
+                yield compare(new, found[0], found[1])
+        if waiting:
+            time.sleep(POLL_S)
+
+
+def _found(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
+    """Return the result that a side has written; an error if its process has ended without one."""
+    ended = side.ended  # read before the file, which a process may write as its last act
+    file = side.folder / f"steps-{steps}" / f"{experiment}.json"
+    if file.is_file():
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+    return {"error": f"its process ended without a result, see {side.log}"} if ended else None
+
+
+@contextmanager
+def _training(side: Side, experiments: list[str], root: Path, steps: int, missing: list[str]) -> Iterator[None]:
+    """Let a side's process train meanwhile; it ends with the block."""
+    results = side.folder / f"steps-{steps}"
+    results.mkdir(parents=True, exist_ok=True)
+    for file in results.glob("*.json"):
+        if "weights" not in json.loads(file.read_text()):  # an error, or data that was missing: both are tried again
+            file.unlink()
+    (root / "data").mkdir(exist_ok=True)
+    for name, target in (("conf", side.tree / "conf"), ("data", root / "data")):
+        (side.folder / name).unlink(missing_ok=True)
+        (side.folder / name).symlink_to(target.absolute())
+    words = [str(side.tree), str(side.folder), str(steps), ",".join(missing), *experiments]
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(side.tree)}
+    with side.log.open("wb") as log:
+        # With -P the modules beside the script do not hide libraries of the same name.
+        command = [sys.executable, "-P", str(first_steps.__file__), *words]
+        side.process = subprocess.Popen(command, cwd=side.folder, env=environment, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        side.process.terminate()
+        side.process.wait()
+
+
+def _missing(names: set[str], root: Path, out: Output) -> list[str]:
+    """Complete `data/`, and list the data sets that no mirror has."""
+    mirror, missing = os.environ.get("PIPELINE_DATA_MIRROR"), []
+    for name in sorted(names & store.FILES.keys()):
+        try:
+            store.verify(name, root / "data")
+            continue
+        except DataError as error:
+            out.say(f"getting {name}: {str(error).splitlines()[0]}")
+        try:
+            data.pull([name], root=root, mirror=mirror, progress=out.download)
+        except DataError as error:
+            out.say(f"data set {name} is missing: {str(error).splitlines()[0]}")
+            missing.append(name)
+    return missing
+
+
+def _all(tree: Path) -> list[str]:
+    return sorted(file.stem for file in (tree / "conf/experiment").glob("*.yaml"))
+
+
+def _facts(commit: str, root: Path) -> dict[str, Any]:
+    """Describe the comparison: both codes, the processor, the versions."""
+    known = runs.provenance(root)
+    return {
+        "commit": commit,
+        "working_tree": {"commit": known["commit"], "dirty": known["dirty"], "digest": _digest(root)},
+        "processor": processor.describe(),
+        "lock_digest": known["lock_digest"],
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        "teacher": f"stored teachers predict {first_steps.TEACHER_TEXTS} texts, whose rows stand for the others' too",
+    }
+
+
+def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
+    """Name the folder of a code's models, caches and results: one for each kind of processor and set of libraries."""
+    known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
+    name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
+    return root / ".cache/proof/sides" / code / name
+
+
+def _forget_other_trees(tree: Path) -> None:
+    """Remove the folders of earlier states of the working tree, which will not be compared again."""
+    for folder in tree.parent.glob("tree-*"):
+        if folder != tree:
+            shutil.rmtree(folder)
+
+
+def _digest(tree: Path) -> str:
+    """The start of a SHA-256 over the code, the configuration and the lock file as they lie there, committed or not."""
+    files = [*tree.glob("pipeline/**/*.py"), *tree.glob("conf/**/*.yaml"), *tree.glob("requirements.lock")]
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.relative_to(tree)}" for file in files]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
+
+
+def _unchanged(side: Side, digest: str) -> None:
+    """Raises: LaunchError if the code changed while it trained; what it trained is removed."""
+    if _digest(side.tree) != digest:
+        shutil.rmtree(side.folder)
+        raise LaunchError(f"{side.tree}: changed while it was compared. Run it again, and change nothing meanwhile.")
+
+
+def _full(commit: str, root: Path) -> str:
+    """Raises: LaunchError if the project has no such commit."""
+    command = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LaunchError(f"{root}: has no commit {commit}. Give a commit, tag or branch, as in `git log --oneline`.")
+    return done.stdout.strip()
