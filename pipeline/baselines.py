@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
 from pipeline import checkpoint
+from pipeline.aliases import upgrade
 from pipeline.config import build, build_data, digest
 from pipeline.data.vocabulary import words
 from pipeline.errors import CheckpointError
@@ -157,7 +158,7 @@ def load(model_dir: Path) -> Predictor:
     """
     manifest = checkpoint.verify(model_dir)
     try:
-        config = json.loads((model_dir / checkpoint.CONFIG).read_text())
+        config = upgrade(json.loads((model_dir / checkpoint.CONFIG).read_text()))
         model = build(config["model"])
         model.load(model_dir)
     except (OSError, ValueError, KeyError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoint
+from pipeline.aliases import upgrade
 from pipeline.errors import CheckpointError
 from pipeline.types import Predictions, Split
 
@@ -58,13 +59,13 @@ def load(model_dir: Path) -> Any:
     Raises: CheckpointError if the folder is not whole.
     """
     try:
-        config = json.loads((model_dir / checkpoint.CONFIG).read_text())
+        config = upgrade(json.loads((model_dir / checkpoint.CONFIG).read_text()))
         model = config["model"]
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{model_dir / checkpoint.CONFIG}: not a model's configuration ({error!r}). Train again."
         ) from error
-    if is_ensemble(model):
+    if is_ensemble(config):
         manifest = checkpoint.verify(model_dir)
         members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
         return Ensemble(tuple(members), config, manifest)
@@ -82,6 +83,6 @@ def is_baseline(model: dict[str, Any]) -> bool:
     return str(model.get("_target_")).startswith("pipeline.baselines.")
 
 
-def is_ensemble(model: dict[str, Any]) -> bool:
+def is_ensemble(config: dict[str, Any]) -> bool:
     """Whether a configured model is made of other experiments' models."""
-    return "of" in model
+    return bool(config["requires"].get("members"))

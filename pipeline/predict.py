@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline import checkpoint
+from pipeline.aliases import upgrade
 from pipeline.config import build
 from pipeline.data.encoded import lengths
 from pipeline.data.piglatin import ENDING, decode, encode, pig_latin, readable
@@ -121,7 +122,7 @@ def load(model_dir: Path) -> Predictor:
     """
     manifest = checkpoint.verify(model_dir)
     try:
-        config = json.loads((model_dir / checkpoint.CONFIG).read_text())
+        config = upgrade(json.loads((model_dir / checkpoint.CONFIG).read_text()))
         net: nn.Module = build(config["model"]["net"])
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(

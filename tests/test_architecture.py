@@ -22,7 +22,7 @@ TABLE = [
     {"callbacks"},
     {"tracking", "evaluate", "generation", "translation", "checkpoint"},
     {"data", "models", "tasks", "spool", "interrupt", "goodput"},
-    {"config", "space"},
+    {"config", "space", "aliases"},
     {"schema", "types", "redaction", "archive", "processor", "targets"},
     {"errors", "source"},
 ]
@@ -32,7 +32,7 @@ HOMES = {
     "mlflow": {"tracking"},
     "sklearn": {"baselines", "data"},
     "scipy": {"baselines", "data"},
-    "hydra": {"config", "space"},
+    "hydra": {"config", "space", "aliases"},
     "omegaconf": {"config"},
     "typer": {"cli", "verbs", "options"},
     "rich": {"terminal"},

@@ -40,11 +40,11 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
 def test_seeds_of_an_ensemble_share_no_member() -> None:
     def members(seed: int) -> list[str]:
         config = resolve(load_config("experiment=mnist_ensemble", f"seed={seed}"))
-        config["model"]["of"] = ["mnist_cnn", "mlp_mnist", "mnist_cnn"]
+        config["requires"]["members"] = ["mnist_cnn", "mlp_mnist", "mnist_cnn", "backprop_mnist-7"]
         return required.names(config)
 
-    assert members(0) == ["mnist_cnn-0", "mlp_mnist-0", "mnist_cnn-1"]
-    assert members(2) == ["mnist_cnn-4", "mlp_mnist-2", "mnist_cnn-5"]
+    assert members(0) == ["mnist_cnn-0", "mlp_mnist-0", "mnist_cnn-1", "backprop_mnist-7"]
+    assert members(2) == ["mnist_cnn-4", "mlp_mnist-2", "mnist_cnn-5", "backprop_mnist-7"]
     assert required.names(resolve(load_config("experiment=imdb_lstm_best", "seed=2"))) == [
         "imdb_lstm_taught-2",
         "imdb_nbsvm-2",

@@ -79,7 +79,7 @@ def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(track
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.actions.required.find", lambda name, root: found)
         tuned, _, _ = run(tracked, "experiment=imdb_lstm_pretrained", *small)
-    begun = Path(tuned["run_dir"]) / "start/model.safetensors"
+    begun = Path(tuned["run_dir"]) / "init_from/model.safetensors"
     assert begun.read_bytes() == (found / "model.safetensors").read_bytes()
     answer = portable(tuned, input=np.ones((5, 7), dtype=np.int64))
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)

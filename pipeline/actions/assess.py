@@ -13,6 +13,7 @@ import numpy as np
 from pipeline import evaluate
 from pipeline.actions import required
 from pipeline.ensemble import load
+from pipeline.errors import ConfigError
 from pipeline.types import Split
 
 EXAMPLE = "string"  # the word whose translation is looked into
@@ -45,7 +46,11 @@ def assess(
 
     torch.set_num_threads(1)  # as in training, so that a score does not depend on how many cores a machine has
     if kind(predictor) == "GAN":
-        judge = load(required.find(predictor.config["requires"][0], root))
+        if (name := required.judge(predictor.config)) is None:
+            raise ConfigError(
+                "requires.judge: a generator needs a classifier as its judge. Set +requires.judge=mnist_cnn-0."
+            )
+        judge = load(required.find(name, root))
         scores = _generator(predictor, judge, data, split, figures, details)
     elif kind(predictor) == "LanguageModelling":
         scores = {"loss": (nats := predictor.nats(data, split)), "perplexity": math.exp(nats)}

@@ -97,7 +97,7 @@ def _portable(predictor: Any, data: Any, name: str, count: int = sum(SIZES)) -> 
             f"{name}: counts of words are no tensor, so baselines have no portable form. Copy the model's folder: it "
             "holds plain arrays (safetensors) and a list of words."
         )
-    if any(is_ensemble(member.config["model"]) for member in members):
+    if any(is_ensemble(member.config) for member in members):
         raise ConfigError(f"{name}: an ensemble of ensembles has no portable form. Export its members.")
     first = members[0]
     vocabulary = first.vocabulary

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import interrupt
+from pipeline.aliases import upgrade
 from pipeline.checkpoint import settle
 from pipeline.config import digest, revive
 from pipeline.errors import Interrupted, LaunchError
@@ -76,7 +77,7 @@ def config(run_dir: Path) -> dict[str, Any]:
 
     Raises: ConfigError if the environment lacks what it had then.
     """
-    return revive(json.loads((run_dir / CONFIG).read_text())["resolved"])
+    return upgrade(revive(json.loads((run_dir / CONFIG).read_text())["resolved"]))
 
 
 def update(run_dir: Path, /, **facts: Any) -> None:

@@ -183,8 +183,8 @@ def _describe(config: dict[str, Any]) -> str:
     """The model in a few words; that it can be built is found out on the way."""
     if is_baseline(config["model"]):
         return type(build(config["model"])).__name__
-    if is_ensemble(config["model"]):
-        return f"the mean of {', '.join(required.names(config))}"
+    if is_ensemble(config):
+        return f"the mean of {', '.join(required.members(config))}"
     from pipeline.fit import build_task
 
     if "_target_" not in config["model"]:
@@ -204,7 +204,7 @@ def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_
 
         return baselines.fit(config, data_dir=root / "data", run_dir=run_dir)
     if "_target_" not in config["model"]:
-        members = {name: required.find(name, root) for name in required.names(config)}
+        members = {name: required.find(name, root) for name in required.members(config)}
         return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
     from pipeline.launch.train import train as launch
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
+from pipeline.aliases import upgrade
 from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError, PipelineError
 
@@ -84,7 +85,7 @@ def experiments(root: Path, data: str) -> list[str]:
 
 def _data(place: Path) -> str | None:
     try:
-        found: str = json.loads((place / "config.json").read_text())["data"]["_target_"]
+        found: str = upgrade(json.loads((place / "config.json").read_text()))["data"]["_target_"]
     except (OSError, ValueError, LookupError):
         return None
     return found

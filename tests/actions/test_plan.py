@@ -20,7 +20,7 @@ def of(*overrides: str, root: Path = ROOT) -> dict[str, object]:
 def test_a_plan_holds_the_code_of_the_net_the_task_the_data_and_the_loop() -> None:
     code = set(of("experiment=imdb_lstm_taught")["code"])  # type: ignore[call-overload]
     made_of = {"fit", "checkpoint", "models.recurrent", "tasks.text", "data.text", "data.vocabulary", "data.embeddings"}
-    assert {f"pipeline.{name}" for name in (*made_of, "baselines")} <= code  # its teacher is a baseline
+    assert {f"pipeline.{name}" for name in made_of} <= code
     assert not {"pipeline.models.cnn", "pipeline.data.images", "pipeline.data.store", "pipeline.tracking"} & code
 
 

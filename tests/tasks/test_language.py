@@ -29,7 +29,7 @@ def begin(root: Path, name: str, *overrides: str) -> Any:
     """Train a classifier that begins with the language model of the run `lm`."""
     if not (root / "lm").exists():
         run(root, "lm", *LANGUAGE, "trainer.max_epochs=2")
-    checkpoint.copy(root / "lm/model", root / name / checkpoint.START)
+    checkpoint.copy(root / "lm/model", root / name / checkpoint.INIT_FROM)
     return run(root, name, *TUNED, *overrides)
 
 
@@ -57,7 +57,7 @@ def test_the_classifier_begins_with_the_language_models_states(tiny_imdb: Path) 
 
 
 def test_without_a_beginning_the_same_net_starts_at_random(tiny_imdb: Path) -> None:
-    run(tiny_imdb, "tuned", *TUNED, "model.start=null", "model.optimizer.lr=1e-9")
+    run(tiny_imdb, "tuned", *TUNED, "requires.init_from=null", "model.optimizer.lr=1e-9")
     config = resolve(load_config(*TUNED))
     from pipeline.fit import build_task
 
@@ -81,7 +81,7 @@ def test_a_model_that_does_not_fit_is_refused(tiny_imdb: Path, override: str, sa
 
 def test_a_torn_beginning_is_refused(tiny_imdb: Path) -> None:
     begin(tiny_imdb, "tuned")
-    with (tiny_imdb / "tuned/start/model.safetensors").open("r+b") as file:
+    with (tiny_imdb / "tuned/init_from/model.safetensors").open("r+b") as file:
         file.write(b"\xff")
     with pytest.raises(CheckpointError, match="expected SHA-256"):
         run(tiny_imdb, "tuned", *TUNED)
@@ -101,6 +101,6 @@ def weights_twice(root: Path, name: str, *overrides: str) -> list[str]:
 
 def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
     run(tiny_imdb, "lm", *LANGUAGE, "trainer.max_epochs=2")
-    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "tuned" / checkpoint.START)
+    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "tuned" / checkpoint.INIT_FROM)
     first, second = weights_twice(tiny_imdb, "tuned", *TUNED)
     assert first == second
