@@ -16,6 +16,8 @@ from lightning.pytorch import Callback, Trainer, seed_everything
 from pipeline import checkpoint, interrupt, processor
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
+from pipeline.data.batches import BatchedData
+from pipeline.data.vocabulary import FILE as VOCABULARY
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.spool import Spool
@@ -110,13 +112,14 @@ def fit(
     )
 
 
-def _initialise(task: Task, data: Any, folder: Path, origin: str) -> None:
+def _initialise(task: Task, data: BatchedData, folder: Path, origin: str) -> None:
     """Start a task from the weights of the stored model `origin`.
 
     Raises: ConfigError if that model numbers words differently.
     """
     task.load_initial_weights(checkpoint.weights(folder), origin)
-    if Vocabulary.load(folder) != data.vocabulary:
+    theirs = Vocabulary.load(folder) if (folder / VOCABULARY).is_file() else None
+    if theirs != data.input_vocabulary():
         raise ConfigError(
             f"requires.init_from: {origin} numbers words differently. Set data.vocabulary_size as that model has it."
         )
@@ -148,14 +151,14 @@ def _trainer(
     )
 
 
-def store_model(config: dict[str, Any], task: Task, data: Any, folder: Path, **facts: Any) -> None:
+def store_model(config: dict[str, Any], task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
     """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
 
     def write(aside: Path) -> None:
         checkpoint.save_weights(task.net, aside / checkpoint.MODEL)
-        checkpoint.save_config(config, getattr(data, "labels", ()), aside)
-        if hasattr(data, "vocabulary"):
-            data.vocabulary.save(aside)
+        checkpoint.save_config(config, data.labels, aside)
+        if (vocabulary := data.input_vocabulary()) is not None:
+            vocabulary.save(aside)
 
     checkpoint.publish(folder, write, **facts)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.actions import required
+from pipeline import requires
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError
@@ -105,7 +105,7 @@ def test_every_experiment_is_trained_and_evaluated_and_follows_its_plan_and_the_
             depends = makers[f"models/{name}"]["deps"]
             assert {f"prepared/plan/{file.stem}.json", f"conf/experiment/{file.stem}.yaml"} <= depends
             if seed == 1:  # composing takes a while
-                needed = required.names(resolve(load_config(f"experiment={file.stem}", "seed=1")))
+                needed = requires.names(resolve(load_config(f"experiment={file.stem}", "seed=1")))
                 assert {f"models/{other}" for other in needed} <= depends, name
             assert makers[f"metrics/{name}.json"]["cmd"] == [f"pipeline evaluate models/{name} --record"]
 
@@ -115,7 +115,7 @@ def test_each_seed_of_an_ensemble_depends_on_its_own_members_alone() -> None:
     makers = {out: stage for stage in STAGES.values() for out in stage["outs"]}
     for seed in range(5):
         stage = makers[f"models/mnist_ensemble-{seed}"]
-        needed = required.names(resolve(load_config("experiment=mnist_ensemble", f"seed={seed}")))
+        needed = requires.names(resolve(load_config("experiment=mnist_ensemble", f"seed={seed}")))
         assert {dep for dep in stage["deps"] if dep.startswith("models/")} == {f"models/{name}" for name in needed}
         assert f"experiment=mnist_ensemble seed={seed} " in stage["cmd"][0]
 

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.config import SOURCE_KEYS, load_config, resolve
 from pipeline.data import store
-from pipeline.ensemble import is_baseline
+from pipeline.kinds import kind_of
 from pipeline.source import file_of
 from pipeline.targets import OURS
 
@@ -54,11 +54,10 @@ def identity(config: dict[str, Any], root: Path) -> str:
 
 def code(config: dict[str, Any]) -> dict[str, str]:
     """Every module that making a configured model imports, directly or not, with the digest of its file."""
-    if "_target_" not in config["model"]:
-        maker = "pipeline.actions.untrained"
-    else:
-        maker = "pipeline.baselines" if is_baseline(config["model"]) else "pipeline.fit"
-    waiting = [maker, *(f"pipeline.{own[1]}" for target in _targets(config) if (own := OURS.fullmatch(target)))]
+    waiting = [
+        kind_of(config).maker,
+        *(f"pipeline.{own[1]}" for target in _targets(config) if (own := OURS.fullmatch(target))),
+    ]
     found: dict[str, str] = {}
     while waiting:
         module = waiting.pop()

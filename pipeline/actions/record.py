@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline import processor, spool
-from pipeline.actions import required, runs
+from pipeline import processor, requires, spool
+from pipeline.actions import runs
 from pipeline.errors import DataError
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
@@ -39,7 +39,7 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> None:
         "workers",
         "dvc_stage",
     )
-    facts = {"hardware": processor.describe(), "built_on": required.built_on(runs.config(run_dir))}
+    facts = {"hardware": processor.describe(), "built_on": requires.built_on(runs.config(run_dir))}
     _write(root / "results" / f"{stem}.json", {key: record.get(key) for key in keys} | facts)
 
 

@@ -1,62 +1,25 @@
-"""Models of other experiments that a run depends on: a judge, initial weights, a teacher, an ensemble's members."""
+"""Finding the models that a run requires of other experiments, and handing them to its training."""
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint
+from pipeline import checkpoint, requires
 from pipeline.actions import runs
 from pipeline.config import build_data, digest, load_config, resolve
-from pipeline.ensemble import load
-from pipeline.errors import CheckpointError, LaunchError
+from pipeline.errors import CheckpointError, ConfigError, LaunchError
+from pipeline.kinds import load
 from pipeline.types import Output
-
-FIXED = re.compile(r".+-\d+")  # EXPERIMENT-SEED
-
-
-def names(config: dict[str, Any]) -> list[str]:
-    """All models that a configuration requires, as EXPERIMENT-SEED."""
-    return [*filter(None, [judge(config)]), *built_on(config)]
-
-
-def built_on(config: dict[str, Any]) -> list[str]:
-    """The models that decide a configuration's weights, as EXPERIMENT-SEED: what they cost counts as its cost, too."""
-    single = (_seeded(config, key) for key in ("init_from", "teacher"))
-    return [*filter(None, single), *members(config)]
-
-
-def judge(config: dict[str, Any]) -> str | None:
-    """The classifier whose features a generator is evaluated by, as EXPERIMENT-SEED; None without one."""
-    return _seeded(config, "judge")
-
-
-def members(config: dict[str, Any]) -> list[str]:
-    """An ensemble's members, as EXPERIMENT-SEED.
-
-    Ensembles of different seeds share no member: of k members that are the same EXPERIMENT, the i-th has the seed
-    k * seed + i.
-    """
-    listed = config["requires"].get("members") or []
-    return [
-        name if FIXED.fullmatch(name) else f"{name}-{config['seed'] * listed.count(name) + listed[:place].count(name)}"
-        for place, name in enumerate(listed)
-    ]
-
-
-def _seeded(config: dict[str, Any], key: str) -> str | None:
-    name: str | None = config["requires"].get(key)
-    return name if not name or FIXED.fullmatch(name) else f"{name}-{config['seed']}"
 
 
 def bring(config: dict[str, Any], run_dir: Path, root: Path, out: Output) -> None:
     """Put into a run's folder what its training starts from, unless it is there: a model, a teacher's predictions."""
-    if origin := _seeded(config, "init_from"):
+    if origin := requires.init_from(config):
         folder = checkpoint.parent_folder(run_dir, checkpoint.INIT_FROM)
         if not folder.exists():
             checkpoint.copy(find(origin, root), folder)
-    if teacher := _seeded(config, "teacher"):
+    if teacher := requires.teacher(config):
         folder = checkpoint.parent_folder(run_dir, checkpoint.TEACHER)
         if not folder.exists():
             predictions = _predictions(find(teacher, root), build_data(config, root / "data"), root / ".cache", out)
@@ -66,11 +29,24 @@ def bring(config: dict[str, Any], run_dir: Path, root: Path, out: Output) -> Non
 def _predictions(model_dir: Path, data: Any, cache: Path, out: Output) -> Any:
     """A stored model's class probabilities for the texts without a label."""
     from pipeline.data.teacher import teacher_predictions
+    from pipeline.data.text import TextData
 
+    if not isinstance(data, TextData):
+        raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
     weights = checkpoint.weights_digest(checkpoint.verify(model_dir))
     return teacher_predictions(
-        lambda: load(model_dir).texts, weights, data.unlabelled, data.source("unsup"), cache, out.answers
+        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, out.answers
     )
+
+
+def _reader(model_dir: Path) -> Any:
+    """A function from texts to class probabilities."""
+    model = load(model_dir)
+    if model.inputs != "texts":
+        raise ConfigError(
+            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+        )
+    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
 
 
 def _tensors(predictions: Any) -> Callable[[Path], None]:

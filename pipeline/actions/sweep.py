@@ -16,8 +16,8 @@ from pipeline.actions import runs
 from pipeline.actions.data import obtain
 from pipeline.actions.train import chatter
 from pipeline.config import build_data, flatten, load_config, resolve, stored, training
-from pipeline.ensemble import is_baseline
 from pipeline.errors import ConfigError, LaunchError
+from pipeline.kinds import kind_of
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking import address
@@ -91,7 +91,7 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
-    if "_target_" not in config["model"] or is_baseline(config["model"]):
+    if not kind_of(config).by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not clusters.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")

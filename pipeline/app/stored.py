@@ -113,7 +113,7 @@ def _champion(root: Path, data: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=16)
 def _load(place: Path, changed: int) -> Any:
-    from pipeline.ensemble import load
+    from pipeline.kinds import load
 
     return load(place)
 

@@ -187,6 +187,13 @@ class TextData(BatchedData):
         )
         return np.isin(own, np.concatenate(known))
 
+    def written(self, split: Split) -> Sequence[str]:
+        return self.texts[split]
+
+    def input_vocabulary(self) -> Vocabulary:
+        self.setup()
+        return self.vocabulary
+
     def _encode(self, split: Split) -> None:
         if split not in self.splits:
             self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]

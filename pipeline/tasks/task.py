@@ -17,6 +17,7 @@ class Task(LightningModule):
     moves with every optimiser step.
     """
 
+    samples: Tensor | None = None  # (N, H, W) uint8: what a generator drew at the last validation
     total_steps: int  # optimiser steps of the whole run, set by `fit`
 
     def __init__(

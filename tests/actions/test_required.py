@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import baselines, checkpoint
+from pipeline import baselines, checkpoint, requires
 from pipeline.actions import required
 from pipeline.config import build, build_data, digest, load_config, resolve
 from pipeline.data import teacher as teaching
@@ -44,13 +44,13 @@ def test_a_judge_that_was_trained_on_cpus_is_found_where_there_is_a_gpu(project:
 
 
 def test_a_net_needs_the_model_that_it_begins_with_if_it_begins_with_one() -> None:
-    assert required.names(resolve(load_config("experiment=imdb_lstm_pretrained"))) == ["imdb_lm-0"]
-    assert required.names(resolve(load_config("experiment=imdb_lstm_unpretrained"))) == []
+    assert requires.names(resolve(load_config("experiment=imdb_lstm_pretrained"))) == ["imdb_lm-0"]
+    assert requires.names(resolve(load_config("experiment=imdb_lstm_unpretrained"))) == []
 
 
 def test_what_a_model_is_built_on_is_its_start_its_teacher_or_its_members_but_not_its_judge() -> None:
     def built_on(experiment: str) -> list[str]:
-        return required.built_on(resolve(load_config(f"experiment={experiment}", "seed=1")))
+        return requires.built_on(resolve(load_config(f"experiment={experiment}", "seed=1")))
 
     assert built_on("imdb_distilled") == ["imdb_lm_small-0", "imdb_pretrained_best-0"]
     assert built_on("mnist_ensemble") == ["mnist_cnn_best-2", "mnist_cnn_best-3"]
@@ -66,8 +66,8 @@ def test_a_torn_model_is_passed_over(project: Path) -> None:
 
 def test_one_experiment_as_a_dependency_has_the_seed_of_the_run_and_a_fixed_one_its_own() -> None:
     config = resolve(load_config("experiment=mnist_gan", "seed=3", "requires.judge=mnist_cnn"))
-    assert required.names(config) == ["mnist_cnn-3"]
-    assert required.names(resolve(load_config("experiment=mnist_gan", "seed=3"))) == ["mnist_cnn-0"]
+    assert requires.names(config) == ["mnist_cnn-3"]
+    assert requires.names(resolve(load_config("experiment=mnist_gan", "seed=3"))) == ["mnist_cnn-0"]
 
 
 def test_a_model_kept_from_before_a_renaming_is_found_by_the_weights_that_are_recorded(project: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_stored_teachers_predictions_come_into_the_runs_folder_bit_for_bit_as_
     stored = baselines.fit(teacher, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "teacher").model_dir
     monkeypatch.setattr(required, "find", lambda name, root: {"imdb_nbsvm-0": stored}[name])
     config = resolve(load_config(*TINY_TEXT, "model=gru", "+requires.teacher=imdb_nbsvm-0"))
-    assert required.names(config) == ["imdb_nbsvm-0"]
+    assert requires.names(config) == ["imdb_nbsvm-0"]
     monkeypatch.setattr(teaching, "BATCH", 8)
     out = Quiet()
     required.bring(config, tiny_imdb / "run", tiny_imdb, out)
