@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.checkpoint import weights_digest
 from pipeline.config import build_data
 from pipeline.data.batches import BatchedData
-from pipeline.data.inputs import Picture, Piece, Read, read, suffix
+from pipeline.data.inputs import Piece, Read, read, suffix
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Answer, Inputs, Predictor
 
@@ -54,10 +54,11 @@ def inputs(predictor: Predictor, piece: Piece) -> list[Read]:
     content = takes(predictor)
     if content == "classes":
         raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
-    data = predictor.config["data"]
-    return list(
-        read(piece, content, data.get("in_shape"), digits=data["name"].startswith("mnist"), picture=_picture(predictor))
-    )
+    shape = predictor.config["data"].get("in_shape")
+    if content != "images":
+        return list(read(piece, content, shape, digits=False))
+    data: BatchedData = build_data(predictor.config, Path("data"))  # reads pictures as in training
+    return list(read(piece, content, shape, digits=data.centred_digits, picture=data.picture_reader()))
 
 
 def picture(predictor: Predictor, content: bytes, most: int) -> Any:
@@ -73,11 +74,3 @@ def picture(predictor: Predictor, content: bytes, most: int) -> Any:
     if isinstance(found, DataError):
         raise DataError(str(found).removeprefix(f"{path}: "))
     return found
-
-
-def _picture(predictor: Predictor) -> Picture | None:
-    """How the model's data reads a picture, if it has a way of its own."""
-    if takes(predictor) != "images":
-        return None
-    data: BatchedData = build_data(predictor.config, Path("data"))
-    return data.picture_reader()

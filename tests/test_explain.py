@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import explain
+from pipeline.evaluate import log_odds
 from pipeline.models.cnn import CNN
 from pipeline.predict import ImageClassifier
 
@@ -56,7 +57,7 @@ def test_covering_tells_something_where_the_probability_is_all_but_one() -> None
 
 def test_a_word_adds_what_the_answer_lacks_without_it() -> None:
     after, adds = explain.words(COUNTER, ["good", "and", "bad"])
-    np.testing.assert_allclose(explain.log_odds(after), [2, 2, 1], atol=1e-6)
+    np.testing.assert_allclose(log_odds(after), [2, 2, 1], atol=1e-6)
     np.testing.assert_allclose(adds, [2, 0, -1], atol=1e-6)
 
 

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import space, spool
-from pipeline.actions import runs
+from pipeline import requires, space, spool
+from pipeline.actions import required, runs
 from pipeline.actions.data import obtain
-from pipeline.actions.train import chatter
+from pipeline.actions.train import chatter, require
 from pipeline.config import build_data, flatten, load_config, resolve, stored, training
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.kinds import kind_of
@@ -54,6 +54,9 @@ def sweep(
     if first is not configs[0]:  # the data's sample, which all have to use
         fixed = [*(word for word in fixed if not word.startswith("data=")), f"data={plain['data']['name']}"]
         configs = [load_config(*fixed, *point, root=root, config_dir=config_dir) for point in points]
+    required_by = {tuple(requires.names(each)): each for each in map(resolve, configs)}
+    for each in required_by.values():
+        require(each, out, root=root, config_dir=config_dir, verbose=verbose)
     if len(points) < trials:
         out.say(f"the space has {len(points)} points, fewer than {trials}: each is tried once")
     options = ["--config-dir", str(config_dir)] if config_dir else []
@@ -170,6 +173,8 @@ def _search(run_dir: Path, data: DataSet, uri: str, out: Output, *, root: Path) 
     gpus = clusters.resolve_gpus(trials[0].config["cluster"])
     for trial in trials:
         trial.config["cluster"]["gpus_per_worker"] = gpus
+        if not trial.ended:
+            required.bring(trial.config, trial.run_dir, root, out)
     with ThreadPoolExecutor(1) as telling:  # MLflow; a sweep does not wait for it
 
         def ended(folder: Path, epochs: int, error: str | None) -> None:

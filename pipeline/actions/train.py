@@ -49,7 +49,7 @@ def train(
     _check_workers(resolve(config))
     clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
-    _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
+    require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     identity = plan.identity(training(plain), root)
     if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
         out.say(f"going on with {found.name}, which was interrupted")
@@ -65,7 +65,7 @@ def train(
     return _train(plain, run_dir, out, root=root, verbose=verbose)
 
 
-def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
+def require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
     """Train the models of other experiments that a configuration needs and that are not there yet."""
     for name in requires.names(config):
         try:

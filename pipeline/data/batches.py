@@ -102,6 +102,7 @@ class BatchedData(LightningDataModule):
     """
 
     labels: tuple[str, ...] = ()  # names of the classes, if there are classes
+    centred_digits = False  # whether a picture is to be centred as MNIST's digits are
 
     def __init__(self, name: str, batch_size: int, seed: int):
         super().__init__()
