@@ -3,12 +3,13 @@
 Source: Zeiler, Fergus 2014, arXiv:1311.2901 (occlusion).
 """
 
-from typing import Any
-
 import numpy as np
+from torch import Tensor
+
+from pipeline.types import Classifier
 
 
-def word_effects(predictor: Any, text: str) -> tuple[int, float, list[tuple[str, float]]]:
+def word_effects(predictor: Classifier, text: str) -> tuple[int, float, list[tuple[str, float]]]:
     """The class a text is given, its probability, and each word with what it adds to the answer's log-odds.
 
     A word's effect is the log-odds with it less those without it: above 0 it speaks for the answer. Words come as they
@@ -26,7 +27,7 @@ def word_effects(predictor: Any, text: str) -> tuple[int, float, list[tuple[str,
 CELLS = 5  # a side
 
 
-def region_effects(predictor: Any, image_CHW: Any) -> np.ndarray:
+def region_effects(predictor: Classifier, image_CHW: Tensor) -> np.ndarray:
     """(5, 5): what each part of a picture adds to the log-odds of the answer to it.
 
     A part's effect is the log-odds with it less those where it has the picture's mean colour: above 0 it speaks for the

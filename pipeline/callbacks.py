@@ -280,7 +280,7 @@ class Samples(Callback):
 
     @rank_zero_only
     def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
-        if hasattr(module, "samples"):
+        if module.samples is not None:
             self.folder.mkdir(exist_ok=True)
             np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.numpy())
 

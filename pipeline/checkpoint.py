@@ -24,7 +24,8 @@ MANIFEST = "manifest.json"
 STATE = "state.ckpt"
 MODEL = "model.safetensors"
 CONFIG = "config.json"
-START, TAUGHT = "start", "taught"  # folders in a run's: of the model that it begins with, of its teacher's answers
+INIT_FROM, TEACHER = "init_from", "teacher"  # folders of a run: the model it starts from, its teacher's predictions
+FORMER = {INIT_FROM: "start", TEACHER: "taught"}  # what older runs call them
 
 
 def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
@@ -117,6 +118,12 @@ def _verify(place: Path, folder: Path) -> dict[str, Any]:
                 f"{folder / name}: expected SHA-256 {expected}, got {found}. Use another checkpoint or train again."
             )
     return manifest
+
+
+def parent_folder(run_dir: Path, name: str) -> Path:
+    """The folder `name` (INIT_FROM or TEACHER) of a run, under the name that the run gave it."""
+    former = run_dir / FORMER[name]
+    return former if former.exists() else run_dir / name
 
 
 def newest(parent: Path) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.redaction import redact_tree
-from pipeline.schema import CLOSED_GROUPS, SCHEMA, Rule
+from pipeline.schema import CLOSED_GROUPS, REQUIRES, SCHEMA, Rule
 from pipeline.source import PACKAGE
 from pipeline.targets import THEIRS, allowed, parameters
 
@@ -125,10 +125,17 @@ def revive(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def digest(config: dict[str, Any]) -> str:
-    """SHA-256 of all that decides a result: not where it is tracked, where its data stands, what is kept."""
+    """SHA-256 of all that decides a model's weights.
+
+    Left out are its judge, where it is tracked, where its data stands, which checkpoints are kept and on which device
+    its workers run.
+    """
     kept = {key: config[key] for key in ("seed", "model")}
+    kept["requires"] = {key: names for key, names in config["requires"].items() if names and key != "judge"}
     kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
-    kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
+    kept["cluster"] = {
+        key: value for key, value in config["cluster"].items() if key not in ("address", "gpus_per_worker")
+    }
     kept["data"] = {key: value for key, value in config["data"].items() if key not in (*SOURCE_KEYS, "path")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
@@ -148,6 +155,8 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def check(config: dict[str, Any]) -> None:
     """Raises: ConfigError for the first key whose type, range or `_target_` is not allowed."""
     for key, value in flatten(config):
+        if value == {}:
+            continue
         rule = SCHEMA.get(key)
         if rule is None and key.split(".")[0] in CLOSED_GROUPS:
             raise ConfigError(f"{key}: no such key.{_closest(key, SCHEMA)} `pipeline config` lists them.")
@@ -231,6 +240,8 @@ def _explain(error: Exception, overrides: tuple[str, ...], folder: Path) -> Conf
     text = " ".join(str(error).split())
     unknown = re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text)
     if unknown:
+        if unknown[1].removeprefix("requires.") in REQUIRES:
+            return ConfigError(f"{unknown[1]}: not set in this configuration. Add it with `+{unknown[1]}=…`.")
         known = [key for key, _ in flatten(_composed(error.__cause__))]
         return ConfigError(f"{unknown[1]}: no such key.{_closest(unknown[1], known)} `pipeline config` lists them.")
     return ConfigError(f"{' '.join(overrides) or folder}: {text}. See `pipeline config`.")

@@ -1,92 +1,84 @@
-"""A stored model, whatever made it; among them the mean of several others.
+"""The mean of several classifiers.
 
 Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pipeline import checkpoint
-from pipeline.errors import CheckpointError
-from pipeline.files import read_folder
-from pipeline.types import Predictions, Split
+import numpy as np
+from torch import Tensor
 
-if TYPE_CHECKING:  # a mistyped key is answered without numpy's import
-    import numpy as np
+from pipeline import evaluate
+from pipeline.data.batches import BatchedData
+from pipeline.errors import ConfigError
+from pipeline.export import Mean, Portable, facts
+from pipeline.predict import named
+from pipeline.types import Answer, Classifier, Evaluation, Inputs, Judge, Predictions, Split
 
-MEMBERS = "members"  # the folder of an ensemble's models, each whole
+# N samples, B batch, C class
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
     """Classifiers that answer together: with the mean of their probabilities."""
 
-    members: tuple[Any, ...]
-    config: dict[str, Any]  # name, seed, data, model
+    members: tuple[Classifier, ...]
+    config: dict[str, Any]  # name, seed, data, model, requires
     manifest: dict[str, Any]
+
+    @property
+    def inputs(self) -> Inputs | None:
+        return self.members[0].inputs
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.config["labels"])
 
-    def probabilities(self, inputs: Any) -> Any:
+    def probabilities(self, inputs: Tensor) -> Tensor:
         """A batch of what the members take -> (B, C) class probabilities."""
-        return sum(member.probabilities(inputs) for member in self.members) / len(self.members)
+        total: Tensor = sum(member.probabilities(inputs) for member in self.members)  # type: ignore[assignment]
+        return total / len(self.members)
 
-    def texts(self, texts: Sequence[str]) -> "np.ndarray":
+    def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
+        """(B,) log-odds of a class."""
+        return evaluate.log_odds(self.probabilities(inputs)[:, label].numpy())
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         return _mean([member.texts(texts) for member in self.members])
 
-    def predict(self, data: Any, split: Split) -> Predictions:
+    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+        """(N, C) class probabilities of what the members take."""
+        return _mean([member.scores(inputs) for member in self.members])
+
+    def predict(self, data: BatchedData, split: Split) -> Predictions:
         """All of a split, in its order."""
         answers = [member.predict(data, split) for member in self.members]
         return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
 
+    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
 
-def _mean(answers: "Sequence[np.ndarray]") -> "np.ndarray":
-    import numpy as np
+    def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
+        return evaluate.classification(self.predict(data, split), data, split)
 
+    def portable(self, data: BatchedData, count: int) -> Portable:
+        """The members' nets as one.
+
+        Raises: ConfigError if one of them has no portable form, or they number words differently.
+        """
+        forms = [member.portable(data, count) for member in self.members]
+        first: Portable = forms[0]
+        if any(form.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for form in forms):
+            raise ConfigError(
+                f"{self.config['name']}: its members number words differently, so no one input fits all. Export each."
+            )
+        told = {**first.facts, **facts(self.config, None)}
+        return replace(first, net=Mean([form.net for form in forms]).eval(), facts=told)
+
+
+def _mean(answers: Sequence[np.ndarray]) -> np.ndarray:
     mean: np.ndarray = np.mean(answers, axis=0)
     return mean
-
-
-def load(model_dir: Path) -> Any:
-    """The stored model, ready to answer: a net, a baseline or an ensemble.
-
-    Raises: CheckpointError if the folder is not whole.
-    """
-    return read_folder(model_dir, _load)
-
-
-def _load(model_dir: Path) -> Any:
-    try:
-        config = json.loads((model_dir / checkpoint.CONFIG).read_text())
-        model = config["model"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{model_dir / checkpoint.CONFIG}: not a model's configuration ({error!r}). Train again."
-        ) from error
-    if is_ensemble(model):
-        manifest = checkpoint.verify(model_dir)
-        members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
-        return Ensemble(tuple(members), config, manifest)
-    if is_baseline(model):
-        from pipeline import baselines
-
-        return baselines.load(model_dir)
-    from pipeline import predict
-
-    return predict.load(model_dir)
-
-
-def is_baseline(model: dict[str, Any]) -> bool:
-    """Whether a configured model is fitted by scikit-learn, not by Lightning."""
-    return str(model.get("_target_")).startswith("pipeline.baselines.")
-
-
-def is_ensemble(model: dict[str, Any]) -> bool:
-    """Whether a configured model is made of other experiments' models."""
-    return "of" in model

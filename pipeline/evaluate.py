@@ -1,10 +1,40 @@
 """From predictions to metrics: arrays in, numbers out, whatever made the predictions."""
 
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from pipeline.types import Predictions
+from pipeline.data.batches import BatchedData
+from pipeline.types import Evaluation, Predictions, Split
 
 # N samples, C classes
+LEAST = 1e-7  # probabilities nearer to 0 or 1 than this are not told apart
+
+
+def classification(predictions: Predictions, data: BatchedData, split: Split) -> Evaluation:
+    """A classifier's evaluation; of test, `accuracy_unseen` leaves out the samples that are in train, too."""
+    scores = metrics(predictions)
+    if split == "test" and (seen_N := data.seen_in_train("test")) is not None:
+        unseen = predictions.of(~seen_N)
+        if len(unseen.y_true):
+            scores["accuracy_unseen"] = metrics(unseen)["accuracy"]
+    samples = answered(predictions.y_true.tolist(), predictions.y_score.argmax(axis=1).tolist())
+    return Evaluation(scores, samples, predictions)
+
+
+def answered(truth: Sequence[Any], answers: Sequence[Any]) -> dict[str, str]:
+    """`right`, a digit 1 or 0 for each sample, and `truth_digest`, the SHA-256 of the true answers."""
+    right = "".join("01"[true == answer] for true, answer in zip(truth, answers, strict=True))
+    return {"right": right, "truth_digest": hashlib.sha256(repr(list(truth)).encode()).hexdigest()}
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """ln(p / (1 - p))."""
+    kept = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
+    odds: np.ndarray = np.log(kept / (1 - kept))
+    return odds
 
 
 def metrics(predictions: Predictions) -> dict[str, float]:

@@ -5,51 +5,33 @@ Nothing but answers is needed, so every kind of model is looked into alike. Sour
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.evaluate import log_odds
 from pipeline.models.cnn import Conv
+from pipeline.types import Classifier
 
 # N texts, T words, H height, W width, C channel, K class
 PATCH = 4  # pixels
-LEAST = 1e-7  # probabilities nearer to 0 or 1 than this are not told apart
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """ln(p / (1 - p))."""
-    kept = np.clip(np.asarray(probability, np.float64), LEAST, 1 - LEAST)
-    odds: np.ndarray = np.log(kept / (1 - kept))
-    return odds
-
-
-def occlusion(predictor: Any, image_CHW: Tensor, label: int, patch: int = PATCH) -> np.ndarray:
+def occlusion(predictor: Classifier, image_CHW: Tensor, label: int, patch: int = PATCH) -> np.ndarray:
     """(H, W) log-odds that the class loses where a patch is covered with black, the mean over all patches there."""
     _, height, width = image_CHW.shape
     places = [(top, left) for top in range(height - patch + 1) for left in range(width - patch + 1)]
     covered = image_CHW.repeat(len(places) + 1, 1, 1, 1)
     for number, (top, left) in enumerate(places):
         covered[number, :, top : top + patch, left : left + patch] = 0
-    odds = np.concatenate([_log_odds_of(predictor, some, label) for some in covered.split(256)])
+    odds = np.concatenate([predictor.log_odds(some, label) for some in covered.split(256)])
     lost, times = np.zeros((height, width)), np.zeros((height, width))
     for number, (top, left) in enumerate(places):
         lost[top : top + patch, left : left + patch] += odds[-1] - odds[number]
         times[top : top + patch, left : left + patch] += 1
     mean: np.ndarray = lost / times
     return mean
-
-
-@torch.inference_mode()
-def _log_odds_of(predictor: Any, images_NCHW: Tensor, label: int) -> np.ndarray:
-    """(N,) log-odds of a class: of a net from its logits, for the probabilities of a perceptron are all but 0 and 1."""
-    if not hasattr(predictor, "net"):
-        return log_odds(np.asarray(predictor.probabilities(images_NCHW))[:, label])
-    logits_NK = predictor.net(images_NCHW).double()
-    others_NK = torch.cat([logits_NK[:, :label], logits_NK[:, label + 1 :]], dim=1)
-    odds: np.ndarray = (logits_NK[:, label] - others_NK.logsumexp(dim=1)).numpy()
-    return odds
 
 
 @torch.inference_mode()
@@ -69,7 +51,7 @@ def feature_maps(net: nn.Module, image_CHW: Tensor) -> list[np.ndarray]:
     return seen[: len(hooks)]  # a net that looks at moved images, too, begins with the image itself
 
 
-def words(predictor: Any, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def words(predictor: Classifier, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """(T,) probability of the last class after each word, and (T,) log-odds that each word adds: lost without it."""
     count = len(tokens)
     after = [" ".join(tokens[: place + 1]) for place in range(count)]

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.data.vocabulary import Vocabulary
+from pipeline.data.batches import BatchedData
+from pipeline.data.vocabulary import PADDING, Vocabulary
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], np.ndarray]  # a portable model: named inputs, first dimension the batch, to its one output
@@ -21,7 +22,8 @@ Run = Callable[[Arrays], np.ndarray]  # a portable model: named inputs, first di
 class Portable:
     """What is exported: a net in evaluation mode, real inputs of any batch size from 2 up, and the output's name.
 
-    The inputs named in `text` are of any length, too, where the form allows it. `facts` travel inside the file.
+    The inputs named in `text` are of any length, too, where the form allows it; those in `ignored` change nothing.
+    `facts` travel inside the file.
     """
 
     net: nn.Module
@@ -29,6 +31,7 @@ class Portable:
     output: str
     text: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
 
 class Mean(nn.Module):
@@ -136,6 +139,16 @@ def largest_difference(run: Run, portable: Portable, sizes: Sequence[int]) -> fl
         difference = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
         worst = max(worst, float(difference) if np.isfinite(difference) else np.inf)
     return worst
+
+
+def first_inputs(data: BatchedData, count: int) -> Tensor:
+    """The first inputs of the test split (again from the start if it has fewer), texts padded alike."""
+    inputs: Tensor = next(iter(data.batches("test")))[0]
+    inputs = inputs[torch.arange(count) % len(inputs)]
+    if inputs.is_floating_point():
+        return inputs
+    longest = int((inputs != PADDING).sum(dim=1).max())
+    return inputs[:, :longest]
 
 
 def facts(config: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, str]:

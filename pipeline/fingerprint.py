@@ -33,10 +33,10 @@ __all__ = [
 ]
 
 # Entry modules by kind of model. An assembled model (an ensemble, a unit set by hand) has no `_target_`.
-TRAINED_BY = {"net": "pipeline.fit", "baseline": "pipeline.baselines", "assembled": "pipeline.actions.untrained"}
+TRAINED_BY = {"net": "pipeline.fit", "baseline": "pipeline.baselines", "assembled": "pipeline.untrained"}
 LOADED_BY = {"net": "pipeline.predict", "baseline": "pipeline.baselines", "assembled": "pipeline.ensemble"}
 # These import what every kind needs, so they are hashed, and what one kind needs of them is listed here.
-SHARED = ("pipeline.actions.assess", "pipeline.ensemble")
+SHARED = ("pipeline.actions.assess", "pipeline.kinds")
 DETAILS = "pipeline.report.details"
 SCORED_BY = {
     "GAN": ("pipeline.generation", "pipeline.pupil", DETAILS),

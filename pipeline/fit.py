@@ -11,21 +11,24 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
 
 from pipeline import checkpoint, interrupt, processor
 from pipeline.callbacks import Average, Checkpoints, Samples, States, StoppedError, Unprofiled, Watch
 from pipeline.config import build, build_data, digest
+from pipeline.data.batches import BatchedData
+from pipeline.data.vocabulary import FILE as VOCABULARY
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.spool import Spool
+from pipeline.tasks.task import Task
 from pipeline.types import FitResult
 
 
-def build_task(config: dict[str, Any]) -> LightningModule:
+def build_task(config: dict[str, Any]) -> Task:
     """The configured task around its net, its weights drawn from the seed."""
     seed_everything(config["seed"], verbose=False)
-    task: LightningModule = build(config["model"])
+    task: Task = build(config["model"])
     return task
 
 
@@ -44,18 +47,19 @@ def fit(
 
     Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
     stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model. The model
-    that a task begins with lies in `run_dir/start`, a stored teacher's answers beside it.
+    of `requires.init_from` lies in `run_dir/init_from`, the predictions of `requires.teacher` in `run_dir/teacher`.
 
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
     torch.set_num_threads(config["cluster"]["threads_per_worker"])
     processor.keep_memory()
     data, task = build_data(config, data_dir), build_task(config)
-    if isinstance(getattr(data, "teacher", None), str):
-        data.answers_NK = checkpoint.weights(run_dir / checkpoint.TAUGHT)[checkpoint.TAUGHT]
+    if config["requires"].get("teacher"):
+        (predictions,) = checkpoint.weights(checkpoint.parent_folder(run_dir, checkpoint.TEACHER)).values()
+        data.pseudo_label(predictions)
     data.setup()
-    if getattr(task, "start", None):
-        _inherit(task, data, run_dir / checkpoint.START)
+    if origin := config["requires"].get("init_from"):
+        _initialise(task, data, checkpoint.parent_folder(run_dir, checkpoint.INIT_FROM), origin)
     facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(
@@ -108,15 +112,16 @@ def fit(
     )
 
 
-def _inherit(task: Any, data: Any, folder: Path) -> None:
-    """Let a task begin with a stored model's weights.
+def _initialise(task: Task, data: BatchedData, folder: Path, origin: str) -> None:
+    """Start a task from the weights of the stored model `origin`.
 
     Raises: ConfigError if that model numbers words differently.
     """
-    task.inherit(checkpoint.weights(folder))
-    if Vocabulary.load(folder) != data.vocabulary:
+    task.load_initial_weights(checkpoint.weights(folder), origin)
+    theirs = Vocabulary.load(folder) if (folder / VOCABULARY).is_file() else None
+    if theirs != data.input_vocabulary():
         raise ConfigError(
-            f"model.start: {task.start} numbers words differently. Set data.vocabulary_size as it has it."
+            f"requires.init_from: {origin} numbers words differently. Set data.vocabulary_size as that model has it."
         )
 
 
@@ -146,14 +151,14 @@ def _trainer(
     )
 
 
-def store_model(config: dict[str, Any], task: LightningModule, data: Any, folder: Path, **facts: Any) -> None:
+def store_model(config: dict[str, Any], task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
     """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
 
     def write(aside: Path) -> None:
         checkpoint.save_weights(task.net, aside / checkpoint.MODEL)
-        checkpoint.save_config(config, getattr(data, "labels", ()), aside)
-        if hasattr(data, "vocabulary"):
-            data.vocabulary.save(aside)
+        checkpoint.save_config(config, data.labels, aside)
+        if (vocabulary := data.input_vocabulary()) is not None:
+            vocabulary.save(aside)
 
     checkpoint.publish(folder, write, **facts)
 

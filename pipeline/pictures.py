@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-
-from pipeline.predict import Predictor
 
 GAP = 0.125  # between images, as a share of one's width
 COLUMNS = 10
-STEPS = 12  # of a walk
 
 
 def sample_grid(images_NHW: np.ndarray, path: Path, columns: int = COLUMNS) -> None:
@@ -27,20 +23,9 @@ def samples_over_epochs(epochs: Sequence[tuple[int, np.ndarray]], path: Path, co
     _sheet(rows, path, [f"epoch {epoch}" for epoch, _ in epochs])
 
 
-def latent_walk(generator: Predictor, path: Path, seed: int = 0, steps: int = STEPS) -> None:
-    """A row a class: from the image of one noise to that of another, the same two for every class.
-
-    The steps are even on the arc between the two (White 2016, arXiv:1609.04468): normal noise has a length, and the
-    straight line would pass through shorter ones that the generator never saw.
-    """
-    net: Any = generator.net
-    first, second = torch.randn(2, net.noise, generator=torch.Generator().manual_seed(seed))
-    angle = torch.acos(torch.cosine_similarity(first, second, dim=0))
-    way = torch.linspace(0, 1, steps)[:, np.newaxis]
-    noise = (torch.sin((1 - way) * angle) * first + torch.sin(way * angle) * second) / torch.sin(angle)
-    with torch.inference_mode():
-        rows = [net(noise, torch.full((steps,), label))[:, 0].numpy() for label in range(net.classes)]
-    _sheet(rows, path)
+def latent_walk(walks_KSHW: np.ndarray, path: Path) -> None:
+    """A row a class: its images from one noise to another."""
+    _sheet(list(walks_KSHW), path)
 
 
 def looked_at(images_NHWC: np.ndarray, effects_NRR: np.ndarray, titles: Sequence[str], file: Path | IO[bytes]) -> None:

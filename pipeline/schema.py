@@ -15,11 +15,16 @@ class Rule:
     choices: tuple[Any, ...] = ()
     null: bool = False
     span: bool = False  # a list of two, the least and the most, will do as well
+    many: bool = False  # a list
 
     def problem(self, value: object) -> str | None:
         """What is wrong with a value, as `expected …`; None if nothing is."""
         if (value is None and self.null) or (value in self.choices and type(value) is not bool):
             return None
+        if self.many:
+            one = replace(self, many=False, null=False)
+            fits = isinstance(value, list) and not any(one.problem(each) for each in value)
+            return None if fits else "expected a list such as [a,b]"
         if self.span and isinstance(value, list):
             ends = [replace(self, span=False).problem(end) for end in value]
             return None if ends == [None, None] and value[0] <= value[1] else "expected [least,most]"
@@ -39,6 +44,10 @@ TINY = 1e-12  # the least a rate may be: zero would train nothing
 SCHEMA: dict[str, Rule] = {
     "name": Rule(str),
     "seed": Rule(int, 0, 2**32 - 1),
+    "requires.judge": Rule(str, null=True),
+    "requires.init_from": Rule(str, null=True),
+    "requires.teacher": Rule(str, null=True),
+    "requires.members": Rule(str, null=True, many=True),
     "data.name": Rule(str),
     "data.mirror": Rule(str, null=True),
     "data.allow_sample": Rule(bool),
@@ -76,4 +85,10 @@ SCHEMA: dict[str, Rule] = {
     "cluster.gpus_per_worker": Rule(int, 0, 1, choices=("auto",)),
     "tracking.uri": Rule(str),
 }
-CLOSED_GROUPS = ("trainer", "cluster", "tracking")  # hold no other keys than the schema's; data and model may
+REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswith("requires."))
+CLOSED_GROUPS = (
+    "requires",
+    "trainer",
+    "cluster",
+    "tracking",
+)  # hold no other keys than the schema's; data and model may

@@ -1,13 +1,17 @@
 """The narrow waist: small results that cross a boundary between modules."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its help
     import numpy as np
+    from torch import Tensor
 
 Split = Literal["train", "val", "test"]
+Inputs = Literal["images", "points", "texts", "sentences", "classes"]  # what a model takes; classes are drawn
+Answer = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
 # What an experiment is judged by: the first of these that it has, and how many decimals it is given.
 HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
 SHARES = ("accuracy", "exact_match")  # higher is better
@@ -60,6 +64,95 @@ class Judged:
     labels: "np.ndarray | None"
     features: "np.ndarray"
     scores: "np.ndarray"
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A translator's answers to a split, and how it came to the `answer` to one word, `example`.
+
+    `weights_TS` is (T, S): how much each letter of the answer, and its end, looked at each letter of the example.
+    """
+
+    translations: Translations
+    example: str
+    answer: str
+    weights_TS: "np.ndarray"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Images of a generator in [0, 1]: (100, C, H, W), ten a class, and (K, S, H, W), a walk a class."""
+
+    hundred_NCHW: "np.ndarray"
+    walks_KSHW: "np.ndarray"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model's scores on a split, and what they were computed from.
+
+    `samples` holds which samples were answered `right`, a digit 1 or 0 each, and the SHA-256 of the true answers
+    (`truth_digest`); it is empty where an answer is neither right nor wrong. `details` is what figures are drawn from.
+    """
+
+    metrics: dict[str, float]
+    samples: dict[str, str] = field(default_factory=dict)
+    details: Predictions | Translated | Drawn | None = None
+
+
+class Judge(Protocol):
+    """A classifier whose features and classes generated images are evaluated by."""
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+    def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> Judged: ...
+
+
+class Predictor(Protocol):
+    """A stored model, ready to predict, whatever made it."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """name, seed, data, model, requires."""
+
+    @property
+    def manifest(self) -> dict[str, Any]: ...
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """What it takes; None if it answers nothing."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+        """The answer to each of one or more inputs, in their order."""
+
+    def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
+        """The scores of a split; only a generator needs a judge."""
+
+    def portable(self, data: Any, count: int) -> Any:
+        """The `export.Portable` with `count` inputs of the data. Raises: ConfigError if the model has no such form."""
+
+
+class Classifier(Predictor, Protocol):
+    """A stored model that gives inputs the probabilities of classes."""
+
+    def predict(self, data: Any, split: Split) -> Predictions:
+        """All of a split, in its order."""
+
+    def probabilities(self, inputs: "Tensor") -> "Tensor":
+        """(B, C) of a batch of images or points."""
+
+    def log_odds(self, inputs: "Tensor", label: int) -> "np.ndarray":
+        """(B,) of a class, for a batch of images or points."""
+
+    def texts(self, texts: Sequence[str]) -> "np.ndarray":
+        """(N, C) class probabilities of texts as they were written."""
+
+    def scores(self, inputs: Sequence[Any]) -> "np.ndarray":
+        """(N, C) class probabilities of whatever it takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What an answer rests on, against a classifier that is known to look at one place."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,8 @@ class Bright:
 def test_an_answer_rests_on_the_part_of_the_picture_that_was_looked_at() -> None:
     image = torch.zeros(3, 20, 20)
     image[:, :4, :4] = 0.9
-    effects = region_effects(Bright(), image)
+    bright: Any = Bright()
+    effects = region_effects(bright, image)
     mean = 0.9 / 25
     expected = np.log(0.9 / 0.1) - np.log(mean / (1 - mean))
     assert effects[0, 0] == pytest.approx(expected, rel=1e-4)

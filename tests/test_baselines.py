@@ -1,13 +1,14 @@
 """The shallow baselines against scikit-learn's own parts and by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from pipeline import baselines
+from pipeline import baselines, kinds
 from pipeline.baselines import NaiveBayesLogistic, TfidfLogistic
 from pipeline.config import load_config, resolve
 from tests.conftest import TINY_TEXT
@@ -39,10 +40,10 @@ def test_a_stored_baseline_answers_as_it_did_and_reads_anything(model: str, tiny
     config = resolve(load_config(*TINY_TEXT, f"model={model}"))
     result = baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb)
     assert result.metrics["val/accuracy"] == 1.0
-    predictor = baselines.load(result.model_dir)
+    predictor: Any = kinds.load(result.model_dir)
     assert predictor.labels == ("negative", "positive")
     answers = predictor.texts(["great fine", "dull bad", "", "完全 непонятно 🙂"])
     assert answers[:2].argmax(axis=1).tolist() == [1, 0]
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     again = baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "again")
-    assert baselines.load(again.model_dir).manifest == predictor.manifest
+    assert kinds.load(again.model_dir).manifest == predictor.manifest

@@ -103,6 +103,31 @@ def test_no_other_target_can_be_called(target: str) -> None:
         build({"_target_": target})
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "requires.judge=mnist_cnn-0",
+            r"requires\.judge: not set in this configuration. Add it with `\+requires\.judge=",
+        ),
+        ("+requires.members=mnist_cnn", r"requires\.members: expected a list such as \[a,b\], got 'mnist_cnn'"),
+        ("+requires.members=[1]", r"requires\.members: expected a list"),
+        ("+requires.tutor=mnist_cnn-0", r"requires\.tutor: no such key"),
+    ],
+)
+def test_what_a_run_requires_is_spelled_in_four_keys(override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(override)
+
+
+@pytest.mark.parametrize("key", ["init_from", "teacher", "members"])
+def test_the_digest_follows_all_that_a_run_requires_but_its_judge(key: str) -> None:
+    base = resolve(load_config())
+    value = ["a-0"] if key == "members" else "a-0"
+    assert digest({**base, "requires": {key: value}}) != digest(base)
+    assert digest({**base, "requires": {key: None, "judge": "a-0"}}) == digest(base)
+
+
 def test_a_target_hidden_in_a_list_or_deep_below_is_found() -> None:
     with pytest.raises(ConfigError, match=r"a\[0\].b._target_"):
         config.check_targets({"a": [{"b": {"_target_": "os.system"}}]})

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import baselines, checkpoint
-from pipeline.actions import required, runs
-from pipeline.actions.untrained import assemble
+from pipeline import baselines, checkpoint, requires
+from pipeline.actions import runs
 from pipeline.config import build_data, load_config, resolve
-from pipeline.ensemble import Ensemble, load
+from pipeline.ensemble import Ensemble
 from pipeline.errors import CheckpointError
 from pipeline.fit import fit
+from pipeline.kinds import load
 from pipeline.types import Predictions, Split
+from pipeline.untrained import assemble
 from tests.conftest import TINY_TEXT
 
 
@@ -31,8 +32,10 @@ class Fixed:
 
 
 def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
-    ensemble = Ensemble((Fixed([0.9, 0.1]), Fixed([0.3, 0.7]), Fixed([0.3, 0.7])), {"labels": ["a", "b"]}, {})
-    np.testing.assert_allclose(ensemble.predict(None, "test").y_score, [[0.5, 0.5]])
+    members: Any = (Fixed([0.9, 0.1]), Fixed([0.3, 0.7]), Fixed([0.3, 0.7]))
+    ensemble = Ensemble(members, {"labels": ["a", "b"]}, {})
+    data: Any = None
+    np.testing.assert_allclose(ensemble.predict(data, "test").y_score, [[0.5, 0.5]])
     np.testing.assert_allclose(ensemble.texts(["one", "two"]), [[0.5, 0.5]] * 2)
     assert ensemble.labels == ("a", "b")
 
@@ -40,16 +43,16 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
 def test_seeds_of_an_ensemble_share_no_member() -> None:
     def members(seed: int) -> list[str]:
         config = resolve(load_config("experiment=mnist_ensemble", f"seed={seed}"))
-        config["model"]["of"] = ["mnist_cnn", "mlp_mnist", "mnist_cnn"]
-        return required.names(config)
+        config["requires"]["members"] = ["mnist_cnn", "mlp_mnist", "mnist_cnn", "backprop_mnist-7"]
+        return requires.names(config)
 
-    assert members(0) == ["mnist_cnn-0", "mlp_mnist-0", "mnist_cnn-1"]
-    assert members(2) == ["mnist_cnn-4", "mlp_mnist-2", "mnist_cnn-5"]
-    assert required.names(resolve(load_config("experiment=imdb_lstm_best", "seed=2"))) == [
+    assert members(0) == ["mnist_cnn-0", "mlp_mnist-0", "mnist_cnn-1", "backprop_mnist-7"]
+    assert members(2) == ["mnist_cnn-4", "mlp_mnist-2", "mnist_cnn-5", "backprop_mnist-7"]
+    assert requires.names(resolve(load_config("experiment=imdb_lstm_best", "seed=2"))) == [
         "imdb_lstm_taught-2",
         "imdb_nbsvm-2",
     ]
-    assert required.names(resolve(load_config("experiment=mnist_gan"))) == ["mnist_cnn-0"]
+    assert requires.names(resolve(load_config("experiment=mnist_gan"))) == ["mnist_cnn-0"]
 
 
 def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb: Path) -> None:
@@ -63,8 +66,10 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
     config = resolve(load_config("experiment=imdb_lstm_best", *TINY_TEXT))
     stored = assemble(config, folders, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "both").model_dir
 
-    both, data = load(stored), build_data(config, tiny_imdb / "data")
-    alone = [load(folder).predict(data, "test").y_score for folder in folders.values()]
+    both: Any = load(stored)
+    data = build_data(config, tiny_imdb / "data")
+    each: list[Any] = [load(folder) for folder in folders.values()]
+    alone = [one.predict(data, "test").y_score for one in each]
     np.testing.assert_allclose(both.predict(data, "test").y_score, np.mean(alone, axis=0))
     assert both.labels == ("negative", "positive")
     assert runs.model_dir(str(stored), tiny_imdb) == stored
@@ -80,7 +85,7 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
 
 def test_a_neuron_set_by_hand_is_stored_and_answers(project: Path) -> None:
     config = resolve(load_config("experiment=neuron", "data.gate=or"))
-    neuron = load(assemble(config, {}, data_dir=project, run_dir=project).model_dir)
+    neuron: Any = load(assemble(config, {}, data_dir=project, run_dir=project).model_dir)
     data = build_data(config, project)
     assert neuron.predict(data, "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
     assert not list(neuron.net.parameters())

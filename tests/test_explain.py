@@ -4,18 +4,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline import explain
+from pipeline.evaluate import log_odds
 from pipeline.models.cnn import CNN
+from pipeline.predict import ImageClassifier
 
 
-class Linear:
-    """Log-odds of class 1: the sum of the pixels in the top left corner."""
+class Sum(nn.Module):
+    """The logits of two classes: a constant, and the sum of the pixels in the top left corner."""
 
-    def probabilities(self, images: Tensor) -> Tensor:
-        positive = torch.sigmoid(images[:, 0, :2, :2].sum(dim=(1, 2)))
-        return torch.stack([1 - positive, positive], dim=1)
+    def __init__(self, constant: float):
+        super().__init__()
+        self.constant = constant
+
+    def forward(self, images: Tensor) -> Tensor:
+        corner = images[:, 0, :2, :2].sum(dim=(1, 2))
+        return torch.stack([self.constant + 0 * corner, corner], dim=1)
+
+
+LINEAR = ImageClassifier(Sum(0), {}, {})
 
 
 class Counter:
@@ -27,32 +36,28 @@ class Counter:
         return np.stack([1 - positive, positive], axis=1)
 
 
+COUNTER: Any = Counter()
+
+
 def test_covering_costs_what_stood_there() -> None:
     image = torch.zeros(1, 6, 6)
     image[0, 0, 0] = 3
-    lost = explain.occlusion(Linear(), image, 1, patch=1)
+    lost = explain.occlusion(LINEAR, image, 1, patch=1)
     assert abs(lost[0, 0] - 3) < 1e-4
     np.testing.assert_allclose(lost.flatten()[1:], 0, atol=1e-6)
-    np.testing.assert_allclose(explain.occlusion(Linear(), image, 0, patch=1), -lost, atol=1e-6)
+    np.testing.assert_allclose(explain.occlusion(LINEAR, image, 0, patch=1), -lost, atol=1e-6)
 
 
 def test_covering_tells_something_where_the_probability_is_all_but_one() -> None:
-    class Certain:
-        """Logits of 200 and 0, moved by the corner."""
-
-        def net(self, images: Tensor) -> Tensor:
-            corner = images[:, 0, :2, :2].sum(dim=(1, 2))
-            return torch.stack([200 + corner, 0 * corner], dim=1)
-
     image = torch.zeros(1, 6, 6)
     image[0, 0, 0] = 3
-    lost = explain.occlusion(Certain(), image, 0, patch=1)
+    lost = explain.occlusion(ImageClassifier(Sum(-200), {}, {}), image, 1, patch=1)
     assert abs(lost[0, 0] - 3) < 1e-4
 
 
 def test_a_word_adds_what_the_answer_lacks_without_it() -> None:
-    after, adds = explain.words(Counter(), ["good", "and", "bad"])
-    np.testing.assert_allclose(explain.log_odds(after), [2, 2, 1], atol=1e-6)
+    after, adds = explain.words(COUNTER, ["good", "and", "bad"])
+    np.testing.assert_allclose(log_odds(after), [2, 2, 1], atol=1e-6)
     np.testing.assert_allclose(adds, [2, 0, -1], atol=1e-6)
 
 

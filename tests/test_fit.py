@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline import checkpoint, predict, spool
+from pipeline import checkpoint, kinds, spool
 from pipeline.callbacks import average
 from pipeline.config import load_config, resolve
 from pipeline.errors import PipelineError
@@ -88,7 +88,7 @@ def test_the_stored_model_answers_as_the_trained_one_was_validated(tiny_mnist: P
     from pipeline.config import build_data
 
     run_dir, result = run(tiny_mnist, "a")
-    predictor = predict.load(run_dir / "model")
+    predictor: Any = kinds.load(run_dir / "model")
     data = build_data(resolve(load_config(*TINY)), tiny_mnist / "data")
     predictions = predictor.predict(data, "val")
     accuracy = (predictions.y_score.argmax(1) == predictions.y_true).mean()

@@ -1,16 +1,21 @@
 """Every kind of experiment from its name to a tested, tracked, drawn and answering model, on tiny data."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline import checkpoint, kinds, targets
 from pipeline.actions import models, runs
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
+from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import ConfigError, DataError
+from pipeline.untrained import assemble
 from tests.conftest import TINY_TEXT, Quiet
 
 PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer.max_epochs=1", "model.net.hidden=8"]
@@ -79,7 +84,7 @@ def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(track
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipeline.actions.required.find", lambda name, root: found)
         tuned, _, _ = run(tracked, "experiment=imdb_lstm_pretrained", *small)
-    begun = Path(tuned["run_dir"]) / "start/model.safetensors"
+    begun = Path(tuned["run_dir"]) / "init_from/model.safetensors"
     assert begun.read_bytes() == (found / "model.safetensors").read_bytes()
     answer = portable(tuned, input=np.ones((5, 7), dtype=np.int64))
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
@@ -119,6 +124,64 @@ def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tr
     overrides = TINY_TEXT[1:] if experiment.startswith("imdb") else []
     with pytest.raises(ConfigError, match=r"cluster\.workers: this model is made in one process only"):
         train([f"experiment={experiment}", "cluster.workers=2", *overrides], Quiet(), root=tracked)
+
+
+CONF = Path(__file__).parents[1] / "conf"
+EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
+UNUSUAL: dict[str, tuple[Any, str | None]] = {
+    "neuron": (kinds.FixedUnit, "points"),
+    "imdb_tfidf": (kinds.FittedBaseline, "texts"),
+    "imdb_nbsvm": (kinds.FittedBaseline, "texts"),
+    "mnist_ensemble": (kinds.EnsembleOfModels, "images"),
+    **dict.fromkeys(
+        ("imdb_lstm_best", "imdb_bag_best", "imdb_pretrained_best", "imdb_virtual_best"),
+        (kinds.EnsembleOfModels, "texts"),
+    ),
+    **dict.fromkeys(("mnist_gan", "lecture_gan"), (kinds.TrainedNet, "classes")),
+    **dict.fromkeys(("imdb_lm", "imdb_lm_small"), (kinds.TrainedNet, None)),
+    **dict.fromkeys(("perceptron_gates", "mlp_xor"), (kinds.TrainedNet, "points")),
+    "piglatin_seq2seq": (kinds.TrainedNet, "sentences"),
+}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment: str) -> None:
+    config = resolve(load_config(f"experiment={experiment}"))
+    usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
+    kind = kinds.kind_of(config)
+    assert (type(kind), kind.inputs(config)) == UNUSUAL.get(experiment, usual)
+
+
+@pytest.mark.parametrize("target", kinds.TASKS)
+def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
+    assert targets.allowed(target)
+
+
+def test_a_configuration_without_a_model_is_refused() -> None:
+    with pytest.raises(ConfigError, match="describes no model"):
+        kinds.kind_of({"name": "x", "requires": {}, "model": {}})
+
+
+def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
+    """The configuration is spelled as it was: `model.of`, `requires` as a list."""
+    config = resolve(load_config("experiment=neuron", "data.gate=or"))
+    neuron = assemble(config, {}, data_dir=project, run_dir=project / "one").model_dir
+    config["requires"] = {"members": ["neuron"]}
+    both = assemble(config, {"neuron-0": neuron}, data_dir=project, run_dir=project / "two").model_dir
+    for folder, model in ((both / "members/neuron-0", config["model"]), (both, {"of": ["neuron"]})):
+        stored = json.loads((folder / checkpoint.CONFIG).read_text())
+        (folder / checkpoint.CONFIG).write_text(json.dumps({**stored, "requires": [], "model": model}))
+        (folder / checkpoint.MANIFEST).unlink()
+        checkpoint.publish(project / "aside", lambda aside, folder=folder: _copy(folder, aside))  # type: ignore[misc]
+        shutil.rmtree(folder)
+        (project / "aside").rename(folder)
+    loaded: Any = kinds.load(both)
+    assert loaded.config["requires"] == {"members": ["neuron"]}
+    assert loaded.predict(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+
+
+def _copy(folder: Path, aside: Path) -> None:
+    shutil.copytree(folder, aside, dirs_exist_ok=True)
 
 
 def documented() -> list[str]:

@@ -8,8 +8,8 @@ import torch
 from matplotlib.figure import Figure
 
 from pipeline import pictures
-from pipeline.models.gan import Generator
-from pipeline.predict import Predictor
+from pipeline.generator import Generator
+from pipeline.models import gan
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def test_each_epoch_is_a_row_with_every_tenth_of_a_hundred_images(tmp_path: Path
 def test_a_walk_starts_and_ends_at_its_two_noises_and_keeps_their_length(
     tmp_path: Path, shown: list[np.ndarray]
 ) -> None:
-    net = Generator([1, 8, 8], 3).eval()
+    net = gan.Generator([1, 8, 8], 3).eval()
     seen: list[torch.Tensor] = []
     net.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    pictures.latent_walk(Predictor(net, {}, {}), tmp_path / "walk.png", seed=4, steps=7)
+    pictures.latent_walk(Generator(net, {}, {}).walk(seed=4, steps=7), tmp_path / "walk.png")
     ends = torch.randn(2, 64, generator=torch.Generator().manual_seed(4))
     assert len(seen) == 3
     for noise in seen:

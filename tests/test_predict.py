@@ -12,12 +12,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from pipeline import predict, report
+from pipeline import report, translator
 from pipeline.data.piglatin import SYMBOLS, translate
+from pipeline.generator import Generator
+from pipeline.models import gan
 from pipeline.models.cnn import CNN
-from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.predict import Predictor
+from pipeline.predict import ImageClassifier, TextClassifier
 from pipeline.types import END, Translations
 
 
@@ -41,16 +42,16 @@ SPELLER: Any = Speller()
 
 def test_every_word_is_answered_in_its_place_however_often_it_is_asked() -> None:
     words = ["b", "a", "b", "abcd"]
-    assert predict.answers(SPELLER, words) == words
+    assert translator.answers(SPELLER, words) == words
 
 
 def test_no_words_have_no_answers() -> None:
-    assert predict.answers(SPELLER, []) == []
+    assert translator.answers(SPELLER, []) == []
 
 
 def test_many_words_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "BATCH", 2)
-    assert predict.answers(SPELLER, list("edcba")) == list("edcba")
+    monkeypatch.setattr(translator, "BATCH", 2)
+    assert translator.answers(SPELLER, list("edcba")) == list("edcba")
 
 
 def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> None:
@@ -60,7 +61,7 @@ def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> N
     net: Any = Speller()
     net.register_forward_pre_hook(refuse)
     words = ["", "abcde", "café", "Abc", "3rd", "日本"]  # five letters and "way" and the end are nine symbols
-    assert predict.answers(net, words) == words
+    assert translator.answers(net, words) == words
 
 
 def test_a_sentence_is_answered_in_one_call() -> None:
@@ -68,21 +69,21 @@ def test_a_sentence_is_answered_in_one_call() -> None:
 
     def note(words: Sequence[str]) -> list[str]:
         calls.append(words)
-        return predict.answers(SPELLER, words)
+        return translator.answers(SPELLER, words)
 
     assert translate("No, not  YOU!", note) == "No, not  YOU!"
     assert calls == [["no", "not", "you"]]
-    assert translate("", partial(predict.answers, SPELLER)) == ""
+    assert translate("", partial(translator.answers, SPELLER)) == ""
 
 
 def test_translations_hold_the_rule_beside_the_answers() -> None:
-    assert predict.translations(SPELLER, ["pig", "it"]) == Translations(
+    assert translator.translations(SPELLER, ["pig", "it"]) == Translations(
         ("pig", "it"), ("igpay", "itway"), ("pig", "it")
     )
 
 
 def test_attention_has_a_row_for_each_letter_of_the_answer_and_for_its_end() -> None:
-    answer, weights = predict.attention(SPELLER, "abc")
+    answer, weights = translator.attention(SPELLER, "abc")
     assert answer == "abc"
     np.testing.assert_array_equal(weights, np.eye(4, 3))
 
@@ -118,8 +119,8 @@ class Length(nn.Module):
 def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> None:
     lengths_N = np.random.default_rng(0).integers(1, 40, 200)
     rows, truth_N = [torch.ones(length, dtype=torch.long) for length in lengths_N], torch.arange(200) % 2
-    data = SimpleNamespace(numbered=lambda split: (rows, truth_N), labels=("a", "b"))
-    predictions = Predictor(Length(), {}, {}).predict(data, "test")
+    data: Any = SimpleNamespace(numbered=lambda split: (rows, truth_N), labels=("a", "b"))
+    predictions = TextClassifier(Length(), {}, {}).predict(data, "test")
     np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
     assert predictions.y_true.tolist() == truth_N.tolist()
 
@@ -133,7 +134,7 @@ def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> No
     ids=["MLP", "CNN"],
 )
 def test_features_are_what_the_last_layer_turns_into_logits(net: nn.Module, last: str) -> None:
-    predictor, images = Predictor(net.eval(), {}, {}), torch.rand(5, 1, 8, 8)
+    predictor, images = ImageClassifier(net.eval(), {}, {}), torch.rand(5, 1, 8, 8)
     features = predictor.features(images)
     assert features.shape == (5, 7)
     with torch.inference_mode():
@@ -141,7 +142,7 @@ def test_features_are_what_the_last_layer_turns_into_logits(net: nn.Module, last
 
 
 def test_a_judge_sees_the_same_in_many_images_as_in_few() -> None:
-    predictor = Predictor(MLP([1, 8, 8], 4, [6]).eval(), {}, {})
+    predictor = ImageClassifier(MLP([1, 8, 8], 4, [6]).eval(), {}, {})
     images = torch.rand(1001, 1, 8, 8)
     judged = predictor.judge(images, None)
     assert judged.labels is None
@@ -150,7 +151,7 @@ def test_a_judge_sees_the_same_in_many_images_as_in_few() -> None:
 
 
 def test_the_same_seed_draws_the_same_images_of_the_classes_asked_for() -> None:
-    predictor = Predictor(Generator([1, 8, 8], 3, noise=5).eval(), {}, {})
+    predictor = Generator(gan.Generator([1, 8, 8], 3, noise=5).eval(), {}, {})
     labels = torch.arange(1200) % 3
     images = predictor.generate(labels, seed=2)
     assert images.shape == (1200, 1, 8, 8)

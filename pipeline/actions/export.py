@@ -1,6 +1,7 @@
 """Portable forms of stored models, each held against the model it came from."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,13 @@ import torch
 from torch import Tensor
 
 from pipeline.actions import runs
-from pipeline.answer import takes
 from pipeline.config import build_data
 from pipeline.data.vocabulary import PADDING
-from pipeline.ensemble import is_baseline, is_ensemble, load
 from pipeline.errors import CheckpointError, ConfigError
-from pipeline.export import Mean, Portable, facts, largest_difference, to_onnx, to_pt2, to_safetensors, with_softmax
+from pipeline.export import Portable, largest_difference, to_onnx, to_pt2, to_safetensors
 from pipeline.files import atomic_file, atomic_write, sha256
+from pipeline.kinds import load
+from pipeline.types import Predictor
 
 FORMS = ("onnx", "pt2", "safetensors")
 SIZES = (1, 3, 64)  # batches that a portable form is tried with
@@ -31,7 +32,7 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
         raise ConfigError(f"--format {form}: no such form. There are: {', '.join(FORMS)}.")
     predictor = load(runs.model_dir(run, root))
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
-    portable = _portable(predictor, build_data(predictor.config, root / "data"), name)
+    portable: Portable = predictor.portable(build_data(predictor.config, root / "data"), sum(SIZES))
     if form == "pt2" and portable.text:
         portable = _padded(portable, predictor.config["data"])
     target = target or Path.cwd() / f"{name}.{form}"
@@ -51,7 +52,7 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     atomic_write(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
     free = [0, 1] if portable.text and form != "pt2" else [0]
     inputs = {key: _shape(tensor, free) for key, tensor in portable.inputs.items()}
-    for key in _ignored(predictor):
+    for key in portable.ignored:
         inputs[key] += ", ignored: this net can't be asked for a class" + " (none of the graph's)" * (form == "onnx")
     return {
         "path": str(target),
@@ -64,60 +65,17 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     }
 
 
-def onnx_example(predictor: Any, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
+def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
     """Write a run's ONNX; an example of its inputs and what it answers. None if the model has no such form."""
     try:
-        portable = _portable(predictor, data, str(predictor.config["name"]), count=2)
+        portable: Portable = predictor.portable(data, 2)
     except ConfigError:
         return None
     to_onnx(portable, path)
     with torch.inference_mode():
         answer = portable.net(*portable.inputs.values())
-    ignored = _ignored(predictor)
-    return {name: tensor.numpy() for name, tensor in portable.inputs.items() if name not in ignored}, answer.numpy()
-
-
-def _ignored(predictor: Any) -> tuple[str, ...]:
-    """The inputs that a net does not look at, and that are none of an ONNX graph's."""
-    return () if getattr(getattr(predictor, "net", None), "conditional", True) else ("labels",)
-
-
-def _portable(predictor: Any, data: Any, name: str, count: int = sum(SIZES)) -> Portable:
-    """The net behind a model with `count` inputs: the first of the test split, or for a generator noise.
-
-    Raises: ConfigError if there is no net of one input behind it.
-    """
-    members = getattr(predictor, "members", (predictor,))
-    if any(is_baseline(member.config["model"]) for member in members):
-        raise ConfigError(
-            f"{name}: counts of words are no tensor, so baselines have no portable form. Copy the model's folder: it "
-            "holds plain arrays (safetensors) and a list of words."
-        )
-    if any(is_ensemble(member.config["model"]) for member in members):
-        raise ConfigError(f"{name}: an ensemble of ensembles has no portable form. Export its members.")
-    first = members[0]
-    vocabulary = first.vocabulary
-    if any(member.vocabulary != vocabulary for member in members):
-        raise ConfigError(f"{name}: its members number words differently, so no one input fits all. Export each.")
-    told = facts(predictor.config, vocabulary)
-    if takes(predictor) == "classes":
-        noise_NZ = torch.randn(count, first.net.noise, generator=torch.Generator().manual_seed(0))
-        labels_N = torch.arange(count) % first.net.classes
-        return Portable(first.net, {"noise": noise_NZ, "labels": labels_N}, "images", facts=told)
-    inputs = _first(data, count)
-    net = with_softmax(first.net) if len(members) == 1 else Mean([with_softmax(member.net) for member in members])
-    text = () if inputs.is_floating_point() else ("input",)
-    return Portable(net.eval(), {"input": inputs}, "probabilities", text, told)
-
-
-def _first(data: Any, count: int) -> Tensor:
-    """The first inputs of the test split (again from the start if it has fewer), texts padded alike."""
-    inputs: Tensor = next(iter(data.batches("test")))[0]
-    inputs = inputs[torch.arange(count) % len(inputs)]
-    if inputs.is_floating_point():
-        return inputs
-    longest = int((inputs != PADDING).sum(dim=1).max())
-    return inputs[:, :longest]
+    inputs = {name: tensor.numpy() for name, tensor in portable.inputs.items() if name not in portable.ignored}
+    return inputs, answer.numpy()
 
 
 def _padded(portable: Portable, reading: dict[str, Any]) -> Portable:
@@ -125,7 +83,7 @@ def _padded(portable: Portable, reading: dict[str, Any]) -> Portable:
     longest = reading.get("max_tokens") or reading["longest"]
     inputs = portable.inputs["input"]
     full = torch.nn.functional.pad(inputs, (0, longest - inputs.shape[1]), value=PADDING)
-    return Portable(portable.net, {"input": full}, portable.output, portable.text, portable.facts)
+    return replace(portable, inputs={"input": full})
 
 
 def _forget(module: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from pipeline import checkpoint
 from pipeline.actions import assess, runs
 from pipeline.config import build_data
+from pipeline.data.batches import BatchedData
 from pipeline.data.vocabulary import FILE
-from pipeline.ensemble import load
 from pipeline.errors import DataError
+from pipeline.kinds import load
 from pipeline.types import Split
 
 
@@ -23,22 +24,28 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a stored model on a split of the data it was trained on.
 
-    What stands behind the score goes into `details`, which samples were answered rightly into `samples`: see `assess`.
+    What stands behind the score goes into `details`, which samples were answered rightly into `samples`: see
+    `assess.details` and `Evaluation`.
 
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
     """
     predictor = load(runs.model_dir(run, root))
-    data = build_data(predictor.config, root / "data")
+    data: BatchedData = build_data(predictor.config, root / "data")
     dataset, promised = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != promised:
         raise DataError(
             f"{dataset.name}: this model saw data {promised[:12]}…, here is {dataset.digest[:12]}…. Pull that data."
         )
+    evaluation = assess.assess(predictor, data, split, root=root)
+    if details is not None:
+        details |= assess.details(evaluation, predictor, data, split)
+    if samples is not None:
+        samples |= evaluation.samples
     return {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
-        "metrics": assess.assess(predictor, data, split, root=root, details=details, samples=samples),
+        "metrics": assess.scores(evaluation, split),
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
         **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.actions import runs
-from pipeline.answer import Answer, named_model, of_piece, takes
+from pipeline.answer import named_model, of_piece, takes
 from pipeline.data.inputs import STDIN, Piece, pieces
-from pipeline.ensemble import load
 from pipeline.errors import DataError
 from pipeline.files import fsync
+from pipeline.kinds import load
+from pipeline.types import Answer
 
 
 class Written(NamedTuple):

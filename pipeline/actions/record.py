@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, spool
-from pipeline.actions import required, runs
+from pipeline import checkpoint, requires, spool
+from pipeline.actions import runs
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
 from pipeline.runs import results
@@ -118,7 +118,7 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
             continue
         if checkpoint.weights_digest(manifest) == result["weights_digest"]:
             facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return {**facts, "built_on": required.built_on(runs.config(run_dir))}
+            return {**facts, "built_on": requires.built_on(runs.config(run_dir))}
     return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
 
 

@@ -1,70 +1,69 @@
-"""Runs that need earlier ones: a generator its judge, an ensemble its members, a net its start or its teacher."""
+"""Finding the models that a run requires of other experiments, and handing them to its training."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint
+from pipeline import checkpoint, requires
 from pipeline.actions import runs
 from pipeline.config import build_data, digest, load_config, resolve
-from pipeline.ensemble import is_ensemble, load
-from pipeline.errors import CheckpointError, LaunchError
+from pipeline.errors import CheckpointError, ConfigError, LaunchError
+from pipeline.kinds import load
 from pipeline.types import Output
 
 
-def names(config: dict[str, Any]) -> list[str]:
-    """The models a configuration needs, as EXPERIMENT-SEED."""
-    return [*config["requires"], *built_on(config)]
-
-
-def built_on(config: dict[str, Any]) -> list[str]:
-    """The models that a configuration's own is made of, so that it costs what they cost, too."""
-    if not is_ensemble(config["model"]):
-        return [name for name in (config["model"].get("start"), _teacher(config)) if name]
-    members = config["model"]["of"]
-    # Ensembles of different seeds share no member: where one names an experiment k times, seed s takes s k, s k + 1, …
-    return [
-        f"{name}-{config['seed'] * members.count(name) + members[:place].count(name)}"
-        for place, name in enumerate(members)
-    ]
-
-
 def bring(config: dict[str, Any], run_dir: Path, root: Path, out: Output) -> None:
-    """Put into a run's folder what it begins with, unless it is there: a model, a stored teacher's answers."""
-    if (start := config["model"].get("start")) and not (run_dir / checkpoint.START).exists():
-        checkpoint.copy(find(start, root), run_dir / checkpoint.START)
-    if (teacher := _teacher(config)) and not (run_dir / checkpoint.TAUGHT).exists():
-        answers_NK = _told(find(teacher, root), build_data(config, root / "data"), root / ".cache", out)
+    """Put into a run's folder what its training starts from, unless it is there: a model, a teacher's predictions."""
+    if origin := requires.init_from(config):
+        folder = checkpoint.parent_folder(run_dir, checkpoint.INIT_FROM)
+        if not folder.exists():
+            checkpoint.copy(find(origin, root), folder)
+    if teacher := requires.teacher(config):
+        folder = checkpoint.parent_folder(run_dir, checkpoint.TEACHER)
+        if not folder.exists():
+            predictions = _predictions(find(teacher, root), build_data(config, root / "data"), root / ".cache", out)
+            checkpoint.publish(folder, _tensors(predictions))
 
-        def write(aside: Path) -> None:
-            checkpoint.save_tensors({checkpoint.TAUGHT: answers_NK}, aside / checkpoint.MODEL)
 
-        checkpoint.publish(run_dir / checkpoint.TAUGHT, write)
+def _predictions(model_dir: Path, data: Any, cache: Path, out: Output) -> Any:
+    """A stored model's class probabilities for the texts without a label."""
+    from pipeline.data.teacher import teacher_predictions
+    from pipeline.data.text import TextData
 
-
-def _told(model_dir: Path, data: Any, folder: Path, out: Output) -> Any:
-    """What a stored model tells of the texts without a label."""
-    from pipeline.data.teacher import told
-
+    if not isinstance(data, TextData):
+        raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
     weights = checkpoint.weights_digest(checkpoint.verify(model_dir))
-    return told(lambda: load(model_dir), weights, data.unlabelled, folder, data.source("unsup"), out.answers)
+    return teacher_predictions(
+        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, out.answers
+    )
 
 
-def _teacher(config: dict[str, Any]) -> str | None:
-    """The stored model that teaches, if one does."""
-    teacher = config["data"].get("teacher")
-    return teacher if isinstance(teacher, str) else None
+def _reader(model_dir: Path) -> Any:
+    """A function from texts to class probabilities."""
+    model = load(model_dir)
+    if model.inputs != "texts":
+        raise ConfigError(
+            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+        )
+    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
+
+
+def _tensors(predictions: Any) -> Callable[[Path], None]:
+    return lambda aside: checkpoint.save_tensors({checkpoint.TEACHER: predictions}, aside / checkpoint.MODEL)
 
 
 def find(name: str, root: Path) -> Path:
-    """The model EXPERIMENT-SEED as it is configured now: kept by `--record`, or of a finished run.
+    """The folder of the model EXPERIMENT-SEED as it is configured today: kept by `--record`, or of a finished run.
 
-    Raises: LaunchError if it was not trained yet.
+    A folder is of today's configuration if its manifest bears the digest of it, or if its weights are those that the
+    committed results record for it (a folder from before a key was renamed bears a former digest).
+
+    Raises: LaunchError if there is none.
     """
-    from pipeline.launch.cluster import resolve_gpus
-
     experiment, _, seed = name.rpartition("-")
-    config = resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root))
-    config["cluster"]["gpus_per_worker"] = resolve_gpus(config["cluster"])
+    expected = digest(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
+    recorded = recorded_weights(root, experiment, int(seed), expected)
     finished = [
         Path(record["run_dir"]) / "model"
         for record in runs.listing(root)
@@ -72,8 +71,22 @@ def find(name: str, root: Path) -> Path:
     ]
     for folder in (root / "models" / name, *finished):
         try:
-            if checkpoint.verify(folder)["config_digest"] == digest(config):
-                return folder
+            manifest = checkpoint.verify(folder)
         except CheckpointError:
             continue
-    raise LaunchError(f"{name} was not trained yet as it is configured now. `pipeline train experiment={experiment}`.")
+        if manifest["config_digest"] == expected or checkpoint.weights_digest(manifest) == recorded:
+            return folder
+    raise LaunchError(
+        f"{name}: no model of today's configuration in {root / 'models'} or {root / 'runs'}. "
+        f"Train it: `pipeline train experiment={experiment} seed={seed}`."
+    )
+
+
+def recorded_weights(root: Path, experiment: str, seed: int, config_digest: str) -> str | None:
+    """The digest of the weights that `results/EXPERIMENT.json` records for a seed and a configuration, if it does."""
+    try:
+        rows = json.loads((root / "results" / f"{experiment}.json").read_text())["runs"]
+    except (OSError, ValueError, KeyError):
+        return None
+    found = (row for row in rows if row.get("seed") == seed and row.get("config_digest") == config_digest)
+    return next((row.get("weights_digest") for row in found), None)

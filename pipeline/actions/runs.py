@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files, fingerprint, interrupt, run_record
+from pipeline.aliases import upgrade
 from pipeline.config import revive
 from pipeline.errors import Interrupted, LaunchError
 from pipeline.files import LockHeldError
@@ -72,7 +73,7 @@ def config(run_dir: Path) -> dict[str, Any]:
 
     Raises: ConfigError if the environment lacks what it had then.
     """
-    return revive(json.loads((run_dir / CONFIG).read_text())["resolved"])
+    return upgrade(revive(json.loads((run_dir / CONFIG).read_text())["resolved"]))
 
 
 def update(run_dir: Path, /, **facts: Any) -> None:

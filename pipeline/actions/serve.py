@@ -6,8 +6,8 @@ from pathlib import Path
 from pipeline.actions import runs
 from pipeline.actions.doctor import port_owner
 from pipeline.answer import named_model, takes
-from pipeline.ensemble import load
 from pipeline.errors import LaunchError
+from pipeline.kinds import load
 
 
 def serve(run: str, *, root: Path, port: int, replicas: int, say: Callable[[str], None]) -> None:

@@ -11,14 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline import space, spool
-from pipeline.actions import runs
+from pipeline import requires, space, spool
+from pipeline.actions import required, runs
 from pipeline.actions.data import obtain
-from pipeline.actions.train import chatter
+from pipeline.actions.train import chatter, require
 from pipeline.config import build_data, flatten, load_config, resolve, stored, training
-from pipeline.ensemble import is_baseline
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
+from pipeline.kinds import kind_of
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking import address
@@ -55,6 +55,9 @@ def sweep(
     if first is not configs[0]:  # the data's sample, which all have to use
         fixed = [*(word for word in fixed if not word.startswith("data=")), f"data={plain['data']['name']}"]
         configs = [load_config(*fixed, *point, root=root, config_dir=config_dir) for point in points]
+    required_by = {tuple(requires.names(each)): each for each in map(resolve, configs)}
+    for each in required_by.values():
+        require(each, out, root=root, config_dir=config_dir, verbose=verbose)
     if len(points) < trials:
         out.say(f"the space has {len(points)} points, fewer than {trials}: each is tried once")
     options = ["--config-dir", str(config_dir)] if config_dir else []
@@ -92,7 +95,7 @@ def resume(run: str, out: Output, *, root: Path, verbose: bool = False) -> dict[
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
-    if "_target_" not in config["model"] or is_baseline(config["model"]):
+    if not kind_of(config).by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not clusters.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
@@ -171,6 +174,8 @@ def _search(run_dir: Path, data: DataSet, uri: str, out: Output, *, root: Path) 
     gpus = clusters.resolve_gpus(trials[0].config["cluster"])
     for trial in trials:
         trial.config["cluster"]["gpus_per_worker"] = gpus
+        if not trial.ended:
+            required.bring(trial.config, trial.run_dir, root, out)
     with ThreadPoolExecutor(1) as telling:  # MLflow; a sweep does not wait for it
 
         def ended(folder: Path, epochs: int, error: str | None) -> None:

@@ -10,21 +10,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline import fingerprint, interrupt, processor, spool
-from pipeline.actions import required, runs, untrained
+from pipeline import fingerprint, interrupt, processor, requires, spool
+from pipeline.actions import required, runs
 from pipeline.actions.data import obtain
-from pipeline.config import build, build_data, digest, flatten, load_config, resolve, stored, training
-from pipeline.ensemble import is_baseline, is_ensemble, load
+from pipeline.config import build_data, digest, flatten, load_config, resolve, stored, training
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
 from pipeline.goodput import goodput
+from pipeline.kinds import Needs, kind_of, load
 from pipeline.launch import cluster as clusters
 from pipeline.redaction import redact
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
 from pipeline.types import DataSet, FitResult, Output
+
+if TYPE_CHECKING:  # a mistyped key is answered without torch's import
+    from pipeline.data.batches import BatchedData
 
 
 def train(
@@ -47,7 +50,7 @@ def train(
     _check_workers(resolve(config))
     clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
-    _require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
+    require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
     if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
         out.say(f"going on with {found.name}, which was interrupted")
@@ -63,9 +66,9 @@ def train(
     return _train(plain, run_dir, out, root=root, verbose=verbose)
 
 
-def _require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
+def require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
     """Train the models of other experiments that a configuration needs and that are not there yet."""
-    for name in required.names(config):
+    for name in requires.names(config):
         try:
             required.find(name, root)
         except LaunchError:
@@ -148,14 +151,14 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
     cluster = config["cluster"]
     cluster["gpus_per_worker"] = clusters.resolve_gpus(cluster)
-    module = build_data(config, root / "data")
-    data, model = module.describe(), _describe(config)
+    module: BatchedData = build_data(config, root / "data")
+    data, model = module.describe(), kind_of(config).describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     threads = cluster["threads_per_worker"]
     out.say(f"experiment  {config['name']}, seed {config['seed']}")
     out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
-    for remark in getattr(module, "remarks", tuple)():
+    for remark in module.remarks():
         out.say(remark)
     out.say(f"model       {model}")
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
@@ -173,42 +176,22 @@ def _check_workers(config: dict[str, Any]) -> None:
                 f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {workers} workers. "
                 "Choose a multiple, or other cluster.workers."
             )
-    if most > 1 and not _spreads(config["model"]):
+    if most > 1 and not kind_of(config).spreads(config):
         raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
 
 
-def _spreads(model: dict[str, Any]) -> bool:
-    """Whether several workers can share a model's training: Rosenblatt's rule goes one sample after the other."""
-    return "_target_" in model and not is_baseline(model) and not model["_target_"].endswith(".Online")
-
-
-def _describe(config: dict[str, Any]) -> str:
-    """The model in a few words; that it can be built is found out on the way."""
-    if is_baseline(config["model"]):
-        return type(build(config["model"])).__name__
-    if is_ensemble(config["model"]):
-        return f"the mean of {', '.join(required.names(config))}"
-    from pipeline.fit import build_task
-
-    if "_target_" not in config["model"]:
-        return f"{type(build(config['model']['net'])).__name__}, set by hand"
-    net: Any = build_task(config).net
-    size = sum(p.numel() for p in net.parameters())
-    return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
-
-
 def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_dir: Path) -> FitResult:
-    """Train, fit or put together what is configured, and leave the model in `run_dir/model`.
+    """Make what is configured, whatever its kind, and leave the model in `run_dir/model`.
 
     Raises: Interrupted if training was asked to stop; its state is kept.
     """
-    if is_baseline(config["model"]):
-        from pipeline import baselines
+    members = {name: required.find(name, root) for name in requires.members(config)}
+    needs = Needs(root / "data", run_dir, members, lambda: _launch(config, data, out, root=root, run_dir=run_dir))
+    return kind_of(config).fit(config, needs)
 
-        return baselines.fit(config, data_dir=root / "data", run_dir=run_dir)
-    if "_target_" not in config["model"]:
-        members = {name: required.find(name, root) for name in required.names(config)}
-        return untrained.assemble(config, members, data_dir=root / "data", run_dir=run_dir)
+
+def _launch(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_dir: Path) -> FitResult:
+    """Train a net on the configured workers."""
     from pipeline.launch.train import train as launch
 
     required.bring(config, run_dir, root, out)
@@ -229,7 +212,9 @@ def finish(
     predictor, data = load(run_dir / "model"), build_data(config, root / "data")
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
-    scores = assess.assess(predictor, data, "test", root=root, figures=figures)
+    evaluation = assess.assess(predictor, data, "test", root=root)
+    assess.draw(evaluation, predictor, data, "test", figures)
+    scores = assess.scores(evaluation, "test")
     events = spool.read(run_dir)[0]
     if events:
         report.learning_curves(events, figures / "learning_curves.png")

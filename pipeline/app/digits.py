@@ -27,8 +27,8 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
     import torch
 
     from pipeline import explain
-    from pipeline.answer import named
     from pipeline.data.digits import centred
+    from pipeline.predict import named
 
     seen = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
     image_CHW = torch.from_numpy(seen)[None].float() / 255

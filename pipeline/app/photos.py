@@ -31,8 +31,9 @@ def _answer(root: Any, content: bytes) -> dict[str, Any]:
 def _said(name: str, found: stored.Found, content: bytes) -> dict[str, Any]:
     import torch
 
-    from pipeline.answer import named, picture
+    from pipeline.answer import picture
     from pipeline.attribution import region_effects
+    from pipeline.predict import named
     from pipeline.report.details import png
 
     predictor = found.predictor

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint, run_record
+from pipeline.aliases import upgrade
 from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError, PipelineError
 from pipeline.files import read_folder
@@ -83,7 +84,7 @@ def experiments(root: Path, data: str) -> list[str]:
 
 def _data(place: Path) -> str | None:
     try:
-        found: str = json.loads((place / "config.json").read_text())["data"]["_target_"]
+        found: str = upgrade(json.loads((place / "config.json").read_text()))["data"]["_target_"]
     except (OSError, ValueError, LookupError):
         return None
     return found
@@ -122,7 +123,7 @@ def _ask_champion(root: Path, data: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=16)
 def _load(place: Path, changed: int) -> Any:
-    from pipeline.ensemble import load
+    from pipeline.kinds import load
 
     return load(place)
 

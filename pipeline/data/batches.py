@@ -5,7 +5,8 @@ on whether the epoch was begun anew or gone on with.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
@@ -93,12 +95,14 @@ class InOrder:
 class BatchedData(LightningDataModule):
     """A data set in three splits, as batches for any number of workers.
 
-    A data set brings `setup` and `digest`; its batches are `Batches` unless it says otherwise (`shuffled`).
+    A data set brings `setup` and `digest`; its batches are `Batches` unless it says otherwise (`shuffled`). What only
+    some data sets have (`pictures`, `points`, `written` …) is None for the others.
 
     Raises: ConfigError if a batch can't be shared equally.
     """
 
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()  # names of the classes, if there are classes
+    centred_digits = False  # whether a picture is to be centred as MNIST's digits are
 
     def __init__(self, name: str, batch_size: int, seed: int):
         super().__init__()
@@ -137,6 +141,42 @@ class BatchedData(LightningDataModule):
         self.setup()
         for batch in InOrder(self.splits[split], (0, 1)):
             yield self.on_after_batch_transfer(batch, 0)
+
+    def remarks(self) -> Iterable[str]:
+        """Lines for a user to read before the data is learned from."""
+        return ()
+
+    def seen_in_train(self, split: Split) -> np.ndarray | None:
+        """(N,) bool: which samples of a split occur in train, too; None if that is not known."""
+        return None
+
+    def pictures(self, split: Split) -> np.ndarray | None:
+        """(N, H, W) or (N, H, W, 3) in [0, 1]: the split as a person would look at it; None unless it is of images."""
+        return None
+
+    def inputs(self, split: Split, places: Sequence[int]) -> Tensor | None:
+        """(N, C, H, W) in [0, 1]: some photographs of a split, by their places in it; None unless it is of those."""
+        return None
+
+    def points(self, split: Split) -> Arrays | None:
+        """(N, 2) points of the plane and their labels (N,), to be drawn; None unless the data is of points."""
+        return None
+
+    def written(self, split: Split) -> Sequence[str] | None:
+        """The texts of a split as they were written; None unless the data is of texts."""
+        return None
+
+    def picture_reader(self) -> Callable[[Path], Tensor] | None:
+        """A function from an image file to (1, C, H, W) in [0, 1], if this data set reads files in a way of its own."""
+        return None
+
+    def input_vocabulary(self) -> Vocabulary | None:
+        """The vocabulary by which texts are numbered; None unless the data is of texts."""
+        return None
+
+    def pseudo_label(self, predictions_MK: Tensor) -> None:
+        """Raises: ConfigError unless the data has samples without a label, which a teacher can label."""
+        raise ConfigError(f"requires.teacher: {self.data_name} has no samples without a label. Leave the teacher out.")
 
     @property
     def share(self) -> tuple[int, int]:

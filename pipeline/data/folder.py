@@ -121,6 +121,9 @@ class ImageFolder(BatchedData):
         if alike := len(groups) - len(set(groups.tolist())):
             yield f"duplicates  {alike:,} of the pictures nearly another's copy; such stand on one side of the split"
 
+    def picture_reader(self) -> Callable[[Path], Tensor]:
+        return self.read
+
     def read(self, file: Path) -> Tensor:
         """(1, C, H, W) in [0, 1]: any picture as those that were learned from.
 

@@ -27,6 +27,7 @@ EMBEDDED: dict[str, tuple[Callable[[], tuple[Bytes, Bytes]], int]] = {
     "mnist-5k": (mnist_sample, 500),
     "digits": (sklearn_digits, 300),
 }
+CENTRED = {"mnist", "mnist-5k"}  # the sets whose makers centred each digit: see `pipeline.data.digits`
 
 
 class Augment:
@@ -113,6 +114,7 @@ class ImageData(BatchedData):
         self.in_shape, self.classes = tuple(in_shape), classes
         self.val_size, self.augment, self.folder = val_size, augment, Path(folder)
         self.labels = tuple(str(index) for index in range(classes))
+        self.centred_digits = name in CENTRED
 
     def setup(self, stage: str | None = None) -> None:
         if self.splits:

@@ -1,4 +1,4 @@
-"""What texts without a label teach: another model's answers to them, learned by a net in the place of labels.
+"""Pseudo-labels: a trained teacher's class probabilities for texts without a label.
 
 Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531 (distillation); here the teacher saw none of these texts.
 """
@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,59 +14,32 @@ from torch import Tensor
 
 from pipeline.data.kept import kept
 
-# N texts, K class
-VERSION = 1  # raised when the same settings would give other answers
-AT_ONCE = 5000  # texts that a stored model answers together: their words are in memory
+# M texts without a label, K class
+VERSION = 1  # raised when the same teacher would predict otherwise
+BATCH = 5000  # texts predicted together: their words are in memory
+Predict = Callable[[Sequence[str]], np.ndarray]  # texts to (M, K) class probabilities
 
 
-class Teacher(Protocol):
-    """A model that learns from texts in seconds."""
-
-    def fit(self, texts: Sequence[str], truth_N: np.ndarray) -> None: ...
-
-    def probabilities(self, texts: Iterable[str]) -> np.ndarray: ...
-
-
-def taught(
-    teacher: Teacher,
-    texts: Sequence[str],
-    truth_N: Tensor,
-    unlabelled: Callable[[], Iterable[str]],
-    folder: Path,
+def teacher_predictions(
+    load: Callable[[], Predict],
+    weights_digest: str,
+    texts: Callable[[], Iterable[str]],
     source: str,
-) -> Tensor:
-    """(N, K) the class probabilities of the unlabelled texts, kept in `folder`."""
-    learned = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-
-    def ask() -> np.ndarray:
-        teacher.fit(texts, truth_N.numpy())
-        return teacher.probabilities(unlabelled())
-
-    return _kept(folder, [type(teacher).__name__, vars(teacher), source, learned], ask)
-
-
-def told(
-    load: Callable[[], Any],
-    weights: str,
-    unlabelled: Callable[[], Iterable[str]],
-    folder: Path,
-    source: str,
+    cache: Path,
     progress: Callable[[int, int], None],
 ) -> Tensor:
-    """(N, K) the same of a stored model, known by its `weights`' digest; `progress` is told how many of how many."""
+    """(M, K) float32 probabilities of the texts, kept in `cache` by the digests of teacher and texts (`source`).
 
-    def ask() -> np.ndarray:
-        model, texts = load(), list(unlabelled())
+    `progress` is called with the number of texts that are done, and of all.
+    """
+
+    def compute() -> Tensor:
+        predict, unlabelled = load(), list(texts())
         found: list[np.ndarray] = []
-        for start in range(0, len(texts), AT_ONCE):
-            found.append(model.texts(texts[start : start + AT_ONCE]))
-            progress(start + len(found[-1]), len(texts))
-        return np.concatenate(found)
+        for start in range(0, len(unlabelled), BATCH):
+            found.append(predict(unlabelled[start : start + BATCH]))
+            progress(start + len(found[-1]), len(unlabelled))
+        return torch.from_numpy(np.concatenate(found)).float()
 
-    return _kept(folder, [weights, source], ask)
-
-
-def _kept(folder: Path, of: Sequence[Any], ask: Callable[[], np.ndarray]) -> Tensor:
-    known = json.dumps([VERSION, *of], sort_keys=True)
-    path = folder / f"taught-{hashlib.sha256(known.encode()).hexdigest()}.safetensors"
-    return kept(path, "shares", lambda: torch.from_numpy(ask()).float())
+    key = hashlib.sha256(json.dumps([VERSION, weights_digest, source]).encode()).hexdigest()
+    return kept(cache / f"teacher-{key}.safetensors", "probabilities", compute)

@@ -1,4 +1,4 @@
-"""Film reviews as numbered words: which are learned from, which are held out, and what a teacher says of the others."""
+"""Film reviews as numbered words: which are learned from, which are held out, and how the others are labelled."""
 
 import random
 from array import array
@@ -18,12 +18,11 @@ from pipeline.data.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padd
 from pipeline.data.embeddings import Embeddings
 from pipeline.data.encoded import MOST, Encoded, Row, Tokens, Written
 from pipeline.data.raw import read_jsonl
-from pipeline.data.teacher import Teacher, taught
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
-# N texts, K class, V vocabulary, E embedding
+# N texts, M texts without a label, K class, V vocabulary, E embedding
 
 
 class TextData(BatchedData):
@@ -31,11 +30,10 @@ class TextData(BatchedData):
 
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
-    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a `teacher`, which learns from train,
-    the texts without a label are learned from, too: with the teacher's probabilities in the place of labels, and cut
-    into `pieces` once more, of which it says what it makes of less. Of a stored model (EXPERIMENT-SEED) they are
-    `answers_NK`, set from outside where there is something to learn. Without a teacher their labels are zeros, if there
-    are `rounds`: how often an epoch has each text with a label.
+    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a teacher's predictions
+    (`pseudo_label`) the texts without a label, each followed by its `pieces`, are learned from, too: the teacher's
+    probabilities stand in the place of labels. Without a teacher their labels are zeros, if there are `rounds`: how
+    often an epoch has each text with a label.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -53,7 +51,6 @@ class TextData(BatchedData):
         batch_size: int,
         val_size: int,
         embeddings: Embeddings | None = None,
-        teacher: Teacher | str | None = None,
         rounds: int = 0,
         pieces: int = 0,
         *,
@@ -65,9 +62,9 @@ class TextData(BatchedData):
             raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
         self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
         self.dropped_words, self.val_size = dropped_words, val_size
-        self.embeddings, self.teacher, self.rounds, self.pieces = embeddings, teacher, rounds, pieces
+        self.embeddings, self.rounds, self.pieces = embeddings, rounds, pieces
         self.folder = Path(folder)
-        self.answers_NK: Tensor | None = None
+        self.predictions_MK: Tensor | None = None
         self.texts = Written(self._written)
         self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
         self.truth: dict[Split, Tensor] = {}
@@ -124,10 +121,10 @@ class TextData(BatchedData):
         counts = self.tokens(part).counts(rows)
         self.vocabulary = Vocabulary.commonest(counts, self.vocabulary_size - 2, self.dropped_words)
         self._encode("train")
-        if (answers_NK := self._answers()) is not None:
+        if (labels_MK := self._unsup_labels()) is not None:
             texts, truth_N = self.splits["train"]
             rounds = max(1, self.rounds)
-            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(rounds, 1), answers_NK])
+            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(rounds, 1), labels_MK])
             self.splits["train"] = [*[*texts] * rounds, *self._numbers(*self._unsup())], labels_NK
         self._encode("val")
 
@@ -169,14 +166,18 @@ class TextData(BatchedData):
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
 
-    def _answers(self) -> Tensor | None:
-        """(N, K) the teacher's, to the texts without a label; zeros, if there is no teacher."""
-        if self.teacher is None and self.rounds:
+    def pseudo_label(self, predictions_MK: Tensor) -> None:
+        """Learn from the M texts without a label, too, with a teacher's probabilities as their labels.
+
+        Call it before `setup`.
+        """
+        self.predictions_MK = predictions_MK
+
+    def _unsup_labels(self) -> Tensor | None:
+        """(M, K) for texts without a label: the teacher's, else zeros if there are `rounds`; None: leave them out."""
+        if self.predictions_MK is None and self.rounds:
             return torch.zeros(len(self.tokens("unsup")), self.classes)
-        if self.teacher is None or isinstance(self.teacher, str):
-            return self.answers_NK
-        texts, truth_N, folder = self.texts["train"], self.truth["train"], self.folder.parent / ".cache"
-        return taught(self.teacher, texts, truth_N, self.unlabelled, folder, self.source("unsup"))
+        return self.predictions_MK
 
     def seen_in_train(self, split: Split) -> np.ndarray:
         """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
@@ -185,6 +186,13 @@ class TextData(BatchedData):
             self.tokens(part).digests(rows) for part, rows in (self.rows_of[one] for one in (split, "train", "val"))
         )
         return np.isin(own, np.concatenate(known))
+
+    def written(self, split: Split) -> Sequence[str]:
+        return self.texts[split]
+
+    def input_vocabulary(self) -> Vocabulary:
+        self.setup()
+        return self.vocabulary
 
     def _encode(self, split: Split) -> None:
         if split not in self.splits:

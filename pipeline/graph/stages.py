@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.actions.required import names
 from pipeline.config import load_config, resolve
 from pipeline.errors import ConfigError
+from pipeline.requires import names
 
 FILE = "runs.yaml"
 HEADER = """\

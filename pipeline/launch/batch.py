@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.answer import Answer, of_piece
+from pipeline.answer import of_piece
 from pipeline.data.inputs import Piece
 from pipeline.errors import LaunchError
 from pipeline.launch.cluster import cores, start
+from pipeline.types import Answer
 
 
 def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]:
@@ -58,7 +59,7 @@ class _Answering:
     def __init__(self, model_dir: str, folder: str):
         import torch
 
-        from pipeline.ensemble import load
+        from pipeline.kinds import load
 
         os.chdir(folder)  # the files' names are as they were typed
         torch.set_num_threads(1)

@@ -70,8 +70,8 @@ class Home:
         return (folder.name, read(folder)) if folder else None
 
     def begins_with(self) -> dict[str, Files]:
-        """The folders that the run begins with, if it does: another model, a teacher's answers."""
-        folders = [self.run_dir / name for name in (checkpoint.START, checkpoint.TAUGHT)]
+        """The folders that the run starts from, if it does: another model, a teacher's predictions."""
+        folders = [checkpoint.parent_folder(self.run_dir, name) for name in checkpoint.FORMER]
         return {folder.name: read(folder) for folder in folders if exists(folder)}
 
     def append(self, lines: bytes) -> None:

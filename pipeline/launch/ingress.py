@@ -11,8 +11,9 @@ from pydantic import Base64Bytes, BaseModel, Field, create_model
 from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from pipeline.answer import Answer, named_model, picture, takes
+from pipeline.answer import named_model, picture, takes
 from pipeline.errors import DataError
+from pipeline.types import Answer, Predictor
 
 ITEMS = 64  # in a request
 IMAGE_BYTES, IMAGE_PIXELS = 2**20, 2**22
@@ -45,7 +46,7 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Any, answer: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
+def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
     """The application that serves a model; `answer` says what it makes of one input."""
     kind, model = takes(predictor), named_model(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
@@ -73,7 +74,7 @@ def create(predictor: Any, answer: Callable[[Any], Awaitable[Answer]]) -> FastAP
     return app
 
 
-def _field(predictor: Any) -> Any:
+def _field(predictor: Predictor) -> Any:
     """The type of a request's inputs, with its limits."""
     number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
     kind = takes(predictor)
@@ -88,7 +89,7 @@ def _field(predictor: Any) -> Any:
     return Annotated[list[one], Field(min_length=1, max_length=ITEMS)]
 
 
-def _pictures(predictor: Any, contents: list[bytes]) -> list[Any]:
+def _pictures(predictor: Predictor, contents: list[bytes]) -> list[Any]:
     """Pictures as the net sees them, read as `pipeline predict` reads files.
 
     Raises: HTTPException for one that can't be read.

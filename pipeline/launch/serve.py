@@ -12,9 +12,10 @@ from typing import Any
 import ray
 from ray import serve
 
-from pipeline.answer import Answer, answers
-from pipeline.ensemble import load
+from pipeline.answer import answers
+from pipeline.kinds import load
 from pipeline.launch import cluster, ingress
+from pipeline.types import Answer
 
 HOST = "127.0.0.1"
 BATCH, WAIT_S = 64, 0.005  # how many inputs are answered together, and how long the first waits for others

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline import evaluate
 from pipeline.models.neuron import ACTIVATIONS
-from pipeline.types import Headline, Predictions
+from pipeline.types import Classifier, Headline, Predictions
 
 LECTURES_AREA = {  # its notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
     "dogcat_logistic": ".5506",
@@ -122,17 +122,15 @@ def activations(path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def decision_map(net: nn.Module, points: tuple[Tensor, Tensor], path: Path) -> None:
-    """What a net says at every place of the plane, and the points it was asked about."""
+def decision_map(classifier: Classifier, points: tuple[Tensor, Tensor], path: Path) -> None:
+    """What a classifier says at every place of the plane, and the points it was asked about."""
     inputs_N2, labels_N = points
     centre, reach = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
     steps = torch.linspace(-1, 1, 100) * reach
     x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
-    with torch.no_grad():
-        logits = net(torch.stack([x, y], dim=2).view(-1, 2))
+    shade = classifier.probabilities(torch.stack([x, y], dim=2).view(-1, 2))[:, 1].view(100, 100)
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
-    shade = logits.softmax(dim=1)[:, 1].view(100, 100)
     axes.pcolormesh(
         x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
     )

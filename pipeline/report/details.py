@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline import evaluate
 from pipeline.attribution import word_effects
-from pipeline.types import Predictions, Translations
+from pipeline.types import Classifier, Predictions, Translations
 
 PICTURES, TEXTS, WORDS = 16, 3, 20  # how many of the worst errors are kept
 SAMPLES = {"pictures", "hardest", "texts", "explained"}  # what shows samples of a data set
@@ -45,7 +45,7 @@ def text_errors(predictions: Predictions, texts: Sequence[str]) -> list[dict[str
     return [{**_answer(predictions, index), "text": shortened(texts[index])} for index in worst]
 
 
-def explained(predictor: Any, predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
+def explained(predictor: Classifier, predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
     """The first short text of each class, the same for every model, word by word."""
     found = []
     for label, name in enumerate(predictions.labels):

@@ -21,12 +21,12 @@ SAMPLES_PER_CLASS = 10
 class GAN(Task):
     """Train the generator `net`, (noise_BZ, labels_B) -> images_BCHW, against `critic`, (images, labels_B) -> logits_B.
 
+    At each validation the net draws `samples` from the same noise, ten of each class: (10 x class, H, W).
     Both learn at every step from one backward pass, each from its own loss only. Every `r1_every` steps the critic's
     slope at real images is penalised, with weight `r1` on average over the steps; 0 leaves that out.
     """
 
     net: Any  # a module that tells how many numbers of `noise` it takes, and how many `classes` it knows
-    samples: Tensor  # (10 x class, H, W) uint8: at each validation the net draws the same noise, ten times a class
 
     def __init__(
         self,

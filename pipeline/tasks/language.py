@@ -3,13 +3,10 @@
 Source: Dai, Le 2015, arXiv:1511.01432.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline.errors import ConfigError
 from pipeline.tasks.classification import Classification
 from pipeline.tasks.task import Task
 
@@ -48,29 +45,4 @@ class LanguageModelling(Task):
 
 
 class FineTuning(Classification):
-    """Train a net that begins with weights of the model `start` (EXPERIMENT-SEED): those that both have."""
-
-    def __init__(
-        self,
-        net: nn.Module,
-        optimizer: Callable[..., torch.optim.Optimizer],
-        schedule: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
-        label_smoothing: float = 0.0,
-        log_odds: float = 0.0,
-        start: str | None = None,
-    ):
-        super().__init__(net, optimizer, schedule, label_smoothing, log_odds)
-        self.start = start
-
-    def inherit(self, weights: dict[str, Tensor]) -> None:
-        """Take over the weights that bear the name of one of the net's.
-
-        Raises: ConfigError if none does, or one has another shape.
-        """
-        own = self.net.state_dict()
-        common = {name: weight for name, weight in weights.items() if name in own}
-        unlike = [name for name, weight in common.items() if weight.shape != own[name].shape]
-        if unlike or not common:
-            told = f"{unlike[0]} is {tuple(common[unlike[0]].shape)}" if unlike else "has no weight of such a net"
-            raise ConfigError(f"model.start: in {self.start} {told}. Set model.net as that model's is.")
-        self.net.load_state_dict({**own, **common})
+    """Fine-tune a classifier whose initial weights are those of `requires.init_from`; at random where that is null."""

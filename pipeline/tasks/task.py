@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from pipeline.errors import ConfigError
+
 
 class Task(LightningModule):
     """Train `net`, which is what is stored in the end.
@@ -15,6 +17,7 @@ class Task(LightningModule):
     moves with every optimiser step.
     """
 
+    samples: Tensor | None = None  # (N, H, W) uint8: what a generator drew at the last validation
     total_steps: int  # optimiser steps of the whole run, set by `fit`
 
     def __init__(
@@ -34,6 +37,19 @@ class Task(LightningModule):
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
+
+    def load_initial_weights(self, weights: dict[str, Tensor], origin: str) -> None:
+        """Copy those of the model `origin`'s weights that bear the name of one of the net's.
+
+        Raises: ConfigError if none does, or one has another shape.
+        """
+        own = self.net.state_dict()
+        common = {name: weight for name, weight in weights.items() if name in own}
+        unlike = [name for name, weight in common.items() if weight.shape != own[name].shape]
+        if unlike or not common:
+            found = f"{unlike[0]} is {tuple(common[unlike[0]].shape)}" if unlike else "no weight is of such a net"
+            raise ConfigError(f"requires.init_from: in {origin} {found}. Set model.net as that model's is.")
+        self.net.load_state_dict({**own, **common})
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.parameters())

@@ -32,10 +32,9 @@ class VirtualAdversarial(FineTuning):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
         label_smoothing: float = 0.0,
-        start: str | None = None,
         distance: float = 0.02,
     ):
-        super().__init__(net, optimizer, schedule, label_smoothing, start=start)
+        super().__init__(net, optimizer, schedule, label_smoothing)
         self.distance = distance
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

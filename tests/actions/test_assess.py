@@ -1,15 +1,18 @@
 """What is the same for the scores of all kinds of models."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 
-from pipeline.actions.assess import assess
+from pipeline.actions.assess import assess, scores
+from pipeline.predict import LanguageModel
 
 
-def test_scores_are_computed_by_one_thread_however_many_cores_there_are(tmp_path: Path) -> None:
+def test_scores_are_computed_by_one_thread_however_many_cores_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads = []
 
     def nats(data: Any, split: str) -> float:
@@ -17,6 +20,9 @@ def test_scores_are_computed_by_one_thread_however_many_cores_there_are(tmp_path
         return 0.0
 
     torch.set_num_threads(2)
-    model = SimpleNamespace(config={"model": {"_target_": "pipeline.tasks.language.LanguageModelling"}}, nats=nats)
-    assert assess(model, None, "test", root=tmp_path) == {"test/loss": 0.0, "test/perplexity": 1.0}
+    config = {"name": "x", "requires": {}, "model": {"_target_": "pipeline.tasks.language.LanguageModelling"}}
+    model: Any = LanguageModel(torch.nn.Identity(), config, {})
+    monkeypatch.setattr(LanguageModel, "nats", lambda self, data, split: nats(data, split))
+    data: Any = None
+    assert scores(assess(model, data, "test", root=tmp_path), "test") == {"test/loss": 0.0, "test/perplexity": 1.0}
     assert threads == [1]

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from pipeline.actions.untrained import assemble
 from pipeline.app import server
 from pipeline.config import load_config, resolve
+from pipeline.untrained import assemble
 
 PORT = 8000
 DRAWING = {"pixels": [0] * 1000 + [255] * (140 * 140 - 1000)}

@@ -75,7 +75,7 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
     assert home.step(tmp_path) == 7
 
 
-@pytest.mark.parametrize("name", [checkpoint.START, checkpoint.TAUGHT])
+@pytest.mark.parametrize("name", [*checkpoint.FORMER, *checkpoint.FORMER.values()])
 def test_what_a_run_begins_with_is_sent_along_if_there_is_anything(name: str, tmp_path: Path) -> None:
     driver = home.Home(str(tmp_path), keep=1)
     assert driver.begins_with() == {}

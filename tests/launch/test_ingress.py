@@ -11,11 +11,12 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from pipeline.answer import Answer, answers
+from pipeline import kinds
+from pipeline.answer import answers
 from pipeline.launch import ingress
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.predict import Predictor
+from pipeline.types import Answer
 
 LABELS = [str(digit) for digit in range(10)]
 
@@ -23,7 +24,7 @@ LABELS = [str(digit) for digit in range(10)]
 def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABELS, task: str = "x") -> TestClient:
     config = {"name": "mine", "seed": 3, "labels": labels, "model": {"_target_": task}, "data": data}
     manifest = {"files": {"model.safetensors": "ab" * 32}}
-    predictor = Predictor(net.eval(), config, manifest)
+    predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
     async def answer(one: Any) -> Answer:
         return answers(predictor, [one])[0]
@@ -106,7 +107,7 @@ def test_points_are_finite_and_have_the_nets_dimensions() -> None:
 
 def test_a_generator_draws_classes_by_name_and_no_others() -> None:
     net = Generator([1, 8, 8], 3, noise=5)
-    with served(net, {"name": "digits", "in_shape": [1, 8, 8]}, ["a", "b", "c"], "x.GAN") as client:
+    with served(net, {"name": "digits", "in_shape": [1, 8, 8]}, ["a", "b", "c"], "pipeline.tasks.gan.GAN") as client:
         drawn = client.post("/predict", json={"classes": ["c", "a"]}).json()["answers"]
         assert [np.shape(one["image"]) for one in drawn] == [(8, 8), (8, 8)]
         assert client.post("/predict", json={"classes": ["d"]}).status_code == 422

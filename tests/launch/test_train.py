@@ -1,10 +1,11 @@
 """The same training under Ray Train: in this process, and as a group of workers on a cluster."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline import checkpoint, predict, spool
+from pipeline import checkpoint, kinds, spool
 from pipeline.actions.train import train as run
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import ConfigError, LaunchError, PipelineError
@@ -54,7 +55,7 @@ def test_two_workers_validate_what_is_stored_and_keep_a_state_a_step_after_it_is
     two = launch(project, "two", *averaged, "cluster.workers=2")
     states = sorted((project / "two/checkpoints").glob("step-*"))
     assert [int(state.name.removeprefix("step-")) for state in states] == [4, 8, 10]
-    predictor = predict.load(two.model_dir)
+    predictor: Any = kinds.load(two.model_dir)
     data = build_data(predictor.config, project / "data")
     data.setup()
     answers = predictor.predict(data, "val")

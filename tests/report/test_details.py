@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -22,11 +23,14 @@ class Counter:
         return np.stack([1 - positive, positive], axis=1)
 
 
+COUNTER: Any = Counter()
+
+
 def test_a_words_effect_is_what_the_log_odds_lose_without_it() -> None:
-    answer, probability, words = word_effects(Counter(), "good film good")
+    answer, probability, words = word_effects(COUNTER, "good film good")
     assert (answer, round(probability, 4)) == (1, 0.8808)  # 1 / (1 + e^-2)
     assert [(word, round(effect, 6)) for word, effect in words] == [("good", 1.0), ("film", 0.0), ("good", 1.0)]
-    answer, _, words = word_effects(Counter(), "good bad")
+    answer, _, words = word_effects(COUNTER, "good bad")
     assert answer == 0  # effects are on the answer given
     assert [round(effect, 6) for _, effect in words] == [-1.0, 2.0]
 
@@ -52,7 +56,7 @@ def test_the_worst_errors_come_most_confident_first_with_their_pictures() -> Non
 
 def test_the_same_short_text_of_each_class_is_explained() -> None:
     texts = ["too short", "word " * 30, "good " * 25, "good " * 25]
-    found = details.explained(Counter(), SAID, texts)
+    found = details.explained(COUNTER, SAID, texts)
     assert [(one["true"], len(one["words"])) for one in found] == [("no", 30), ("yes", 25)]
 
 

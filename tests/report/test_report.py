@@ -7,13 +7,14 @@ import torch
 
 from pipeline import report
 from pipeline.models.neuron import gate
+from pipeline.predict import PointClassifier
 from pipeline.types import Headline
 
 
 def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
     report.activations(tmp_path / "activations.png")
     points = torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1])
-    report.decision_map(gate("and"), points, tmp_path / "map.png")
+    report.decision_map(PointClassifier(gate("and"), {}, {}), points, tmp_path / "map.png")
     for name in ("activations", "map"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 

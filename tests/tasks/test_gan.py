@@ -114,6 +114,8 @@ def test_validation_draws_the_same_noise_ten_times_a_class_and_leaves_the_defaul
         model.validation_step(batch, 0)
         first = model.samples
         model.validation_step(batch, 0)
+    assert first is not None
+    assert model.samples is not None
     assert first.shape == (30, 8, 8)
     assert first.dtype == torch.uint8
     assert torch.equal(first, model.samples)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import checkpoint, predict
+from pipeline import checkpoint, kinds
 from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.fit import fit
@@ -29,14 +29,14 @@ def begin(root: Path, name: str, *overrides: str) -> Any:
     """Train a classifier that begins with the language model of the run `lm`."""
     if not (root / "lm").exists():
         run(root, "lm", *LANGUAGE, "trainer.max_epochs=2")
-    checkpoint.copy(root / "lm/model", root / name / checkpoint.START)
+    checkpoint.copy(root / "lm/model", root / name / checkpoint.INIT_FROM)
     return run(root, name, *TUNED, *overrides)
 
 
 def test_it_learns_the_reviews_as_well_as_their_order_allows(tiny_imdb: Path) -> None:
     """30 filler words, any after any: log 30 nats; the three words of judgement at the end, two of a kind: log 2."""
     result = run(tiny_imdb, "lm", *LANGUAGE, "trainer.max_epochs=30", "model.optimizer.lr=0.02")
-    predictor = predict.load(result.model_dir)
+    predictor: Any = kinds.load(result.model_dir)
     from pipeline.config import build_data
 
     nats = predictor.nats(build_data(predictor.config, tiny_imdb / "data"), "test")
@@ -46,7 +46,8 @@ def test_it_learns_the_reviews_as_well_as_their_order_allows(tiny_imdb: Path) ->
 
 def test_the_classifier_begins_with_the_language_models_states(tiny_imdb: Path) -> None:
     still = begin(tiny_imdb, "tuned", "model.optimizer.lr=1e-9")
-    reader, taught = (predict.load(tiny_imdb / name / "model") for name in ("lm", "tuned"))
+    models: list[Any] = [kinds.load(tiny_imdb / name / "model") for name in ("lm", "tuned")]
+    reader, taught = models
     assert reader.vocabulary == taught.vocabulary
     tokens_BT = torch.tensor([[5, 9, 11, 3], [7, 2, 0, 0]])
     both: list[Any] = [reader.net, taught.net]
@@ -57,12 +58,13 @@ def test_the_classifier_begins_with_the_language_models_states(tiny_imdb: Path) 
 
 
 def test_without_a_beginning_the_same_net_starts_at_random(tiny_imdb: Path) -> None:
-    run(tiny_imdb, "tuned", *TUNED, "model.start=null", "model.optimizer.lr=1e-9")
+    run(tiny_imdb, "tuned", *TUNED, "requires.init_from=null", "model.optimizer.lr=1e-9")
     config = resolve(load_config(*TUNED))
     from pipeline.fit import build_task
 
     first: Any = build_task(config).net
-    ours: Any = predict.load(tiny_imdb / "tuned/model").net
+    tuned: Any = kinds.load(tiny_imdb / "tuned/model")
+    ours = tuned.net
     torch.testing.assert_close(ours.ways[1].weight_hh_l0, first.ways[1].weight_hh_l0, atol=1e-4, rtol=0)
 
 
@@ -81,7 +83,7 @@ def test_a_model_that_does_not_fit_is_refused(tiny_imdb: Path, override: str, sa
 
 def test_a_torn_beginning_is_refused(tiny_imdb: Path) -> None:
     begin(tiny_imdb, "tuned")
-    with (tiny_imdb / "tuned/start/model.safetensors").open("r+b") as file:
+    with (tiny_imdb / "tuned/init_from/model.safetensors").open("r+b") as file:
         file.write(b"\xff")
     with pytest.raises(CheckpointError, match="expected SHA-256"):
         run(tiny_imdb, "tuned", *TUNED)
@@ -101,6 +103,6 @@ def weights_twice(root: Path, name: str, *overrides: str) -> list[str]:
 
 def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
     run(tiny_imdb, "lm", *LANGUAGE, "trainer.max_epochs=2")
-    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "tuned" / checkpoint.START)
+    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "tuned" / checkpoint.INIT_FROM)
     first, second = weights_twice(tiny_imdb, "tuned", *TUNED)
     assert first == second

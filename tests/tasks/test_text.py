@@ -1,6 +1,7 @@
 """A net that reads starts from the data's word vectors."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,9 +25,9 @@ def test_training_starts_from_the_word_vectors_and_ends_with_the_vocabulary_besi
     config["cluster"]["gpus_per_worker"] = 0
     config["model"]["net"]["word_dropout"] = 0.0
     result = fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb)
-    from pipeline import predict
+    from pipeline import kinds
 
-    predictor = predict.load(result.model_dir)
+    predictor: Any = kinds.load(result.model_dir)
     data = TextData("imdb", 2, 60, 300, "last", 0, 8, 16, None, folder=tiny_imdb / "data")
     data.setup()
     assert predictor.vocabulary == data.vocabulary
@@ -34,7 +35,7 @@ def test_training_starts_from_the_word_vectors_and_ends_with_the_vocabulary_besi
     from safetensors.torch import load_file
 
     vectors = load_file(kept)["vectors"]
-    torch.testing.assert_close(predictor.net.embedding.weight, vectors, atol=1e-3, rtol=0)  # type: ignore[union-attr]
+    torch.testing.assert_close(predictor.net.embedding.weight, vectors, atol=1e-3, rtol=0)
 
 
 def test_a_text_typed_in_is_read_as_the_data_is(tiny_imdb: Path) -> None:
@@ -42,9 +43,9 @@ def test_a_text_typed_in_is_read_as_the_data_is(tiny_imdb: Path) -> None:
     config = resolve(load_config(*overrides))
     config["cluster"]["gpus_per_worker"] = 0
     result = fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb)
-    from pipeline import predict
+    from pipeline import kinds
 
-    predictor = predict.load(result.model_dir)
+    predictor: Any = kinds.load(result.model_dir)
     bad, good, nothing = predictor.texts(["word1 bad dull bad", "Great, fine!<br />great fine", ""])
     assert bad.argmax() == 0
     assert good.argmax() == 1

@@ -80,6 +80,6 @@ def test_each_text_adds_its_own_loss_and_its_gradient_reaches_every_weight(known
 
 def test_it_goes_on_from_a_checkpoint_to_the_same_weights(tiny_imdb: Path) -> None:
     run(tiny_imdb, "lm", *LANGUAGE)
-    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "virtual" / checkpoint.START)
+    checkpoint.copy(tiny_imdb / "lm/model", tiny_imdb / "virtual" / checkpoint.INIT_FROM)
     first, second = weights_twice(tiny_imdb, "virtual", *VIRTUAL)
     assert first == second

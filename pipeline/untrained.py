@@ -1,16 +1,18 @@
 """Models that are put together, not trained: the mean of finished runs, a neuron whose weights are set by hand."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import checkpoint
 from pipeline.config import build, build_data, digest
-from pipeline.ensemble import MEMBERS
 from pipeline.types import FitResult
 
+MEMBERS = "members"  # the folder of an ensemble's models, each whole
 
-def assemble(config: dict[str, Any], members: dict[str, Path], *, data_dir: Path, run_dir: Path) -> FitResult:
+
+def assemble(config: dict[str, Any], members: Mapping[str, Path], *, data_dir: Path, run_dir: Path) -> FitResult:
     """Leave the configured net, or the stored `members` side by side, in `run_dir/model`."""
     started, cpu = time.perf_counter(), time.process_time()
     data = build_data(config, data_dir)

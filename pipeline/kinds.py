@@ -1,0 +1,245 @@
+"""The one table of model kinds: which kind a configuration describes, and how that kind is made, loaded and evaluated.
+
+A kind is added by one class and one line of `KINDS`; a new task for nets by one line of `TASKS`, if the net does not
+classify. Heavy libraries are imported only by the kind that needs them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pipeline import checkpoint, files, requires
+from pipeline.aliases import upgrade
+from pipeline.config import build
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.types import Evaluation, FitResult, Inputs, Judge, Predictor, Split
+
+if TYPE_CHECKING:  # a mistyped key is answered without torch's import
+    from pipeline.data.batches import BatchedData
+    from pipeline.predict import Net
+
+Config = dict[str, Any]
+Launch = Callable[[], FitResult]  # trains a net on the workers that are configured, and stores it
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What making a model may need beside its configuration."""
+
+    data_dir: Path
+    run_dir: Path
+    members: Mapping[str, Path]  # the model folders of `requires.members`, by name
+    launch: Launch
+
+
+class ModelKind(Protocol):
+    """What all kinds of models offer."""
+
+    maker: str  # the module whose code decides the weights, with all that it imports
+    by_epochs: bool  # whether training can be stopped early, as a sweep does
+
+    def spreads(self, config: Config) -> bool:
+        """Whether several workers can share making it."""
+
+    def describe(self, config: Config) -> str:
+        """The model in a few words. Raises: ConfigError if it can't be built."""
+
+    def inputs(self, config: Config) -> Inputs | None:
+        """What it takes; None if it answers nothing."""
+
+    def fit(self, config: Config, needs: Needs) -> FitResult:
+        """Make the model and leave it in `needs.run_dir/model`."""
+
+    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+        """Rebuild a stored model from its verified folder."""
+
+    def evaluate(
+        self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
+    ) -> Evaluation:
+        """Score a stored model on a split."""
+
+
+class _Evaluated:
+    """The evaluation is the predictor's own."""
+
+    def evaluate(
+        self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
+    ) -> Evaluation:
+        return predictor.evaluate(data, split, judge)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a net that was trained by a task does, and whether several workers can share its training."""
+
+    does: Literal["classify", "classify frozen views", "translate", "draw", "model language"] = "classify"
+    spreads: bool = True
+
+
+TASKS = {
+    "pipeline.tasks.transfer.Transfer": Task("classify frozen views"),
+    "pipeline.tasks.online.Online": Task(spreads=False),  # its rule takes one sample after the other
+    "pipeline.tasks.seq2seq.Translation": Task("translate"),
+    "pipeline.tasks.gan.GAN": Task("draw"),
+    "pipeline.tasks.language.LanguageModelling": Task("model language"),
+}
+
+
+def _task(config: Config) -> Task:
+    return TASKS.get(config["model"].get("_target_"), Task())
+
+
+def predictor_class(config: Config) -> "type[Net]":
+    """The class of a net's predictor: by its task, and of classifiers by the shape of their inputs."""
+    from pipeline import generator, predict, translator
+
+    classifiers: dict[int, type[Net]] = {0: predict.TextClassifier, 3: predict.ImageClassifier}
+    shape = config["data"].get("in_shape") or ()
+    return {
+        "classify": classifiers.get(len(shape), predict.PointClassifier),
+        "classify frozen views": predict.FrozenClassifier,
+        "translate": translator.Translator,
+        "draw": generator.Generator,
+        "model language": predict.LanguageModel,
+    }[_task(config).does]
+
+
+class FixedUnit(_Evaluated):
+    """A net whose weights are set by hand: there is nothing to train."""
+
+    maker = "pipeline.untrained"
+    by_epochs = False
+
+    def spreads(self, config: Config) -> bool:
+        return False
+
+    def describe(self, config: Config) -> str:
+        return f"{type(build(config['model']['net'])).__name__}, set by hand"
+
+    def inputs(self, config: Config) -> Inputs | None:
+        return predictor_class(config).inputs
+
+    def fit(self, config: Config, needs: Needs) -> FitResult:
+        from pipeline.untrained import assemble
+
+        return assemble(config, {}, data_dir=needs.data_dir, run_dir=needs.run_dir)
+
+    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+        from pipeline.predict import load as load_net
+
+        return load_net(predictor_class(config), model_dir, config, manifest)
+
+
+class TrainedNet(FixedUnit):
+    """A net that Lightning trains, on as many workers as are configured."""
+
+    maker = "pipeline.fit"
+    by_epochs = True
+
+    def spreads(self, config: Config) -> bool:
+        return _task(config).spreads
+
+    def describe(self, config: Config) -> str:
+        from pipeline.fit import build_task
+
+        net = build_task(config).net
+        size = sum(p.numel() for p in net.parameters())
+        return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
+
+    def fit(self, config: Config, needs: Needs) -> FitResult:
+        return needs.launch()
+
+
+class FittedBaseline(_Evaluated):
+    """A shallow model of texts that scikit-learn fits in this process."""
+
+    maker = "pipeline.baselines"
+    by_epochs = False
+
+    def spreads(self, config: Config) -> bool:
+        return False
+
+    def describe(self, config: Config) -> str:
+        return type(build(config["model"])).__name__
+
+    def inputs(self, config: Config) -> Inputs | None:
+        return "texts"
+
+    def fit(self, config: Config, needs: Needs) -> FitResult:
+        from pipeline import baselines
+
+        return baselines.fit(config, data_dir=needs.data_dir, run_dir=needs.run_dir)
+
+    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+        from pipeline import baseline_classifier
+
+        return baseline_classifier.load(model_dir, config, manifest)
+
+
+class EnsembleOfModels(_Evaluated):
+    """The mean of other experiments' classifiers, each stored whole."""
+
+    maker = "pipeline.untrained"
+    by_epochs = False
+
+    def spreads(self, config: Config) -> bool:
+        return False
+
+    def describe(self, config: Config) -> str:
+        return f"the mean of {', '.join(requires.members(config))}"
+
+    def inputs(self, config: Config) -> Inputs | None:
+        return predictor_class(config).inputs
+
+    def fit(self, config: Config, needs: Needs) -> FitResult:
+        from pipeline.untrained import assemble
+
+        return assemble(config, needs.members, data_dir=needs.data_dir, run_dir=needs.run_dir)
+
+    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+        from pipeline.ensemble import Ensemble
+        from pipeline.untrained import MEMBERS
+
+        members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
+        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members classify
+
+
+# The first kind that a configuration fits is its kind.
+KINDS: tuple[tuple[Callable[[Config], bool], ModelKind], ...] = (
+    (lambda config: bool(config["requires"].get("members")), EnsembleOfModels()),
+    (lambda config: config["model"].get("_target_", "").startswith("pipeline.baselines."), FittedBaseline()),
+    (lambda config: "_target_" in config["model"], TrainedNet()),
+    (lambda config: "net" in config["model"], FixedUnit()),
+)
+
+
+def kind_of(config: Config) -> ModelKind:
+    """The kind of the configured model; the only place that decides it.
+
+    Raises: ConfigError if the configuration describes none.
+    """
+    for fits, kind in KINDS:
+        if fits(config):
+            return kind
+    raise ConfigError(f"{config['name']}: describes no model. Choose one with model=…, or set requires.members.")
+
+
+def load(model_dir: Path) -> Predictor:
+    """The stored model, verified and ready to predict, whatever its kind.
+
+    Raises: CheckpointError if the folder is not whole; ConfigError if its configuration names what may not be called.
+    """
+    return files.read_folder(model_dir, _load)
+
+
+def _load(model_dir: Path) -> Predictor:
+    manifest = checkpoint.verify(model_dir)
+    place = model_dir / checkpoint.CONFIG
+    try:
+        config = upgrade(json.loads(place.read_text()))
+        kind = kind_of(config)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{place}: not a model's configuration ({error!r}). Train again.") from error
+    return kind.load(model_dir, config, manifest)
