@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.checkpoint import weights_digest
 from pipeline.config import build_data
-from pipeline.data.batches import BatchedData
 from pipeline.data.inputs import Piece, Read, read, suffix
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Answer, Inputs, Predictor
+
+if TYPE_CHECKING:  # a mistyped run is answered without torch's import
+    from pipeline.data.batches import BatchedData
 
 
 def takes(predictor: Predictor) -> Inputs:

@@ -2,18 +2,20 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.batches import BatchedData
 from pipeline.types import Evaluation, Predictions, Split
+
+if TYPE_CHECKING:  # a mistyped run is answered without torch's import
+    from pipeline.data.batches import BatchedData
 
 # N samples, C classes
 LEAST = 1e-7  # probabilities nearer to 0 or 1 than this are not told apart
 
 
-def classification(predictions: Predictions, data: BatchedData, split: Split) -> Evaluation:
+def classification(predictions: Predictions, data: "BatchedData", split: Split) -> Evaluation:
     """A classifier's evaluation; of test, `accuracy_unseen` leaves out the samples that are in train, too."""
     scores = metrics(predictions)
     if split == "test" and (seen_N := data.seen_in_train("test")) is not None:

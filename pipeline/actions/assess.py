@@ -3,18 +3,20 @@
 import base64
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipeline import evaluate, requires
 from pipeline.actions import required
-from pipeline.data.batches import BatchedData
 from pipeline.kinds import kind_of, load
 from pipeline.types import Classifier, Drawn, Evaluation, Judge, Predictions, Predictor, Split, Translated
 
+if TYPE_CHECKING:  # a mistyped run is answered without torch's import
+    from pipeline.data.batches import BatchedData
 
-def assess(predictor: Predictor, data: BatchedData, split: Split, *, root: Path) -> Evaluation:
+
+def assess(predictor: Predictor, data: "BatchedData", split: Split, *, root: Path) -> Evaluation:
     """The evaluation of a model on a split, by the judge that its configuration requires, if it requires one."""
     import torch
 
@@ -29,7 +31,7 @@ def scores(evaluation: Evaluation, split: Split) -> dict[str, float]:
     return {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
 
 
-def draw(evaluation: Evaluation, predictor: Predictor, data: BatchedData, split: Split, folder: Path) -> None:
+def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split, folder: Path) -> None:
     """Draw an evaluation's figures into a folder."""
     from pipeline import report
 
@@ -45,7 +47,7 @@ def draw(evaluation: Evaluation, predictor: Predictor, data: BatchedData, split:
 
 
 def _draw_samples(
-    predictions: Predictions, classifier: Classifier, data: BatchedData, split: Split, folder: Path
+    predictions: Predictions, classifier: Classifier, data: "BatchedData", split: Split, folder: Path
 ) -> None:
     from pipeline import pictures, report
 
@@ -71,7 +73,7 @@ def _draw_generated(drawn: Drawn, folder: Path) -> None:
     pictures.latent_walk(drawn.walks_KSHW, folder / "latent_walk.png")
 
 
-def details(evaluation: Evaluation, predictor: Predictor, data: BatchedData, split: Split) -> dict[str, Any]:
+def details(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split) -> dict[str, Any]:
     """What stands behind the scores, as plain data: see `report.details`."""
     from pipeline.report import details as behind
 
@@ -87,7 +89,7 @@ def details(evaluation: Evaluation, predictor: Predictor, data: BatchedData, spl
     return {}
 
 
-def _samples(predictions: Predictions, classifier: Classifier, data: BatchedData, split: Split) -> dict[str, Any]:
+def _samples(predictions: Predictions, classifier: Classifier, data: "BatchedData", split: Split) -> dict[str, Any]:
     """The samples of a split that its answers are shown by."""
     from pipeline import pictures
     from pipeline.report import details as behind
@@ -105,7 +107,7 @@ def _samples(predictions: Predictions, classifier: Classifier, data: BatchedData
 
 
 def _hardest(
-    classifier: Classifier, data: BatchedData, predictions: Predictions, split: Split, count: int = 4
+    classifier: Classifier, data: "BatchedData", predictions: Predictions, split: Split, count: int = 4
 ) -> tuple[np.ndarray, np.ndarray, list[str]] | None:
     """The photographs whose true class got the least probability: (N, H, W, 3), what the answers rest on, (N, R, R),
     and what was said of each. None if the data is not of photographs.

@@ -2,16 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import checkpoint
 from pipeline.actions import assess, runs
 from pipeline.config import build_data
-from pipeline.data.batches import BatchedData
 from pipeline.data.vocabulary import FILE
 from pipeline.errors import DataError
 from pipeline.kinds import load
 from pipeline.types import Split
+
+if TYPE_CHECKING:  # a mistyped run is answered without torch's import
+    from pipeline.data.batches import BatchedData
 
 
 def evaluate(
