@@ -18,7 +18,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from pipeline import processor
+from pipeline.training import cpu
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -70,7 +70,7 @@ def execute(contender: Contender, number: int, folder: Path) -> Outcome:
     words = [word.replace("{pair}", str(number)) for word in contender.words]
     env = {
         **os.environ,
-        **processor.fix_instructions(),
+        **cpu.fix_instructions(),
         "OMP_NUM_THREADS": "1",
         "BENCHMARK_DATA": str(DATA),
         "PYTHONPATH": str(ROOT),
@@ -164,7 +164,7 @@ def keep(name: str, pairs: list[Pair]) -> None:
     used = [name for name in ("torch", "lightning", "ray", "mlflow", "keras") if name in installed]  # keras is optional
     versions = {"python": platform.python_version()} | {name: installed[name] for name in used}
     content = {
-        "machine": processor.describe(),
+        "machine": cpu.describe(),
         "versions": versions,
         "pairs": pairs,
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS, ROOT
-from pipeline import processor
+from pipeline.training import cpu
 from tests.browser.conftest import find_browser, opened, serving, until
 
 SETTINGS = {"defaults": "", "batch size 1": "#batch=1"}
@@ -50,7 +50,7 @@ def main() -> None:
 def keep(name: str, content: dict[str, Any]) -> None:
     """Write what was measured, with the machine and what else it did."""
     path = RESULTS / f"{name}.json"
-    machine = {"machine": processor.describe(), "load": round(os.getloadavg()[0], 2)}
+    machine = {"machine": cpu.describe(), "load": round(os.getloadavg()[0], 2)}
     path.write_text(json.dumps({**machine, **content}, indent=1) + "\n")
     print(path.relative_to(ROOT))
 

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pipeline import checkpoint, files, requires
-from pipeline.aliases import upgrade
+from pipeline import files
 from pipeline.config import build
+from pipeline.config.aliases import upgrade
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.runs import checkpoints, requirements
 from pipeline.types import Evaluation, FitResult, Inputs, Judge, Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped key is answered without torch's import
     from pipeline.data.batches import BatchedData
-    from pipeline.predict import Net
+    from pipeline.inference.predictor import Net
 
 Config = dict[str, Any]
 Launch = Callable[[], FitResult]  # trains a net on the workers that are configured, and stores it
@@ -83,7 +84,7 @@ TASKS = {
     "pipeline.tasks.online.Online": Task(spreads=False),  # its rule takes one sample after the other
     "pipeline.tasks.seq2seq.Translation": Task("translate"),
     "pipeline.tasks.gan.GAN": Task("draw"),
-    "pipeline.tasks.language.LanguageModelling": Task("model language"),
+    "pipeline.tasks.language_modelling.LanguageModelling": Task("model language"),
 }
 
 
@@ -93,23 +94,23 @@ def _task(config: Config) -> Task:
 
 def predictor_class(config: Config) -> "type[Net]":
     """The class of a net's predictor: by its task, and of classifiers by the shape of their inputs."""
-    from pipeline import generator, predict, translator
+    from pipeline.inference import generator, predictor, translator
 
-    classifiers: dict[int, type[Net]] = {0: predict.TextClassifier, 3: predict.ImageClassifier}
+    classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
     return {
-        "classify": classifiers.get(len(shape), predict.PointClassifier),
-        "classify frozen views": predict.FrozenClassifier,
+        "classify": classifiers.get(len(shape), predictor.PointClassifier),
+        "classify frozen views": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "draw": generator.Generator,
-        "model language": predict.LanguageModel,
+        "model language": predictor.LanguageModel,
     }[_task(config).does]
 
 
 class FixedUnit(_Evaluated):
     """A net whose weights are set by hand: there is nothing to train."""
 
-    maker = "pipeline.untrained"
+    maker = "pipeline.training.fixed_unit"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
@@ -122,12 +123,12 @@ class FixedUnit(_Evaluated):
         return predictor_class(config).inputs
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
-        from pipeline.untrained import assemble
+        from pipeline.training.fixed_unit import assemble
 
         return assemble(config, {}, data_dir=needs.data_dir, run_dir=needs.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
-        from pipeline.predict import load as load_net
+        from pipeline.inference.predictor import load as load_net
 
         return load_net(predictor_class(config), model_dir, config, manifest)
 
@@ -135,14 +136,14 @@ class FixedUnit(_Evaluated):
 class TrainedNet(FixedUnit):
     """A net that Lightning trains, on as many workers as are configured."""
 
-    maker = "pipeline.fit"
+    maker = "pipeline.training.fit"
     by_epochs = True
 
     def spreads(self, config: Config) -> bool:
         return _task(config).spreads
 
     def describe(self, config: Config) -> str:
-        from pipeline.fit import build_task
+        from pipeline.training.fit import build_task
 
         net = build_task(config).net
         size = sum(p.numel() for p in net.parameters())
@@ -155,7 +156,7 @@ class TrainedNet(FixedUnit):
 class FittedBaseline(_Evaluated):
     """A shallow model of texts that scikit-learn fits in this process."""
 
-    maker = "pipeline.baselines"
+    maker = "pipeline.training.baselines"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
@@ -168,39 +169,39 @@ class FittedBaseline(_Evaluated):
         return "texts"
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
-        from pipeline import baselines
+        from pipeline.training import baselines
 
         return baselines.fit(config, data_dir=needs.data_dir, run_dir=needs.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
-        from pipeline import baseline_classifier
+        from pipeline.inference import baseline
 
-        return baseline_classifier.load(model_dir, config, manifest)
+        return baseline.load(model_dir, config, manifest)
 
 
 class EnsembleOfModels(_Evaluated):
     """The mean of other experiments' classifiers, each stored whole."""
 
-    maker = "pipeline.untrained"
+    maker = "pipeline.training.fixed_unit"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
         return False
 
     def describe(self, config: Config) -> str:
-        return f"the mean of {', '.join(requires.members(config))}"
+        return f"the mean of {', '.join(requirements.members(config))}"
 
     def inputs(self, config: Config) -> Inputs | None:
         return predictor_class(config).inputs
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
-        from pipeline.untrained import assemble
+        from pipeline.training.fixed_unit import assemble
 
         return assemble(config, needs.members, data_dir=needs.data_dir, run_dir=needs.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
-        from pipeline.ensemble import Ensemble
-        from pipeline.untrained import MEMBERS
+        from pipeline.inference.ensemble import Ensemble
+        from pipeline.training.fixed_unit import MEMBERS
 
         members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
         return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members classify
@@ -209,7 +210,7 @@ class EnsembleOfModels(_Evaluated):
 # The first kind that a configuration fits is its kind.
 KINDS: tuple[tuple[Callable[[Config], bool], ModelKind], ...] = (
     (lambda config: bool(config["requires"].get("members")), EnsembleOfModels()),
-    (lambda config: config["model"].get("_target_", "").startswith("pipeline.baselines."), FittedBaseline()),
+    (lambda config: config["model"].get("_target_", "").startswith("pipeline.training.baselines."), FittedBaseline()),
     (lambda config: "_target_" in config["model"], TrainedNet()),
     (lambda config: "net" in config["model"], FixedUnit()),
 )
@@ -235,8 +236,8 @@ def load(model_dir: Path) -> Predictor:
 
 
 def _load(model_dir: Path) -> Predictor:
-    manifest = checkpoint.verify(model_dir)
-    place = model_dir / checkpoint.CONFIG
+    manifest = checkpoints.verify(model_dir)
+    place = model_dir / checkpoints.CONFIG
     try:
         config = upgrade(json.loads(place.read_text()))
         kind = kind_of(config)

@@ -171,10 +171,10 @@ class FitResult:
     stopped: bool = False  # asked to, before the end: there is a state to go on from, and no model
 
 
-class Output(Protocol):
+class Console(Protocol):
     """Where a verb tells what it does."""
 
-    def say(self, line: str) -> None: ...
+    def print(self, line: str) -> None: ...
 
     def progress(self, events: list[dict[str, Any]]) -> None: ...
 

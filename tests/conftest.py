@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from pipeline import processor
+from pipeline.training import cpu
 
 # Before any test imports them: no network, no usage reports, no start-up chatter.
 os.environ.update(
@@ -26,7 +26,7 @@ os.environ.update(
     CUDA_VISIBLE_DEVICES="",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
-processor.fix_instructions()
+cpu.fix_instructions()
 # Nothing here asserts how long something takes: a busy machine would fail it.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
@@ -133,12 +133,12 @@ def shapes(project: Path) -> Path:
 
 
 class Quiet:
-    """An `Output` that remembers."""
+    """An `Console` that remembers."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         self.lines.append(line)
 
     def progress(self, events: list[dict[str, Any]]) -> None:

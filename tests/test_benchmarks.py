@@ -12,9 +12,9 @@ from benchmarks import harness, page
 from benchmarks.contenders import plain_lightning, torch_loop, torch_mnist
 from benchmarks.harness import Contender
 from benchmarks.question import Claim, amount, ratio
-from pipeline import checkpoint
 from pipeline.config import build_data, load_config, resolve
-from pipeline.fit import build_task, fit
+from pipeline.runs import checkpoints
+from pipeline.training.fit import build_task, fit
 from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[1]
@@ -78,5 +78,5 @@ def test_the_bare_loop_ends_with_the_pipelines_weights(tiny_mnist: Path) -> None
     net: Any = build_task(config).net
     data.setup()
     torch_loop.train(net, config, data.splits)
-    checkpoint.save_weights(net, tiny_mnist / "loop.safetensors")
-    assert (tiny_mnist / "loop.safetensors").read_bytes() == (tiny_mnist / "model" / checkpoint.MODEL).read_bytes()
+    checkpoints.save_weights(net, tiny_mnist / "loop.safetensors")
+    assert (tiny_mnist / "loop.safetensors").read_bytes() == (tiny_mnist / "model" / checkpoints.MODEL).read_bytes()

@@ -10,7 +10,7 @@ from pipeline.config import build, build_data, load_config, resolve
 
 CONF = Path(__file__).parents[1] / "conf"
 MODELS = sorted(file.stem for file in (CONF / "model").glob("*.yaml"))
-BASELINES = [model for model in MODELS if "pipeline.baselines." in (CONF / f"model/{model}.yaml").read_text()]
+BASELINES = [model for model in MODELS if "pipeline.training.baselines." in (CONF / f"model/{model}.yaml").read_text()]
 SMALL = ["data.batch_size=8"]
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from pipeline.claims import markdown, table
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.config import load_config
-from pipeline.report import readme_table, results_markdown
+from pipeline.report.claims import markdown, table
+from pipeline.report.markdown import readme_table, results_markdown
 from pipeline.runs import results
 
 ROOT = Path(__file__).parents[1]

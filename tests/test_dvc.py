@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import requires
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError
 from pipeline.graph import stages
-from pipeline.runs import results
+from pipeline.runs import requirements, results
 from tests.test_docs import check
 
 ROOT = Path(__file__).parents[1]
@@ -101,7 +100,7 @@ def test_every_experiment_is_trained_evaluated_and_collected_for_each_of_its_see
 @pytest.mark.parametrize("name", ["mnist_gan-1", "mnist_ensemble-2", "imdb_distilled-1", "mnist_cnn-0"])
 def test_training_and_evaluation_depend_on_the_models_a_run_requires_and_on_no_others(name: str) -> None:
     experiment, _, seed = name.rpartition("-")
-    needed = requires.names(resolve(load_config(f"experiment={experiment}", f"seed={seed}")))
+    needed = requirements.names(resolve(load_config(f"experiment={experiment}", f"seed={seed}")))
     for stage, own in ((f"train@{name}", set()), (f"evaluate@{name}", {f"models/{name}"})):
         depends = {dep for dep in STAGES[stage]["deps"] if dep.startswith("models/")}
         assert depends == {f"models/{other}" for other in needed} | own

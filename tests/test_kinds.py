@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import checkpoint, kinds, targets
-from pipeline.actions import models, runs
+from pipeline import kinds
+from pipeline.actions import models
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
-from pipeline.config import build_data, load_config, resolve
+from pipeline.config import build_data, load_config, resolve, targets
 from pipeline.errors import ConfigError, DataError
-from pipeline.untrained import assemble
+from pipeline.runs import checkpoints, records
+from pipeline.training.fixed_unit import assemble
 from tests.conftest import TINY_TEXT, Quiet
 
 PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer.max_epochs=1", "model.net.hidden=8"]
@@ -31,11 +32,11 @@ def tracked(tiny_imdb: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
 
 
 def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
-    out = Quiet()
-    summary = train(list(overrides), out, root=root)
+    console = Quiet()
+    summary = train(list(overrides), console, root=root)
     scored = models.evaluate(summary["name"], "test", root=root)
     assert scored["metrics"] == {name: value for name, value in summary["metrics"].items() if name.startswith("test/")}
-    return summary, out, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
+    return summary, console, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
 
 
 def portable(summary: dict[str, Any], **inputs: np.ndarray) -> np.ndarray:
@@ -82,7 +83,7 @@ def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(track
     # As it is configured, not as it was trained here: so it is made to be found.
     found = Path(summary["run_dir"]) / "model"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.actions.required.find", lambda name, root: found)
+        patch.setattr("pipeline.actions.requirements.find", lambda name, root: found)
         tuned, _, _ = run(tracked, "experiment=imdb_lstm_pretrained", *small)
     begun = Path(tuned["run_dir"]) / "init_from/model.safetensors"
     assert begun.read_bytes() == (found / "model.safetensors").read_bytes()
@@ -106,7 +107,7 @@ def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None
         predict("latest", ["7"], root=tracked)
     _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
     assert not any("trained first" in line for line in out.lines)
-    assert sum(record["experiment"] == "digits_mlp" for record in runs.listing(tracked)) == 1
+    assert sum(record["experiment"] == "digits_mlp" for record in records.listing(tracked)) == 1
 
 
 def test_a_translator(tracked: Path) -> None:
@@ -169,10 +170,10 @@ def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
     config["requires"] = {"members": ["neuron"]}
     both = assemble(config, {"neuron-0": neuron}, data_dir=project, run_dir=project / "two").model_dir
     for folder, model in ((both / "members/neuron-0", config["model"]), (both, {"of": ["neuron"]})):
-        stored = json.loads((folder / checkpoint.CONFIG).read_text())
-        (folder / checkpoint.CONFIG).write_text(json.dumps({**stored, "requires": [], "model": model}))
-        (folder / checkpoint.MANIFEST).unlink()
-        checkpoint.publish(project / "aside", lambda aside, folder=folder: _copy(folder, aside))  # type: ignore[misc]
+        stored = json.loads((folder / checkpoints.CONFIG).read_text())
+        (folder / checkpoints.CONFIG).write_text(json.dumps({**stored, "requires": [], "model": model}))
+        (folder / checkpoints.MANIFEST).unlink()
+        checkpoints.publish(project / "aside", lambda aside, folder=folder: _copy(folder, aside))  # type: ignore[misc]
         shutil.rmtree(folder)
         (project / "aside").rename(folder)
     loaded: Any = kinds.load(both)

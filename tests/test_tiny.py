@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import checkpoint
-from pipeline.actions import models, runs
+from pipeline.actions import models
 from pipeline.actions.train import train
 from pipeline.errors import LaunchError
+from pipeline.runs import checkpoints, records
 from tests.conftest import TINY, Quiet
 
 
@@ -28,16 +28,16 @@ def tracked(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch, empty_database: P
 
 
 def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
-    out = Quiet()
-    summary = train([*TINY, "trainer.max_epochs=20"], out, root=tracked)
+    console = Quiet()
+    summary = train([*TINY, "trainer.max_epochs=20"], console, root=tracked)
     run_dir = Path(summary["run_dir"])
 
     assert summary["metrics"]["test/accuracy"] == 1.0
     assert summary["dataset"]["rows"] == {"train": 48, "val": 16, "test": 40}
-    assert any("mnist, 48 / 16 / 40" in line for line in out.lines)
-    record = runs.find("latest", tracked)
+    assert any("mnist, 48 / 16 / 40" in line for line in console.lines)
+    record = records.find("latest", tracked)
     assert (record["status"], record["run_id"]) == ("finished", summary["run_id"])
-    checkpoint.verify(run_dir / "model")
+    checkpoints.verify(run_dir / "model")
     for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
         assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -59,7 +59,7 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     assert epochs == (20,)
 
     _answers_with_plain_mlflow(tracked, summary["run_id"])
-    stored = [path for path in (tracked / "runs").rglob("*") if path.is_file() and path.name != checkpoint.STATE]
+    stored = [path for path in (tracked / "runs").rglob("*") if path.is_file() and path.name != checkpoints.STATE]
     assert {"model.onnx", "model.safetensors", "MLmodel"} <= {path.name for path in stored}
     assert [path for path in stored if is_pickle(path)] == []
 
@@ -92,14 +92,14 @@ def test_no_secret_reaches_mlflow_or_the_runs_files(tracked: Path, monkeypatch: 
     secret = ["+api_token=canary-4", "+note=${oc.env:MY_NOTE}", "+place=postgresql://canary-5@host/db"]
     train([*TINY, *secret], Quiet(), root=tracked)
     train([*TINY, "tracking.uri=${oc.env:MY_STORE}"], Quiet(), root=tracked)
-    out = Quiet()
+    console = Quiet()
     stores = ["tracking.uri='http://user:canary-6@127.0.0.1:9'", "data.mirror='http://user:canary-7@127.0.0.1:9'"]
-    train([*TINY, *stores], out, root=tracked)
+    train([*TINY, *stores], console, root=tracked)
     files = [path for path in (tracked / "runs").rglob("*") if path.is_file()]
     assert {"mlflow.db", "events.jsonl", "tracking.json", "log.txt", "model.onnx"} <= {path.name for path in files}
     assert [path for path in files if b"canary" in path.read_bytes()] == []
-    assert "canary" not in str(out.lines)
-    config = json.loads((Path(runs.find("latest", tracked)["run_dir"]) / "config.json").read_text())["resolved"]
+    assert "canary" not in str(console.lines)
+    config = json.loads((Path(records.find("latest", tracked)["run_dir"]) / "config.json").read_text())["resolved"]
     assert config["tracking"]["uri"] == "http://***@127.0.0.1:9"
 
 
@@ -110,16 +110,16 @@ def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkey
         raise RuntimeError("no disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.fit.store_model", broken)
+        patch.setattr("pipeline.training.fit.store_model", broken)
         with pytest.raises(RuntimeError, match="no disk"):
             train([*TINY, "trainer.checkpoint_every_s=0"], Quiet(), root=tracked)
-    failed = runs.find("latest", tracked)
+    failed = records.find("latest", tracked)
     assert failed["status"] == "failed"
     with pytest.raises(Exception, match="failed and has no model yet"):
         models.evaluate(failed["name"], "test", root=tracked)
 
     summary = resume("latest", Quiet(), root=tracked)
-    assert runs.find("latest", tracked)["status"] == "finished"
+    assert records.find("latest", tracked)["status"] == "finished"
     assert summary["name"] == failed["name"]
     assert summary["run_id"] == failed["run_id"]  # one MLflow run through every try
     with pytest.raises(Exception, match="is finished"):
@@ -138,15 +138,15 @@ def test_without_mnist_the_embedded_sample_is_trained_on_and_named(
         raise DataError("mnist: nowhere to be had")
 
     monkeypatch.setattr(store, "pull", unreachable)
-    out = Quiet()
+    console = Quiet()
     overrides = ["data=mnist", "trainer.max_epochs=1"]
-    _, plain = obtain(load_config(*overrides), overrides, root=project, config_dir=None, out=out)
+    _, plain = obtain(load_config(*overrides), overrides, root=project, config_dir=None, console=console)
     assert plain["data"]["name"] == "mnist-5k"
     assert plain["trainer"]["max_epochs"] == 1
-    assert "NOT MNIST" in out.lines[0]
+    assert "NOT MNIST" in console.lines[0]
     overrides = ["data.allow_sample=false"]
     with pytest.raises(DataError, match="nowhere"):
-        obtain(load_config(*overrides), overrides, root=project, config_dir=None, out=out)
+        obtain(load_config(*overrides), overrides, root=project, config_dir=None, console=console)
 
 
 @pytest.mark.slow
@@ -156,9 +156,9 @@ def test_a_locale_that_can_not_name_the_folder_changes_no_weight(project: Path) 
         (project / name).mkdir()
         command = [sys.executable, "-m", "pipeline", "train", *words]
         subprocess.run(command, cwd=project / name, env={**os.environ, **locale}, check=True, capture_output=True)
-        run_dir = Path(runs.find("latest", project / name)["run_dir"])
+        run_dir = Path(records.find("latest", project / name)["run_dir"])
         assert (run_dir / "model.onnx").is_file()
-        digests.append(checkpoint.weights_digest(checkpoint.verify(run_dir / "model")))
+        digests.append(checkpoints.weights_digest(checkpoints.verify(run_dir / "model")))
     assert digests[0] == digests[1]
 
 
@@ -177,23 +177,28 @@ def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
     from pipeline.actions.train import resume
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.fit.store_model", lambda *_, **__: 1 / 0)
+        patch.setattr("pipeline.training.fit.store_model", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(TINY, Quiet(), root=tracked)
-    record = runs.find("latest", tracked)
+    record = records.find("latest", tracked)
     run_dir = Path(record["run_dir"])
-    code = {**record["fingerprint"]["code"], "pipeline.fit": "0" * 64}
-    runs.update(run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={"digest": "1" * 64})
+    code = {**record["fingerprint"]["code"], "pipeline.training.fit": "0" * 64}
+    records.update(run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={"digest": "1" * 64})
     configs = json.loads((run_dir / "config.json").read_text())
     configs["resolved"]["cluster"]["workers"] = 2
     (run_dir / "config.json").write_text(json.dumps(configs))
     with pytest.raises(LaunchError, match="--allow-drift") as refused:
         resume("latest", Quiet(), root=tracked)
-    for what in ("code: pipeline.fit;", "configuration: ", "data: 111111111111 then", "workers: 1 then, 2 now"):
+    for what in (
+        "code: pipeline.training.fit;",
+        "configuration: ",
+        "data: 111111111111 then",
+        "workers: 1 then, 2 now",
+    ):
         assert what in str(refused.value)
-    assert runs.find("latest", tracked)["status"] == "failed"  # nothing was touched
+    assert records.find("latest", tracked)["status"] == "failed"  # nothing was touched
     configs["resolved"]["cluster"]["workers"] = 1
     (run_dir / "config.json").write_text(json.dumps(configs))
-    out = Quiet()
-    resume("latest", out, root=tracked, allow_drift=True)
-    assert any("WARNING" in line and "code: " in line and "workers" not in line for line in out.lines)
+    console = Quiet()
+    resume("latest", console, root=tracked, allow_drift=True)
+    assert any("WARNING" in line and "code: " in line and "workers" not in line for line in console.lines)

@@ -19,12 +19,12 @@ from typing import Any
 from benchmarks.contenders.common import tell
 
 PLACES = {
-    "configuration": ["config:load_config", "config:resolve", "actions.plan:identity"],
-    "data": ["actions.train:obtain", "config:build_data", "data.batches:BatchedData.describe"],
+    "configuration": ["config.compose:load_config", "config.compose:resolve", "runs.fingerprint:identity"],
+    "data": ["actions.train:obtain", "config.compose:build_data", "data.batches:BatchedData.describe"],
     "steps": ["actions.train:_fit"],
-    "checkpoints": ["callbacks:Checkpoints._take", "fit:store_model"],
+    "checkpoints": ["training.checkpointing:Checkpoints._take", "training.fit:store_model"],
     "validation": ["tasks.classification:Classification.validation_step"],
-    "test and pictures": ["actions.assess:assess", "report:learning_curves"],
+    "test and pictures": ["actions.assess:assess", "report.figures:learning_curves"],
     "portable model": ["actions.export:onnx_example"],
 }
 REST = "rest"
@@ -80,9 +80,9 @@ def main(*overrides: str) -> None:
             return plain_import(name, *args, **kwargs)
 
     builtins.__import__ = importing
-    from pipeline.cli import main as cli
+    from pipeline.cli.main import main as cli
 
-    importlib.import_module("pipeline.fit")
+    importlib.import_module("pipeline.training.fit")
     for stage, places in PLACES.items():
         for place in places:
             stages.wrap(stage, place)

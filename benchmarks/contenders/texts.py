@@ -48,7 +48,7 @@ def main(megabytes: int) -> None:
     from torch.nn.functional import cross_entropy
 
     from pipeline.config import build_data, load_config, resolve
-    from pipeline.fit import build_task
+    from pipeline.training.fit import build_task
 
     config = resolve(load_config(*OVERRIDES, f"data.path={path}"))
     clock = Clock()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from benchmarks.contenders.common import Clock, mnist, tell
 from pipeline.config import load_config, resolve
-from pipeline.fit import build_task
+from pipeline.training.fit import build_task
 
 EVAL_BATCH = 1000
 

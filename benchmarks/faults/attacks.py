@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
-CONFIG, JOBS, TINY = "tests/test_config.py::test_", "tests/launch/test_jobs.py::test_", "tests/test_tiny.py::test_"
-ARCHIVE, RAW, STORE = "tests/test_archive.py::test_", "tests/data/test_raw.py::test_", "tests/data/test_store.py::test_"
+CONFIG, JOBS, TINY = (
+    "tests/config/test_compose.py::test_",
+    "tests/launch/test_jobs.py::test_",
+    "tests/test_tiny.py::test_",
+)
+ARCHIVE, RAW, STORE = (
+    "tests/data/test_archive.py::test_",
+    "tests/data/images/test_idx.py::test_",
+    "tests/data/test_store.py::test_",
+)
 SAFETY, TRACKING = "tests/app/test_safety.py::test_", "tests/tracking/test_address.py::test_"
 
 
@@ -42,14 +50,14 @@ ATTACKS = [
         "safetensors and ONNX with digests and a signature; no artifact is a pickle",
         (
             f"{TINY}bytes_become_a_tested_tracked_portable_model",
-            "tests/test_checkpoint.py::test_a_model_folder_holds_no_pickle",
+            "tests/runs/test_checkpoints.py::test_a_model_folder_holds_no_pickle",
         ),
     ),
     Attack(
         "checkpoints and weights of others",
         "the digest first, then `weights_only=True`, everywhere",
         (
-            "tests/test_resume.py::test_a_poisoned_state_is_refused_unread",
+            "tests/training/test_resume.py::test_a_poisoned_state_is_refused_unread",
             "tests/models/test_pretrained.py::test_other_weights_than_those_expected_are_not_loaded",
             "tests/test_architecture.py::test_weights_are_read_without_unpickling",
         ),
@@ -81,7 +89,7 @@ ATTACKS = [
     Attack(
         "DVC's outputs",
         "a path or link that leaves the project is refused before anything is pulled",
-        ("tests/actions/test_outputs.py::test_an_output_behind_dots_or_a_link_is_named",),
+        ("tests/graph/test_outputs.py::test_an_output_behind_dots_or_a_link_is_named",),
     ),
     Attack(
         "secrets",
@@ -118,8 +126,8 @@ ATTACKS = [
             f"{SAFETY}a_body_without_a_length_is_cut_off_at_the_limit",
             f"{SAFETY}too_many_requests_wait_and_do_not_hold_up_another_client",
             f"{SAFETY}no_path_of_a_request_reaches_the_file_system",
-            "tests/launch/test_ingress.py::test_another_sites_name_for_this_machine_and_its_forms_are_refused",
-            "tests/launch/test_ingress.py::test_the_number_of_inputs_and_the_body_are_limited",
+            "tests/launch/test_http_api.py::test_another_sites_name_for_this_machine_and_its_forms_are_refused",
+            "tests/launch/test_http_api.py::test_the_number_of_inputs_and_the_body_are_limited",
         ),
     ),
     Attack(

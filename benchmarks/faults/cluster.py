@@ -14,11 +14,11 @@ import psutil
 
 from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import EVERY, RUN
-from pipeline import checkpoint
-from pipeline.goodput import goodput
+from pipeline.runs import checkpoints
+from pipeline.runs.goodput import goodput
 from tests.launch.nodes import Job, job, nodes, workers
 
-GROUP = "tests/launch/test_group.py::"
+GROUP = "tests/launch/test_workers.py::"
 JOBS = "tests/launch/test_jobs.py::"
 MINUTES_5 = 300
 STEPS = 480  # of 500: a fault after the last checkpoint has no step to recover to
@@ -100,7 +100,7 @@ def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
 
 def _weights(running: Job) -> str:
     assert running.run_dir
-    return checkpoint.weights_digest(checkpoint.verify(running.run_dir / "model"))
+    return checkpoints.weights_digest(checkpoints.verify(running.run_dir / "model"))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from benchmarks.faults.fault import Fault
 
-RAW, STORE = "tests/data/test_raw.py::test_", "tests/data/test_store.py::test_"
+RAW, STORE = "tests/data/images/test_idx.py::test_", "tests/data/test_store.py::test_"
 DVC = "tests/test_dvc.py::test_"
 FAULTS = [
     Fault(
@@ -15,7 +15,7 @@ FAULTS = [
             f"{RAW}another_magic_is_refused_and_shown",
             f"{RAW}absurd_dimensions_are_refused_before_any_memory_is_taken",
             f"{RAW}a_gzip_bomb_costs_no_more_memory_than_its_header_promises",
-            "tests/data/test_images.py::test_changed_bytes_are_refused",
+            "tests/data/images/test_image_data.py::test_changed_bytes_are_refused",
         ),
     ),
     Fault(

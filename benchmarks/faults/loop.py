@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.faults.fault import Fault, Trial
-from pipeline import checkpoint, spool
+from pipeline.runs import checkpoints, events
 
 EVERY = 5  # steps between checkpoints
 WORDS = "great fine kind dear warm good,praise;dull vile cold poor bad foul,blame"
@@ -34,8 +34,8 @@ def kill_training_loop(project: Path, rng: Random) -> Trial:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     done = _steps(project)
-    newest = checkpoint.newest(project / "checkpoints")
-    lost = done - (checkpoint.verify(newest)["step"] if newest else 0)
+    newest = checkpoints.newest(project / "checkpoints")
+    lost = done - (checkpoints.verify(newest)["step"] if newest else 0)
     _, code = os.waitpid(_train(project, kind), 0)
     same = code == 0 and _weights(project) == weights
     note = f"{kind} at step {done} of {steps}" + ("" if same else f"; exit {code}, other weights")
@@ -52,9 +52,9 @@ def _reference(kind: str) -> tuple[int, str]:
 
 def _train(project: Path, kind: str) -> int:
     """Begin or go on with training in a process of its own; its id."""
-    from pipeline import callbacks
     from pipeline.config import load_config, resolve
-    from pipeline.fit import fit
+    from pipeline.training import callbacks
+    from pipeline.training.fit import fit
 
     if child := os.fork():
         return child
@@ -78,11 +78,11 @@ def _train(project: Path, kind: str) -> int:
 
 
 def _steps(run_dir: Path) -> int:
-    return max((event["step"] for event, _ in spool.scan(run_dir) if "total" in event), default=0)
+    return max((event["step"] for event, _ in events.scan(run_dir) if "total" in event), default=0)
 
 
 def _weights(run_dir: Path) -> str:
-    return checkpoint.weights_digest(checkpoint.verify(run_dir / "model"))
+    return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
 
 
 FAULTS = [
@@ -91,8 +91,8 @@ FAULTS = [
         "`kill -9` of training, of a CNN, an LSTM or a GAN",
         f"goes on from the newest checkpoint: ≤ {EVERY} steps lost (an interval), same weights",
         (
-            "tests/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",
-            "tests/test_resume.py::test_no_batch_is_repeated_or_skipped",
+            "tests/training/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",
+            "tests/training/test_resume.py::test_no_batch_is_repeated_or_skipped",
         ),
         kill_training_loop,
     )

@@ -14,14 +14,13 @@ from random import Random
 from typing import Any
 
 from benchmarks.faults.fault import Fault, Trial
-from pipeline import checkpoint, spool
-from pipeline.actions import runs
+from pipeline.runs import checkpoints, events, records
 
 EVERY = 20  # steps between checkpoints
 # 500 steps of the CNN on the embedded digits, with augmentation, dropout, averaged weights and a schedule.
 RUN = ["data=mnist-5k", "data.batch_size=32", "trainer.max_epochs=4", f"trainer.checkpoint_every_steps={EVERY}"]
 # The command itself, but for one thing: every step is told, so that the steps lost can be counted.
-COMMAND = "import pipeline.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli import main; main()"
+COMMAND = "import pipeline.training.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli.main import main; main()"
 
 
 def kill_one_process(project: Path, rng: Random) -> Trial:
@@ -47,12 +46,12 @@ def _ended(project: Path, rng: Random, number: signal.Signals, *, exit_code: int
     process.send_signal(number)
     ended, code = time.time(), process.wait(120)
     done = max(event["step"] for event in steps_of(run_dir))
-    status = runs.read(run_dir)["status"]
-    kept = checkpoint.newest(run_dir / "checkpoints")
-    kept_step = checkpoint.verify(kept)["step"] if kept else 0
+    status = records.read(run_dir)["status"]
+    kept = checkpoints.newest(run_dir / "checkpoints")
+    kept_step = checkpoints.verify(kept)["step"] if kept else 0
     resumed = begin(project, "resume", run_dir.name).wait(600)
     again = [event["time"] for event in steps_of(run_dir) if event["step"] > done and event["time"] > ended]
-    logged = [event["epoch"] for event, _ in spool.scan(run_dir) if "metrics" in event]
+    logged = [event["epoch"] for event, _ in events.scan(run_dir) if "metrics" in event]
     found = {
         "exit code": (code, exit_code),
         "status": (status, "interrupted"),
@@ -77,7 +76,7 @@ def _reference() -> tuple[Path, int, str]:
     project = Path(tempfile.mkdtemp(prefix="faults-reference-"))
     atexit.register(shutil.rmtree, project)
     assert begin(project, "train", *RUN).wait(600) == 0
-    run_dir = Path(runs.find("latest", project)["run_dir"])
+    run_dir = Path(records.find("latest", project)["run_dir"])
     return project, steps_of(run_dir)[-1]["step"], _weights(run_dir)
 
 
@@ -99,11 +98,11 @@ def _wait_for_step(step: int, project: Path, process: "subprocess.Popen[bytes]")
 
 
 def steps_of(run_dir: Path) -> list[dict[str, Any]]:
-    return [event for event, _ in spool.scan(run_dir) if "total" in event]
+    return [event for event, _ in events.scan(run_dir) if "total" in event]
 
 
 def _weights(run_dir: Path) -> str:
-    return checkpoint.weights_digest(checkpoint.verify(run_dir / "model"))
+    return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
 
 
 def _left(project: Path) -> list[str]:
@@ -123,7 +122,7 @@ FAULTS = [
         1,
         "`kill -9` of a run in one process",
         f"`pipeline resume` goes on from the newest checkpoint: ≤ {EVERY} steps lost (an interval), same weights",
-        ("tests/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",),
+        ("tests/training/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",),
         kill_one_process,
     ),
     Fault(
@@ -131,8 +130,8 @@ FAULTS = [
         "SIGTERM",
         "checkpoint at the next step, exit 75, status interrupted, same weights after `pipeline resume`",
         (
-            "tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
-            "tests/test_resume.py::test_a_request_to_stop_costs_no_step",
+            "tests/runs/test_records.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/training/test_resume.py::test_a_request_to_stop_costs_no_step",
         ),
         terminate_one_process,
     ),
@@ -142,8 +141,8 @@ FAULTS = [
         "once: checkpoint at the next step, exit 130, no process left, same weights after `pipeline resume`; twice: at "
         "once; three times: whatever happens; never 0",
         (
-            "tests/actions/test_runs.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
-            "tests/test_interrupt.py::test_the_first_asks_the_second_ends_and_the_third_ends_whatever_happens",
+            "tests/runs/test_records.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/runs/test_interruption.py::test_the_first_asks_the_second_ends_and_the_third_ends_whatever_happens",
         ),
         interrupt_one_process,
     ),
@@ -152,8 +151,8 @@ FAULTS = [
         "disk full: checkpoint, event log, download, Ray's folder, DVC's cache",
         "last good checkpoint kept, nothing partial, path and bytes in the error (DVC's own words for its cache)",
         (
-            "tests/test_disk.py::test_a_disk_that_fills_up_stops_the_run_and_its_last_checkpoint_stays",
-            "tests/test_disk.py::test_an_event_that_finds_no_room_names_the_file_and_its_bytes",
+            "tests/actions/test_disk.py::test_a_disk_that_fills_up_stops_the_run_and_its_last_checkpoint_stays",
+            "tests/actions/test_disk.py::test_an_event_that_finds_no_room_names_the_file_and_its_bytes",
             "tests/data/test_store.py::test_a_full_disk_is_named_with_the_bytes_needed",
             "tests/launch/test_cluster.py::test_ray_is_not_started_where_it_finds_no_room",
             "tests/test_dvc.py::test_a_pull_into_a_cache_that_fills_up_is_finished_once_there_is_room",
@@ -163,36 +162,36 @@ FAULTS = [
         13,
         "read-only target",
         "refused before training",
-        ("tests/test_disk.py::test_a_read_only_folder_is_refused_before_anything_is_trained",),
+        ("tests/actions/test_disk.py::test_a_read_only_folder_is_refused_before_anything_is_trained",),
     ),
     Fault(
         20,
         "NaN or Inf loss",
         "stops with step, batch, learning rate, gradient norm; never kept, so never best",
         (
-            "tests/test_fit.py::test_a_loss_that_is_no_number_stops_with_step_batch_rate_and_gradient_norm",
-            "tests/test_resume.py::test_weights_that_are_no_numbers_are_never_kept",
+            "tests/training/test_fit.py::test_a_loss_that_is_no_number_stops_with_step_batch_rate_and_gradient_norm",
+            "tests/training/test_resume.py::test_weights_that_are_no_numbers_are_never_kept",
         ),
     ),
     Fault(
         21,
         "out of memory",
         "says so, suggests a smaller batch that learns the same",
-        ("tests/test_fit.py::test_too_little_memory_is_said_with_a_smaller_batch_that_learns_the_same",),
+        ("tests/training/test_fit.py::test_too_little_memory_is_said_with_a_smaller_batch_that_learns_the_same",),
     ),
     Fault(
         22,
         "bad key, type, range, unknown data set",
         "exit 2 in < 2 s, did-you-mean, no traceback",
-        ("tests/test_cli.py::test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds",),
+        ("tests/cli/test_main.py::test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds",),
     ),
     Fault(
         24,
         "two runs at once, same name; one run twice",
         "folders of their own; an error that names the process",
         (
-            "tests/actions/test_runs.py::test_two_runs_of_the_same_second_have_folders_of_their_own",
-            "tests/actions/test_runs.py::"
+            "tests/runs/test_records.py::test_two_runs_of_the_same_second_have_folders_of_their_own",
+            "tests/runs/test_records.py::"
             "test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice",
         ),
     ),
@@ -200,15 +199,15 @@ FAULTS = [
         26,
         "poisoned checkpoint",
         "refused, nothing of it run",
-        ("tests/test_resume.py::test_a_poisoned_state_is_refused_unread",),
+        ("tests/training/test_resume.py::test_a_poisoned_state_is_refused_unread",),
     ),
     Fault(
         27,
         "torn checkpoint or manifest",
         "the newest that verifies is taken",
         (
-            "tests/test_resume.py::test_a_run_with_a_torn_state_goes_on_from_the_one_before",
-            "tests/test_checkpoint.py::test_a_torn_manifest_falls_back_too",
+            "tests/training/test_resume.py::test_a_run_with_a_torn_state_goes_on_from_the_one_before",
+            "tests/runs/test_checkpoints.py::test_a_torn_manifest_falls_back_too",
         ),
     ),
     Fault(
@@ -216,7 +215,7 @@ FAULTS = [
         "crash at each step of publishing",
         "old or new, never mixed",
         (
-            "tests/test_checkpoint.py::"
+            "tests/runs/test_checkpoints.py::"
             "test_a_crash_at_any_step_of_publishing_leaves_the_old_or_the_new_and_never_a_mixture",
         ),
     ),
@@ -231,7 +230,7 @@ FAULTS = [
         "odd path, odd locale, clock jump",
         "same weights",
         (
-            "tests/test_resume.py::test_an_odd_folder_and_a_clock_that_jumps_change_nothing",
+            "tests/training/test_resume.py::test_an_odd_folder_and_a_clock_that_jumps_change_nothing",
             "tests/test_tiny.py::test_a_locale_that_can_not_name_the_folder_changes_no_weight",
         ),
     ),

@@ -5,11 +5,11 @@ from random import Random
 
 from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import RUN, begin, steps_of
-from pipeline.actions import runs
+from pipeline.runs import records
 from tests.faulty import mlflow_server, proxy
 
 OUTAGES = "tests/tracking/test_outages.py::test_a_run_survives_a_server_that"
-STORE = "tests/tracking/test_store.py::test_"
+STORE = "tests/tracking/test_mlflow_store.py::test_"
 
 
 def slow_tracking(project: Path, rng: Random) -> Trial:
@@ -18,7 +18,7 @@ def slow_tracking(project: Path, rng: Random) -> Trial:
     with mlflow_server(project) as server, proxy(server) as between:
         for between.mode in rng.sample(["well", mode], 2):
             assert begin(project, "train", *RUN, f"tracking.uri=http://127.0.0.1:{between.port}").wait(900) == 0
-            steps = steps_of(Path(runs.find("latest", project)["run_dir"]))
+            steps = steps_of(Path(records.find("latest", project)["run_dir"]))
             step_s[between.mode] = (steps[-1]["time"] - steps[0]["time"]) / (steps[-1]["step"] - steps[0]["step"])
     growth = step_s[mode] / step_s["well"] - 1
     return Trial(held=growth < 0.05, note=f"{mode}: step time {100 * growth:+.1f} %")
@@ -31,15 +31,15 @@ FAULTS = [
         "trains, spools, replays; no point doubled",
         (
             OUTAGES,
-            "tests/tracking/test_outbox.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
-            "tests/tracking/test_sender.py::test_an_outage_in_the_middle_is_told_once_and_caught_up_with",
+            "tests/tracking/test_upload_queue.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
+            "tests/tracking/test_uploader.py::test_an_outage_in_the_middle_is_told_once_and_caught_up_with",
         ),
     ),
     Fault(
         9,
         "MLflow slow, 429, 500, half-open",
         "step time grows by less than 5 %",
-        (OUTAGES, "tests/tracking/test_sender.py::test_a_server_that_never_answers_holds_nobody_up"),
+        (OUTAGES, "tests/tracking/test_uploader.py::test_a_server_that_never_answers_holds_nobody_up"),
         slow_tracking,
     ),
     Fault(

@@ -11,32 +11,32 @@ from pipeline.errors import LaunchError
 TRIES = 20  # ports after the one that is taken
 
 
-def serve(*, root: Path, port: int, browser: bool, say: Callable[[str], None]) -> None:
+def serve(*, root: Path, port: int, browser: bool, print_line: Callable[[str], None]) -> None:
     """Serve the pages until interrupted, at the first free port from `port` on.
 
     Raises: LaunchError if there is none.
     """
     from pipeline.app import server
 
-    with _listen(port, say) as listening:
+    with _listen(port, print_line) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
         def started() -> None:
-            say(f"The pages: {address}  (Ctrl-C stops them)")
+            print_line(f"The pages: {address}  (Ctrl-C stops them)")
             if browser:
                 webbrowser.open(address)
 
         server.serve(root, listening, started)
 
 
-def _listen(port: int, say: Callable[[str], None]) -> socket.socket:
+def _listen(port: int, print_line: Callable[[str], None]) -> socket.socket:
     for tried in range(port, min(port + TRIES, 2**16)):
         try:
             listening = socket.create_server(("127.0.0.1", tried))
         except OSError:
             continue
         if tried != port:
-            say(f"Port {port} is used by {port_owner(port) or 'another program'}: taking {tried}.")
+            print_line(f"Port {port} is used by {port_owner(port) or 'another program'}: taking {tried}.")
         return listening
     raise LaunchError(
         f"Ports {port} to {tried} are taken, {port} by {port_owner(port) or 'another program'}. "

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from pipeline import evaluate, requires
-from pipeline.actions import required
+from pipeline.actions import requirements as requirement_actions
+from pipeline.evaluation import classification
 from pipeline.kinds import kind_of, load
+from pipeline.runs import requirements
 from pipeline.types import Classifier, Drawn, Evaluation, Judge, Predictions, Predictor, Split, Translated
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
@@ -21,8 +22,8 @@ def assess(predictor: Predictor, data: "BatchedData", split: Split, *, root: Pat
     import torch
 
     torch.set_num_threads(1)  # as in training, so that a score does not depend on how many cores a machine has
-    name = requires.judge(predictor.config)
-    judge = cast(Judge, load(required.find(name, root))) if name else None
+    name = requirements.judge(predictor.config)
+    judge = cast(Judge, load(requirement_actions.find(name, root))) if name else None
     return kind_of(predictor.config).evaluate(predictor, data, split, judge)
 
 
@@ -33,15 +34,15 @@ def scores(evaluation: Evaluation, split: Split) -> dict[str, float]:
 
 def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split, folder: Path) -> None:
     """Draw an evaluation's figures into a folder."""
-    from pipeline import report
+    from pipeline.report import figures
 
     match evaluation.details:
         case Predictions() as predictions:
             title = f"{predictor.config['name']}: {evaluation.metrics['accuracy']:.2%} on {data.data_name}, {split}"
-            report.confusion_matrix(predictions, title, folder / "confusion_matrix.png")
+            figures.confusion_matrix(predictions, title, folder / "confusion_matrix.png")
             _draw_samples(predictions, cast(Classifier, predictor), data, split, folder)
         case Translated(_, example, answer, weights_TS):
-            report.attention_map(weights_TS, example, answer, folder / "attention.png")
+            figures.attention_map(weights_TS, example, answer, folder / "attention.png")
         case Drawn() as drawn:
             _draw_generated(drawn, folder)
 
@@ -49,28 +50,28 @@ def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", spli
 def _draw_samples(
     predictions: Predictions, classifier: Classifier, data: "BatchedData", split: Split, folder: Path
 ) -> None:
-    from pipeline import pictures, report
+    from pipeline.report import figures, image_grids
 
     if (images := data.pictures(split)) is not None:
-        report.error_grid(images, predictions, folder / "worst_errors.png")
+        figures.error_grid(images, predictions, folder / "worst_errors.png")
     if (hardest := _hardest(classifier, data, predictions, split)) is not None:
-        pictures.looked_at(*hardest, folder / "hardest.png")
+        image_grids.looked_at(*hardest, folder / "hardest.png")
     if (points := data.points(split)) is not None:
-        report.decision_map(classifier, points, folder / "decision_map.png")
+        figures.decision_map(classifier, points, folder / "decision_map.png")
     if (texts := data.written(split)) is not None:
-        report.error_texts(texts, predictions, folder / "worst_errors.md")
+        figures.error_texts(texts, predictions, folder / "worst_errors.md")
 
 
 def _draw_generated(drawn: Drawn, folder: Path) -> None:
     """What a generator drew over its epochs, beside the folder, and its walks."""
-    from pipeline import pictures
+    from pipeline.report import image_grids
 
     kept = sorted((folder.parent / "samples").glob("epoch-*.npy"))
     shown = [kept[round(place)] for place in np.linspace(0, len(kept) - 1, min(len(kept), 8))]
     sheets = [(int(path.stem.removeprefix("epoch-")), np.load(path)) for path in shown]
-    pictures.sample_grid(sheets[-1][1], folder / "samples.png")
-    pictures.samples_over_epochs(sheets, folder / "samples_over_epochs.png")
-    pictures.latent_walk(drawn.walks_KSHW, folder / "latent_walk.png")
+    image_grids.sample_grid(sheets[-1][1], folder / "samples.png")
+    image_grids.samples_over_epochs(sheets, folder / "samples_over_epochs.png")
+    image_grids.latent_walk(drawn.walks_KSHW, folder / "latent_walk.png")
 
 
 def details(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split) -> dict[str, Any]:
@@ -91,12 +92,12 @@ def details(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", s
 
 def _samples(predictions: Predictions, classifier: Classifier, data: "BatchedData", split: Split) -> dict[str, Any]:
     """The samples of a split that its answers are shown by."""
-    from pipeline import pictures
     from pipeline.report import details as behind
+    from pipeline.report import image_grids
 
     found: dict[str, Any] = {}
     if (hardest := _hardest(classifier, data, predictions, split)) is not None:
-        pictures.looked_at(*hardest, file := io.BytesIO())
+        image_grids.looked_at(*hardest, file := io.BytesIO())
         found["hardest"] = base64.b64encode(file.getvalue()).decode()
     if (images := data.pictures(split)) is not None:
         found["pictures"] = behind.picture_errors(predictions, images)
@@ -112,9 +113,9 @@ def _hardest(
     """The photographs whose true class got the least probability: (N, H, W, 3), what the answers rest on, (N, R, R),
     and what was said of each. None if the data is not of photographs.
     """
-    from pipeline.attribution import region_effects
+    from pipeline.inference.attribution import region_effects
 
-    places = evaluate.hardest(predictions, count)
+    places = classification.hardest(predictions, count)
     if (inputs := data.inputs(split, places.tolist())) is None:
         return None
     effects = np.stack([region_effects(classifier, one) for one in inputs])

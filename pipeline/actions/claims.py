@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline import claims
 from pipeline.actions import models, record, train
+from pipeline.report import claims
 from pipeline.runs import results
-from pipeline.types import Output
+from pipeline.types import Console
 
 SEEDS = (0, 1, 2)
 
@@ -16,12 +16,12 @@ def table(root: Path) -> list[claims.Claim]:
     return claims.table(results.committed(root))
 
 
-def run_missing(out: Output, *, root: Path, verbose: bool = False) -> None:
+def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:
     """Train, test and keep every experiment that a claim needs and that has no results, three seeds each."""
     for name in claims.missing(results.committed(root)):
         for seed in SEEDS:
             summary: dict[str, Any] = train.train(
-                [f"experiment={name}", f"seed={seed}"], out, root=root, verbose=verbose
+                [f"experiment={name}", f"seed={seed}"], console, root=root, verbose=verbose
             )
             details: dict[str, Any] = {}
             model_dir = record.model(summary, root)

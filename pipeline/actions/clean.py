@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import checkpoint, files, run_record
-from pipeline.actions import runs
+from pipeline import files
 from pipeline.errors import LaunchError
+from pipeline.runs import checkpoints, records, run_record
 
 WRITTEN = ("models", ".cache", "metrics", "results", "plots", "data")  # where crashes leave half-written files, too
 
@@ -27,7 +27,7 @@ def remnants(root: Path) -> list[Remnant]:
 
     Never a model, a result, the newest checkpoint that verifies or the best one. Nothing is changed.
     """
-    idle = [record for record in runs.listing(root) if record["status"] != "running"]
+    idle = [record for record in records.listing(root) if record["status"] != "running"]
     found = [one for record in idle for one in _of(Path(record["run_dir"]))]
     folders = [folder for name in WRITTEN for folder in _folders(root / name)]
     return found + [_remnant(path, "half-written") for folder in folders for path in files.leftovers(folder)]
@@ -49,7 +49,7 @@ def remove(found: list[Remnant]) -> list[Remnant]:
 
 
 def _of(run_dir: Path) -> Iterator[Remnant]:
-    for folder in checkpoint.superfluous(run_dir / "checkpoints"):
+    for folder in checkpoints.superfluous(run_dir / "checkpoints"):
         yield _remnant(folder, "old checkpoint", run_dir)
     for path in [*run_dir.glob("checkpoints/.step-*"), *run_dir.glob(".model.*"), *files.leftovers(run_dir)]:
         if not _stands_in(path):

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.actions import runs
 from pipeline.config import load_config
+from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError
 from pipeline.launch import jobs
-from pipeline.redaction import redact
-from pipeline.types import Output
+from pipeline.runs import provenance
+from pipeline.types import Console
 
 
 def submit(
-    overrides: Sequence[str], out: Output, *, address: str, storage: str, root: Path, config_dir: Path | None
+    overrides: Sequence[str], console: Console, *, address: str, storage: str, root: Path, config_dir: Path | None
 ) -> str:
     """Check the configuration here, send code and configuration, start the job there; its name.
 
@@ -29,21 +29,21 @@ def submit(
             )
     config = load_config(*overrides, root=root, config_dir=config_dir)
     with jobs.packed(root, config_dir) as (folder, size):
-        out.say(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
-        (folder / "pipeline" / runs.PROVENANCE).write_text(json.dumps(runs.provenance(root)))
+        console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
+        (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         client = jobs.connect(address)
         words = ["train", *(["--config-dir", jobs.CONFIG_DIR] if config_dir else []), *overrides]
         job = jobs.submit(client, words, folder=folder, storage=storage, experiment=config.name)
-    out.say(f"job         {job}, in {storage} on the cluster")
+    console.print(f"job         {job}, in {storage} on the cluster")
     return job
 
 
-def follow(job: str, out: Output, *, address: str) -> str:
+def follow(job: str, console: Console, *, address: str) -> str:
     """Say what a job prints until it ends; its status."""
     client = jobs.connect(address)
     job = jobs.find(client, job)
     for text in jobs.follow(client, job):
-        out.say(text.rstrip("\n"))
+        console.print(text.rstrip("\n"))
     return str(client.get_job_status(job).value)
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.actions.outputs import outside
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError
-from pipeline.types import Output
+from pipeline.graph.outputs import outside
+from pipeline.types import Console
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,7 +48,7 @@ def state(name: str, root: Path) -> dict[str, Any]:
 
 
 def obtain(
-    config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, out: Output
+    config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
 ) -> tuple[Any, dict[str, Any]]:
     """Make a configuration's data ready; where it can't be had and the user allows it, configure its sample instead.
 
@@ -61,13 +61,13 @@ def obtain(
         return config, plain
     try:
         store.pull(
-            chosen["name"], root / "data", cache_dir=root / ".cache", mirror=chosen["mirror"], progress=out.download
+            chosen["name"], root / "data", cache_dir=root / ".cache", mirror=chosen["mirror"], progress=console.download
         )
         return config, plain
     except DataError:
         if not (chosen["allow_sample"] and chosen["sample"]):
             raise
-    out.say(
+    console.print(
         f"NOT {chosen['name'].upper()}, which can't be had here (`pipeline data pull {chosen['name']}` says why): "
         f"training on the embedded sample {chosen['sample']}."
     )

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline.actions.data import state
-from pipeline.actions.outputs import outside
 from pipeline.data import store
+from pipeline.graph.outputs import outside
 
 STACK = ("torch", "lightning", "ray", "mlflow", "hydra-core", "dvc")
 UI_PORT = 5000

@@ -26,24 +26,24 @@ WHOLE = 1000  # samples of a whole run, all epochs together, up to which a run i
 
 # Where the package keeps what is needed here, newest layout first.
 PLACES = {
-    "load_config": ("pipeline.config:load_config",),
-    "resolve": ("pipeline.config:resolve",),
-    "training": ("pipeline.config:training",),
-    "build_data": ("pipeline.config:build_data",),
-    "fix_instructions": ("pipeline.training.cpu:fix_instructions", "pipeline.processor:fix_instructions"),
-    "fit": ("pipeline.training.fit:fit", "pipeline.fit:fit"),
-    "fit_baseline": ("pipeline.training.baselines:fit", "pipeline.baselines:fit"),
+    "load_config": ("pipeline.config.compose:load_config",),
+    "resolve": ("pipeline.config.compose:resolve",),
+    "training": ("pipeline.config.compose:training",),
+    "build_data": ("pipeline.config.compose:build_data",),
+    "fix_instructions": ("pipeline.training.cpu:fix_instructions", "pipeline.training.cpu:fix_instructions"),
+    "fit": ("pipeline.training.fit:fit", "pipeline.training.fit:fit"),
+    "fit_baseline": ("pipeline.training.baselines:fit", "pipeline.training.baselines:fit"),
     "assemble": (
         "pipeline.training.fixed_unit:assemble",
         "pipeline.kinds:assemble",
         "pipeline.actions.untrained:assemble",
     ),
-    "load": ("pipeline.kinds:load", "pipeline.ensemble:load"),
-    "copy": ("pipeline.runs.checkpoints:copy", "pipeline.checkpoint:copy"),
-    "publish": ("pipeline.runs.checkpoints:publish", "pipeline.checkpoint:publish"),
-    "save_tensors": ("pipeline.runs.checkpoints:save_tensors", "pipeline.checkpoint:save_tensors"),
-    "START": ("pipeline.runs.checkpoints:START", "pipeline.checkpoint:START"),
-    "TAUGHT": ("pipeline.runs.checkpoints:TAUGHT", "pipeline.checkpoint:TAUGHT"),
+    "load": ("pipeline.kinds:load", "pipeline.inference.ensemble:load"),
+    "copy": ("pipeline.runs.checkpoints:copy", "pipeline.runs.checkpoints:copy"),
+    "publish": ("pipeline.runs.checkpoints:publish", "pipeline.runs.checkpoints:publish"),
+    "save_tensors": ("pipeline.runs.checkpoints:save_tensors", "pipeline.runs.checkpoints:save_tensors"),
+    "START": ("pipeline.runs.checkpoints:START", "pipeline.runs.checkpoints:START"),
+    "TAUGHT": ("pipeline.runs.checkpoints:TAUGHT", "pipeline.runs.checkpoints:TAUGHT"),
 }
 WEIGHTS, GRAMS = "model.safetensors", "grams.txt"
 

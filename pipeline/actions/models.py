@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import checkpoint
-from pipeline.actions import assess, runs
+from pipeline.actions import assess
 from pipeline.config import build_data
-from pipeline.data.vocabulary import FILE
+from pipeline.data.texts.vocabulary import FILE
 from pipeline.errors import DataError
 from pipeline.kinds import load
+from pipeline.runs import checkpoints, records
 from pipeline.types import Split
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
@@ -32,7 +32,7 @@ def evaluate(
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
     """
-    predictor = load(runs.model_dir(run, root))
+    predictor = load(records.model_dir(run, root))
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, promised = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != promised:
@@ -51,5 +51,5 @@ def evaluate(
         "dataset": asdict(dataset),
         "config_digest": predictor.manifest["config_digest"],
         **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
-        "weights_digest": checkpoint.weights_digest(predictor.manifest),
+        "weights_digest": checkpoints.weights_digest(predictor.manifest),
     }

@@ -6,12 +6,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.actions import runs
-from pipeline.answer import named_model, of_piece, takes
-from pipeline.data.inputs import STDIN, Piece, pieces
 from pipeline.errors import DataError
 from pipeline.files import fsync
+from pipeline.inference.inputs import STDIN, InputChunk, chunks
+from pipeline.inference.requests import named_model, of_chunk, takes
 from pipeline.kinds import load
+from pipeline.runs import records
 from pipeline.types import Answer
 
 
@@ -23,7 +23,7 @@ class Written(NamedTuple):
     errors: int
 
 
-Answered = Callable[[Iterable[Piece]], Iterator[list[Answer]]]
+Answered = Callable[[Iterable[InputChunk]], Iterator[list[Answer]]]
 
 
 def predict(
@@ -60,20 +60,20 @@ def predict_to(
     total = 0
     if STDIN not in inputs:
         found = list(found)
-        total = sum(len(piece.names) for piece in found)
+        total = sum(len(chunk.names) for chunk in found)
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a+b") as file:
         kept = _kept(file, out)
         before, rest = 0, iter(found)
         stored: Sequence[tuple[str, str]] = ()
-        left: Piece | None = None
-        for piece in rest:
-            names = piece.names
+        left: InputChunk | None = None
+        for chunk in rest:
+            names = chunk.names
             stored = kept[before : before + len(names)]
             _same(stored, names, model, f"{out}:{before + 1}")
             before += len(stored)
             if len(stored) < len(names):
-                left = piece
+                left = chunk
                 break
         if len(kept) > before:
             raise DataError(f"{out}: holds {len(kept):,} answers, to more inputs than these. Give another --out.")
@@ -92,20 +92,20 @@ def predict_to(
 
 def _prepare(
     run: str, inputs: Sequence[str], root: Path, stdin: Iterable[str] | None, cluster: bool
-) -> tuple[Answered, Iterable[Piece], str]:
-    """What answers pieces, the pieces, and the model's name in a line."""
-    folder = runs.model_dir(run, root)
+) -> tuple[Answered, Iterable[InputChunk], str]:
+    """What answers chunks, the chunks, and the model's name in a line."""
+    folder = records.model_dir(run, root)
     predictor = load(folder)
     content = takes(predictor)
     if content == "classes":
         raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
-    found = pieces(inputs, content, stdin)
+    found = chunks(inputs, content, stdin)
     model = named_model(predictor)
     if cluster:
         from pipeline.launch.batch import answered as on_cluster
 
         return lambda some: on_cluster(folder, list(some)), found, model
-    return lambda some: (of_piece(predictor, piece) for piece in some), found, model
+    return lambda some: (of_chunk(predictor, chunk) for chunk in some), found, model
 
 
 def _kept(file: Any, out: Path) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.actions import runs
 from pipeline.errors import LaunchError
-from pipeline.tracking.outbox import Outbox
+from pipeline.runs import records
+from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
 from pipeline.tracking.registry import CHAMPION, Registry, Version
-from pipeline.tracking.store import OutageError, RefusedError, Store
-from pipeline.types import Output
+from pipeline.tracking.upload_queue import UploadQueue
+from pipeline.types import Console
 
 ERRORS = 2  # a difference of more standard errors than these is not taken for noise
 
@@ -43,29 +43,29 @@ class Promotion:
         return f"the difference is {told} {ERRORS} standard errors"
 
 
-def promote(run: str, out: Output, *, root: Path) -> Promotion:
+def promote(run: str, console: Console, *, root: Path) -> Promotion:
     """Register a run's model, and make it the champion if it is better on validation than the champion.
 
     Raises: LaunchError if the run is not finished, MLflow does not know it or is down, or the two can't be compared.
     """
-    record = runs.find(run, root)
+    record = records.find(run, root)
     if record["status"] != "finished":
         raise LaunchError(f"{record['name']} is {record['status']}; only a finished run is promoted. Resume it.")
     run_dir = Path(record["run_dir"])
-    store = Store(runs.config(run_dir)["tracking"]["uri"], root)
-    if Outbox(run_dir, store).waiting() or not record.get("run_id"):
+    store = MLflowStore(records.config(run_dir)["tracking"]["uri"], root)
+    if UploadQueue(run_dir, store).waiting() or not record.get("run_id"):
         raise LaunchError(f"{record['name']}: MLflow has not been told all of it. `pipeline sync {record['name']}`.")
-    own = _evaluate(record, out, root)
+    own = _evaluate(record, console, root)
     try:
-        return _decide(record, own, Registry(store, record["data"]), out, root)
+        return _decide(record, own, Registry(store, record["data"]), console, root)
     except (OutageError, RefusedError) as error:
         raise LaunchError(f"MLflow's registry: {error}. The champion is as it was; try again.") from error
 
 
-def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, out: Output, root: Path) -> Promotion:
+def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, console: Console, root: Path) -> Promotion:
     before = registry.champion()
     rival = _rival(before, registry, root) if before and before.run_id != record["run_id"] else None
-    theirs = _evaluate(rival, out, root) if rival else None
+    theirs = _evaluate(rival, console, root) if rival else None
     if theirs and own["samples"]["truth_digest"] != theirs["samples"]["truth_digest"]:
         raise LaunchError(
             f"{record['name']} and the champion {rival and rival['name']} were validated on other samples of "
@@ -79,7 +79,7 @@ def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, out
     if promoted:
         if registry.champion() != before:
             raise LaunchError(f"{registry.name}: its {CHAMPION} changed meanwhile. Promote {record['name']} again.")
-        registry.crown(version)
+        registry.set_alias(version)
     return Promotion(
         run=record["name"],
         model=registry.name,
@@ -106,7 +106,7 @@ def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
 
 def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
     try:
-        return runs.find(champion.run_id, root)
+        return records.find(champion.run_id, root)
     except LaunchError as error:
         raise LaunchError(
             f"{registry.name}: its {CHAMPION}, version {champion.number}, is of run {champion.run_id}, which is not in "
@@ -114,12 +114,12 @@ def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
         ) from error
 
 
-def _evaluate(record: dict[str, Any], out: Output, root: Path) -> dict[str, Any]:
+def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str, Any]:
     """What a process that has imported nothing yet makes of a run's model on validation.
 
     Raises: LaunchError if it fails, or the model gives no answers that are right or wrong.
     """
-    out.say(f"evaluating {record['name']} on validation")
+    console.print(f"evaluating {record['name']} on validation")
     command = [sys.executable, "-m", "pipeline", "evaluate", record["run_dir"], "--split", "val", "--json"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -19,14 +19,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import processor
-from pipeline.actions import data, first_steps, runs
+from pipeline.actions import data, first_steps
 from pipeline.actions.reproduce import worktree
 from pipeline.actions.verdicts import Verdict, compare, pair
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
-from pipeline.types import Output
+from pipeline.runs import provenance
+from pipeline.training import cpu
+from pipeline.types import Console
 
 LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -52,7 +53,7 @@ class Side:
 
 
 def prove(
-    commit: str, experiments: Sequence[str], out: Output, *, root: Path, steps: int = 20, file: Path | None = None
+    commit: str, experiments: Sequence[str], console: Console, *, root: Path, steps: int = 20, file: Path | None = None
 ) -> tuple[dict[str, Any], Path]:
     """Compare the first steps of experiments (default: all) with those of a commit; the proof, and where it is kept.
 
@@ -60,12 +61,12 @@ def prove(
     """
     commit = _full(commit, root)
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
-    missing = _missing({config["data"]["name"] for config in configured.values()}, root, out)
+    missing = _missing({config["data"]["name"] for config in configured.values()}, root, console)
     proof = {**_facts(commit, root), "steps": steps}
     with worktree(commit, root) as tree:
         pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
         for one in unpaired:
-            out.say(str(one))
+            console.print(str(one))
         before = Side(commit[:12], tree, _folder(root, commit[:12], proof))
         now = Side("the working tree", root, _folder(root, f"tree-{proof['working_tree']['digest']}", proof))
         _forget_other_trees(now.folder.parent)
@@ -75,7 +76,7 @@ def prove(
             _training(now, [new for new, _ in pairs], root, steps, missing),
         ):
             for one in follow(pairs, before, now, steps):
-                out.say(str(one))
+                console.print(str(one))
                 verdicts.append(one)
     _unchanged(now, proof["working_tree"]["digest"])
     proof["experiments"] = {one.experiment: asdict(one) for one in verdicts}
@@ -134,7 +135,7 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
         side.process.wait()
 
 
-def _missing(names: set[str], root: Path, out: Output) -> list[str]:
+def _missing(names: set[str], root: Path, console: Console) -> list[str]:
     """Complete `data/`, and list the data sets that no mirror has."""
     mirror, missing = os.environ.get("PIPELINE_DATA_MIRROR"), []
     for name in sorted(names & store.FILES.keys()):
@@ -142,11 +143,11 @@ def _missing(names: set[str], root: Path, out: Output) -> list[str]:
             store.verify(name, root / "data")
             continue
         except DataError as error:
-            out.say(f"getting {name}: {str(error).splitlines()[0]}")
+            console.print(f"getting {name}: {str(error).splitlines()[0]}")
         try:
-            data.pull([name], root=root, mirror=mirror, progress=out.download)
+            data.pull([name], root=root, mirror=mirror, progress=console.download)
         except DataError as error:
-            out.say(f"data set {name} is missing: {str(error).splitlines()[0]}")
+            console.print(f"data set {name} is missing: {str(error).splitlines()[0]}")
             missing.append(name)
     return missing
 
@@ -157,11 +158,11 @@ def _all(tree: Path) -> list[str]:
 
 def _facts(commit: str, root: Path) -> dict[str, Any]:
     """Describe the comparison: both codes, the processor, the versions."""
-    known = runs.provenance(root)
+    known = provenance.provenance(root)
     return {
         "commit": commit,
         "working_tree": {"commit": known["commit"], "dirty": known["dirty"], "digest": _digest(root)},
-        "processor": processor.describe(),
+        "processor": cpu.describe(),
         "lock_digest": known["lock_digest"],
         "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
         "teacher": f"stored teachers predict {first_steps.TEACHER_TEXTS} texts, whose rows stand for the others' too",

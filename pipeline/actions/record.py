@@ -9,11 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, requires, spool
-from pipeline.actions import runs
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
-from pipeline.runs import results
+from pipeline.runs import checkpoints, events, records, requirements, results
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
 HISTORY, SAMPLES = "history.json", "samples.png"  # in a model's folder: learning curves, images drawn over the epochs
@@ -25,19 +23,19 @@ FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s
 def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
     """Copy a finished run's model to `models/EXPERIMENT-SEED` (or `models/NAME`), with its learning curves."""
     run_dir = Path(summary["run_dir"])
-    record = runs.read(run_dir)
+    record = records.read(run_dir)
     target = root / "models" / (name or f"{record['experiment']}-{record['seed']}")
 
     extra = {HISTORY: f"{json.dumps(history(run_dir, summary['metrics']))}\n".encode()}
     if sheet := samples_over_epochs(run_dir):
         extra[SAMPLES] = sheet
-    return checkpoint.copy(run_dir / "model", target, extra)
+    return checkpoints.copy(run_dir / "model", target, extra)
 
 
 def history(run_dir: Path, scores: dict[str, float]) -> list[dict[str, float]]:
     """A run's metrics, a row an epoch; of a model that is not trained by epochs one row, without its scores on test."""
     rows: dict[int, dict[str, float]] = {}
-    for event in spool.read(run_dir)[0]:
+    for event in events.read(run_dir)[0]:
         if metrics := event.get("metrics"):
             row = rows.setdefault(event["epoch"] + 1, {"epoch": event["epoch"] + 1})
             row |= {name: round(value, 5) for name, value in metrics.items()}
@@ -108,17 +106,17 @@ def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.
 
 def _facts(result: results.Result, root: Path) -> dict[str, Any]:
     """What the run's record says of how these weights were made; None where the run's folder is not here."""
-    for record in runs.listing(root):
+    for record in records.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
             continue
         run_dir = Path(record["run_dir"])
         try:
-            manifest = checkpoint.verify(run_dir / "model")
+            manifest = checkpoints.verify(run_dir / "model")
         except CheckpointError:
             continue
-        if checkpoint.weights_digest(manifest) == result["weights_digest"]:
+        if checkpoints.weights_digest(manifest) == result["weights_digest"]:
             facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return {**facts, "built_on": requires.built_on(runs.config(run_dir))}
+            return {**facts, "built_on": requirements.built_on(records.config(run_dir))}
     return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
 
 

@@ -20,8 +20,7 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
 
     Raises: DataError if there are no results, or none of an experiment that was asked for.
     """
-    from pipeline import claims, report
-    from pipeline.report import charts
+    from pipeline.report import charts, claims, figures, markdown
     from pipeline.report import page as pages
 
     entries = results.committed(root)
@@ -31,14 +30,14 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
         )
     rows = [] if names else claims.table(entries)
     entries = [entry for entry in entries if not names or entry["experiment"] in names]
-    found = {name: recorded(name, group, root) for name, group in report.grouped(entries).items()}
+    found = {name: recorded(name, group, root) for name, group in markdown.grouped(entries).items()}
     target = _put(root / page, pages.html(entries, rows, found))
     if names:
         return [target]
-    report.activations(_parent(root / "docs/images/activations.png"))
+    figures.activations(_parent(root / "docs/images/activations.png"))
     _put(root / "docs/images/costs.svg", charts.alone(charts.costs(pages.compared(entries))))
-    _fill(root / "README.md", report.readme_table(entries, root))
-    return [target, _put(root / "docs/results.md", report.results_markdown(entries, claims.markdown(rows)))]
+    _fill(root / "README.md", markdown.readme_table(entries, root))
+    return [target, _put(root / "docs/results.md", markdown.results_markdown(entries, claims.markdown(rows)))]
 
 
 def _fill(readme: Path, table: str) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, fingerprint, processor
-from pipeline.actions import runs
 from pipeline.errors import LaunchError
-from pipeline.types import Output
+from pipeline.runs import checkpoints, fingerprint, provenance, records
+from pipeline.training import cpu
+from pipeline.types import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,21 @@ class Comparison:
     metrics: dict[str, tuple[float, float]]
 
 
-def reproduce(run: str, out: Output, *, root: Path) -> Comparison:
+def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
     """Run a finished run again in a clean process, from the code it was made with.
 
     Raises: LaunchError if the run is not finished, its commit is gone, or the repetition fails.
     """
-    record = runs.find(run, root)
+    record = records.find(run, root)
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
         raise LaunchError(f"{record['name']} is {record['status']}; only a finished run can be compared. Resume it.")
     if record.get("dirty"):
-        out.say("its code was not committed: the last commit before it is run instead")
+        console.print("its code was not committed: the last commit before it is run instead")
     with worktree(record["commit"], root) as tree:
-        out.say(f"running {record['name']} again, code {record['commit'][:12]}")
-        repeat(run_dir, tree, out)
-        again = runs.listing(tree)[0]
+        console.print(f"running {record['name']} again, code {record['commit'][:12]}")
+        repeat(run_dir, tree, console)
+        again = records.listing(tree)[0]
         return compare(record, again, root)
 
 
@@ -65,7 +65,7 @@ def worktree(commit: str | None, root: Path) -> Iterator[Path]:
             _git(root, "worktree", "remove", "--force", str(tree))
 
 
-def repeat(run_dir: Path, tree: Path, out: Output) -> None:
+def repeat(run_dir: Path, tree: Path, console: Console) -> None:
     """Train a run's own configuration in the worktree, in a process that has imported nothing yet."""
     config = json.loads((run_dir / "config.json").read_text())["resolved"]
     folder = tree / "runs/again"
@@ -73,7 +73,7 @@ def repeat(run_dir: Path, tree: Path, out: Output) -> None:
     config["tracking"]["uri"] = "sqlite:///runs/mlflow.db"
     (folder / "config.json").write_text(json.dumps({"resolved": config, "unresolved": config}))
     record = {**{key: config[key] for key in ("name", "seed")}, "experiment": config["name"], "name": "again"}
-    record |= {**runs.provenance(tree), "data": config["data"]["name"], "command": "pipeline reproduce"}
+    record |= {**provenance.provenance(tree), "data": config["data"]["name"], "command": "pipeline reproduce"}
     (folder / "run.json").write_text(
         json.dumps({**record, "run_dir": str(folder), "status": "interrupted", "started": 0})
     )
@@ -90,14 +90,14 @@ def repeat(run_dir: Path, tree: Path, out: Output) -> None:
 
 def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Comparison:
     """What is the same of two finished runs, and what is not."""
-    manifests = [checkpoint.verify(Path(one["run_dir"]) / "model") for one in (record, again)]
-    weights = [checkpoint.weights_digest(manifest) for manifest in manifests]
+    manifests = [checkpoints.verify(Path(one["run_dir"]) / "model") for one in (record, again)]
+    weights = [checkpoints.weights_digest(manifest) for manifest in manifests]
     facts = {
         "code": _code(record, again),
         "data": [manifest["data_digest"] for manifest in manifests],
         "configuration": [manifest["config_digest"] for manifest in manifests],
         "environment": [one["lock_digest"] for one in (record, again)],
-        "hardware": [record.get("hardware") or "not recorded", processor.describe()],
+        "hardware": [record.get("hardware") or "not recorded", cpu.describe()],
     }
     differs = {name: (before, after) for name, (before, after) in facts.items() if before != after}
     both = record["metrics"].keys() & again["metrics"].keys()

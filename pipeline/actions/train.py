@@ -12,19 +12,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import fingerprint, interrupt, processor, requires, spool
-from pipeline.actions import required, runs
+from pipeline.actions import requirements as requirement_actions
 from pipeline.actions.data import obtain
 from pipeline.config import build_data, digest, flatten, load_config, resolve, stored, training
+from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.goodput import goodput
 from pipeline.kinds import Needs, kind_of, load
 from pipeline.launch import cluster as clusters
-from pipeline.redaction import redact
+from pipeline.runs import events as run_events
+from pipeline.runs import fingerprint, interruption, provenance, records, requirements
+from pipeline.runs.goodput import goodput
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
-from pipeline.types import DataSet, FitResult, Output
+from pipeline.training import cpu
+from pipeline.types import Console, DataSet, FitResult
 
 if TYPE_CHECKING:  # a mistyped key is answered without torch's import
     from pipeline.data.batches import BatchedData
@@ -32,7 +34,7 @@ if TYPE_CHECKING:  # a mistyped key is answered without torch's import
 
 def train(
     overrides: Sequence[str],
-    out: Output,
+    console: Console,
     *,
     root: Path,
     config_dir: Path | None = None,
@@ -49,79 +51,83 @@ def train(
     check(config.tracking.uri, root)
     _check_workers(resolve(config))
     clusters.check(resolve(config)["cluster"])
-    config, plain = obtain(config, overrides, root=root, config_dir=config_dir, out=out)
-    require(plain, out, root=root, config_dir=config_dir, verbose=verbose)
+    config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
+    require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
-    if resume_if_interrupted and (found := runs.interrupted_twin(identity, root)):
-        out.say(f"going on with {found.name}, which was interrupted")
-        return _train(plain, found, out, root=root, verbose=verbose)
+    if resume_if_interrupted and (found := records.find_resumable(identity, root)):
+        console.print(f"going on with {found.name}, which was interrupted")
+        return _train(plain, found, console, root=root, verbose=verbose)
     facts = {
-        **runs.provenance(root),
+        **provenance.provenance(root),
         "identity": identity,
-        "hardware": processor.describe(),
+        "hardware": cpu.describe(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
-    run_dir = runs.create(root, plain, facts)
-    atomic_write(run_dir / runs.CONFIG, json.dumps(stored(config), indent=1) + "\n")
-    return _train(plain, run_dir, out, root=root, verbose=verbose)
+    run_dir = records.create(root, plain, facts)
+    atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
+    return _train(plain, run_dir, console, root=root, verbose=verbose)
 
 
-def require(config: dict[str, Any], out: Output, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
+def require(config: dict[str, Any], console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
     """Train the models of other experiments that a configuration needs and that are not there yet."""
-    for name in requires.names(config):
+    for name in requirements.names(config):
         try:
-            required.find(name, root)
+            requirement_actions.find(name, root)
         except LaunchError:
             experiment, _, seed = name.rpartition("-")
-            out.say(f"{config['name']} needs {name}, which is trained first")
-            train([f"experiment={experiment}", f"seed={seed}"], out, root=root, config_dir=config_dir, verbose=verbose)
+            console.print(f"{config['name']} needs {name}, which is trained first")
+            train(
+                [f"experiment={experiment}", f"seed={seed}"], console, root=root, config_dir=config_dir, verbose=verbose
+            )
 
 
-def resume(run: str, out: Output, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> dict[str, Any]:
+def resume(
+    run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False
+) -> dict[str, Any]:
     """Go on with an interrupted run from its newest checkpoint that verifies (from the start if it has none).
 
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
     number of workers are not what they were, unless `allow_drift`.
     """
-    record = runs.find(run, root)
+    record = records.find(run, root)
     if "sweep" in record:
         raise LaunchError(f"{record['name']}: is a sweep. `pipeline sweep --resume {record['name']}` goes on with it.")
     if record["status"] in ("finished", "running"):
         raise LaunchError(f"{record['name']} is {record['status']}; only an interrupted or failed run can go on.")
     run_dir = Path(record["run_dir"])
-    config = runs.config(run_dir)
-    if drift := runs.drift(record, config, build_data(config, root / "data").describe().digest, root):
+    config = records.config(run_dir)
+    if drift := provenance.drift(record, config, build_data(config, root / "data").describe().digest, root):
         if not allow_drift:
             raise LaunchError(
                 f"{record['name']}: not what it was when the run began: {'; '.join(drift)}. Undo that, or go on all "
                 "the same, to other weights, with --allow-drift."
             )
-        out.say(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
+        console.print(f"WARNING     gone on with, though not as begun: {'; '.join(drift)}")
     if "fingerprint" not in record:  # of an older run, or of one that is run again from its configuration
-        runs.update(run_dir, fingerprint=fingerprint.parts(config, root))
+        records.update(run_dir, fingerprint=fingerprint.parts(config, root))
     if config["cluster"].get("address"):  # the cluster that it began on may be gone
         config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
-    return _train(config, run_dir, out, root=root, verbose=verbose)
+    return _train(config, run_dir, console, root=root, verbose=verbose)
 
 
-def _train(config: dict[str, Any], run_dir: Path, out: Output, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
     """Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s."""
     started = time.perf_counter()
-    uri, told = config["tracking"]["uri"], json.loads((run_dir / runs.CONFIG).read_text())["unresolved"]
+    uri, told = config["tracking"]["uri"], json.loads((run_dir / records.CONFIG).read_text())["unresolved"]
     config = training(config)
     with ExitStack() as stack:
-        stack.enter_context(runs.status(run_dir))
-        stack.enter_context(chatter(run_dir / "log.txt", verbose))
+        stack.enter_context(records.status(run_dir))
+        stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         stack.enter_context(clusters.connect(config["cluster"]))
-        data, model = _plan(config, out, root=root, run_dir=run_dir)
-        out.say(f"tracked in  {redact(uri)}")
-        record = runs.read(run_dir)
+        data, model = _announce(config, console, root=root, run_dir=run_dir)
+        console.print(f"tracked in  {redact(uri)}")
+        record = records.read(run_dir)
         run = stack.enter_context(
             open_run(
                 uri,
                 root=root,
                 run_dir=run_dir,
-                say=out.say,
+                print_line=console.print,
                 name=run_dir.name,
                 description=_description(record, model, data),
                 params=dict(flatten(told)),
@@ -129,10 +135,10 @@ def _train(config: dict[str, Any], run_dir: Path, out: Output, *, root: Path, ve
                 data=data,
             )
         )
-        runs.update(run_dir, **run.ids, dataset=asdict(data))
-        with spool.follow(run_dir, out.progress):
-            result = _fit(config, data, out, root=root, run_dir=run_dir)
-        out.say("testing and storing the model")
+        records.update(run_dir, **run.ids, dataset=asdict(data))
+        with run_events.follow(run_dir, console.progress):
+            result = _fit(config, data, console, root=root, run_dir=run_dir)
+        console.print("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
             "run_dir": str(run_dir),
@@ -142,12 +148,12 @@ def _train(config: dict[str, Any], run_dir: Path, out: Output, *, root: Path, ve
             "seconds": round(time.perf_counter() - started, 1),
             "cpu_s": round(result.cpu_s, 1),
         }
-        runs.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
-    runs.update(run_dir, **run.ids)  # MLflow may have been down until now
+        records.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
+    records.update(run_dir, **run.ids)  # MLflow may have been down until now
     return {"run_id": run.ids.get("run_id"), **summary}
 
 
-def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
+def _announce(config: dict[str, Any], console: Console, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
     cluster = config["cluster"]
     cluster["gpus_per_worker"] = clusters.resolve_gpus(cluster)
@@ -156,14 +162,14 @@ def _plan(config: dict[str, Any], out: Output, *, root: Path, run_dir: Path) -> 
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     threads = cluster["threads_per_worker"]
-    out.say(f"experiment  {config['name']}, seed {config['seed']}")
-    out.say(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
+    console.print(f"experiment  {config['name']}, seed {config['seed']}")
+    console.print(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
     for remark in module.remarks():
-        out.say(remark)
-    out.say(f"model       {model}")
+        console.print(remark)
+    console.print(f"model       {model}")
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
-    out.say(f"workers     {cluster['workers']} on {device}{where}, threads each: {threads}")
-    out.say(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
+    console.print(f"workers     {cluster['workers']} on {device}{where}, threads each: {threads}")
+    console.print(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
     return data, model
 
 
@@ -180,25 +186,25 @@ def _check_workers(config: dict[str, Any]) -> None:
         raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
 
 
-def _fit(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_dir: Path) -> FitResult:
+def _fit(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
     """Make what is configured, whatever its kind, and leave the model in `run_dir/model`.
 
     Raises: Interrupted if training was asked to stop; its state is kept.
     """
-    members = {name: required.find(name, root) for name in requires.members(config)}
-    needs = Needs(root / "data", run_dir, members, lambda: _launch(config, data, out, root=root, run_dir=run_dir))
+    members = {name: requirement_actions.find(name, root) for name in requirements.members(config)}
+    needs = Needs(root / "data", run_dir, members, lambda: _launch(config, data, console, root=root, run_dir=run_dir))
     return kind_of(config).fit(config, needs)
 
 
-def _launch(config: dict[str, Any], data: DataSet, out: Output, *, root: Path, run_dir: Path) -> FitResult:
+def _launch(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
     """Train a net on the configured workers."""
     from pipeline.launch.train import train as launch
 
-    required.bring(config, run_dir, root, out)
-    with interrupt.gracefully(run_dir, out.say) as codes:
+    requirement_actions.fetch(config, run_dir, root, console)
+    with interruption.gracefully(run_dir, console.print) as codes:
         result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
     if result.stopped:
-        raise Interrupted(runs.interrupted(run_dir), codes[0] if codes else 75)
+        raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
     return result
 
 
@@ -206,8 +212,8 @@ def finish(
     config: dict[str, Any], run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
     """Score the stored model on test, draw it, and log all of it with the model in a portable form."""
-    from pipeline import report
     from pipeline.actions import assess, export  # import numpy and torch
+    from pipeline.report import figures as report_figures
 
     predictor, data = load(run_dir / "model"), build_data(config, root / "data")
     figures = run_dir / "figures"
@@ -215,9 +221,9 @@ def finish(
     evaluation = assess.assess(predictor, data, "test", root=root)
     assess.draw(evaluation, predictor, data, "test", figures)
     scores = assess.scores(evaluation, "test")
-    events = spool.read(run_dir)[0]
+    events = run_events.read(run_dir)[0]
     if events:
-        report.learning_curves(events, figures / "learning_curves.png")
+        report_figures.learning_curves(events, figures / "learning_curves.png")
     run.log_result({**scores, "train/cpu_s": cpu_s, **goodput(events)}, figures)
     if example := export.onnx_example(predictor, data, run_dir / "model.onnx"):
         run.log_model(run_dir / "model.onnx", *example)
@@ -255,7 +261,7 @@ def _tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict
 
 
 @contextmanager
-def chatter(log: Path, verbose: bool) -> Iterator[None]:
+def redirect_output(log: Path, verbose: bool) -> Iterator[None]:
     """Send all that libraries print, in Python or below it, to a log file; with `verbose` to the terminal as ever."""
     if verbose:
         yield

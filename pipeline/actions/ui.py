@@ -11,22 +11,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.actions import runs
 from pipeline.actions.doctor import port_owner
+from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
-from pipeline.redaction import redact
+from pipeline.runs import records
 from pipeline.tracking.address import is_server
 from pipeline.tracking.server import server_command
 
 START_S = 90
 
 
-def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, say: Callable[[str], None]) -> None:
+def serve(
+    run: str | None, *, root: Path, uri: str, port: int, browser: bool, print_line: Callable[[str], None]
+) -> None:
     """Serve MLflow until interrupted, opened at a run if one is named.
 
     Raises: LaunchError if there is nothing to show, or the port is taken.
     """
-    record = runs.find(run, root) if run else None
+    record = records.find(run, root) if run else None
     if is_server(uri):
         raise LaunchError(f"tracking.uri={redact(uri)} is a server already: open that address.")
     if uri.startswith("sqlite:") and not (root / "runs/mlflow.db").is_file():
@@ -45,7 +47,7 @@ def serve(run: str | None, *, root: Path, uri: str, port: int, browser: bool, sa
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
     try:
         _wait(server, port, root)
-        say(f"MLflow: {address}  (Ctrl-C stops it)")
+        print_line(f"MLflow: {address}  (Ctrl-C stops it)")
         if browser:
             webbrowser.open(address)
         server.wait()

@@ -26,9 +26,9 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
     """What the nets see, and what each answers."""
     import torch
 
-    from pipeline import explain
-    from pipeline.data.digits import centred
-    from pipeline.predict import named
+    from pipeline.data.images.digits import centred
+    from pipeline.inference import attribution, feature_maps
+    from pipeline.inference.predictor import named
 
     seen = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
     image_CHW = torch.from_numpy(seen)[None].float() / 255
@@ -40,12 +40,12 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
             continue
         predictor = found.predictor
         scores = predictor.probabilities(image_CHW[None])[0].numpy()
-        rests = explain.occlusion(predictor, image_CHW, int(scores.argmax()))
+        rests = attribution.patch_occlusion(predictor, image_CHW, int(scores.argmax()))
         said = named(scores, predictor.labels)
         shown = {"title": title, "experiment": experiment, "source": found.source, "rests": np.round(rests, 3).tolist()}
         told["models"].append({**shown, **said})
         if title == "CNN":
-            told["maps"] = [_grey(maps) for maps in explain.feature_maps(predictor.net, image_CHW)]
+            told["maps"] = [_grey(maps) for maps in feature_maps.feature_maps(predictor.net, image_CHW)]
     return told
 
 

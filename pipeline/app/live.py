@@ -12,12 +12,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from pipeline import spool
 from pipeline.app import stored
 from pipeline.app.pages import Page
 from pipeline.config import load_config, resolve
+from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
-from pipeline.redaction import HIDDEN, redact
+from pipeline.runs import events as run_events
 from pipeline.tracking.address import is_server
 
 LISTED = 30
@@ -64,7 +64,7 @@ def runs(request: Request) -> dict[str, Any]:
 @router.get("/events")
 def events(request: Request, run: Annotated[str, Field(max_length=200)], start: Annotated[int, Field(ge=0)] = 0) -> Any:
     """What a run has told since byte `start`, and where to go on."""
-    found, end = spool.read(Path(_record(request, run)["run_dir"]), start)
+    found, end = run_events.read(Path(_record(request, run)["run_dir"]), start)
     return {"events": found[-2000:], "next": end}
 
 

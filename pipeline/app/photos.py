@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline.app import stored
 from pipeline.app.pages import Page
 
-LEARNED_FROM = "pipeline.data.folder.ImageFolder"
+LEARNED_FROM = "pipeline.data.images.image_folder.ImageFolder"
 EXAMPLE = "dogcat_transfer"  # what to train where there is none
 PIXELS = 40_000_000  # of a picture
 router = APIRouter(prefix="/photos")
@@ -31,9 +31,9 @@ def _answer(root: Any, content: bytes) -> dict[str, Any]:
 def _said(name: str, found: stored.Found, content: bytes) -> dict[str, Any]:
     import torch
 
-    from pipeline.answer import picture
-    from pipeline.attribution import region_effects
-    from pipeline.predict import named
+    from pipeline.inference.attribution import region_effects
+    from pipeline.inference.predictor import named
+    from pipeline.inference.requests import picture
     from pipeline.report.details import png
 
     predictor = found.predictor

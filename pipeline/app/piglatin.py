@@ -23,8 +23,8 @@ class Sentence(BaseModel):
 @router.post("/translate")
 def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     """The translation by the net and by the rule, and each word's attention: a row a letter written."""
-    from pipeline.data.piglatin import ENDING, WORD, pig_latin, readable, translate
-    from pipeline.translator import answers, attention
+    from pipeline.data.piglatin.rule import ENDING, WORD, pig_latin, readable, translate
+    from pipeline.inference.translator import answers, attention
 
     model = stored.model(request.app.state.root, EXPERIMENT)
     if model is None:

@@ -23,8 +23,8 @@ class Review(BaseModel):
 @router.post("/answer")
 def answer(review: Review, request: Request) -> dict[str, Any]:
     """The words as the models read them; of each model the score after each word, and what each word adds."""
-    from pipeline import explain
-    from pipeline.data.vocabulary import words
+    from pipeline.data.texts.vocabulary import words
+    from pipeline.inference import attribution
 
     tokens = words(review.text)
     told: dict[str, Any] = {"words": tokens[:WORDS], "cut": max(0, len(tokens) - WORDS), "models": []}
@@ -33,7 +33,7 @@ def answer(review: Review, request: Request) -> dict[str, Any]:
         if found is None:
             told["models"].append({"title": title, **stored.missing(experiment)})
         elif tokens:
-            after, adds = explain.words(found.predictor, tokens[:WORDS])
+            after, adds = attribution.word_occlusion(found.predictor, tokens[:WORDS])
             shown = {"title": title, "experiment": experiment, "source": found.source}
             told["models"].append({**shown, "after": np.round(after, 4).tolist(), "adds": np.round(adds, 3).tolist()})
     return told

@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import checkpoint, run_record
-from pipeline.aliases import upgrade
 from pipeline.config import load_config, resolve
+from pipeline.config.aliases import upgrade
 from pipeline.errors import CheckpointError, PipelineError
 from pipeline.files import read_folder
+from pipeline.runs import checkpoints, run_record
 
 CHAMPIONS_S = 30.0  # for which MLflow is not asked again
 _lock = threading.Lock()
@@ -49,7 +49,7 @@ def model(root: Path, experiment: str) -> Found | None:
     """
     for place, source in _places(root, experiment):
         with suppress(CheckpointError, FileNotFoundError):
-            changed = read_folder(place, lambda now: (now / checkpoint.MANIFEST).stat().st_mtime_ns)
+            changed = read_folder(place, lambda now: (now / checkpoints.MANIFEST).stat().st_mtime_ns)
             return Found(_load(place, changed), place, source)
     return None
 
@@ -75,7 +75,7 @@ def _places(root: Path, experiment: str) -> list[tuple[Path, str]]:
 
 
 def experiments(root: Path, data: str) -> list[str]:
-    """The trained experiments whose data is of one class, such as `pipeline.data.text.TextData`, by name."""
+    """The trained experiments whose data is of one class, such as `pipeline.data.texts.text_data.TextData`, by name."""
     there = {record["experiment"] for record in records(root)}
     kept = (path.name for path in (root / "models").glob("*-[0-9]*"))
     there |= {name.rpartition("-")[0] for name in kept if not name.startswith(".")}  # half-written
@@ -109,13 +109,13 @@ def _champion(root: Path, data: str) -> tuple[str, str] | None:
 
 def _ask_champion(root: Path, data: str) -> tuple[str, str] | None:
     from pipeline.tracking.address import check
+    from pipeline.tracking.mlflow_store import MLflowStore
     from pipeline.tracking.registry import Registry
-    from pipeline.tracking.store import Store
 
     try:
         uri = resolve(load_config(root=root))["tracking"]["uri"]
         check(uri, root)
-        champion = Registry(Store(uri, root), data).champion()
+        champion = Registry(MLflowStore(uri, root), data).champion()
     except PipelineError:
         return None
     return (champion.number, champion.run_id) if champion else None

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from pipeline.data.vocabulary import Vocabulary
+from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 

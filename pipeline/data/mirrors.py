@@ -141,7 +141,7 @@ class Pull:
         if not source.is_file():
             raise Refused("not there")
         if self.data.archives and _is_archive(source.name):
-            from pipeline.data.raw import json_lines, read_reviews
+            from pipeline.data.texts.reviews import json_lines, read_reviews
 
             self.progress(source.name, 0, source.stat().st_size)
             try:

@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.config import load_config, resolve
 from pipeline.errors import ConfigError
-from pipeline.requires import names
+from pipeline.runs.requirements import names
 
 FILE = "runs.yaml"
 HEADER = """\

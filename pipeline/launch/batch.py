@@ -5,22 +5,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.answer import of_piece
-from pipeline.data.inputs import Piece
 from pipeline.errors import LaunchError
+from pipeline.inference.inputs import InputChunk
+from pipeline.inference.requests import of_chunk
 from pipeline.launch.cluster import cores, start
 from pipeline.types import Answer
 
 
-def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]:
-    """The answers to each piece, in their order, as they come.
+def answered(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Answer]]:
+    """The answers to each chunk, in their order, as they come.
 
     The cluster is RAY_ADDRESS's, or one on this machine. Its nodes must see the model and the files under the same
     names.
 
     Raises: LaunchError if the cluster can't be reached.
     """
-    if not pieces:
+    if not chunks:
         return
     import ray
     import ray.data
@@ -38,8 +38,8 @@ def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False
-        workers = max(1, min(int(ray.cluster_resources()["CPU"]) - 1, len(pieces)))
-        rows = ray.data.from_items([{"piece": piece} for piece in pieces], override_num_blocks=len(pieces))
+        workers = max(1, min(int(ray.cluster_resources()["CPU"]) - 1, len(chunks)))
+        rows = ray.data.from_items([{"chunk": chunk} for chunk in chunks], override_num_blocks=len(chunks))
         said = rows.map(
             _Answering,
             fn_constructor_args=(str(model_dir.absolute()), str(Path.cwd())),
@@ -54,7 +54,7 @@ def answered(model_dir: Path, pieces: Sequence[Piece]) -> Iterator[list[Answer]]
 
 
 class _Answering:
-    """One worker: a model, ready to answer pieces."""
+    """One worker: a model, ready to answer chunks."""
 
     def __init__(self, model_dir: str, folder: str):
         import torch
@@ -66,4 +66,4 @@ class _Answering:
         self.predictor = load(Path(model_dir))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"answers": of_piece(self.predictor, row["piece"])}
+        return {"answers": of_chunk(self.predictor, row["chunk"])}

@@ -11,7 +11,7 @@ from shutil import disk_usage
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.launch.token import ensure
+from pipeline.launch.auth_token import ensure
 
 CONNECT_S = 5
 HEAD_TRIES = 3

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.config import conf_dir
+from pipeline.config.source import PACKAGE
 from pipeline.errors import LaunchError
-from pipeline.launch.token import token_file
-from pipeline.source import PACKAGE
+from pipeline.launch.auth_token import token_file
 
 LARGEST_BYTES = 5 * 10**6
 READY_S = 60  # that a young cluster has to take a job

@@ -12,9 +12,9 @@ from typing import Any
 import ray
 from ray import serve
 
-from pipeline.answer import answers
+from pipeline.inference.requests import answers
 from pipeline.kinds import load
-from pipeline.launch import cluster, ingress
+from pipeline.launch import cluster, http_api
 from pipeline.types import Answer
 
 HOST = "127.0.0.1"
@@ -34,7 +34,7 @@ class _Replica:
         self.predictor = load(Path(model_dir))
 
     def __serve_build_asgi_app__(self) -> Any:
-        return ingress.create(self.predictor, self.answer)
+        return http_api.create(self.predictor, self.answer)
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
     async def answer(self, inputs: list[Any]) -> list[Answer]:

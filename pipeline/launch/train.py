@@ -21,9 +21,9 @@ def train(config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Pat
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     if in_process(config["cluster"]):
         return _in_this_process(config, data, data_dir, run_dir)
-    from pipeline.launch import group
+    from pipeline.launch import workers
 
-    result = group.run(config, data, data_dir=data_dir, run_dir=run_dir)
+    result = workers.run(config, data, data_dir=data_dir, run_dir=run_dir)
     return replace(result, model_dir=run_dir / "model")
 
 
@@ -31,7 +31,7 @@ def _in_this_process(config: dict[str, Any], data: DataSet, data_dir: Path, run_
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
-    from pipeline.fit import fit
+    from pipeline.training.fit import fit
 
     logging.getLogger("ray").setLevel(logging.WARNING)
     trainer = TorchTrainer(

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import evaluate
-from pipeline.attribution import word_effects
+from pipeline.evaluation import classification
+from pipeline.inference.attribution import word_effects
 from pipeline.types import Classifier, Predictions, Translations
 
 PICTURES, TEXTS, WORDS = 16, 3, 20  # how many of the worst errors are kept
@@ -22,7 +22,7 @@ EXPLAINED = range(20, 61)  # words in a review short enough to be looked at word
 
 def confusion(predictions: Predictions) -> dict[str, Any]:
     """A record for each true and predicted class that occur together."""
-    counts = evaluate.confusion(predictions)
+    counts = classification.confusion(predictions)
     labels = predictions.labels
     return {
         "labels": list(labels),
@@ -35,13 +35,13 @@ def confusion(predictions: Predictions) -> dict[str, Any]:
 
 def picture_errors(predictions: Predictions, images: np.ndarray) -> list[dict[str, Any]]:
     """The most confident wrong answers; images are (N, H, W) or (N, H, W, 3) in [0, 1]."""
-    worst = evaluate.worst_errors(predictions, PICTURES)
+    worst = classification.worst_errors(predictions, PICTURES)
     return [{**_answer(predictions, index), "picture": png(images[index])} for index in worst]
 
 
 def text_errors(predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
     """The most confident wrong answers to N texts."""
-    worst = evaluate.worst_errors(predictions, TEXTS).tolist()
+    worst = classification.worst_errors(predictions, TEXTS).tolist()
     return [{**_answer(predictions, index), "text": shortened(texts[index])} for index in worst]
 
 

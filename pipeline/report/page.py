@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import UNSEEN, charts, costs, grouped, score, seeds, spread
+from pipeline.report import charts
 from pipeline.report.details import SAMPLES
+from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
 from pipeline.types import Headline
 

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
-from pipeline.redaction import redact
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.tracking.store import Store
+from pipeline.tracking.mlflow_store import MLflowStore
 
 CHAMPION = "champion"
 
@@ -23,7 +23,7 @@ class Registry:
     Raises, from every method: OutageError, RefusedError, LaunchError, as the store does.
     """
 
-    def __init__(self, store: Store, name: str):
+    def __init__(self, store: MLflowStore, name: str):
         self.store, self.name = store, name
 
     def register(self, run_id: str, tags: dict[str, str]) -> Version:
@@ -52,7 +52,7 @@ class Registry:
                 return None
             return Version(str(number), self.store.client.get_model_version(self.name, str(number)).run_id)
 
-    def crown(self, version: Version) -> None:
+    def set_alias(self, version: Version) -> None:
         """Move the alias."""
         with self.store.answering():
             self.store.client.set_registered_model_alias(self.name, CHAMPION, version.number)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
-from pipeline.redaction import redact
-from pipeline.spool import Spool, scan
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.sender import Sender
-from pipeline.tracking.store import Store
+from pipeline.runs.events import EventLog, scan
+from pipeline.tracking.mlflow_store import MLflowStore
+from pipeline.tracking.upload_queue import UploadQueue
+from pipeline.tracking.uploader import Uploader
 from pipeline.types import DataSet
 
 CLOSE_S = 60.0  # without progress, until the rest is left to `pipeline sync`
@@ -24,8 +24,8 @@ class Run:
     """An open run; what is logged here reaches MLflow sooner or later, in this order."""
 
     run_dir: Path
-    spool: Spool
-    outbox: Outbox
+    event_log: EventLog
+    outbox: UploadQueue
 
     @property
     def ids(self) -> dict[str, str]:
@@ -35,12 +35,12 @@ class Run:
 
     def log_result(self, metrics: dict[str, float], figures: Path) -> None:
         """The final metrics, and every file in a folder of the run."""
-        self.spool.append(final=metrics)
+        self.event_log.append(final=metrics)
         self.log_files(figures, None)
 
     def log_files(self, folder: Path, under: str | None) -> None:
         """Every file in a folder of the run, under a name in MLflow or at its top."""
-        self.spool.append(files=str(folder.relative_to(self.run_dir)), under=under)
+        self.event_log.append(files=str(folder.relative_to(self.run_dir)), under=under)
 
     def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
         """An ONNX net with an example of its inputs and what it answers, each with its name in the graph."""
@@ -50,7 +50,7 @@ class Run:
         name = onnx.load(str(onnx_file)).graph.output[0].name
         example = onnx_file.with_name("example.npz")
         np.savez(example, **{**inputs, name: output})
-        self.spool.append(model=onnx_file.name, example=example.name)
+        self.event_log.append(model=onnx_file.name, example=example.name)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def open_run(
     *,
     root: Path,
     run_dir: Path,
-    say: Callable[[str], None],
+    print_line: Callable[[str], None],
     name: str,
     description: str,
     params: dict[str, Any],
@@ -72,18 +72,18 @@ def open_run(
 
     Raises: LaunchError if its tables are another MLflow's, or MLflow will not take the run.
     """
-    outbox = Outbox(run_dir, Store(uri, root))
-    run = Run(run_dir, Spool(run_dir), outbox)
+    outbox = UploadQueue(run_dir, MLflowStore(uri, root))
+    run = Run(run_dir, EventLog(run_dir), outbox)
     announce(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
-    with outbox.alone(), Sender(outbox, run.spool, redact(uri), say) as sender:
+    with outbox.alone(), Uploader(outbox, run.event_log, redact(uri), print_line) as sender:
         try:
             yield run
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
-            run.spool.append(status="KILLED" if interrupted else "FAILED")
+            run.event_log.append(status="KILLED" if interrupted else "FAILED")
             sender.finish(CLOSE_INTERRUPTED_S)
             raise
-        run.spool.append(status="FINISHED")
+        run.event_log.append(status="FINISHED")
         sender.finish(CLOSE_S)
 
 
@@ -103,24 +103,24 @@ def describe(
 def announce(run_dir: Path, facts: dict[str, Any]) -> None:
     """Say in a run's spool that it begins, or goes on; `parent` in `facts` is the folder of the run it belongs to."""
     restarts = sum("run" in event for event, _ in scan(run_dir))
-    spool = Spool(run_dir)
-    spool.append(run=facts)
+    event_log = EventLog(run_dir)
+    event_log.append(run=facts)
     if restarts:
-        spool.append(tags={"restarts": str(restarts)})
-    spool.close()
+        event_log.append(tags={"restarts": str(restarts)})
+    event_log.close()
 
 
 def conclude(run_dir: Path, *, tags: dict[str, str], status: str) -> None:
     """Say in the spool of a run that was announced how it ended."""
-    spool = Spool(run_dir)
-    spool.append(tags=tags)
-    spool.append(status=status)
-    spool.close()
+    event_log = EventLog(run_dir)
+    event_log.append(tags=tags)
+    event_log.append(status=status)
+    event_log.close()
 
 
 def tell(run_dir: Path, uri: str, root: Path) -> int:
     """Tell MLflow what waits in a run's spool, and return how many events still wait for `pipeline sync`."""
-    outbox = Outbox(run_dir, Store(uri, root))
+    outbox = UploadQueue(run_dir, MLflowStore(uri, root))
     with suppress(PipelineError), outbox.alone():  # MLflow is down, or another process tells it right now
         outbox.send()
     return outbox.waiting()

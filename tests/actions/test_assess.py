@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.actions.assess import assess, scores
-from pipeline.predict import LanguageModel
+from pipeline.inference.predictor import LanguageModel
 
 
 def test_scores_are_computed_by_one_thread_however_many_cores_there_are(
@@ -20,7 +20,7 @@ def test_scores_are_computed_by_one_thread_however_many_cores_there_are(
         return 0.0
 
     torch.set_num_threads(2)
-    config = {"name": "x", "requires": {}, "model": {"_target_": "pipeline.tasks.language.LanguageModelling"}}
+    config = {"name": "x", "requires": {}, "model": {"_target_": "pipeline.tasks.language_modelling.LanguageModelling"}}
     model: Any = LanguageModel(torch.nn.Identity(), config, {})
     monkeypatch.setattr(LanguageModel, "nats", lambda self, data, split: nats(data, split))
     data: Any = None

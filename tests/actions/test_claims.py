@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from pipeline import claims
 from pipeline.actions import claims as action
 from pipeline.actions import models, record, train
+from pipeline.report import claim_proofs
 from pipeline.runs import results
 from tests.conftest import Quiet
 
@@ -15,11 +15,11 @@ from tests.conftest import Quiet
 def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = [{"experiment": name} for needs in claims.NEEDS.values() for name in needs if name != "mlp_xor"]
+    there = [{"experiment": name} for needs in claim_proofs.NEEDS.values() for name in needs if name != "mlp_xor"]
     done: list[Any] = []
     monkeypatch.setattr(results, "committed", lambda root: there)
 
-    def trained(overrides: list[str], out: Quiet, **_: Any) -> dict[str, list[str]]:
+    def trained(overrides: list[str], console: Quiet, **_: Any) -> dict[str, list[str]]:
         done.append(overrides)
         return {"run": overrides}
 

@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-from pipeline import checkpoint
-from pipeline.actions import runs
 from pipeline.actions.clean import remnants, remove
 from pipeline.config import load_config, resolve
+from pipeline.runs import checkpoints, records
 
 
 def state(aside: Path) -> None:
@@ -15,9 +14,9 @@ def state(aside: Path) -> None:
 
 def make(root: Path) -> Path:
     """A run with four checkpoints, a model, Ray's folder and what a crash left."""
-    run_dir = runs.create(root, resolve(load_config()), {})
+    run_dir = records.create(root, resolve(load_config()), {})
     for step, facts in ((1, {"score": 9.0}), (2, {"score": 1.0}), (3, {}), (4, {})):
-        checkpoint.publish(run_dir / f"checkpoints/step-{step}", state, **facts)
+        checkpoints.publish(run_dir / f"checkpoints/step-{step}", state, **facts)
     for folder in ("ray", "model", "checkpoints/.step-5.77", ".model.77"):
         (run_dir / folder).mkdir()
         (run_dir / folder / "file").write_text("12345")
@@ -68,12 +67,12 @@ def test_a_model_whose_replacement_was_cut_off_comes_back(tmp_path: Path) -> Non
 def test_a_run_that_begins_after_the_listing_keeps_everything(tmp_path: Path) -> None:
     run_dir = make(tmp_path)
     found = remnants(tmp_path)
-    with runs.status(run_dir):
+    with records.status(run_dir):
         assert remove(found) == []
     assert all(one.path.exists() for one in found)
 
 
 def test_nothing_of_a_running_run_goes(tmp_path: Path) -> None:
     run_dir = make(tmp_path)
-    with runs.status(run_dir):
+    with records.status(run_dir):
         assert remnants(tmp_path) == []

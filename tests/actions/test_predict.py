@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import checkpoint
 from pipeline.actions import predict
-from pipeline.answer import of_piece
-from pipeline.data.inputs import COUNT
 from pipeline.errors import DataError
+from pipeline.inference.inputs import COUNT
+from pipeline.inference.requests import of_chunk
 from pipeline.models.mlp import MLP
+from pipeline.runs import checkpoints
 
 POINTS = [f"{number / 7:.3f},{number % 5}" for number in range(2 * COUNT + 9)]
 
@@ -36,10 +36,10 @@ def store(folder: Path, seed: int) -> Path:
     }
 
     def write(aside: Path) -> None:
-        checkpoint.save_weights(MLP([2], 2, [4]), aside / checkpoint.MODEL)
-        (aside / checkpoint.CONFIG).write_text(json.dumps(config))
+        checkpoints.save_weights(MLP([2], 2, [4]), aside / checkpoints.MODEL)
+        (aside / checkpoints.CONFIG).write_text(json.dumps(config))
 
-    return checkpoint.publish(folder, write)
+    return checkpoints.publish(folder, write)
 
 
 def to(out: Path, model: Path, lines: list[str] = POINTS) -> predict.Written:
@@ -79,15 +79,15 @@ def test_a_file_that_was_cut_off_is_completed_to_the_same_bytes(
     cut.write_bytes(b"".join(kept[:lines]) + kept[lines][:20])  # the line it died in
     answered: list[int] = []
 
-    def counting(predictor: Any, piece: Any) -> Any:
-        answers = of_piece(predictor, piece)
+    def counting(predictor: Any, chunk: Any) -> Any:
+        answers = of_chunk(predictor, chunk)
         answered.append(len(answers))
         return answers
 
     monkeypatch.setattr(predict, "of_piece", counting)
     assert to(cut, model) == (len(POINTS), lines, 0)
     assert cut.read_bytes() == whole.read_bytes()
-    assert sum(answered) <= len(POINTS) - lines + COUNT  # no more than a piece is done again
+    assert sum(answered) <= len(POINTS) - lines + COUNT  # no more than a chunk is done again
     answered.clear()
     assert to(cut, model) == (len(POINTS), len(POINTS), 0)
     assert not answered

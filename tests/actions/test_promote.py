@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.actions import promote, runs
+from pipeline.actions import promote
 from pipeline.errors import LaunchError
+from pipeline.runs import records
 from tests.conftest import Quiet
 from tests.tracked import URI, track
 
@@ -62,7 +63,7 @@ def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root:
     assert better.difference == pytest.approx(0.15)
     assert better.error == pytest.approx(np.sqrt(0.15 * 0.85 / 99))  # the variance of 15 ones among 100
     now = champion(root)
-    assert (now.version, now.run_id) == (3, runs.find("better", root)["run_id"])
+    assert (now.version, now.run_id) == (3, records.find("better", root)["run_id"])
     assert now.tags["val/accuracy"] == "0.95"
     assert now.source.endswith("/artifacts/model")
     assert not (root / "mlruns").exists()
@@ -70,7 +71,7 @@ def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root:
 
 def test_what_can_not_be_compared_leaves_the_champion(root: Path) -> None:
     promote.promote("first", Quiet(), root=root)
-    runs.update(root / "runs/better", truth="other")
+    records.update(root / "runs/better", truth="other")
     with pytest.raises(LaunchError, match="better and the champion first were validated on other samples of mnist"):
         promote.promote("better", Quiet(), root=root)
     (root / "runs/first").rename(root / "gone")
@@ -80,10 +81,10 @@ def test_what_can_not_be_compared_leaves_the_champion(root: Path) -> None:
 
 
 def test_a_run_that_is_not_finished_or_not_tracked_is_refused(root: Path) -> None:
-    runs.update(root / "runs/first", status="failed")
+    records.update(root / "runs/first", status="failed")
     with pytest.raises(LaunchError, match="first is failed; only a finished run"):
         promote.promote("first", Quiet(), root=root)
-    runs.update(root / "runs/better", run_id=None)
+    records.update(root / "runs/better", run_id=None)
     with pytest.raises(LaunchError, match="`pipeline sync better`"):
         promote.promote("better", Quiet(), root=root)
 

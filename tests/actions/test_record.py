@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import checkpoint
-from pipeline.actions import compare, record, runs
+from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
 from pipeline.errors import CheckpointError, DataError
-from pipeline.runs import results
+from pipeline.runs import checkpoints, records, results
 
 
 def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
@@ -99,13 +98,13 @@ def content(folder: Path) -> dict[str, bytes]:
 def trained(root: Path, state: str) -> Path:
     """A run's folder with a model of one file."""
     config = load_config()
-    run_dir = runs.create(root, resolve(config), {})
-    (run_dir / runs.CONFIG).write_text(json.dumps(stored(config)))
+    run_dir = records.create(root, resolve(config), {})
+    (run_dir / records.CONFIG).write_text(json.dumps(stored(config)))
 
     def write(aside: Path) -> None:
         (aside / "state").write_text(state)
 
-    checkpoint.publish(run_dir / "model", write, step=1)
+    checkpoints.publish(run_dir / "model", write, step=1)
     return run_dir
 
 
@@ -118,7 +117,7 @@ def test_a_recorded_model_verifies_and_has_the_learning_curves_beside_it(
         recorded, model = content(tmp_path / "models/mnist_cnn-0"), content(run_dir / "model")
         assert recorded.keys() - model.keys() == {"history.json"}
         assert recorded["state"] == model["state"] == state.encode()
-        assert checkpoint.verify(tmp_path / "models/mnist_cnn-0")["step"] == 1
+        assert checkpoints.verify(tmp_path / "models/mnist_cnn-0")["step"] == 1
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["mnist_cnn-0"]
 
 

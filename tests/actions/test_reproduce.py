@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.actions import reproduce, runs
+from pipeline.actions import reproduce
 from pipeline.errors import LaunchError
+from pipeline.runs import records
 from tests.conftest import Quiet
 
 ROOT = Path(__file__).parents[2]
@@ -24,20 +25,20 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
     environment = {**os.environ, "PYTHONPATH": str(clone)}
     train = [sys.executable, "-m", "pipeline", "train", "experiment=mlp_xor", "seed=3", "trainer.max_epochs=2"]
     subprocess.run(train, cwd=clone, env=environment, check=True, capture_output=True)
-    before = runs.find("latest", clone)
+    before = records.find("latest", clone)
 
     found = reproduce.reproduce("latest", Quiet(), root=clone)
     assert found.identical
     assert not found.differs
     assert found.metrics
     assert all(then == now for then, now in found.metrics.values())
-    assert runs.listing(clone) == [before]  # nothing is left behind
+    assert records.listing(clone) == [before]  # nothing is left behind
     worktrees = subprocess.run(
         ["git", "worktree", "list"], cwd=clone, check=True, capture_output=True, text=True
     ).stdout
     assert len(worktrees.splitlines()) == 1
 
-    runs.update(Path(before["run_dir"]), lock_digest="0" * 64, hardware="an abacus")
+    records.update(Path(before["run_dir"]), lock_digest="0" * 64, hardware="an abacus")
     config = Path(before["run_dir"]) / "config.json"
     changed = json.loads(config.read_text())
     changed["resolved"]["seed"] = 4

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import spool
-from pipeline.actions import runs, sweep
+from pipeline.actions import sweep
 from pipeline.actions import train as training
 from pipeline.errors import ConfigError, Interrupted, LaunchError
-from pipeline.launch import tune
+from pipeline.launch import sweep as tune
 from pipeline.report.sweep import parallel_coordinates
+from pipeline.runs import events, records
 from pipeline.tracking.run import announce
 from tests.conftest import Quiet
 
@@ -50,10 +50,10 @@ def test_only_an_unfinished_sweep_goes_on_and_only_as_a_sweep(project: Path) -> 
     folder = project / "runs/one"
     folder.mkdir(parents=True)
     record = {"name": "one", "status": "finished", "started": 0.0, "run_dir": str(folder)}
-    (folder / runs.RECORD).write_text(json.dumps(record))
+    (folder / records.RECORD).write_text(json.dumps(record))
     with pytest.raises(LaunchError, match=r"is no sweep. `pipeline resume one`"):
         sweep.resume("one", Quiet(), root=project)
-    runs.update(folder, sweep={})
+    records.update(folder, sweep={})
     with pytest.raises(LaunchError, match="one is finished"):
         sweep.resume("one", Quiet(), root=project)
     with pytest.raises(LaunchError, match=r"is a sweep. `pipeline sweep --resume one`"):
@@ -81,8 +81,8 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
 ) -> None:
     (project / "runs").mkdir()
     shutil.copy(empty_database, project / "runs/mlflow.db")
-    monkeypatch.setattr("pipeline.launch.tune.run", _end_at_once)
-    update = runs.update
+    monkeypatch.setattr("pipeline.launch.sweep.run", _end_at_once)
+    update = records.update
 
     def die(run_dir: Path, /, **facts: Any) -> None:
         update(run_dir, **facts)
@@ -90,11 +90,11 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "update", die)
+        patch.setattr(records, "update", die)
         with pytest.raises(Interrupted):
             sweep.sweep([*SEARCH, "trainer.max_epochs=1"], 3, Quiet(), root=project)
     run_dir = next((project / "runs").glob("sweep-*"))
-    assert [record["status"] for record in runs.trials(run_dir)] == ["finished", "finished", "created"]
+    assert [record["status"] for record in records.trials(run_dir)] == ["finished", "finished", "created"]
 
     summary = sweep.resume(run_dir.name, Quiet(), root=project)
     _, children = _in_mlflow(project, summary["run_id"])
@@ -109,7 +109,7 @@ def _end_at_once(trials: Sequence[tune.Trial], *, ended: tune.Ended, **_: Any) -
     for trial in trials:
         if not trial.ended:
             announce(trial.run_dir, trial.facts)
-            log = spool.Spool(trial.run_dir)
+            log = events.EventLog(trial.run_dir)
             log.append(step=1, epoch=0, metrics={"val/accuracy": 0.5})
             log.close()
             (trial.run_dir / "model").mkdir()
@@ -130,18 +130,18 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
     driver.wait()
     before = _trials(project)
     run_dir = next((project / "runs").glob("sweep-*"))
-    assert runs.read(run_dir)["status"] == "interrupted"
+    assert records.read(run_dir)["status"] == "interrupted"
     assert sum(record["status"] == "created" for record in before) >= 1
 
-    out = Quiet()
-    summary = sweep.resume(run_dir.name, out, root=project)
-    after = runs.trials(run_dir)
+    console = Quiet()
+    summary = sweep.resume(run_dir.name, console, root=project)
+    after = records.trials(run_dir)
     assert {record["status"] for record in after} <= {"finished", "stopped early"}
     for old, new in zip(before, after, strict=True):  # what had ended was not done again
         if old["status"] in sweep.ENDED:
             assert new == old
     told = {record["name"]: record for record in after}[summary["best"]["name"]]
-    last = [event["metrics"] for event in spool.read(Path(told["run_dir"]))[0] if "metrics" in event][-1]
+    last = [event["metrics"] for event in events.read(Path(told["run_dir"]))[0] if "metrics" in event][-1]
     assert summary["best"]["score"] == pytest.approx(100 * last["val/accuracy"])
     assert Path(summary["figure"]).is_file()
     assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
@@ -168,7 +168,7 @@ def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
 
 
 def _trials(project: Path) -> list[dict[str, Any]]:
-    return [record for folder in (project / "runs").glob("sweep-*") for record in runs.trials(folder)]
+    return [record for folder in (project / "runs").glob("sweep-*") for record in records.trials(folder)]
 
 
 def _until(true: Any, limit_s: float) -> None:

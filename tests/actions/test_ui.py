@@ -22,7 +22,7 @@ def tracked(project: Path, empty_database: Path) -> Path:
 
 
 def show(root: Path, port: int, uri: str = "sqlite:///runs/mlflow.db") -> None:
-    serve(None, root=root, uri=uri, port=port, browser=False, say=print)
+    serve(None, root=root, uri=uri, port=port, browser=False, print_line=print)
 
 
 def test_a_port_in_use_is_refused_with_its_owner(tracked: Path) -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checkpoint, run_record
 from pipeline.app import stored
+from pipeline.runs import checkpoints, run_record
+from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.registry import Registry
-from pipeline.tracking.store import Store
 from tests.tracked import URI, track
 
 
 def make(root: Path, place: str) -> None:
     """A folder that says of itself that it is a model."""
     (root / place).mkdir(parents=True)
-    (root / place / checkpoint.MANIFEST).write_text("{}")
+    (root / place / checkpoints.MANIFEST).write_text("{}")
 
 
 def finished(root: Path, name: str, experiment: str, started: int) -> None:
@@ -55,10 +55,10 @@ def test_the_registrys_champion_comes_first_in_its_experiments_place_and_its_var
     finished(root, "mlp", "mlp_mnist", 1)
     assert source(root) == "run new"
     run_id = track(root, "best")
-    registry = Registry(Store(URI, root), "mnist")
+    registry = Registry(MLflowStore(URI, root), "mnist")
     version = registry.register(run_id, {})
     assert source(root) == "run new"  # a version that no alias names
-    registry.crown(version)
+    registry.set_alias(version)
     stored._champions.clear()
     assert source(root) == "models:/mnist@champion, version 1: best"
     assert source(root, "mlp_mnist") == "run mlp"

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from pipeline.app import server
 from pipeline.config import load_config, resolve
-from pipeline.untrained import assemble
+from pipeline.training.fixed_unit import assemble
 
 PORT = 8000
 DRAWING = {"pixels": [0] * 1000 + [255] * (140 * 140 - 1000)}

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from pipeline import baselines
 from pipeline.config import load_config, resolve
-from pipeline.fit import fit
+from pipeline.training import baselines
+from pipeline.training.fit import fit
 from tests import conftest
 from tests.browser.conftest import serving
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.batches import Batches, InOrder
-from pipeline.data.bucketed import Bucketed
-from pipeline.data.images import Augment, Augmented
+from pipeline.data.images.augment import Augment, Augmented
+from pipeline.data.texts.bucketed import Bucketed
 from pipeline.errors import ConfigError
 from tests.conftest import TINY_TEXT
 

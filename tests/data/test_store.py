@@ -414,7 +414,7 @@ def test_the_digests_of_the_tables_are_those_of_data_dvc() -> None:
 @needs_real_data
 def test_the_real_mnist_is_had_from_the_mirror(tmp_path: Path) -> None:
     pull(tmp_path, os.environ["PIPELINE_DATA_MIRROR"], name="mnist", deadline_s=600)
-    from pipeline.data.raw import read_idx
+    from pipeline.data.images.idx import read_idx
 
     labels = read_idx(tmp_path / "data/mnist/train-labels-idx1-ubyte")
     assert labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
@@ -426,7 +426,7 @@ def test_the_real_mnist_is_had_from_the_mirror(tmp_path: Path) -> None:
 @needs_real_data
 def test_the_real_reviews_are_had_from_the_mirror(tmp_path: Path) -> None:
     pull(tmp_path, os.environ["PIPELINE_DATA_MIRROR"], name="imdb", deadline_s=600)
-    from pipeline.data.raw import read_jsonl
+    from pipeline.data.jsonl import read_jsonl
 
     rows = {split: list(read_jsonl(tmp_path / f"data/imdb/{split}.jsonl")) for split in ("train", "test", "unsup")}
     assert {split: len(found) for split, found in rows.items()} == {"train": 25_000, "test": 25_000, "unsup": 50_000}

@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from pipeline import spool
 from pipeline.launch.cluster import HEALTH, START
+from pipeline.runs import events
 
 # Enough steps to be hurt in the middle of, in epochs that each leave a checkpoint.
 SAMPLE = [
@@ -108,7 +108,7 @@ class Job:
         return next(iter(new)).parent if new else None
 
     def events(self) -> list[dict[str, Any]]:
-        return spool.read(self.run_dir)[0] if self.run_dir else []
+        return events.read(self.run_dir)[0] if self.run_dir else []
 
     def until(self, what: Callable[[list[dict[str, Any]]], Any], patience_s: float = PATIENCE_S) -> Any:
         """What `what` says of the events, once it says something."""

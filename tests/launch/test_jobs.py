@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.actions import cluster
 from pipeline.errors import ConfigError, LaunchError
-from pipeline.launch import jobs, token
+from pipeline.launch import auth_token, jobs
 from tests.conftest import Quiet
 from tests.launch.nodes import job, nodes
 
@@ -34,7 +34,7 @@ def with_token(no_token: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """A user whose clusters ask for a token."""
     from ray._private.authentication_test_utils import reset_auth_token_state
 
-    token.ensure()
+    auth_token.ensure()
     with monkeypatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         reset_auth_token_state()  # Ray reads it once in a process, and an earlier test may have let it
@@ -80,22 +80,22 @@ def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: s
 
 
 def test_the_token_is_its_owners_alone(no_token: Path) -> None:
-    token.ensure()
+    auth_token.ensure()
     assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
     first = no_token.read_text()
     assert len(first) >= 32
     no_token.chmod(0o644)
-    token.ensure()
+    auth_token.ensure()
     assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
     assert no_token.read_text() == first
 
 
 def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
-    out = Quiet()
+    console = Quiet()
     with pytest.raises(ConfigError, match=r"oc\.env:NAME") as error:
         cluster.submit(
             ["tracking.uri=http://me:canary@host"],
-            out,
+            console,
             address="http://127.0.0.1:1",
             storage="~/x",
             root=project,

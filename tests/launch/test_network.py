@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline import checkpoint
 from pipeline.data import store
+from pipeline.runs import checkpoints
 from tests.launch.machines import impossible, machines
 from tests.launch.nodes import job
 
@@ -71,6 +71,6 @@ def test_a_run_on_machines_that_share_no_folder_outlives_a_dead_one_and_a_cut_li
             running.process.send_signal(signal.SIGTERM)
             assert running.end() == 75, running.said()
             assert running.run_dir
-            newest = checkpoint.newest(running.run_dir / "checkpoints")  # all of them are on the driver's machine
+            newest = checkpoints.newest(running.run_dir / "checkpoints")  # all of them are on the driver's machine
             assert newest
-            assert checkpoint.verify(newest)["step"] >= after[-1]
+            assert checkpoints.verify(newest)["step"] >= after[-1]

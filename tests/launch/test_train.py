@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import checkpoint, kinds, spool
+from pipeline import kinds
 from pipeline.actions.train import train as run
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import ConfigError, LaunchError, PipelineError
 from pipeline.launch.cluster import connect, resolve_gpus
 from pipeline.launch.train import train
+from pipeline.runs import checkpoints
+from pipeline.runs import events as run_events
 from pipeline.types import FitResult
 from tests.conftest import TINY, Quiet
 
@@ -34,7 +36,7 @@ def test_one_worker_runs_in_this_process_and_starts_no_cluster(tiny_mnist: Path)
     result = launch(tiny_mnist, "one", *TINY)
     assert (result.workers, result.steps) == (1, 6)
     assert not ray.is_initialized()
-    checkpoint.verify(result.model_dir)
+    checkpoints.verify(result.model_dir)
 
 
 def test_two_workers_average_their_gradients_into_what_one_worker_learns(project: Path) -> None:
@@ -45,8 +47,8 @@ def test_two_workers_average_their_gradients_into_what_one_worker_learns(project
     assert (two.workers, two.steps) == (2, one.steps) == (2, 10)
     assert two.metrics["val/loss"] == pytest.approx(one.metrics["val/loss"], rel=1e-3)
     assert two.metrics["train/loss"] == pytest.approx(one.metrics["train/loss"], rel=1e-3)
-    checkpoint.verify(two.model_dir)
-    events = [event for event in spool.read(project / "two")[0] if "val/loss" in event.get("metrics", {})]
+    checkpoints.verify(two.model_dir)
+    events = [event for event in run_events.read(project / "two")[0] if "val/loss" in event.get("metrics", {})]
     assert len(events) == 1  # rank 0 alone writes
 
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.planar import gate
+from pipeline.data.toy2d.toy2d_data import gate
 from pipeline.errors import ConfigError
 from pipeline.models.perceptron import AUnits, Perceptron, Rule
 

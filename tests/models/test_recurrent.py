@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import ConfigError
-from pipeline.export import Portable, to_onnx, with_softmax
+from pipeline.inference.export import Portable, to_onnx, with_softmax
 from pipeline.models.recurrent import FACTOR, Recurrent
 
 KINDS = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.attribution import word_effects
+from pipeline.inference.attribution import word_effects
 from pipeline.report import details
 from pipeline.types import Predictions, Translations
 

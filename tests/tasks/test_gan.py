@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline import checkpoint, spool
 from pipeline.config import load_config, resolve
-from pipeline.fit import fit
 from pipeline.models.gan import Discriminator, Generator
+from pipeline.runs import checkpoints, events
 from pipeline.tasks.gan import GAN, slope_penalty
+from pipeline.training.fit import fit
 
 BATCH = torch.rand(6, 1, 8, 8, dtype=torch.double), torch.tensor([0, 1, 2, 2, 1, 0])
 
@@ -133,7 +133,7 @@ def test_a_run_stopped_after_an_epoch_ends_with_the_same_averaged_weights(tiny_m
     stopped_at = min((whole / "checkpoints").iterdir())
     shutil.copytree(stopped_at, resumed / "checkpoints" / stopped_at.name)
     second = fit(config, data_dir=tiny_mnist / "data", run_dir=resumed)
-    assert len(spool.read(resumed)[0]) < len(spool.read(whole)[0])
+    assert len(events.read(resumed)[0]) < len(events.read(whole)[0])
     assert {"train/loss", "train/critic_loss", "train/generator_loss"} <= set(first.metrics)
-    files = [checkpoint.verify(result.model_dir)["files"] for result in (first, second)]
-    assert files[0][checkpoint.MODEL] == files[1][checkpoint.MODEL]
+    files = [checkpoints.verify(result.model_dir)["files"] for result in (first, second)]
+    assert files[0][checkpoints.MODEL] == files[1][checkpoints.MODEL]

@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from pipeline.data.planar import gate
+from pipeline.data.toy2d.toy2d_data import gate
 from pipeline.models.perceptron import Perceptron
 from pipeline.tasks.online import Online
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from pipeline.config import load_config, resolve
-from pipeline.data.text import TextData
-from pipeline.fit import fit
+from pipeline.data.texts.text_data import TextData
+from pipeline.training.fit import fit
 from tests.conftest import TINY_TEXT
 
 

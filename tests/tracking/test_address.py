@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.redaction import redact, redact_tree
 from pipeline.errors import LaunchError
-from pipeline.redaction import redact, redact_tree
 from pipeline.tracking.address import check, resolve_uri
 from pipeline.tracking.server import server_command
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import spool
-from pipeline.actions import runs
 from pipeline.actions.sync import sync
 from pipeline.actions.train import train
-from pipeline.tracking import store
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.store import Store
+from pipeline.runs import events, records
+from pipeline.tracking import mlflow_store
+from pipeline.tracking.mlflow_store import MLflowStore
+from pipeline.tracking.upload_queue import UploadQueue
 from tests.conftest import TINY, Quiet
 from tests.faulty import Mode, Proxy, mlflow_server, proxy
 
@@ -32,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
 
 @pytest.fixture
 def faulty(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    monkeypatch.setattr(store, "TIMEOUT_S", 2)  # less than a slow server's answer takes
+    monkeypatch.setattr(mlflow_store, "TIMEOUT_S", 2)  # less than a slow server's answer takes
     with proxy(server) as between:
         yield between
 
@@ -51,13 +50,13 @@ class Switching(Quiet):
 def check_nothing_lost_or_doubled(root: Path, uri: str) -> None:
     from mlflow import MlflowClient
 
-    record = runs.find("latest", root)
+    record = records.find("latest", root)
     client = MlflowClient(uri)
     found = client.get_run(record["run_id"])
     assert found.info.status == "FINISHED"
     written = Counter(
         (name, event["epoch"] + 1)
-        for event in spool.read(Path(record["run_dir"]))[0]
+        for event in events.read(Path(record["run_dir"]))[0]
         for name in event.get("metrics", {})
     )
     told = Counter(
@@ -87,8 +86,8 @@ def test_a_run_survives_a_server_that(mode: Mode, when: str, faulty: Proxy, tiny
     summary = train(words, out, root=tiny_mnist)
 
     assert summary["metrics"]["test/accuracy"] == 1.0
-    assert runs.find("latest", tiny_mnist)["status"] == "finished"
-    if Outbox(Path(summary["run_dir"]), Store(uri, tiny_mnist)).waiting():
+    assert records.find("latest", tiny_mnist)["status"] == "finished"
+    if UploadQueue(Path(summary["run_dir"]), MLflowStore(uri, tiny_mnist)).waiting():
         assert any("WARNING" in line for line in out.lines)
         assert f"`pipeline sync {summary['name']}`" in out.lines[-1]
     faulty.mode = "well"

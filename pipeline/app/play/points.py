@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.app.play.net import Array
 from pipeline.app.play.settings import POINTS, REGRESSION, Feature, Settings
-from pipeline.data.plane import FEATURES, PROBLEMS, SURFACES
+from pipeline.data.toy2d.generators import FEATURES, PROBLEMS, SURFACES
 from pipeline.errors import DataError
 
 CLASSIFICATION_POINTS, REGRESSION_POINTS = 500, 1200

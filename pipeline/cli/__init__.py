@@ -1,0 +1,1 @@
+"""The command's verbs: names, help, options and output."""

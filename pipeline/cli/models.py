@@ -1,0 +1,127 @@
+"""Verbs that ask a stored model."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.options import Json, Record, RecordAs, Run, project_root
+from pipeline.cli.terminal import Terminal
+from pipeline.errors import DataError
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    record: Record = False,
+    record_as: RecordAs = None,
+    as_json: Json = False,
+) -> None:
+    """Score a stored model on a split of its data.
+
+    Example: pipeline evaluate latest --split val
+    """
+    from pipeline.actions import models
+    from pipeline.actions import record as recording
+    from pipeline.runs import records
+
+    if split not in ("train", "val", "test"):
+        raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
+    details: dict[str, Any] | None = {} if record or record_as else None
+    samples: dict[str, str] = {}
+    result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
+    if details is not None:
+        model_dir = records.model_dir(run, project_root())
+        recording.evaluation(result, details, model_dir, project_root(), record_as)
+    for name, value in result["metrics"].items():
+        print(f"{name:14} {value:.4f}")
+    print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
+    if as_json:
+        print(json.dumps({**result, "samples": samples}))
+
+
+@app.command()
+def predict(
+    run: Run,
+    inputs: Annotated[
+        list[str], typer.Argument(help="Pictures, idx, text or JSON Lines files, folders, texts; - reads lines.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write lines of JSON here; go on where an earlier try ended.")
+    ] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Answer on the Ray cluster at RAY_ADDRESS, or here.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a stored model makes of images, texts or points.
+
+    Example: pipeline predict latest digits/ --out answers.jsonl
+    """
+    from pipeline.runs import records
+
+    root = project_root()
+    records.model_dir(run, root)  # a wrong name is answered before torch is imported
+
+    from pipeline.actions import predict as action
+
+    if out:
+        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().answers)
+        trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""
+        print(f"{written.answers:,} answers, {written.before:,} of them from before{trouble}: {out}")
+        return
+    answers: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for answer in action.predict(run, inputs, root=root, cluster=cluster):
+        (failed if "error" in answer else answers).append(answer)
+        if "error" not in answer:
+            certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
+            print(f"{answer['input']}\t{answer['label']}{certain}", flush=True)
+    if as_json:
+        print(json.dumps({"predictions": answers, "errors": failed}))
+    if failed:
+        total = len(answers) + len(failed)
+        raise DataError(f"{failed[0]['error']} ({len(failed):,} of {total:,} inputs went unanswered)")
+
+
+@app.command()
+def serve(
+    run: Run,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")] = 8000,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer, a core each.")] = 1,
+) -> None:
+    """Answer requests over HTTP with a stored model, by Ray Serve, on this machine only.
+
+    Example: pipeline serve latest --replicas 2
+    """
+    from pipeline.actions.serve import serve as action
+
+    action(run, root=project_root(), port=port, replicas=replicas, print_line=lambda line: print(line, flush=True))
+
+
+@app.command()
+def export(
+    run: Run,
+    form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
+    out: Annotated[Path | None, typer.Option(help="The file to write; EXPERIMENT-SEED.FORMAT here by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a stored model in a portable form, held against the model on real inputs.
+
+    Example: pipeline export latest --format onnx
+    """
+    from pipeline.actions import export as action
+
+    result = action.export(run, form, out, root=project_root())
+    for name, shape in result["inputs"].items():
+        print(f"takes     {name}: {shape}")
+    sizes = ", ".join(map(str, result["sizes"]))
+    print(f"equal     within {result['difference']:.1e} on batches of {sizes} of {result['data']}")
+    print(f"sha256    {result['digest']}")
+    print(f"written   {result['path']} ({result['bytes']:,} bytes) and {Path(result['path']).name}.sha256")
+    if as_json:
+        print(json.dumps(result))

@@ -1,0 +1,76 @@
+"""Stored configurations in today's spelling: where classes moved to, and what keys are called now.
+
+A model folder is known by the digest of its bytes, so its `config.json` is never rewritten: it is upgraded as it is
+read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+MOVED: dict[str, str] = {
+    "pipeline.baselines.LinearText": "pipeline.training.baselines.LinearText",
+    "pipeline.baselines.NaiveBayesLogistic": "pipeline.training.baselines.NaiveBayesLogistic",
+    "pipeline.baselines.TfidfLogistic": "pipeline.training.baselines.TfidfLogistic",
+    "pipeline.data.embeddings.Embeddings": "pipeline.data.texts.embeddings.Embeddings",
+    "pipeline.data.folder.ImageFolder": "pipeline.data.images.image_folder.ImageFolder",
+    "pipeline.data.images.Augment": "pipeline.data.images.augment.Augment",
+    "pipeline.data.images.ImageData": "pipeline.data.images.image_data.ImageData",
+    "pipeline.data.language.LanguageData": "pipeline.data.texts.language_data.LanguageData",
+    "pipeline.data.own.OwnTexts": "pipeline.data.texts.own_texts.OwnTexts",
+    "pipeline.data.photo.PhotoAugment": "pipeline.data.images.photo_augment.PhotoAugment",
+    "pipeline.data.piglatin.PigLatinData": "pipeline.data.piglatin.piglatin_data.PigLatinData",
+    "pipeline.data.planar.Gate": "pipeline.data.toy2d.toy2d_data.Gate",
+    "pipeline.data.planar.PlanarData": "pipeline.data.toy2d.toy2d_data.Toy2DData",
+    "pipeline.data.planar.Plane": "pipeline.data.toy2d.toy2d_data.Plane",
+    "pipeline.data.text.TextData": "pipeline.data.texts.text_data.TextData",
+    "pipeline.tasks.language.FineTuning": "pipeline.tasks.fine_tuning.FineTuning",
+    "pipeline.tasks.language.LanguageModelling": "pipeline.tasks.language_modelling.LanguageModelling",
+    "pipeline.tasks.virtual.VirtualAdversarial": "pipeline.tasks.vat.VirtualAdversarial",
+}  # former `_target_`: today's; modules and classes alike, the longest match counts
+NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
+
+
+def upgrade(config: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration, of a model or of a run, as it would be written today; its argument stays as it was."""
+    upgraded = dict(config)
+    for change in CHANGES:
+        upgraded = change(upgraded)
+    moved: dict[str, Any] = _moved(upgraded)
+    return moved
+
+
+def _requires(config: dict[str, Any]) -> dict[str, Any]:
+    """`requires: [JUDGE]`, `model.of`, `model.start` and `data.teacher` are the four keys of `requires` now."""
+    found = config.get("requires") or {}
+    requires = {"judge": found[0]} if isinstance(found, list) else dict(found)
+    model, data = dict(config.get("model") or {}), dict(config.get("data") or {})
+    former = {"members": model.pop("of", None), "init_from": model.pop("start", None)}
+    former["teacher"] = _teacher(data.pop("teacher", None))
+    requires |= {key: name for key, name in former.items() if name}
+    return {**config, "requires": requires, "model": model, "data": data}
+
+
+def _teacher(former: str | dict[str, Any] | None) -> str | None:
+    """The name of a teacher that was once spelled out: imdb_nbsvm; one of other settings, which no experiment has."""
+    if not isinstance(former, dict):
+        return former
+    return "imdb_nbsvm-0" if former == NBSVM else f"{former['_target_'].rpartition('.')[2]}-0"
+
+
+def _moved(node: Any) -> Any:
+    """Every `_target_` at or below a node by its present name."""
+    if isinstance(node, list):
+        return [_moved(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: _target(value) if key == "_target_" else _moved(value) for key, value in node.items()}
+
+
+def _target(name: str) -> str:
+    if name in MOVED:
+        return MOVED[name]
+    module, _, rest = name.rpartition(".")
+    return f"{MOVED[module]}.{rest}" if module in MOVED else name
+
+
+CHANGES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_requires,)  # of keys, the oldest first

@@ -1,0 +1,127 @@
+"""Image classification data sets: IDX files and the digits that packages carry, as an `ImageData`."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.data import store
+from pipeline.data.batches import SPLIT_SEED, Arrays, BatchedData, Batches
+from pipeline.data.images.augment import Augment, Augmented
+from pipeline.data.images.idx import Bytes, mnist_sample, read_idx, sklearn_digits
+from pipeline.errors import ConfigError
+from pipeline.types import Split
+
+# N samples of a split, B batch, C channel, H height, W width
+# Sets that packages carry, and how many of their images are kept for test.
+EMBEDDED: dict[str, tuple[Callable[[], tuple[Bytes, Bytes]], int]] = {
+    "mnist-5k": (mnist_sample, 500),
+    "digits": (sklearn_digits, 300),
+}
+
+CENTRED = {"mnist", "mnist-5k"}  # the sets whose makers centred each digit: see `pipeline.data.images.digits`
+
+
+class ImageData(BatchedData):
+    """MNIST, its sample or scikit-learn's digits as batches of (images_BCHW in [0, 1], labels_B).
+
+    Images travel as uint8 and become floats, augmented in training, on the device.
+
+    Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves no train sample, or the batch
+    can't be shared equally.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        in_shape: Sequence[int],
+        classes: int,
+        batch_size: int,
+        val_size: int,
+        augment: Augment | None = None,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__(name, batch_size, seed)
+        self.in_shape, self.classes = tuple(in_shape), classes
+        self.val_size, self.augment, self.folder = val_size, augment, Path(folder)
+        self.labels = tuple(str(index) for index in range(classes))
+        self.centred_digits = name in CENTRED
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.splits:
+            return
+        train, test = self.arrays()
+        if self.val_size >= len(train[1]):
+            raise ConfigError(
+                f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to learn from."
+            )
+        fit, val = stratified(train[1], self.val_size)
+        self.splits = {"train": (train[0][fit], train[1][fit]), "val": (train[0][val], train[1][val]), "test": test}
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        """What there is to learn from (validation included), and the test split."""
+        return _embedded_arrays(self.data_name) if self.data_name in EMBEDDED else _mnist_arrays(self.folder)
+
+    def digest(self) -> str:
+        return embedded_digest(self.data_name) if self.data_name in EMBEDDED else store.digest(self.data_name)
+
+    def shuffled(self, **order: Any) -> Batches:
+        if self.augment is None:
+            return super().shuffled(**order)
+        return Augmented(self.splits["train"], self.batch_size, self.augment, **order)
+
+    def pictures(self, split: Split) -> np.ndarray:
+        """(N, H, W) in [0, 1]: the split as a person would look at it."""
+        images_NCHW: Tensor = self.splits[split][0]
+        return images_NCHW.squeeze(1).numpy() / np.float32(255)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        images, labels, *noise = batch
+        images = images.float().div_(255)
+        return (self.augment(images, noise[0]) if self.augment and noise else images), labels
+
+
+def stratified(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
+    """Split indices into (kept, held out), every class in proportion; both in rising order."""
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = torch.randperm(len(labels_N), generator=generator)
+    by_class = shuffled[labels_N[shuffled].argsort(stable=True)]
+    # Every k-th of a list sorted by class, at evenly spaced places, takes each class in proportion.
+    places = (torch.arange(held_out) * len(labels_N) + len(labels_N) // 2) // max(held_out, 1)
+    out = torch.zeros(len(labels_N), dtype=torch.bool)
+    out[by_class[places]] = True
+    return (~out).nonzero().squeeze(1), out.nonzero().squeeze(1)
+
+
+def _mnist_arrays(folder: Path) -> tuple[Arrays, Arrays]:
+    store.verify("mnist", folder)
+    train, test = (
+        _tensors(
+            read_idx(folder / f"mnist/{part}-images-idx3-ubyte"), read_idx(folder / f"mnist/{part}-labels-idx1-ubyte")
+        )
+        for part in ("train", "t10k")
+    )
+    return train, test
+
+
+def _embedded_arrays(name: str) -> tuple[Arrays, Arrays]:
+    read, test_size = EMBEDDED[name]
+    images, labels = _tensors(*read())
+    kept, out = stratified(labels, test_size)
+    return (images[kept], labels[kept]), (images[out], labels[out])
+
+
+def embedded_digest(name: str) -> str:
+    """SHA-256 of an embedded set's images and labels."""
+    images, labels = EMBEDDED[name][0]()
+    return hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+
+
+def _tensors(images: np.ndarray, labels: np.ndarray) -> Arrays:
+    return torch.from_numpy(np.array(images)).unsqueeze(1), torch.from_numpy(np.array(labels)).long()

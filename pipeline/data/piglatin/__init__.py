@@ -1,0 +1,1 @@
+"""Pig latin: the rule and the words to learn it from."""

@@ -1,0 +1,96 @@
+"""English words and their pig latin, as batches of symbols."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.data.batches import SPLIT_SEED, BatchedData
+from pipeline.data.piglatin.rule import ENDING, SYMBOLS, encode, pig_latin, readable
+from pipeline.errors import ConfigError
+from pipeline.types import END, PAD, Split
+
+SHORTEST = 2
+
+MOST_FREQUENT = 100_000  # of wordfreq's list; beyond them come mostly names, numbers and errors of spelling
+
+
+class PigLatinData(BatchedData):
+    """English words and their translations as batches of (source_BT, target_BT), each cut to its longest word.
+
+    A source is letters and padding, a target ends with the end symbol. `symbols` and `steps` are facts that models ask
+    for: how many symbols there are, and how many the longest answer takes. `folder` holds nothing for it, since the
+    words come with a package.
+
+    Raises: ConfigError if the words do not suffice for the splits, if `steps` is too small for `longest`, or if a batch
+    can't be shared equally.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        symbols: int,
+        longest: int,
+        steps: int,
+        batch_size: int,
+        words: int,
+        val_size: int,
+        test_size: int,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__(name, batch_size, seed)
+        if symbols != END + 1 + len(SYMBOLS) or steps != longest + ENDING:
+            raise ConfigError(
+                f"data: {symbols} symbols and {steps} steps for words of up to {longest} letters; expected "
+                f"{END + 1 + len(SYMBOLS)} and {longest + ENDING}. Set data.steps to data.longest + {ENDING}."
+            )
+        self.longest, self.steps = longest, steps
+        self.sizes = {"words": words, "val": val_size, "test": test_size}
+        self.words: dict[Split, list[str]] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.splits:
+            return
+        words = word_list(self.sizes["words"], self.longest)
+        val, test = self.sizes["val"], self.sizes["test"]
+        if val + test >= len(words):
+            raise ConfigError(
+                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to learn from."
+            )
+        order = torch.randperm(len(words), generator=torch.Generator().manual_seed(SPLIT_SEED)).tolist()
+        shuffled = [words[index] for index in order]
+        self.words = {"train": shuffled[val + test :], "val": shuffled[:val], "test": shuffled[val : val + test]}
+        for split, own in self.words.items():
+            targets = encode([pig_latin(word) for word in own], self.steps, ended=True)
+            self.splits[split] = encode(own, self.longest), targets
+
+    def digest(self) -> str:
+        text = "\n".join(word for split in self.words.values() for word in split)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        sources, targets = batch
+        return _trim(sources), _trim(targets)
+
+
+def word_list(count: int, longest: int) -> list[str]:
+    """The `count` most frequent English words of 2 to `longest` letters a-z, the most frequent first.
+
+    Raises: ConfigError if there are fewer.
+    """
+    from wordfreq import top_n_list  # takes .5 s to import
+
+    words = [word for word in top_n_list("en", MOST_FREQUENT) if readable(word) and SHORTEST <= len(word) <= longest]
+    words = list(dict.fromkeys(words))[:count]
+    if len(words) < count:
+        raise ConfigError(f"data.words: {count} asked for, but there are only {len(words)} of 2 to {longest} letters.")
+    return words
+
+
+def _trim(symbols_BT: Tensor) -> Tensor:
+    """Without the columns that hold only padding."""
+    return symbols_BT[:, : max(1, int((symbols_BT != PAD).sum(1).max()))]

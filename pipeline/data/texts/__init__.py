@@ -1,0 +1,1 @@
+"""Texts: archives, vocabulary, encoding, batches and data modules."""

@@ -1,0 +1,238 @@
+"""Film reviews as numbered words: which are learned from, which are held out, and how the others are labelled."""
+
+import random
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from pipeline.data import store
+from pipeline.data.batches import SPLIT_SEED, BatchedData
+from pipeline.data.jsonl import read_jsonl
+from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
+from pipeline.data.texts.embeddings import Embeddings
+from pipeline.data.texts.encoded import MOST, Encoded, Row, Tokens, Written
+from pipeline.data.texts.vocabulary import Vocabulary
+from pipeline.errors import ConfigError
+from pipeline.types import DataSet, Split
+
+# N texts, M texts without a label, K class, V vocabulary, E embedding
+
+
+class TextData(BatchedData):
+    """Film reviews as batches of (tokens_BT int64, 0 where padded; labels_B), 1 for praise.
+
+    The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
+    other, and 96 % of a random slice's would have a sibling in what is learned from.
+    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a teacher's predictions
+    (`pseudo_label`) the texts without a label, each followed by its `pieces`, are learned from, too: the teacher's
+    probabilities stand in the place of labels. Without a teacher their labels are zeros, if there are `rounds`: how
+    often an epoch has each text with a label.
+
+    Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
+    """
+
+    labels: tuple[str, ...] = ("negative", "positive")
+
+    def __init__(
+        self,
+        name: str,
+        classes: int,
+        vocabulary_size: int,
+        max_tokens: int,
+        keep: Literal["first", "last"],
+        dropped_words: int,
+        batch_size: int,
+        val_size: int,
+        embeddings: Embeddings | None = None,
+        rounds: int = 0,
+        pieces: int = 0,
+        *,
+        folder: Path,
+        seed: int = 0,
+    ):
+        super().__init__(name, batch_size, seed)
+        if keep not in ("first", "last"):
+            raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
+        self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
+        self.dropped_words, self.val_size = dropped_words, val_size
+        self.embeddings, self.rounds, self.pieces = embeddings, rounds, pieces
+        self.folder = Path(folder)
+        self.predictions_MK: Tensor | None = None
+        self.texts = Written(self._written)
+        self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
+        self.truth: dict[Split, Tensor] = {}
+        self._tokens: dict[str, Tokens] = {}
+
+    def read(self) -> None:
+        """Which texts each split has, and their labels; what is not in `.cache` yet is split into words on the way."""
+        if self.truth:
+            return
+        (part, train), test = self.parts()
+        held_out = whole_groups(self.tokens(part).groups(train), self.val_size)
+        if held_out.all():
+            raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
+        self.rows_of = {"train": (part, train[~held_out]), "val": (part, train[held_out]), "test": test}
+        for split, (part, rows) in self.rows_of.items():
+            tokens = self.tokens(part)
+            classes = np.array([self.labels.index(label) for label in tokens.labels])
+            self.truth[split] = torch.from_numpy(classes[tokens.label_places(rows)])
+
+    def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
+        """The part of the data and its rows: to learn from (validation included), and those of the test split."""
+        store.verify(self.data_name, self.folder)
+        train, test = ((part, np.arange(len(self.tokens(part)))) for part in ("train", "test"))
+        return train, test
+
+    def rows(self, part: str) -> Iterator[Row]:
+        """The texts of a part, one at a time."""
+        for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
+            for text in self._with_pieces(row["text"]) if part == "unsup" else [row["text"]]:
+                yield Row(text, self.labels[row["rating"] > 5], row["film"])
+
+    def source(self, part: str) -> str:
+        """A digest of the bytes that `rows` reads."""
+        return f"{store.digest(self.data_name)} {part}" + f" {self.pieces}" * (part == "unsup" and self.pieces > 0)
+
+    def digest(self) -> str:
+        return store.digest(self.data_name)
+
+    def tokens(self, part: str) -> Tokens:
+        """The texts of a part, split into words."""
+        if part not in self._tokens:
+            self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
+        return self._tokens[part]
+
+    def unlabelled(self) -> Iterator[str]:
+        """Texts without a label, to learn from, each followed by its pieces."""
+        return (row.text for row in self.rows("unsup"))
+
+    def setup(self, stage: str | None = None) -> None:
+        if "val" in self.splits:
+            return
+        self.read()
+        part, rows = self.rows_of["train"]
+        counts = self.tokens(part).counts(rows)
+        self.vocabulary = Vocabulary.commonest(counts, self.vocabulary_size - 2, self.dropped_words)
+        self._encode("train")
+        if (labels_MK := self._unsup_labels()) is not None:
+            texts, truth_N = self.splits["train"]
+            rounds = max(1, self.rounds)
+            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(rounds, 1), labels_MK])
+            self.splits["train"] = [*[*texts] * rounds, *self._numbers(*self._unsup())], labels_NK
+        self._encode("val")
+
+    def describe(self) -> DataSet:
+        self.read()
+        rows: dict[str, int] = {split: len(truth) for split, truth in self.truth.items()}
+        return DataSet(self.data_name, self.digest(), rows)
+
+    def shuffled(self, **order: Any) -> Bucketed:
+        return Bucketed(self.splits["train"], self.batch_size, **order)
+
+    def val_dataloader(self) -> ByLength:
+        return ByLength(self.splits["val"], self.share)
+
+    def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+        texts, labels = self.numbered(split)
+        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
+            yield padded(texts, labels, batch)
+
+    def numbered(self, split: Split) -> Numbers:
+        """The whole split in its stored order."""
+        self.setup()
+        self._encode(split)
+        texts, labels = self.splits[split]
+        return texts, labels
+
+    def vectors(self) -> Tensor | None:
+        """(V, E) word vectors from train and the texts without labels, kept in `.cache`; None if none are used."""
+        if self.embeddings is None:
+            return None
+
+        def texts() -> Iterator[list[int]]:
+            unsup, rows = self._unsup()
+            wholes = unsup, rows[:: 1 + self.pieces]
+            for part, rows in (self.rows_of["train"], wholes):
+                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "first"):
+                    yield text.tolist()
+
+        digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
+        return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
+
+    def pseudo_label(self, predictions_MK: Tensor) -> None:
+        """Learn from the M texts without a label, too, with a teacher's probabilities as their labels.
+
+        Call it before `setup`.
+        """
+        self.predictions_MK = predictions_MK
+
+    def _unsup_labels(self) -> Tensor | None:
+        """(M, K) for texts without a label: the teacher's, else zeros if there are `rounds`; None: leave them out."""
+        if self.predictions_MK is None and self.rounds:
+            return torch.zeros(len(self.tokens("unsup")), self.classes)
+        return self.predictions_MK
+
+    def seen_in_train(self, split: Split) -> np.ndarray:
+        """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
+        self.read()
+        own, *known = (
+            self.tokens(part).digests(rows) for part, rows in (self.rows_of[one] for one in (split, "train", "val"))
+        )
+        return np.isin(own, np.concatenate(known))
+
+    def written(self, split: Split) -> Sequence[str]:
+        return self.texts[split]
+
+    def input_vocabulary(self) -> Vocabulary:
+        self.setup()
+        return self.vocabulary
+
+    def _encode(self, split: Split) -> None:
+        if split not in self.splits:
+            self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]
+
+    def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
+        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.keep)
+
+    def _with_pieces(self, text: str) -> list[str]:
+        told = text.split(" ")
+        bounds = np.linspace(0, len(told), self.pieces + 1, dtype=int)
+        return [text, *(" ".join(told[begin:end]) for begin, end in pairwise(bounds))]
+
+    def _unsup(self) -> tuple[str, np.ndarray]:
+        return "unsup", np.arange(len(self.tokens("unsup")))
+
+    def _written(self, split: Split) -> list[str]:
+        self.read()
+        part, rows = self.rows_of[split]
+        chosen = np.zeros(len(self.tokens(part)), dtype=bool)
+        chosen[rows] = True
+        return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
+
+
+def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: str) -> Tensor:
+    """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
+    numbers = vocabulary.encode(text)
+    return torch.tensor(numbers[:max_tokens] if keep == "first" else numbers[-max_tokens:])
+
+
+def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
+    """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
+    in_order = np.sort(groups)
+    bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
+    order = array("q", range(len(bounds) - 1))  # a list would need four times as much
+    random.Random(seed).shuffle(order)
+    chosen, rows = set(), 0
+    for place in order:
+        if rows >= size:
+            break
+        chosen.add(in_order[bounds[place]])
+        rows += int(bounds[place + 1] - bounds[place])
+    return np.fromiter((group in chosen for group in groups), dtype=bool, count=len(groups))  # isin would sort them all

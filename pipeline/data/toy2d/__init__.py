@@ -1,0 +1,1 @@
+"""Problems in two dimensions: generators and data modules."""

@@ -1,0 +1,1 @@
+"""Stored models that predict: nets, baselines, ensembles, exports and explanations."""

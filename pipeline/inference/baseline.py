@@ -1,0 +1,90 @@
+"""A stored shallow baseline that classifies texts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from pipeline.config import build
+from pipeline.data.texts.text_data import TextData
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.evaluation import classification
+from pipeline.inference.export import Portable
+from pipeline.inference.predictor import named
+from pipeline.types import Answer, Evaluation, Inputs, Judge, Predictions, Split
+
+# N texts, C class
+
+
+class TextModel(Protocol):
+    """A fitted model of texts."""
+
+    def load(self, folder: Path) -> None: ...
+
+    def probabilities(self, texts: Iterable[str]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineClassifier:
+    """A fitted baseline, ready to answer."""
+
+    model: TextModel
+    config: dict[str, Any]  # name, seed, data, model, requires
+    manifest: dict[str, Any]
+    inputs: ClassVar[Inputs | None] = "texts"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.config["labels"])
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, C) class probabilities of texts as they were written."""
+        return self.model.probabilities(texts)
+
+    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.texts(inputs)
+
+    def predict(self, data: TextData, split: Split) -> Predictions:
+        """All of a split, in its order."""
+        data.read()
+        return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
+
+    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+        return [named(score_C, self.labels) for score_C in self.texts(inputs)]
+
+    def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
+        return classification.classification(self.predict(data, split), data, split)
+
+    def probabilities(self, inputs: Tensor) -> Tensor:
+        """Raises: ConfigError, for counts of words are no tensor."""
+        raise self._no_tensor()
+
+    def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
+        """Raises: ConfigError, for counts of words are no tensor."""
+        raise self._no_tensor()
+
+    def portable(self, data: TextData, count: int) -> Portable:
+        """Raises: ConfigError, for counts of words are no tensor."""
+        raise self._no_tensor()
+
+    def _no_tensor(self) -> ConfigError:
+        return ConfigError(
+            f"{self.config['name']}: counts of words are no tensor, so baselines have no portable form. Copy the "
+            "model's folder: it holds plain arrays (safetensors) and a list of words."
+        )
+
+
+def load(model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> BaselineClassifier:
+    """Rebuild a baseline from its verified model folder.
+
+    Raises: CheckpointError if the folder does not hold one.
+    """
+    try:
+        model: TextModel = build(config["model"])
+        model.load(model_dir)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{model_dir}: not a stored baseline ({error!r}). Train again.") from error
+    return BaselineClassifier(model, config, manifest)

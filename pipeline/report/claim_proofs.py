@@ -1,0 +1,202 @@
+"""The lecture's claims that committed results or a cheap calculation can decide, one function each."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from pipeline.models.backprop import Backprop
+from pipeline.models.mlp import MLP
+from pipeline.report.markdown import score, spread
+
+Entry = dict[str, Any]
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
+
+
+# Which experiments' results each claim is judged by.
+NEEDS = {
+    1: (),
+    2: ("mlp_xor",),
+    3: ("backprop_mnist",),
+    4: ("mnist_cnn", "mnist_cnn_best", "lecture_cnn"),
+    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_taught"),
+    6: ("imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_bag", "imdb_lstm_taught", "imdb_bag_taught"),
+    7: ("mnist_gan", "lecture_gan"),
+}
+
+
+def perceptron(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Every Boolean function of two inputs, from every start on a grid of weights."""
+    points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
+    grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
+    fine = [np.array(normal) for normal in itertools.product(range(-4, 5), repeat=3)]
+    learned, never, worst = 0, 0, 0.0
+    for answers in itertools.product((-1, 1), repeat=4):
+        signed = points * np.array(answers)[:, None]  # a weight vector is right where its product is above 0
+        mistakes = [_mistakes(start, signed) for start in grid]
+        learned += None not in mistakes
+        never += set(mistakes) == {None}
+        if None not in mistakes:
+            margin = max((signed @ normal).min() / np.linalg.norm(normal) for normal in fine if normal.any())
+            bound = (np.linalg.norm(points, axis=1).max() / margin) ** 2
+            worst = max(worst, (_mistakes(np.zeros(3), signed) or 0) / bound)
+    evidence = (
+        f"{learned} of 16 functions learned from each of {len(grid)} starting points, {never} from none; "
+        f"mistakes from zero at most {worst:.0%} of the bound (R/γ)²"
+    )
+    return evidence, HOLDS if (learned, never) == (14, 2) and worst <= 1 else FAILS
+
+
+def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -> int | None:
+    """Rosenblatt's corrections until a whole pass needs none; None if there is no such pass."""
+    mistakes = 0
+    for _ in range(passes):
+        before = mistakes
+        for sample_D in signed_BD:
+            if weights_D @ sample_D <= 0:
+                weights_D, mistakes = weights_D + sample_D, mistakes + 1
+        if mistakes == before:
+            return mistakes
+    return None
+
+
+def xor(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    entries = found["mlp_xor"]
+    right = sum(entry["metrics"]["test/accuracy"] == 1 for entry in entries)
+    evidence = f"learned by {right} of {len(entries)} seeds (four hidden tanh units)"
+    return evidence, HOLDS if right == len(entries) else FAILS
+
+
+def backprop(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """The hand-written gradient of a small net in float64 against autograd and finite differences."""
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    net = Backprop([6], 3, [5, 4], "tanh").double()
+    twin = MLP([6], 3, [5, 4], "tanh").double()
+    for ours, theirs in zip(net.parameters(), twin.parameters(), strict=True):
+        theirs.data = ours.data
+    inputs = torch.randn(8, 6, dtype=torch.double, generator=generator)
+    labels = torch.randint(3, (8,), generator=generator)
+
+    def gradients(module: torch.nn.Module) -> torch.Tensor:
+        loss = F.cross_entropy(module(inputs), labels)
+        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(module.parameters()))])
+
+    by_hand = gradients(net)
+    autograd = float((by_hand - gradients(twin)).abs().max())
+    finite = float((by_hand - _differences(twin, inputs, labels)).abs().max())
+    close = autograd < 1e-6 and finite < 1e-6
+    evidence = (
+        f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
+        f"trained so on MNIST: {score(found['backprop_mnist'])} ({len(found['backprop_mnist'])} seeds)"
+    )
+    return evidence, HOLDS if close else FAILS
+
+
+def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
+    slopes = []
+    with torch.no_grad():
+        for parameter in net.parameters():
+            for weight in parameter.view(-1).split(1):
+                losses = []
+                for change in (step, -2 * step):
+                    weight += change
+                    losses.append(float(F.cross_entropy(net(inputs), labels)))
+                weight += step
+                slopes.append((losses[0] - losses[1]) / (2 * step))
+    return torch.tensor(slopes, dtype=torch.double)
+
+
+def cnn(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    parts = [f"{name}: {score(found[name])} ({len(found[name])} seeds)" for name in NEEDS[4]]
+    return "; ".join(parts), HOLDS if min(_accuracies(found["mnist_cnn"])) > 0.99 else FAILS
+
+
+def tfidf(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """The baseline against each recurrent net: more than two standard errors decide."""
+    shallow = _accuracies(found["imdb_tfidf"])
+    recurrent = [name for name in NEEDS[5] if name not in ("imdb_tfidf", "imdb_nbsvm")]
+    beaten = [name for name in recurrent if _beyond(shallow, _accuracies(found[name]))]
+    parts = [f"{name}: {_share(found[name])}" for name in NEEDS[5]]
+    if len(beaten) == len(recurrent):
+        return "; ".join(parts), HOLDS
+    others = ", ".join(name for name in recurrent if name not in beaten)
+    return "; ".join(parts), f"{HOLDS} against {', '.join(beaten)}, not {others}" if beaten else FAILS
+
+
+def lstm(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """What the LSTM gains over the plain RNN, the GRU and no recurrence at all, in points of test accuracy; and what it
+    gains by reading first.
+    """
+    gains = []
+    for name, other in RIVALS:
+        if name not in found or other not in found:  # what no claim needs
+            continue
+        ours, theirs = _accuracies(found[name]), _accuracies(found[other])
+        clear = _beyond(ours, theirs) or _beyond(theirs, ours)
+        points = 100 * (np.mean(ours) - np.mean(theirs))
+        gains.append(f"{name} {points:+.2f} points over {other} ({'clear' if clear else 'noise'})")
+    lstm = _accuracies(found["imdb_lstm"])
+    over = [name for name in ("RNN", "GRU") if _beyond(lstm, _accuracies(found[f"imdb_{name.lower()}"]))]
+    evidence = f"imdb_lstm: {_share(found['imdb_lstm'])}; " + "; ".join(gains)
+    return evidence, f"gains over {' and '.join(over) or 'neither RNN nor GRU'}"
+
+
+RIVALS = (  # a bag is the same net without its recurrent layer
+    ("imdb_lstm", "imdb_rnn"),
+    ("imdb_lstm", "imdb_gru"),
+    ("imdb_lstm", "imdb_bag"),
+    ("imdb_lstm_taught", "imdb_bag_taught"),
+    ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
+    ("imdb_lstm_virtual", "imdb_lstm_pretrained"),  # the same net without what unlabelled texts teach a classifier
+    ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and begins with vectors of co-occurrence
+)
+
+
+def gan(found: dict[str, list[Entry]]) -> tuple[str, str]:
+    """All classes, half or more of the variety and no more than real digits', and most of what is drawn among them."""
+    parts, good = [], []
+    for name in NEEDS[7]:
+        shared = set.intersection(*(set(entry["metrics"]) for entry in found[name]))
+        mean = {
+            key: np.mean([entry["metrics"][f"test/{key}"] for entry in found[name]])
+            for key in GAN_KEYS
+            if f"test/{key}" in shared
+        }
+        parts.append(f"{name}: {score(found[name])} " + ", ".join(f"{key} {value:.3f}" for key, value in mean.items()))
+        if mean["coverage"] > 0.95 and 0.5 < mean["variance_ratio"] < 1.5 and mean["precision"] > 0.5:
+            good.append(name)
+    if len(good) == len(NEEDS[7]):
+        return "; ".join(parts), HOLDS
+    return "; ".join(parts), f"{HOLDS} for {', '.join(good)} only" if good else FAILS
+
+
+GAN_KEYS = (
+    "fid_floor",
+    "coverage",
+    "variance_ratio",
+    "precision",
+    "recall",
+    "classification_accuracy_score",  # where classes can be asked for
+)
+
+
+def _accuracies(entries: Sequence[Entry]) -> list[float]:
+    return [entry["metrics"]["test/accuracy"] for entry in entries]
+
+
+def _share(entries: Sequence[Entry]) -> str:
+    return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"
+
+
+def _beyond(more: Sequence[float], less: Sequence[float]) -> bool:
+    """Whether one mean is above the other by more than two standard errors of their difference: of the seeds, and of a
+    test set of 25,000.
+    """
+    seeds = sum(np.var(values, ddof=1) / len(values) for values in (more, less))
+    sampling = sum(np.mean(values) * (1 - np.mean(values)) / 25_000 for values in (more, less))
+    return bool(np.mean(more) - np.mean(less) > 2 * np.sqrt(seeds + sampling))

@@ -1,0 +1,65 @@
+"""The lecture's seven claims, each with evidence and a verdict: proofs where one is cheap, results where it is not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.report.claim_proofs import NEEDS, OPEN, Entry, backprop, cnn, gan, lstm, perceptron, tfidf, xor
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One line of the table; `needs` are the experiments whose results are its evidence."""
+
+    number: int
+    claim: str
+    evidence: str
+    verdict: str
+    command: str
+
+
+def table(entries: Sequence[Entry]) -> list[Claim]:
+    """A row a claim, from committed results; a claim whose results are missing says which."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry["experiment"], []).append(entry)
+    return [_row(number, found, *parts) for number, parts in CLAIMS.items()]
+
+
+def missing(entries: Sequence[Entry]) -> list[str]:
+    """The experiments that some claim needs and that have no results."""
+    there = {entry["experiment"] for entry in entries}
+    return sorted({name for needs in NEEDS.values() for name in needs} - there)
+
+
+def markdown(rows: Sequence[Claim]) -> str:
+    """The table for a document."""
+    lines = ["| # | claim | evidence | verdict | repeat it |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {row.number} | {row.claim} | {row.evidence} | **{row.verdict}** | `{row.command}` |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _row(
+    number: int,
+    found: dict[str, list[Entry]],
+    claim: str,
+    judge: Callable[[dict[str, list[Entry]]], tuple[str, str]],
+    command: str,
+) -> Claim:
+    lacking = [name for name in NEEDS[number] if name not in found]
+    evidence, verdict = (f"no results of {', '.join(lacking)}", OPEN) if lacking else judge(found)
+    return Claim(number, claim, evidence, verdict, command)
+
+
+CLAIMS: dict[int, tuple[str, Callable[[dict[str, list[Entry]]], tuple[str, str]], str]] = {
+    1: (
+        "A single-layer perceptron learns every linearly separable function, and 14 of the 16 of two inputs; not XOR",
+        perceptron,
+        "pipeline claims",
+    ),
+    2: ("A multilayer perceptron computes XOR", xor, "pipeline train experiment=mlp_xor"),
+    3: ("Backpropagation's gradient is dE/dw", backprop, "pipeline train experiment=backprop_mnist"),
+    4: ("A CNN learns to recognise handwritten digits", cnn, "pipeline train experiment=mnist_cnn"),
+    5: ("TF-IDF with logistic regression outperforms the RNN on IMDB", tfidf, "pipeline train experiment=imdb_tfidf"),
+    6: ("LSTM is the popular recurrent architecture: its gain", lstm, "pipeline train experiment=imdb_lstm"),
+    7: ("A GAN learns to draw digits", gan, "pipeline train experiment=mnist_gan"),
+}

@@ -1,0 +1,132 @@
+"""Figures of a trained model, drawn with matplotlib: curves, confusion matrices, errors, attention, activations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from pipeline.evaluation import classification
+from pipeline.models.neuron import ACTIVATIONS
+from pipeline.types import Classifier, Predictions
+
+COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
+
+
+def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
+    """Each measure against epochs, train and validation."""
+    curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for event in events:
+        for name, value in event.get("metrics", {}).items():
+            split, _, measure = name.partition("/")
+            curves.setdefault(measure, {}).setdefault(split, []).append((event["epoch"] + 1, value))
+    figure = Figure(figsize=(5 * max(len(curves), 1), 4), layout="constrained")
+    for axes, (measure, splits) in zip(
+        figure.subplots(1, len(curves) or 1, squeeze=False)[0], curves.items(), strict=False
+    ):
+        for split, points in splits.items():
+            axes.plot(*zip(*points, strict=True), color=COLOURS[split], marker="o", markersize=3, label=split)
+        axes.set(xlabel="epoch", title=measure.replace("_", " "))
+        axes.set_xlim(0.5, max(epoch for points in splits.values() for epoch, _ in points) + 0.5)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def confusion_matrix(predictions: Predictions, title: str, path: Path) -> None:
+    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out."""
+    counts = classification.confusion(predictions)
+    errors = counts * (1 - np.eye(len(counts)))
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes = figure.subplots()
+    rates = errors / counts.sum(axis=1, keepdims=True).clip(1)
+    axes.imshow(rates, cmap="Oranges", vmin=0, vmax=max(1.6 * rates.max(), 1e-9))  # no cell too dark for its number
+    for row, column in np.ndindex(*counts.shape):
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, str(counts[row, column] or ""), ha="center", va="center", fontsize=8, weight=weight)
+    ticks = range(len(counts))
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set_xticks(ticks, predictions.labels)
+    axes.set_yticks(ticks, predictions.labels)
+    figure.savefig(path, dpi=110)
+
+
+def error_grid(images_NHW: np.ndarray, predictions: Predictions, path: Path, count: int = 40) -> None:
+    """The most confident wrong answers as pictures, each with its truth, the answer and its probability."""
+    worst = classification.worst_errors(predictions, count)
+    columns = 8
+    rows = max(1, -(-len(worst) // columns))
+    figure = Figure(figsize=(columns * 1.3, rows * 1.5 + 0.5), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, index in zip(figure.axes, worst, strict=False):
+        score = predictions.y_score[index]
+        axes.imshow(images_NHW[index], cmap="gray_r", vmin=0, vmax=1)
+        true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
+        axes.set_title(f"{true}, not {guess} ({score.max():.0%})", fontsize=7)
+    wrong = int((predictions.y_score.argmax(axis=1) != predictions.y_true).sum())
+    figure.suptitle(f"{len(worst)} of {wrong} errors, the most confident first", fontsize=10)
+    figure.savefig(path, dpi=110)
+
+
+def error_texts(texts: Sequence[str], predictions: Predictions, path: Path, count: int = 20) -> None:
+    """The most confident wrong answers to read, each with its truth, the answer and its probability."""
+    lines = ["# The most confident errors", ""]
+    for index in classification.worst_errors(predictions, count):
+        score = predictions.y_score[index]
+        true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
+        lines += [f"## {true}, not {guess} ({score.max():.0%})", "", texts[index].replace("<br />", "\n"), ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def attention_map(weights_TS: np.ndarray, source: str, answer: str, path: Path) -> None:
+    """Where a translator looked for each letter of its answer, a row a letter and the last for the end."""
+    letters = [*answer, "end"][: len(weights_TS)]
+    figure = Figure(figsize=(1.5 + 0.35 * len(source), 1 + 0.35 * len(letters)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights_TS, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(source)), list(source))
+    axes.set_yticks(range(len(letters)), letters)
+    axes.xaxis.tick_top()
+    axes.set_title(f"{source} → {answer}")
+    figure.savefig(path, dpi=110)
+
+
+def activations(path: Path) -> None:
+    """The family of activation functions, each with its slope, its formula and its range."""
+    x = torch.linspace(-4, 4, 401)
+    columns = 5
+    figure = Figure(figsize=(columns * 2.6, -(-len(ACTIVATIONS) // columns) * 2.6), layout="constrained")
+    for axes, (name, one) in zip(
+        figure.subplots(-(-len(ACTIVATIONS) // columns), columns).flat, ACTIVATIONS.items(), strict=False
+    ):
+        axes.plot(x.numpy(), one.function(x).numpy(), color=COLOURS["train"], label="f")
+        axes.plot(x.numpy(), one.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="f'")
+        low, high = one.range
+        axes.set_title(f"{name}: {one.formula}\nfrom {low:g} to {high:g}", fontsize=8)
+        axes.set_ylim(-1.3, 2.3)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def decision_map(classifier: Classifier, points: tuple[Tensor, Tensor], path: Path) -> None:
+    """What a classifier says at every place of the plane, and the points it was asked about."""
+    inputs_N2, labels_N = points
+    centre, reach = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
+    steps = torch.linspace(-1, 1, 100) * reach
+    x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
+    shade = classifier.probabilities(torch.stack([x, y], dim=2).view(-1, 2))[:, 1].view(100, 100)
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.pcolormesh(
+        x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
+    )
+    right, up = inputs_N2.T.numpy()
+    axes.scatter(right, up, c=labels_N.numpy(), cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8)
+    axes.set(aspect="equal")
+    figure.savefig(path, dpi=110)

@@ -1,0 +1,92 @@
+"""A run's append-only event log: training writes it, the progress display and MLflow read it, neither can slow it.
+
+One JSON object a line. Training's are {"time", "step", "epoch"}, an epoch's last one with its
+"metrics" and the "cpu_s" so far; the driver adds its own, for MLflow. A
+torn last line (a crash while writing) is not read until it is complete, and passed over once other lines follow it.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import DataError
+
+Event = dict[str, Any]
+NAME = "events.jsonl"
+
+
+class EventLog:
+    """Appends events; each line reaches the operating system before `append` returns."""
+
+    def __init__(self, run_dir: Path):
+        self.path = run_dir / NAME
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")  # a crash tore the last line: it must not swallow the next one
+
+    def append(self, **event: Any) -> None:
+        """Raises: DataError if the disk takes no more."""
+        line = json.dumps({"time": time.time(), **event}).encode() + b"\n"
+        try:
+            written = os.write(self._file, line)
+            if written < len(line):
+                os.write(self._file, line[written:])  # says why
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: {error.strerror}: {len(line):,} bytes do not fit. Make room, then `pipeline resume`."
+            ) from error
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def scan(run_dir: Path, start: int = 0) -> Iterator[tuple[Event, int]]:
+    """The events from byte `start` on, each with the byte after it."""
+    path = run_dir / NAME
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(start)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            start += len(line)
+            try:
+                yield json.loads(line), start
+            except ValueError:  # torn
+                continue
+
+
+def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
+    """What training has said from byte `start` on, and where to go on reading."""
+    found = list(scan(run_dir, start))
+    return [event for event, _ in found if "step" in event], found[-1][1] if found else start
+
+
+@contextmanager
+def follow(run_dir: Path, consume: Callable[[list[Event]], None], every_s: float = 0.5) -> Iterator[None]:
+    """Hand new events to `consume` from a thread of its own for as long as the block runs, then the rest of them."""
+    done = threading.Event()
+
+    def loop() -> None:
+        start = 0
+        finished = False
+        while not finished:
+            finished = done.wait(every_s)  # read once more after the block has ended
+            events, start = read(run_dir, start)
+            if events:
+                consume(events)
+
+    thread = threading.Thread(target=loop, name="spool", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

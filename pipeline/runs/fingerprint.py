@@ -1,0 +1,221 @@
+"""Fingerprints: what a result depends on, as configuration, data, packages and code; the one definition of "same code".
+
+Code is compared as syntax trees without comments, formatting and docstrings, packages as the locked versions of what is
+imported at run time. `dvc.yaml` has its stages depend on these files: a stage runs again exactly if one changes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline import config as configuration
+from pipeline.config import SOURCE_KEYS, load_config, resolve
+from pipeline.config.source import file_of
+from pipeline.config.targets import OURS
+from pipeline.data import store
+from pipeline.runs.packages import locked
+from pipeline.runs.syntax import Source, code_digest, read
+
+__all__ = [
+    "changes",
+    "code_digest",
+    "code_of",
+    "evaluation",
+    "identity",
+    "judge_of",
+    "kind",
+    "members_of",
+    "parts",
+    "training",
+    "write",
+]
+
+# Entry modules by kind of model. An assembled model (an ensemble, a unit set by hand) has no `_target_`.
+TRAINED_BY = {
+    "net": "pipeline.training.fit",
+    "baseline": "pipeline.training.baselines",
+    "assembled": "pipeline.training.fixed_unit",
+}
+LOADED_BY = {
+    "net": "pipeline.inference.predictor",
+    "baseline": "pipeline.inference.baseline",
+    "assembled": "pipeline.inference.ensemble",
+}
+# These import what every kind needs, so they are hashed, and what one kind needs of them is listed here.
+SHARED = ("pipeline.actions.assess", "pipeline.kinds")
+DETAILS = "pipeline.report.details"
+SCORED_BY = {
+    "GAN": ("pipeline.evaluation.generation", "pipeline.evaluation.classification_accuracy_score", DETAILS),
+    "Translation": ("pipeline.evaluation.translation", DETAILS),
+    "LanguageModelling": (),
+}
+CLASSIFIER = (
+    "pipeline.evaluation.classification",
+    "pipeline.inference.attribution",
+    "pipeline.report.image_grids",
+    DETAILS,
+)
+# The first three bring data, which is verified byte by byte against the digest in the fingerprint; the package `report`
+# itself draws figures, which no result holds.
+LEFT_OUT = {
+    "pipeline.data.store",
+    "pipeline.data.download",
+    "pipeline.data.mirrors",
+    "pipeline.report.figures",
+    "pipeline.report.markdown",
+}
+
+
+def write(root: Path, folder: Path) -> list[str]:
+    """Write FOLDER/EXPERIMENT.json (training) and FOLDER/evaluation/EXPERIMENT.json; the names of the experiments."""
+    (folder / "evaluation").mkdir(parents=True, exist_ok=True)
+    experiments = sorted(file.stem for file in (root / "conf/experiment").glob("*.yaml"))
+    for experiment in experiments:
+        config = resolve(load_config(f"experiment={experiment}", root=root))
+        for place, content in ((folder, training(config, root)), (folder / "evaluation", evaluation(config, root))):
+            (place / f"{experiment}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return experiments
+
+
+def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
+    kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
+    kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
+    # Where it runs and how often it keeps its state change no weight.
+    kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
+    kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
+    name, targets = config["data"]["name"], list(_targets(config))
+    found = _closure([TRAINED_BY[kind(config["model"])], *_modules(targets)])
+    return {
+        "config": kept,
+        "data": store.digest(name) if name in store.FILES else None,
+        "packages": _packages(found, root, targets),
+        "code": {module: source.digest for module, source in found.items()},
+    }
+
+
+def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
+    model, judge = config["model"], judge_of(config)
+    task = str(model.get("_target_", "")).rpartition(".")[2]
+    answering = [config, *(_configured(member, root) for member in members_of(config))]
+    own = _modules(_targets([[one["data"], one["model"].get("net", one["model"])] for one in answering]))
+    loader = LOADED_BY[kind(model)]
+    leaves = set(SHARED) - {loader}
+    found = _closure([loader, *SCORED_BY.get(task, CLASSIFIER), *leaves, *own], leaves)
+    return {
+        "judge": identity(_configured(judge, root), root) if judge else None,
+        "packages": _packages(found, root),
+        "code": {module: source.digest for module, source in found.items()},
+    }
+
+
+def identity(config: dict[str, Any], root: Path) -> str:
+    """SHA-256 of the training fingerprint and the seed: of two runs of one identity, one can resume the other."""
+    return _sha256({**training(config, root), "seed": config["seed"]})
+
+
+def parts(config: dict[str, Any], root: Path) -> dict[str, Any]:
+    """The training fingerprint as a run's record holds it, to be compared part by part: see `changes`."""
+    found = training(config, root)
+    content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has one of its own
+    return {
+        "code": found["code"],
+        "configuration": _sha256({**content, "seed": config["seed"]}),
+        "data": found["data"],
+        "packages": found["packages"],
+        "number of workers": config["cluster"]["workers"],
+    }
+
+
+def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """The parts that differ, each with what differs in it; a part that either lacks is not compared."""
+    return [
+        f"{part}: {_change(then[part], value)}"
+        for part, value in now.items()
+        if then.get(part) and value and then[part] != value
+    ]
+
+
+def code_of(record: dict[str, Any]) -> str | None:
+    """One digest of all the code that a run's record names; None if it was written before records had a fingerprint."""
+    code = record.get("fingerprint", {}).get("code")
+    return _sha256(code) if code else None
+
+
+def judge_of(config: dict[str, Any]) -> str | None:
+    """The model that scores this one, as EXPERIMENT-SEED; `requires` is a list with the judge first, or names it."""
+    requires = config["requires"]
+    judge = requires.get("judge") if isinstance(requires, dict) else next(iter(requires), None)
+    return str(judge) if judge else None
+
+
+def members_of(config: dict[str, Any]) -> list[str]:
+    """The models that an ensemble's answer is the mean of, each once, as EXPERIMENT or EXPERIMENT-SEED."""
+    requires = config["requires"]
+    named = requires.get("members") if isinstance(requires, dict) else config["model"].get("of")
+    return sorted(set(named or []))
+
+
+def kind(model: dict[str, Any]) -> str:
+    """How a configured model is made: as a `net`, a `baseline` of scikit-learn, or `assembled`."""
+    if "_target_" not in model:
+        return "assembled"
+    return "baseline" if str(model["_target_"]).startswith(TRAINED_BY["baseline"]) else "net"
+
+
+def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ()) -> dict[str, str]:
+    names = {name for source in found.values() for name in source.theirs} | {name.split(".")[0] for name in targets}
+    return locked(names, root / "requirements.lock")
+
+
+def _configured(model: str, root: Path) -> dict[str, Any]:
+    """The configuration of the model EXPERIMENT or EXPERIMENT-SEED."""
+    experiment, _, seed = model.partition("-")
+    overrides = [f"experiment={experiment}", *([f"seed={seed}"] if seed else [])]
+    return configuration.training(resolve(load_config(*overrides, root=root)))
+
+
+def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, Source]:
+    """Every module that the entries import, directly or not, with the packages around it; of `leaves`, no import."""
+    waiting, found = list(entries), dict[str, Source]()
+    while waiting:
+        module = waiting.pop()
+        file = file_of(module)
+        if file is None or module in found or module in LEFT_OUT:
+            continue
+        source = read(file)
+        if not source.empty:
+            found[module] = source
+        if module not in leaves:
+            waiting += source.ours
+        if "." in (parent := module.rpartition(".")[0]):
+            waiting.append(parent)
+    return dict(sorted(found.items()))
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield str(node["_target_"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _targets(item)
+
+
+def _modules(targets: Iterable[str]) -> list[str]:
+    return [f"pipeline.{own[1]}" for target in targets if (own := OURS.fullmatch(target))]
+
+
+def _change(then: Any, now: Any) -> str:
+    if not isinstance(then, dict) or not isinstance(now, dict):
+        return f"{str(then)[:12]} then, {str(now)[:12]} now"
+    names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Training: the loop, its callbacks, shallow baselines and the processor's settings."""

@@ -1,0 +1,106 @@
+"""What happens around training's steps: seeds, progress, averaging, states kept for going on, a generator's samples."""
+
+import math
+import time
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.utilities import rank_zero_only
+from torch.nn.utils import get_total_norm
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from pipeline.errors import PipelineError
+from pipeline.runs.events import EventLog
+from pipeline.training.checkpointing import NOTHING
+
+PROGRESS_EVERY_S = 0.5
+
+
+class WeightEMA(WeightAveraging):
+    """An exponential mean of the weights, which is what is validated and stored.
+
+    Young averages follow faster, or they would keep what the net was before it learned anything.
+    """
+
+    def __init__(self, decay: float):
+        super().__init__(multi_avg_fn=partial(average, decay))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Left to `on_fit_end`, which also comes where a run goes on after its last step."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_end(trainer, pl_module)
+
+
+def average(decay: float, averaged: Any, current: Any, updates: Any) -> None:
+    """Move the averaged weights towards the current ones."""
+    updates = int(updates)
+    get_ema_multi_avg_fn(min(decay, (1 + updates) / (10 + updates)))(averaged, current, updates)
+
+
+class ProgressAndSeeds(Callback):
+    """Seeds every step, tells the spool how far training is, and stops it where the loss is no longer a number.
+
+    What a step draws (dropout) is a pure function of (seed, step, worker), so a run that goes on needs no generator's
+    state to end as if it had never stopped.
+    """
+
+    def __init__(self, event_log: EventLog, seed: int):
+        self.event_log, self.seed, self.told = event_log, seed, 0.0
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+        seed = (self.seed * 1_000_003 + trainer.global_step) * 10_007 + trainer.global_rank
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 2 ms
+        if module.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def on_validation_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if trainer.world_size > 1:  # each worker has its own running means: what is validated is what is stored
+            for buffer in module.buffers():
+                dist.broadcast(buffer, 0)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs["loss"].item()
+        if trainer.is_global_zero and time.monotonic() - self.told >= PROGRESS_EVERY_S:
+            self.told = time.monotonic()
+            self.event_log.append(
+                step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss
+            )
+        if not math.isfinite(loss):
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+            raise PipelineError(
+                f"The loss is {loss} at step {trainer.global_step} (epoch {trainer.current_epoch}, batch "
+                f"{batch_idx}, learning rate {rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr "
+                "or set trainer.gradient_clip_val."
+            )
+
+
+class Unprofiled(PassThroughProfiler):
+    """Measures nothing, as Lightning's own, without a generator around each of a step's 40 hooks."""
+
+    def profile(self, action_name: str) -> nullcontext[None]:  # type: ignore[override]
+        return NOTHING
+
+
+class SampleImages(Callback):
+    """Keeps what a generator draws at the end of each epoch, so that its progress can be looked at."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @rank_zero_only
+    def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
+        if module.samples is not None:
+            self.folder.mkdir(exist_ok=True)
+            np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.numpy())

@@ -1,0 +1,186 @@
+"""Train one configuration in this process: data and task are built, Lightning runs them, the model is stored.
+
+Infrastructure is an argument, so the same code trains in a test and as one worker of a cluster.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Callback, Trainer, seed_everything
+
+from pipeline.config import build, build_data, digest
+from pipeline.data.batches import BatchedData
+from pipeline.data.texts.vocabulary import FILE as VOCABULARY
+from pipeline.data.texts.vocabulary import Vocabulary
+from pipeline.errors import ConfigError, DataError, PipelineError
+from pipeline.runs import checkpoints as stored_checkpoints
+from pipeline.runs import interruption
+from pipeline.runs.events import EventLog
+from pipeline.tasks.task import Task
+from pipeline.training import cpu
+from pipeline.training.callbacks import ProgressAndSeeds, SampleImages, Unprofiled, WeightEMA
+from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, StoppedError
+from pipeline.types import FitResult
+
+
+def build_task(config: dict[str, Any]) -> Task:
+    """The configured task around its net, its weights drawn from the seed."""
+    seed_everything(config["seed"], verbose=False)
+    task: Task = build(config["model"])
+    return task
+
+
+def fit(
+    config: dict[str, Any],
+    *,
+    data_dir: Path,
+    run_dir: Path,
+    strategy: Any = "auto",
+    plugins: Sequence[Any] = (),
+    prepare: Callable[[Trainer], Trainer] = lambda trainer: trainer,
+    devices: int | str = 1,
+    data_digest: str | None = None,
+) -> FitResult:
+    """Train as `config` says and leave the model in `run_dir/model`; goes on from the newest checkpoint in `run_dir`.
+
+    Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
+    stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model. The model
+    of `requires.init_from` lies in `run_dir/init_from`, the predictions of `requires.teacher` in `run_dir/teacher`.
+
+    Raises: DataError if the data's digest is not `data_digest`, where that is given.
+    """
+    torch.set_num_threads(config["cluster"]["threads_per_worker"])
+    cpu.keep_memory()
+    data, task = build_data(config, data_dir), build_task(config)
+    if config["requires"].get("teacher"):
+        (predictions,) = stored_checkpoints.weights(
+            stored_checkpoints.parent_folder(run_dir, stored_checkpoints.TEACHER)
+        ).values()
+        data.pseudo_label(predictions)
+    data.setup()
+    if origin := config["requires"].get("init_from"):
+        _initialise(task, data, stored_checkpoints.parent_folder(run_dir, stored_checkpoints.INIT_FROM), origin)
+    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    if data_digest not in (None, facts["data_digest"]):
+        raise DataError(
+            f"{data_dir}: expected {config['data']['name']} with digest {data_digest}, got {facts['data_digest']}. "
+            "Give every node the same data and the same packages."
+        )
+    event_log = EventLog(run_dir)
+    settings = config["trainer"]
+    checkpoints = Checkpoints(
+        run_dir / "checkpoints",
+        event_log,
+        partial(interruption.requested, run_dir),
+        every_s=settings["checkpoint_every_s"],
+        every_steps=settings["checkpoint_every_steps"],
+        keep=settings["keep_checkpoints"],
+        facts=facts,
+    )
+    callbacks = [
+        *([WeightEMA(settings["ema_decay"])] if settings["ema_decay"] is not None else []),
+        ProgressAndSeeds(event_log, config["seed"]),
+        SampleImages(run_dir / "samples"),
+        checkpoints,
+    ]
+    trainer = prepare(_trainer(config, callbacks, run_dir, strategy=strategy, plugins=plugins, devices=devices))
+    # Not `estimated_stepping_batches`, which drops the loader's state (Lightning's issue 20550).
+    batches = len(data.train_dataloader())
+    task.total_steps = settings["max_epochs"] * -(-batches // settings["accumulate_grad_batches"])
+    stopped = False
+    try:
+        with memory(config):
+            newest = stored_checkpoints.newest(run_dir / "checkpoints")
+            trainer.fit(task, datamodule=data, ckpt_path=newest, weights_only=True)
+    except StoppedError:
+        stopped = True
+    else:
+        if trainer.is_global_zero:
+            store_model(config, task, data, run_dir / "model", **facts)
+    finally:
+        event_log.close()
+    return FitResult(
+        model_dir=run_dir / "model",
+        metrics=checkpoints.metrics,
+        steps=trainer.global_step,
+        epochs=trainer.current_epoch,
+        **checkpoints.count(trainer),
+        workers=trainer.world_size,
+        threads=torch.get_num_threads(),
+        device=str(task.device),
+        stopped=stopped,
+    )
+
+
+def _initialise(task: Task, data: BatchedData, folder: Path, origin: str) -> None:
+    """Start a task from the weights of the stored model `origin`.
+
+    Raises: ConfigError if that model numbers words differently.
+    """
+    task.load_initial_weights(stored_checkpoints.weights(folder), origin)
+    theirs = Vocabulary.load(folder) if (folder / VOCABULARY).is_file() else None
+    if theirs != data.input_vocabulary():
+        raise ConfigError(
+            f"requires.init_from: {origin} numbers words differently. Set data.vocabulary_size as that model has it."
+        )
+
+
+def _trainer(
+    config: dict[str, Any], callbacks: list[Callback], run_dir: Path, *, plugins: Any, **where: Any
+) -> Trainer:
+    settings, gpus = config["trainer"], config["cluster"]["gpus_per_worker"]
+    return Trainer(
+        accelerator="gpu" if gpus else "cpu",
+        # The environment said outright, or Lightning would take a Slurm job's variables for its own workers'.
+        plugins=[*(plugins or [LightningEnvironment()]), AtomicCheckpointIO()],
+        precision=settings["precision"],
+        max_epochs=settings["max_epochs"],
+        accumulate_grad_batches=settings["accumulate_grad_batches"],
+        gradient_clip_val=settings["gradient_clip_val"],
+        callbacks=callbacks,
+        profiler=Unprofiled(),
+        logger=False,
+        default_root_dir=run_dir,
+        # CPUs are deterministic at a fixed number of threads; there the switch would only fill memory.
+        deterministic="warn" if gpus else None,
+        use_distributed_sampler=False,  # our batches are already shared between the workers
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **where,
+    )
+
+
+def store_model(config: dict[str, Any], task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
+    """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
+
+    def write(aside: Path) -> None:
+        stored_checkpoints.save_weights(task.net, aside / stored_checkpoints.MODEL)
+        stored_checkpoints.save_config(config, data.labels, aside)
+        if (vocabulary := data.input_vocabulary()) is not None:
+            vocabulary.save(aside)
+
+    stored_checkpoints.publish(folder, write, **facts)
+
+
+@contextmanager
+def memory(config: dict[str, Any]) -> Iterator[None]:
+    """Raises: PipelineError with a smaller batch where the block finds no memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        # On CPUs torch tells it apart in words only.
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "can't allocate memory" not in text:
+            raise
+        size, parts = config["data"]["batch_size"], config["trainer"]["accumulate_grad_batches"]
+        half = f"data.batch_size={size // 2} trainer.accumulate_grad_batches={parts * 2}, which learns from as many"
+        step = f"Try {half}" if size > 1 else "Choose a smaller model"
+        raise PipelineError(
+            f"Out of memory at data.batch_size={size}: {text.splitlines()[0][:300]}. {step}."
+        ) from error

@@ -1,1 +1,0 @@
-"""The verbs users type, a file a group: names, help and output."""

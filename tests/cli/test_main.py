@@ -1,0 +1,141 @@
+"""The command as users type it: what it prints, how it ends."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY
+
+
+def pipeline(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *words]
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "seed=x"], "seed: expected a whole number, got 'x'"),
+        (["train", "trainer.max_epoch=1"], "Did you mean trainer.max_epochs?"),
+        (["train", "experiment=nothing"], "no such experiment"),
+        (["train", "data=nothing"], "no such data"),
+        (["train", "model.net._target_=os.system"], "may not be called"),
+        (["train", "--config-dir", "nowhere"], "--config-dir nowhere: no such folder"),
+        (["evaluate", "nothing"], "nothing: no such run"),
+        (["predict", "nothing", "x.png"], "nothing: no such run"),
+        (["resume", "latest"], "latest: no such run"),
+        (["ui"], "no runs are tracked yet"),
+        (["data", "verify", "nothing"], "nothing"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds(words: list[str], said: str, project: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = pipeline(*words, cwd=project)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Of the processor, not of the clock: the machine may be busy.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "runs").exists()
+
+
+def test_debug_shows_the_traceback(project: Path) -> None:
+    done = pipeline("train", "seed=x", "--debug", cwd=project)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_commands: Path) -> None:
+    root = tiny_project_for_commands
+    done = pipeline("train", *TINY, "data=mnist-5k", "data.val_size=500", "trainer.max_epochs=1", "--json", cwd=root)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 40
+    assert done.stderr == ""
+    summary = json.loads(lines[-1])
+    assert set(summary) == {"run_id", "run_dir", "metrics", "dataset", "seconds"}
+    assert summary["dataset"]["name"] == "mnist-5k"
+    text = done.stdout
+    name = Path(summary["run_dir"]).name
+    for said in (
+        "mnist-5k, 4,000 / 500 / 500",
+        "parameters",
+        "workers",
+        "test accuracy",
+        f"pipeline ui {name}",
+        f"pipeline evaluate {name}",
+    ):
+        assert said in text
+
+    listed = json.loads(pipeline("runs", "--json", cwd=root).stdout)["runs"]
+    assert [run["name"] for run in listed] == [name]
+    evaluated = pipeline("evaluate", name, "--json", "--record", cwd=root)
+    result = json.loads(evaluated.stdout.splitlines()[-1])
+    right = result.pop("samples")["right"]
+    assert right.count("1") / len(right) == result["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
+    assert json.loads((root / "evaluations/mnist_cnn/0/result.json").read_text()) == result
+    assert not (root / "mlruns").exists()  # where MLflow puts what it was given no place for
+    _a_digit_is_read_from_a_png(root, name)
+
+
+def _a_digit_is_read_from_a_png(root: Path, name: str) -> None:
+    from PIL import Image
+
+    from pipeline.data.images.idx import mnist_sample
+
+    images, _ = mnist_sample()
+    Image.fromarray(images[0]).save(root / "digit.png")
+    done = pipeline("predict", name, "digit.png", "--json", cwd=root)
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout.splitlines()[-1])["predictions"]
+    assert answer["input"] == "digit.png"
+    assert answer["label"] in "0123456789"
+    assert 0.1 <= answer["probability"] <= 1
+    refused = pipeline("predict", name, "run.txt", cwd=root)
+    assert refused.returncode == 2
+    assert "run.txt" in refused.stderr
+
+
+@pytest.fixture
+def tiny_project_for_commands(project: Path, empty_database: Path) -> Path:
+    (project / "runs").mkdir()
+    (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return project
+
+
+def test_config_names_the_file_and_line_of_every_class(project: Path) -> None:
+    done = pipeline("config", "seed=3", cwd=project)
+    targets = [line for line in done.stdout.splitlines() if "_target_" in line]
+    assert "seed: 3" in done.stdout
+    assert len(targets) == 6
+    for line in targets:
+        file, _, number = line.rpartition("# ")[2].rpartition(":")
+        assert (project / file).is_file()
+        assert int(number) > 0
+
+
+def test_the_mirrors_password_is_never_printed(project: Path) -> None:
+    done = pipeline("config", cwd=project, PIPELINE_DATA_MIRROR="https://user:canary@mirror.example/x")
+    assert "canary" not in done.stdout + done.stderr
+    assert "mirror.example" in done.stdout
+
+
+def test_doctor_names_what_is_missing(project: Path) -> None:
+    done = pipeline("doctor", cwd=project)
+    assert done.returncode == 0
+    assert "pipeline data pull mnist" in done.stdout
+
+
+def test_the_shell_completes_choices(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    from pipeline.cli.options import _complete
+
+    assert "experiment=mnist_cnn" in _complete("exp")
+    assert _complete("model=cnn_b") == ["model=cnn_best"]

@@ -1,0 +1,48 @@
+"""Stored configurations of former versions, written out by hand, read as today's."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.config import aliases
+from pipeline.config.aliases import upgrade
+
+NET = {"_target_": "pipeline.models.recurrent.Recurrent", "hidden": 4}
+
+
+def old(requires: Any, model: dict[str, Any], **data: Any) -> dict[str, Any]:
+    return {"name": "x", "seed": 1, "requires": requires, "model": model, "data": {"name": "imdb", **data}}
+
+
+@pytest.mark.parametrize(
+    ("former", "requires", "model"),
+    [
+        (old(["mnist_cnn-0"], {"_target_": "a.GAN"}), {"judge": "mnist_cnn-0"}, {"_target_": "a.GAN"}),
+        (old([], {"of": ["a", "b"]}), {"members": ["a", "b"]}, {}),
+        (old([], {"start": "imdb_lm-0", "net": NET}), {"init_from": "imdb_lm-0"}, {"net": NET}),
+        (old([], {"start": None, "net": NET}), {}, {"net": NET}),
+        (old([], {"net": NET}, teacher="imdb_pretrained_best-0"), {"teacher": "imdb_pretrained_best-0"}, {"net": NET}),
+        (old([], {"net": NET}, teacher=dict(aliases.NBSVM)), {"teacher": "imdb_nbsvm-0"}, {"net": NET}),
+        (old([], {"net": NET}, teacher=None), {}, {"net": NET}),
+    ],
+)
+def test_the_former_spellings_of_a_dependency_are_read_as_requires(
+    former: dict[str, Any], requires: dict[str, Any], model: dict[str, Any]
+) -> None:
+    before = repr(former)
+    assert upgrade(former) == {"name": "x", "seed": 1, "requires": requires, "model": model, "data": {"name": "imdb"}}
+    assert repr(former) == before
+
+
+def test_a_configuration_of_today_stays_as_it_is() -> None:
+    today = old({"members": ["a"], "judge": None}, {})
+    assert upgrade(today) == today
+    assert upgrade(upgrade(today)) == today
+
+
+def test_a_class_that_moved_is_named_by_its_present_place_however_deep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aliases, "MOVED", {"pipeline.data.folder": "pipeline.new", "pipeline.data.own.A": "pipeline.B"})
+    former = old({}, {"layers": [{"_target_": "pipeline.data.own.A"}]}, _target_="pipeline.data.folder.ImageFolder")
+    found = upgrade(former)
+    assert found["data"]["_target_"] == "pipeline.new.ImageFolder"
+    assert found["model"] == {"layers": [{"_target_": "pipeline.B"}]}

@@ -1,0 +1,165 @@
+"""Workers, nodes, heads and links that die under a run, for real: processes are killed, the run is watched."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from ray.exceptions import ActorDiedError
+
+from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch.workers import PATIENCE, Failures, TooFewNodes, _Groups
+from pipeline.runs import checkpoints, events
+from tests.launch.nodes import SAMPLE, hurt, job, nodes, workers
+
+LONG = [*SAMPLE, "trainer.max_epochs=40"]
+
+
+def weights(run_dir: Path) -> str:
+    return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
+
+
+def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was said of each group as it began."""
+    return [event for event in events if "workers" in event]
+
+
+def test_what_a_worker_raised_itself_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="no number"):
+        Failures(tmp_path, {}).after_exception(None, {0: RuntimeError("peer closed"), 1: PipelineError("no number")})
+
+
+def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    failures = Failures(tmp_path, {})
+
+    def advance(step: int) -> None:
+        checkpoints.publish(tmp_path / f"checkpoints/step-{step:09d}", lambda aside: None)
+
+    for step in range(2 * PATIENCE):
+        advance(step)
+        failures.after_exception(None, {0: RuntimeError("gone")})
+    for _ in range(PATIENCE - 1):
+        failures.after_exception(None, {0: RuntimeError("gone")})
+    with pytest.raises(LaunchError, match="without a new checkpoint"):
+        failures.after_exception(None, {0: RuntimeError("gone")})
+
+
+def test_a_group_that_no_longer_fits_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 1)
+    failures = Failures(tmp_path, {})
+    failures.workers = 2
+    with pytest.raises(TooFewNodes):
+        failures.after_exception(None, {1: RuntimeError("gone")})
+
+
+def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    ends = [ActorDiedError(), SimpleNamespace(stopped=False)]
+
+    def group(*_: object) -> Any:
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {})
+    monkeypatch.setattr(groups, "group", group)
+    assert groups.run() == SimpleNamespace(stopped=False)
+    (event,) = events.read(tmp_path)[0]
+    assert event["interrupted"] == "failure"
+    ends.extend([ActorDiedError()] * (PATIENCE + 1))
+    with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
+        groups.run()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) -> None:
+    weights_of = []
+    for kill in (False, True):
+        with job(project, "train", *SAMPLE, "trainer.max_epochs=6", "cluster.workers=2") as running:
+            if kill:
+                running.until_step(30)
+                hurt(workers(running.process.pid)[-1], signal.SIGKILL)
+            assert running.end() == 0, running.said()
+            assert running.run_dir
+            assert [event["restarts"] for event in starts(running.events())] == ([0, 1] if kill else [0])
+            weights_of.append(weights(running.run_dir))
+    assert weights_of[0] == weights_of[1]
+
+
+@pytest.mark.slow
+def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
+    with job(project, "train", *LONG, "cluster.workers=2") as running:
+        running.until_step(30)
+        victim = workers(running.process.pid)[-1]
+        at = hurt(victim, signal.SIGSTOP)
+        found = running.until(lambda events: next((e for e in events if e.get("interrupted")), None))
+        assert found["interrupted"] == "hang"
+        assert found["time"] - at <= 60
+        running.until(lambda events: len(starts(events)) == 2)
+        assert not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one(project: Path) -> None:
+    with nodes(1, 1) as cluster:
+        words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=[1,2]"]
+        with job(project, "train", *SAMPLE, "trainer.max_epochs=400", *words) as running:
+            running.until_step(30)
+            victim = sorted(cluster.cluster.worker_nodes, key=lambda node: node.node_id)[0]
+            cluster.kill(victim)
+            running.until(lambda events: [event["workers"] for event in starts(events)] == [2, 1])
+            new = cluster.add(1)
+            running.until(lambda events: [event["workers"] for event in starts(events)] == [2, 1, 2])
+            running.until(lambda events: "total" in events[-1])
+            cluster.drain(new)
+            running.until(lambda events: [event["workers"] for event in starts(events)] == [2, 1, 2, 1])
+            before, after = (
+                [e for e in running.events() if "total" in e and (e["time"] < starts(running.events())[3]["time"]) == b]
+                for b in (True, False)
+            )
+            assert starts(running.events())[3]["step"] >= before[-1]["step"]  # nothing is done again
+            assert not after or after[0]["step"] > before[-1]["step"]
+            running.process.send_signal(signal.SIGTERM)
+            assert running.end() == 75, running.said()
+            assert running.record()["status"] == "interrupted"
+
+
+@pytest.mark.slow
+def test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere(project: Path) -> None:
+    with nodes(2) as first:
+        words = ["cluster=ray", f"cluster.address={first.address}", "cluster.workers=2"]
+        with job(project, "train", *SAMPLE, "trainer.max_epochs=20", *words) as running:
+            running.until_step(30)
+            first.kill_head()
+            at = time.monotonic()
+            assert running.end() == 75, running.said()
+            assert time.monotonic() - at < 180
+            assert running.run_dir
+            name = running.run_dir.name
+            assert f"pipeline resume {name}" in running.said()
+    with nodes(2) as second, job(project, "resume", name, RAY_ADDRESS=second.address) as again:
+        assert again.end() == 0, again.said()
+
+
+def test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds(project: Path) -> None:
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "train", "data=mnist-5k", "cluster=ray", "cluster.address=127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert time.monotonic() - began < 15
+    assert done.returncode == 2
+    assert "no Ray cluster answers there" in done.stderr
+    assert "ray start --head" in done.stderr
+    assert not (project / "runs").exists()

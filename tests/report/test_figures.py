@@ -1,0 +1,66 @@
+"""Pictures and pages of results."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.inference.predictor import PointClassifier
+from pipeline.models.neuron import gate
+from pipeline.report import figures, markdown
+from pipeline.types import Headline
+
+
+def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
+    figures.activations(tmp_path / "activations.png")
+    points = torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([0, 1])
+    figures.decision_map(PointClassifier(gate("and"), {}, {}), points, tmp_path / "map.png")
+    for name in ("activations", "map"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("scores", "text"),
+    [
+        ({"test/loss": 0.1, "test/accuracy": 0.9955}, "accuracy 99.55 %"),
+        ({"test/exact_match": 0.998}, "exact match 99.80 %"),
+        ({"test/fid": 0.0963, "test/coverage": 1.0}, "fid 0.096"),
+    ],
+)
+def test_the_headline_is_what_a_result_is_judged_by(scores: dict[str, float], text: str) -> None:
+    assert str(Headline.of(scores)) == text
+
+
+def test_what_has_no_score_has_no_headline() -> None:
+    assert Headline.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
+    assert str(Headline.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
+
+
+def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
+    entries = [{"metrics": {"test/fid": value}} for value in (0.1, 0.2, 0.3)]
+    assert markdown.score(entries) == "fid 0.200 ± 0.100"
+    assert markdown.score([{"metrics": {"test/accuracy": 0.5}}]) == "accuracy 50.00 %"
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [([0], "0"), ([0, 1], "0, 1"), ([2, 0, 1], "0 to 2"), ([0, 1, 3], "0, 1, 3")],
+)
+def test_seeds_that_follow_each_other_are_told_by_the_first_and_the_last(found: list[int], told: str) -> None:
+    assert markdown.seeds([{"seed": seed} for seed in found]) == told
+
+
+def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
+    built_on = {"language": [], "net": ["language-0"], "mean": ["net-0", "language-0", "not_recorded-0"]}
+    entries = [
+        {"experiment": name, "seed": 0, "cpu_s": cost, "built_on": built_on[name]}
+        for name, cost in (("language", 100.0), ("net", 10.0), ("mean", 1.0))
+    ]
+    assert markdown.costs(entries) == {"language": [100], "net": [110], "mean": [111]}
+
+
+def test_a_cost_does_not_depend_on_the_order_in_which_its_parts_are_summed() -> None:
+    names = [f"part{place}" for place in range(9)]
+    entries = [{"experiment": name, "seed": 0, "cpu_s": 0.1} for name in names]
+    whole = {"experiment": "whole", "seed": 0, "cpu_s": 0.1, "built_on": [f"{name}-0" for name in names]}
+    assert markdown.costs([*entries, whole])["whole"] == [1]  # one after the other, ten tenths are less

@@ -1,0 +1,123 @@
+"""Against a real MLflow store: what is kept, what is refused, what a lost answer leaves behind."""
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import LaunchError
+from pipeline.runs.events import EventLog
+from pipeline.tracking.mlflow_store import MLflowStore, OutageError
+from pipeline.tracking.run import open_run
+from pipeline.tracking.upload_queue import UploadQueue
+from pipeline.types import DataSet
+
+DATA = DataSet("mnist", "ab" * 32, {"train": 1, "val": 1, "test": 1})
+URI = "sqlite:///runs/mlflow.db"
+
+
+@pytest.fixture
+def root(project: Path, empty_database: Path) -> Path:
+    (project / "runs/r").mkdir(parents=True)
+    (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
+    return project
+
+
+def a_run(root: Path, said: list[str] | None = None) -> Any:
+    print_line = (said if said is not None else []).append
+    facts: dict[str, Any] = {"name": "n", "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
+    return open_run(URI, root=root, run_dir=root / "runs/r", print_line=print_line, **facts)
+
+
+def stored(root: Path) -> Any:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{root}/runs/mlflow.db")
+    (run,) = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, "FINISHED"), (ValueError(), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_run_ends_as_its_block_ended(root: Path, error: BaseException | None, status: str) -> None:
+    with suppress(ValueError, KeyboardInterrupt), a_run(root) as run:
+        run.event_log.append(time=1.0, step=3, epoch=0, metrics={"val/loss": 0.5})
+        if error:
+            raise error
+    found = stored(root)
+    assert (found.info.run_id, found.info.run_name, found.info.status) == (run.ids["run_id"], "n", status)
+    assert found.data.metrics["val/loss"] == 0.5
+    assert (found.data.params, found.data.tags["seed"]) == ({"a": "1"}, "0")
+    assert found.inputs.dataset_inputs[0].dataset.name == "mnist"
+    assert Path(found.info.artifact_uri.removeprefix("file://")).is_relative_to(root / "runs/artifacts")
+
+
+def test_a_run_that_goes_on_is_the_same_run_and_says_how_often(root: Path) -> None:
+    for _ in range(3):
+        with suppress(ValueError), a_run(root):
+            raise ValueError
+    with a_run(root):
+        pass
+    found = stored(root)
+    assert (found.info.status, found.data.tags["restarts"]) == ("FINISHED", "3")
+
+
+def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(root / "runs/r")
+    facts = {"key": "k", "name": "n", "params": {"a": "1"}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
+    log.append(run=facts)
+    log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
+    log.append(status="FINISHED")
+    log.close()
+    lost: set[str] = set()
+
+    def losing(name: str) -> Any:
+        honest = getattr(MLflowStore, name)
+
+        def call(self: MLflowStore, *arguments: Any) -> Any:
+            answer = honest(self, *arguments)
+            if name not in lost:
+                lost.add(name)
+                raise OutageError("the answer was lost")
+            return answer
+
+        return call
+
+    for name in ("open", "log_metrics", "end"):
+        monkeypatch.setattr(MLflowStore, name, losing(name))
+    for _ in range(3):
+        with pytest.raises(OutageError):
+            UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
+    UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
+    assert stored(root).info.status == "FINISHED"
+    with closing(sqlite3.connect(root / "runs/mlflow.db")) as database:
+        assert database.execute("select key, step, value from metrics").fetchall() == [("val/loss", 1, 0.5)]
+        assert database.execute("select count(*) from inputs").fetchone() == (1,)
+
+
+def test_an_old_schema_is_named_and_left_alone(root: Path) -> None:
+    with closing(sqlite3.connect(root / "runs/mlflow.db")) as database:
+        database.execute("update alembic_version set version_num = '4465047574b1'")
+        database.execute("drop table trace_info")  # MLflow migrates a data base that lacks a table, unasked
+        database.commit()
+    before = (root / "runs/mlflow.db").read_bytes()
+    with pytest.raises(LaunchError, match=r"schema 4465047574b1, .* `mlflow db upgrade sqlite:"), a_run(root):
+        raise AssertionError("training began")
+    assert (root / "runs/mlflow.db").read_bytes() == before
+
+
+def test_a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync(root: Path) -> None:
+    said: list[str] = []
+    with closing(sqlite3.connect(root / "runs/mlflow.db", isolation_level=None)) as holder:
+        holder.execute("begin exclusive")
+        with a_run(root, said) as run:
+            run.event_log.append(step=3, epoch=0, metrics={"val/loss": 0.5})
+        holder.execute("rollback")
+    assert "database is locked" in said[0]
+    assert "pipeline sync r" in said[-1]
+    UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
+    found = stored(root)
+    assert (found.info.status, found.data.metrics) == ("FINISHED", {"val/loss": 0.5})
