@@ -1,19 +1,19 @@
-"""The one table of model kinds: which kind a configuration describes, and how that kind is made, loaded and evaluated.
+"""The one table of model kinds: how each is made, loaded and evaluated.
 
-A kind is added by one class and one line of `KINDS`; a new task for nets by one line of `TASKS`, if the net does not
-classify. Heavy libraries are imported only by the kind that needs them.
+A kind is added by one class here, and one line in `KINDS` and in `pipeline.config.kind`. Heavy libraries are imported only by the kind that needs them.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import files
 from pipeline.config import build
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, ConfigError
+from pipeline.config.kind import Kind, kind_name, task_of
+from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints, requirements
 from pipeline.types import Evaluation, FitResult, Inputs, Judge, Predictor, Split
 
@@ -38,7 +38,6 @@ class Needs:
 class ModelKind(Protocol):
     """What all kinds of models offer."""
 
-    maker: str  # the module whose code decides the weights, with all that it imports
     by_epochs: bool  # whether training can be stopped early, as a sweep does
 
     def spreads(self, config: Config) -> bool:
@@ -71,27 +70,6 @@ class _Evaluated:
         return predictor.evaluate(data, split, judge)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a net that was trained by a task does, and whether several workers can share its training."""
-
-    does: Literal["classify", "classify frozen views", "translate", "draw", "model language"] = "classify"
-    spreads: bool = True
-
-
-TASKS = {
-    "pipeline.tasks.transfer.Transfer": Task("classify frozen views"),
-    "pipeline.tasks.online.Online": Task(spreads=False),  # its rule takes one sample after the other
-    "pipeline.tasks.seq2seq.Translation": Task("translate"),
-    "pipeline.tasks.gan.GAN": Task("draw"),
-    "pipeline.tasks.language_modelling.LanguageModelling": Task("model language"),
-}
-
-
-def _task(config: Config) -> Task:
-    return TASKS.get(config["model"].get("_target_"), Task())
-
-
 def predictor_class(config: Config) -> "type[Net]":
     """The class of a net's predictor: by its task, and of classifiers by the shape of their inputs."""
     from pipeline.inference import generator, predictor, translator
@@ -102,15 +80,14 @@ def predictor_class(config: Config) -> "type[Net]":
         "classify": classifiers.get(len(shape), predictor.PointClassifier),
         "classify frozen views": predictor.FrozenClassifier,
         "translate": translator.Translator,
-        "draw": generator.Generator,
+        "generate": generator.Generator,
         "model language": predictor.LanguageModel,
-    }[_task(config).does]
+    }[task_of(config).does]
 
 
 class FixedUnit(_Evaluated):
     """A net whose weights are set by hand: there is nothing to train."""
 
-    maker = "pipeline.training.fixed_unit"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
@@ -136,11 +113,10 @@ class FixedUnit(_Evaluated):
 class TrainedNet(FixedUnit):
     """A net that Lightning trains, on as many workers as are configured."""
 
-    maker = "pipeline.training.fit"
     by_epochs = True
 
     def spreads(self, config: Config) -> bool:
-        return _task(config).spreads
+        return task_of(config).distributes
 
     def describe(self, config: Config) -> str:
         from pipeline.training.fit import build_task
@@ -156,7 +132,6 @@ class TrainedNet(FixedUnit):
 class FittedBaseline(_Evaluated):
     """A shallow model of texts that scikit-learn fits in this process."""
 
-    maker = "pipeline.training.baselines"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
@@ -182,7 +157,6 @@ class FittedBaseline(_Evaluated):
 class EnsembleOfModels(_Evaluated):
     """The mean of other experiments' classifiers, each stored whole."""
 
-    maker = "pipeline.training.fixed_unit"
     by_epochs = False
 
     def spreads(self, config: Config) -> bool:
@@ -207,24 +181,20 @@ class EnsembleOfModels(_Evaluated):
         return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members classify
 
 
-# The first kind that a configuration fits is its kind.
-KINDS: tuple[tuple[Callable[[Config], bool], ModelKind], ...] = (
-    (lambda config: bool(config["requires"].get("members")), EnsembleOfModels()),
-    (lambda config: config["model"].get("_target_", "").startswith("pipeline.training.baselines."), FittedBaseline()),
-    (lambda config: "_target_" in config["model"], TrainedNet()),
-    (lambda config: "net" in config["model"], FixedUnit()),
-)
+KINDS: dict[Kind, ModelKind] = {
+    "ensemble": EnsembleOfModels(),
+    "baseline": FittedBaseline(),
+    "net": TrainedNet(),
+    "fixed unit": FixedUnit(),
+}
 
 
 def kind_of(config: Config) -> ModelKind:
-    """The kind of the configured model; the only place that decides it.
+    """The kind of the configured model.
 
     Raises: ConfigError if the configuration describes none.
     """
-    for fits, kind in KINDS:
-        if fits(config):
-            return kind
-    raise ConfigError(f"{config['name']}: describes no model. Choose one with model=…, or set requires.members.")
+    return KINDS[kind_name(config)]
 
 
 def load(model_dir: Path) -> Predictor:

@@ -135,7 +135,7 @@ UNUSUAL: dict[str, tuple[Any, str | None]] = {
     "imdb_nbsvm": (kinds.FittedBaseline, "texts"),
     "mnist_ensemble": (kinds.EnsembleOfModels, "images"),
     **dict.fromkeys(
-        ("imdb_lstm_best", "imdb_bag_best", "imdb_pretrained_best", "imdb_virtual_best"),
+        ("imdb_lstm_best", "imdb_bag_best", "imdb_pretrained_best", "imdb_vat_best"),
         (kinds.EnsembleOfModels, "texts"),
     ),
     **dict.fromkeys(("mnist_gan", "lecture_gan"), (kinds.TrainedNet, "classes")),

@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-# Experiments by their names now and before.
-FORMER = {
-    "imdb_lstm_pseudo": "imdb_lstm_taught",
-    "imdb_bag_pseudo": "imdb_bag_taught",
-    "imdb_lstm_vat": "imdb_lstm_virtual",
-    "imdb_vat_best": "imdb_virtual_best",
-}
+from pipeline.config.aliases import EXPERIMENTS
+
+FORMER = {today: former for former, today in EXPERIMENTS.items()}
 
 
 @dataclass(frozen=True, slots=True)

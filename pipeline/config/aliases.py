@@ -27,6 +27,18 @@ MOVED: dict[str, str] = {
     "pipeline.tasks.language.LanguageModelling": "pipeline.tasks.language_modelling.LanguageModelling",
     "pipeline.tasks.virtual.VirtualAdversarial": "pipeline.tasks.vat.VirtualAdversarial",
 }  # former `_target_`: today's; modules and classes alike, the longest match counts
+EXPERIMENTS = {  # former names of experiments: today's
+    "imdb_bag_taught": "imdb_bag_pseudo",
+    "imdb_lstm_taught": "imdb_lstm_pseudo",
+    "imdb_lstm_virtual": "imdb_lstm_vat",
+    "imdb_virtual_best": "imdb_vat_best",
+}
+KEYS = {  # former keys below `data`, `model` and `model.net`: today's
+    "data": {"keep": "truncation_side", "rounds": "labeled_repeats", "pieces": "chunks"},
+    "model": {"log_odds": "logit_match_weight", "distance": "vat_epsilon"},
+    "net": {"pairs": "bigram_buckets"},
+}
+SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, `truncation_side` where others are cut
 NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
 
 
@@ -57,6 +69,37 @@ def _teacher(former: str | dict[str, Any] | None) -> str | None:
     return "imdb_nbsvm-0" if former == NBSVM else f"{former['_target_'].rpartition('.')[2]}-0"
 
 
+def _names(config: dict[str, Any]) -> dict[str, Any]:
+    """Experiments, and the keys of data, task and net, by their names of today."""
+    model, data = dict(config["model"]), _renamed("data", config["data"])
+    if data.get("truncation_side") in SIDES:
+        data["truncation_side"] = SIDES[data["truncation_side"]]
+    if isinstance(model.get("net"), dict):
+        model["net"] = _renamed("net", model["net"])
+    requires = {key: _experiment(name) for key, name in config["requires"].items()}
+    return {
+        **config,
+        **({"name": _experiment(config["name"])} if "name" in config else {}),
+        "requires": requires,
+        "model": _renamed("model", model),
+        "data": data,
+    }
+
+
+def _renamed(group: str, node: dict[str, Any]) -> dict[str, Any]:
+    return {KEYS[group].get(key, key): value for key, value in node.items()}
+
+
+def _experiment(name: Any) -> Any:
+    """An experiment, with or without a seed, or several of them, by today's name."""
+    if isinstance(name, list):
+        return [_experiment(one) for one in name]
+    if not isinstance(name, str):
+        return name
+    experiment, dash, seed = name.partition("-")
+    return f"{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
+
+
 def _moved(node: Any) -> Any:
     """Every `_target_` at or below a node by its present name."""
     if isinstance(node, list):
@@ -73,4 +116,4 @@ def _target(name: str) -> str:
     return f"{MOVED[module]}.{rest}" if module in MOVED else name
 
 
-CHANGES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_requires,)  # of keys, the oldest first
+CHANGES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_requires, _names)  # the oldest first

@@ -180,7 +180,9 @@ class TextClassifier(Classifier):
         """(N, C) class probabilities of texts as they were written."""
         assert self.vocabulary is not None
         reading = self.config["data"]
-        rows = [encoded(self.vocabulary, words(text), reading["max_tokens"], reading["keep"]) for text in texts]
+        rows = [
+            encoded(self.vocabulary, words(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+        ]
         return self._of_rows(rows)
 
     def _of_rows(self, rows: Sequence[Tensor]) -> np.ndarray:

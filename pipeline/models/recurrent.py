@@ -57,7 +57,7 @@ class Recurrent(Reader):
     `cell` "none" leaves the recurrence out: what follows sees the embeddings themselves. `pooling` "last" takes the
     state after the last word (of the way back: after the first), "max_mean" the maximum and the mean over the words.
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
-    With `pairs`, each two neighbouring words add to the logits what stands at their place, one of so many.
+    With `bigram_buckets`, each two neighbouring words add to the logits what stands at their place, one of so many.
     The word vectors may be moved on the way, by `moved_BTE`.
     `start` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
 
@@ -76,7 +76,7 @@ class Recurrent(Reader):
         dropout: float = 0.0,
         word_dropout: float = 0.0,
         start: Literal["torch", "keras"] = "torch",
-        pairs: int = 0,
+        bigram_buckets: int = 0,
     ):
         if cell not in (*CELLS, "none"):
             raise ConfigError(f"model.net.cell: no such cell {cell!r}. There are: {', '.join(CELLS)}, none.")
@@ -89,7 +89,7 @@ class Recurrent(Reader):
         self.pooling, self.word_dropout = pooling, word_dropout
         width = hidden * ways if ways else embedding
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(width * (1 + (pooling == "max_mean")), classes))
-        self.pairs = nn.Embedding(pairs, classes) if pairs else None
+        self.pairs = nn.Embedding(bigram_buckets, classes) if bigram_buckets else None
         if self.pairs is not None:
             nn.init.zeros_(self.pairs.weight)
         if start == "keras":

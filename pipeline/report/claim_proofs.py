@@ -23,8 +23,8 @@ NEEDS = {
     2: ("mlp_xor",),
     3: ("backprop_mnist",),
     4: ("mnist_cnn", "mnist_cnn_best", "lecture_cnn"),
-    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_taught"),
-    6: ("imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_bag", "imdb_lstm_taught", "imdb_bag_taught"),
+    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_pseudo"),
+    6: ("imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_bag", "imdb_lstm_pseudo", "imdb_bag_pseudo"),
     7: ("mnist_gan", "lecture_gan"),
 }
 
@@ -150,9 +150,9 @@ RIVALS = (  # a bag is the same net without its recurrent layer
     ("imdb_lstm", "imdb_rnn"),
     ("imdb_lstm", "imdb_gru"),
     ("imdb_lstm", "imdb_bag"),
-    ("imdb_lstm_taught", "imdb_bag_taught"),
+    ("imdb_lstm_pseudo", "imdb_bag_pseudo"),
     ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
-    ("imdb_lstm_virtual", "imdb_lstm_pretrained"),  # the same net without what unlabelled texts teach a classifier
+    ("imdb_lstm_vat", "imdb_lstm_pretrained"),  # the same net without what unlabelled texts teach a classifier
     ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and begins with vectors of co-occurrence
 )
 

@@ -12,9 +12,11 @@ from typing import Any
 
 from pipeline import config as configuration
 from pipeline.config import SOURCE_KEYS, load_config, resolve
+from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
 from pipeline.config.targets import OURS
 from pipeline.data import store
+from pipeline.runs import requirements
 from pipeline.runs.packages import locked
 from pipeline.runs.syntax import Source, code_digest, read
 
@@ -24,32 +26,36 @@ __all__ = [
     "code_of",
     "evaluation",
     "identity",
-    "judge_of",
-    "kind",
-    "members_of",
     "parts",
     "training",
     "write",
 ]
 
-# Entry modules by kind of model. An assembled model (an ensemble, a unit set by hand) has no `_target_`.
-TRAINED_BY = {
+# Entry modules by kind of model.
+TRAINED_BY: dict[Kind, str] = {
     "net": "pipeline.training.fit",
     "baseline": "pipeline.training.baselines",
-    "assembled": "pipeline.training.fixed_unit",
+    "ensemble": "pipeline.training.fixed_unit",
+    "fixed unit": "pipeline.training.fixed_unit",
 }
-LOADED_BY = {
+LOADED_BY: dict[Kind, str] = {
     "net": "pipeline.inference.predictor",
     "baseline": "pipeline.inference.baseline",
-    "assembled": "pipeline.inference.ensemble",
+    "ensemble": "pipeline.inference.ensemble",
+    "fixed unit": "pipeline.inference.predictor",
 }
 # These import what every kind needs, so they are hashed, and what one kind needs of them is listed here.
 SHARED = ("pipeline.actions.assess", "pipeline.kinds")
 DETAILS = "pipeline.report.details"
-SCORED_BY = {
-    "GAN": ("pipeline.evaluation.generation", "pipeline.evaluation.classification_accuracy_score", DETAILS),
-    "Translation": ("pipeline.evaluation.translation", DETAILS),
-    "LanguageModelling": (),
+SCORED_BY: dict[Does, tuple[str, ...]] = {
+    "generate": (
+        "pipeline.inference.generator",
+        "pipeline.evaluation.generation",
+        "pipeline.evaluation.classification_accuracy_score",
+        DETAILS,
+    ),
+    "translate": ("pipeline.inference.translator", "pipeline.evaluation.translation", DETAILS),
+    "model language": (),
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",
@@ -87,10 +93,11 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
     kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
     kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
     name, targets = config["data"]["name"], list(_targets(config))
-    found = _closure([TRAINED_BY[kind(config["model"])], *_modules(targets)])
+    found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
     return {
         "config": kept,
         "data": store.digest(name) if name in store.FILES else None,
+        "requires": {name: identity(_configured(name, root), root) for name in requirements.built_on(config)},
         "packages": _packages(found, root, targets),
         "code": {module: source.digest for module, source in found.items()},
     }
@@ -98,13 +105,12 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
 
 def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
-    model, judge = config["model"], judge_of(config)
-    task = str(model.get("_target_", "")).rpartition(".")[2]
-    answering = [config, *(_configured(member, root) for member in members_of(config))]
+    judge = requirements.judge(config)
+    answering = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
     own = _modules(_targets([[one["data"], one["model"].get("net", one["model"])] for one in answering]))
-    loader = LOADED_BY[kind(model)]
+    loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
-    found = _closure([loader, *SCORED_BY.get(task, CLASSIFIER), *leaves, *own], leaves)
+    found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
     return {
         "judge": identity(_configured(judge, root), root) if judge else None,
         "packages": _packages(found, root),
@@ -143,27 +149,6 @@ def code_of(record: dict[str, Any]) -> str | None:
     """One digest of all the code that a run's record names; None if it was written before records had a fingerprint."""
     code = record.get("fingerprint", {}).get("code")
     return _sha256(code) if code else None
-
-
-def judge_of(config: dict[str, Any]) -> str | None:
-    """The model that scores this one, as EXPERIMENT-SEED; `requires` is a list with the judge first, or names it."""
-    requires = config["requires"]
-    judge = requires.get("judge") if isinstance(requires, dict) else next(iter(requires), None)
-    return str(judge) if judge else None
-
-
-def members_of(config: dict[str, Any]) -> list[str]:
-    """The models that an ensemble's answer is the mean of, each once, as EXPERIMENT or EXPERIMENT-SEED."""
-    requires = config["requires"]
-    named = requires.get("members") if isinstance(requires, dict) else config["model"].get("of")
-    return sorted(set(named or []))
-
-
-def kind(model: dict[str, Any]) -> str:
-    """How a configured model is made: as a `net`, a `baseline` of scikit-learn, or `assembled`."""
-    if "_target_" not in model:
-        return "assembled"
-    return "baseline" if str(model["_target_"]).startswith(TRAINED_BY["baseline"]) else "net"
 
 
 def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ()) -> dict[str, str]:

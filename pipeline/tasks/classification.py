@@ -15,7 +15,7 @@ LEAST = 0.0025  # of a teacher's probabilities: of two classes, log-odds end at 
 class Classification(Task):
     """Train `net`, which turns a batch of inputs into (B, K) logits, on labels_B or on shares of each class, (B, K).
 
-    With `log_odds` its logits are to be those of the shares that a teacher gave, but for their mean: the weight of the
+    With `logit_match_weight` its logits are to be those of the shares that a teacher gave, but for their mean: the weight of the
     squared distance, in the place of cross-entropy (Ba, Caruana 2014, arXiv:1312.6184).
     Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
     """
@@ -26,10 +26,10 @@ class Classification(Task):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
         label_smoothing: float = 0.0,
-        log_odds: float = 0.0,
+        logit_match_weight: float = 0.0,
     ):
         super().__init__(net, optimizer, schedule)
-        self.label_smoothing, self.log_odds = label_smoothing, log_odds
+        self.label_smoothing, self.logit_match_weight = label_smoothing, logit_match_weight
 
     def logits(self, inputs: Tensor) -> Tensor:
         """What is learned from: (B, K)."""
@@ -44,11 +44,11 @@ class Classification(Task):
         return loss
 
     def _loss(self, logits_BK: Tensor, labels: Tensor) -> Tensor:
-        if labels.ndim == 1 or not self.log_odds:
+        if labels.ndim == 1 or not self.logit_match_weight:
             return F.cross_entropy(logits_BK, labels, label_smoothing=self.label_smoothing)
         known_B = F.cross_entropy(logits_BK, labels, label_smoothing=self.label_smoothing, reduction="none")
         apart_BK = _centred(logits_BK) - _centred(labels.clamp(min=LEAST).log())
-        return torch.where(labels.amax(dim=1) == 1, known_B, self.log_odds * (apart_BK**2).sum(dim=1)).mean()
+        return torch.where(labels.amax(dim=1) == 1, known_B, self.logit_match_weight * (apart_BK**2).sum(dim=1)).mean()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         inputs, labels_B = batch

@@ -20,7 +20,7 @@ class VirtualAdversarial(FineTuning):
     """Train a net that takes (tokens_BT, moved_BTE) on labels_BK, which are zeros where a text has none.
 
     Such a text's loss is the Kullback-Leibler divergence of the net's answer from that to the same text moved: all its
-    word vectors together by `distance` of their length, the way that changes the answer most, by one power iteration.
+    word vectors together by `vat_epsilon` of their length, the way that changes the answer most, by one power iteration.
     Dropout is the same in all passes.
     """
 
@@ -32,10 +32,10 @@ class VirtualAdversarial(FineTuning):
         optimizer: Callable[..., torch.optim.Optimizer],
         schedule: Callable[..., torch.optim.lr_scheduler.LRScheduler] | None = None,
         label_smoothing: float = 0.0,
-        distance: float = 0.02,
+        vat_epsilon: float = 0.02,
     ):
         super().__init__(net, optimizer, schedule, label_smoothing)
-        self.distance = distance
+        self.vat_epsilon = vat_epsilon
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         tokens_BT, labels_BK = batch
@@ -49,10 +49,10 @@ class VirtualAdversarial(FineTuning):
             self._count("train", ours, logits, labels)
             loss = loss + ours * len(labels)
         if not known_B.all():
-            loss = loss + self.unsteadiness(tokens_BT[~known_B]).sum()
+            loss = loss + self.vat_loss(tokens_BT[~known_B]).sum()
         return loss / len(tokens_BT)
 
-    def unsteadiness(self, tokens_BT: Tensor) -> Tensor:
+    def vat_loss(self, tokens_BT: Tensor) -> Tensor:
         """(B,) how far the answer to each text goes, in nats, where its word vectors are moved."""
         seed = int(torch.randint(2**62, ()))
         with torch.no_grad():
@@ -63,7 +63,7 @@ class VirtualAdversarial(FineTuning):
         way_BTE = (PROBE * length_B11 * _unit(any_BTE)).requires_grad_()
         probed_B = _apart(still_BK, self._answer(tokens_BT, way_BTE, seed))
         (steepest_BTE,) = torch.autograd.grad(probed_B.sum(), way_BTE)
-        moved_BTE = self.distance * length_B11 * _unit(steepest_BTE)
+        moved_BTE = self.vat_epsilon * length_B11 * _unit(steepest_BTE)
         return _apart(still_BK, self._answer(tokens_BT, moved_BTE, seed))
 
     def _answer(self, tokens_BT: Tensor, moved_BTE: Tensor | None, seed: int) -> Tensor:

@@ -46,3 +46,15 @@ def test_a_class_that_moved_is_named_by_its_present_place_however_deep(monkeypat
     found = upgrade(former)
     assert found["data"]["_target_"] == "pipeline.new.ImageFolder"
     assert found["model"] == {"layers": [{"_target_": "pipeline.B"}]}
+
+
+def test_former_names_of_keys_and_experiments_are_read_as_todays() -> None:
+    former = old([], {"log_odds": 0.2, "net": {**NET, "pairs": 64}}, keep="last", pieces=4, rounds=2)
+    found = upgrade(
+        {**former, "name": "imdb_lstm_virtual", "requires": {"members": ["imdb_lstm_taught-3", "imdb_nbsvm"]}}
+    )
+    assert found["name"] == "imdb_lstm_vat"
+    assert found["requires"] == {"members": ["imdb_lstm_pseudo-3", "imdb_nbsvm"]}
+    assert found["data"] == {"name": "imdb", "truncation_side": "left", "chunks": 4, "labeled_repeats": 2}
+    assert found["model"] == {"logit_match_weight": 0.2, "net": {**NET, "bigram_buckets": 64}}
+    assert upgrade(old([], {}, keep="first"))["data"]["truncation_side"] == "right"

@@ -49,7 +49,7 @@ def test_seeds_of_an_ensemble_share_no_member() -> None:
     assert members(0) == ["mnist_cnn-0", "mlp_mnist-0", "mnist_cnn-1", "backprop_mnist-7"]
     assert members(2) == ["mnist_cnn-4", "mlp_mnist-2", "mnist_cnn-5", "backprop_mnist-7"]
     assert requirements.names(resolve(load_config("experiment=imdb_lstm_best", "seed=2"))) == [
-        "imdb_lstm_taught-2",
+        "imdb_lstm_pseudo-2",
         "imdb_nbsvm-2",
     ]
     assert requirements.names(resolve(load_config("experiment=mnist_gan"))) == ["mnist_cnn-0"]

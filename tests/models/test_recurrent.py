@@ -26,7 +26,7 @@ TEXTS = torch.tensor([[5, 3, 9, 2, 4], [7, 2, 0, 0, 0], [1, 0, 0, 0, 0]])
 
 def net(cell: str, both: bool, pooling: str, pairs: int = 0) -> Recurrent:
     torch.manual_seed(0)
-    one = Recurrent(12, 2, cell, 3, 4, both, pooling, pairs=pairs).eval()  # type: ignore[arg-type]
+    one = Recurrent(12, 2, cell, 3, 4, both, pooling, bigram_buckets=pairs).eval()  # type: ignore[arg-type]
     if one.pairs:
         nn.init.normal_(one.pairs.weight)
     return one
@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_finite_differences(cell: str) -> None:
 
 
 def test_pairs_of_neighbouring_words_add_their_mean_times_the_root_of_their_number() -> None:
-    one = Recurrent(12, 2, "gru", 3, 4, pairs=1 << 10).eval()
+    one = Recurrent(12, 2, "gru", 3, 4, bigram_buckets=1 << 10).eval()
     before = one(TEXTS)
     weight = one.pairs.weight.data.normal_()  # type: ignore[union-attr]
     places = [[(a * FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]

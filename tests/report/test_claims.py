@@ -56,7 +56,7 @@ def test_the_gradients_claim_is_computed_anew() -> None:
     ("recurrent", "verdict"),
     [
         ({}, claim_proofs.HOLDS),
-        ({"imdb_lstm": BETTER}, "holds against lecture_gru, imdb_rnn, imdb_gru, imdb_lstm_taught, not imdb_lstm"),
+        ({"imdb_lstm": BETTER}, "holds against lecture_gru, imdb_rnn, imdb_gru, imdb_lstm_pseudo, not imdb_lstm"),
         (dict.fromkeys(claim_proofs.NEEDS[5][2:], BETTER), claim_proofs.FAILS),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_gain_within_the_noise_is_called_noise() -> None:
     line = row(6, everything(scores))
     assert "imdb_lstm +4.05 points over imdb_rnn (clear)" in line.evidence
     assert "imdb_lstm +0.05 points over imdb_gru (noise)" in line.evidence
-    assert "imdb_lstm_taught +0.00 points over imdb_bag_taught (noise)" in line.evidence
+    assert "imdb_lstm_pseudo +0.00 points over imdb_bag_pseudo (noise)" in line.evidence
     assert line.verdict == "gains over RNN"
 
 

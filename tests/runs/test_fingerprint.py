@@ -284,7 +284,7 @@ def test_a_judge_and_members_are_found_in_both_spellings() -> None:
 
 
 def test_a_fingerprint_holds_the_code_of_the_net_the_task_the_data_and_the_loop() -> None:
-    found = set(fingerprint.training(config("experiment=imdb_lstm_taught"), ROOT)["code"])
+    found = set(fingerprint.training(config("experiment=imdb_lstm_pseudo"), ROOT)["code"])
     made_of = {
         "training.fit",
         "runs.checkpoints",

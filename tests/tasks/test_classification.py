@@ -36,7 +36,7 @@ def test_label_smoothing_mixes_in_the_uniform_distribution() -> None:
 
 
 def test_where_a_teacher_answered_the_log_odds_are_learned_and_elsewhere_the_label() -> None:
-    model = Classification(nn.Identity(), partial(torch.optim.SGD, lr=0.1), log_odds=0.2)
+    model = Classification(nn.Identity(), partial(torch.optim.SGD, lr=0.1), logit_match_weight=0.2)
     logits = torch.tensor([[5.0, 2.0], [2.0, 5.0], [0.0, 0.0]])
     told = 1 / (1 + math.exp(-1))  # log-odds of 1, where the net has -3
     shares = torch.tensor([[1 - told, told], [1.0, 0.0], [0.001, 0.999]])

@@ -28,7 +28,7 @@ def test_training_starts_from_the_word_vectors_and_ends_with_the_vocabulary_besi
     from pipeline import kinds
 
     predictor: Any = kinds.load(result.model_dir)
-    data = TextData("imdb", 2, 60, 300, "last", 0, 8, 16, None, folder=tiny_imdb / "data")
+    data = TextData("imdb", 2, 60, 300, "left", 0, 8, 16, None, folder=tiny_imdb / "data")
     data.setup()
     assert predictor.vocabulary == data.vocabulary
     (kept,) = (tiny_imdb / ".cache").glob("embeddings-*.safetensors")

@@ -14,7 +14,7 @@ from pipeline.runs import checkpoints
 from pipeline.tasks.vat import VirtualAdversarial
 from tests.tasks.test_language_modelling import LANGUAGE, SMALL, run, weights_twice
 
-VIRTUAL = ["experiment=imdb_lstm_virtual", *SMALL, "trainer.max_epochs=1"]
+VIRTUAL = ["experiment=imdb_lstm_vat", *SMALL, "trainer.max_epochs=1"]
 TEXTS_BT = torch.tensor([[5, 9, 2, 3], [7, 2, 0, 0], [4, 0, 0, 0]])
 
 
@@ -40,7 +40,7 @@ def task(net: nn.Module, **settings: Any) -> VirtualAdversarial:
 def test_a_text_is_moved_the_way_that_changes_the_answer_most() -> None:
     torch.manual_seed(0)
     net = Mean()
-    found_B = task(net, distance=0.3).unsteadiness(TEXTS_BT).detach()
+    found_B = task(net, vat_epsilon=0.3).vat_loss(TEXTS_BT).detach()
     for tokens_T, found in zip(TEXTS_BT, found_B, strict=True):
         words_NE = net.embedding(tokens_T[tokens_T != 0]).detach()
         # All N words by the same step along the difference of the classes' weights: N ** .5 times a step in length.
@@ -57,22 +57,22 @@ def test_a_text_that_is_not_moved_loses_the_same_words_and_states_in_each_pass()
     torch.manual_seed(0)
     net = Recurrent(10, 2, "lstm", 4, 3, bidirectional=True, pooling="max_mean", dropout=0.5, word_dropout=0.5)
     before = torch.get_rng_state()
-    assert torch.equal(task(net, distance=0.0).unsteadiness(TEXTS_BT), torch.zeros(3))
+    assert torch.equal(task(net, vat_epsilon=0.0).vat_loss(TEXTS_BT), torch.zeros(3))
     assert not torch.equal(before, torch.get_rng_state())  # the next step's are others
-    assert float(task(net, distance=0.1).unsteadiness(TEXTS_BT).min().detach()) > 0
+    assert float(task(net, vat_epsilon=0.1).vat_loss(TEXTS_BT).min().detach()) > 0
 
 
 @pytest.mark.parametrize("known", [0, 1, 3])
 def test_each_text_adds_its_own_loss_and_its_gradient_reaches_every_weight(known: int) -> None:
     torch.manual_seed(0)
-    ours = task(Mean(), distance=0.2, label_smoothing=0.1)
+    ours = task(Mean(), vat_epsilon=0.2, label_smoothing=0.1)
     labels_BK = F.one_hot(torch.tensor([1, 0, 1]), 2).float()
     labels_BK[known:] = 0
     torch.manual_seed(1)
     loss = ours.training_step((TEXTS_BT, labels_BK), 0)
     torch.manual_seed(1)
     learned = F.cross_entropy(ours.net(TEXTS_BT[:known]), labels_BK[:known], label_smoothing=0.1, reduction="sum")
-    moved = ours.unsteadiness(TEXTS_BT[known:]).sum() if known < 3 else 0
+    moved = ours.vat_loss(TEXTS_BT[known:]).sum() if known < 3 else 0
     torch.testing.assert_close(loss, (learned + moved) / 3)
     loss.backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in ours.net.parameters())

@@ -129,8 +129,8 @@ class Encoded(Sequence[Tensor]):
     In memory are the places of the texts and their lengths, 12 bytes a text.
     """
 
-    def __init__(self, tokens: Tokens, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, keep: str):
-        self.tokens, self.rows, self.max_tokens, self.keep = tokens, rows, max_tokens, keep
+    def __init__(self, tokens: Tokens, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, truncation_side: str):
+        self.tokens, self.rows, self.max_tokens, self.truncation_side = tokens, rows, max_tokens, truncation_side
         numbers = vocabulary.numbers(tokens.different())
         self.numbers_D = np.fromiter(numbers, dtype=np.int64)
         self.complete = bool(self.numbers_D.all())
@@ -146,7 +146,9 @@ class Encoded(Sequence[Tensor]):
             numbers = numbers[numbers > 0]
         if not len(numbers):
             return torch.tensor([UNKNOWN])
-        return torch.from_numpy(numbers[: self.max_tokens] if self.keep == "first" else numbers[-self.max_tokens :])
+        return torch.from_numpy(
+            numbers[: self.max_tokens] if self.truncation_side == "right" else numbers[-self.max_tokens :]
+        )
 
 
 def lengths(texts: Sequence[Tensor]) -> Tensor:

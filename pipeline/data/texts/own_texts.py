@@ -28,7 +28,7 @@ class OwnTexts(TextData):
         classes: int,
         vocabulary_size: int,
         max_tokens: int,
-        keep: str,
+        truncation_side: str,
         dropped_words: int,
         batch_size: int,
         val_size: int,
@@ -42,7 +42,7 @@ class OwnTexts(TextData):
             classes,
             vocabulary_size,
             max_tokens,
-            keep,  # type: ignore[arg-type]
+            truncation_side,  # type: ignore[arg-type]
             dropped_words,
             batch_size,
             val_size,

@@ -30,9 +30,9 @@ class TextData(BatchedData):
 
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
-    Of a longer text the `keep` ("first" or "last") `max_tokens` words stay. With a teacher's predictions
-    (`pseudo_label`) the texts without a label, each followed by its `pieces`, are learned from, too: the teacher's
-    probabilities stand in the place of labels. Without a teacher their labels are zeros, if there are `rounds`: how
+    A text longer than `max_tokens` words is cut on its `truncation_side` ("left" or "right"). With a teacher's predictions
+    (`pseudo_label`) the texts without a label, each followed by its `chunks`, are learned from, too: the teacher's
+    probabilities stand in the place of labels. Without a teacher their labels are zeros, if there are `labeled_repeats`: how
     often an epoch has each text with a label.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
@@ -46,23 +46,30 @@ class TextData(BatchedData):
         classes: int,
         vocabulary_size: int,
         max_tokens: int,
-        keep: Literal["first", "last"],
+        truncation_side: Literal["left", "right"],
         dropped_words: int,
         batch_size: int,
         val_size: int,
         embeddings: Embeddings | None = None,
-        rounds: int = 0,
-        pieces: int = 0,
+        labeled_repeats: int = 0,
+        chunks: int = 0,
         *,
         folder: Path,
         seed: int = 0,
     ):
         super().__init__(name, batch_size, seed)
-        if keep not in ("first", "last"):
-            raise ConfigError(f"data.keep: expected first or last, got {keep!r}. Set it with `data.keep=last`.")
-        self.classes, self.vocabulary_size, self.max_tokens, self.keep = classes, vocabulary_size, max_tokens, keep
+        if truncation_side not in ("left", "right"):
+            raise ConfigError(
+                f"data.truncation_side: expected left or right, got {truncation_side!r}. Set data.truncation_side=left."
+            )
+        self.classes, self.vocabulary_size, self.max_tokens, self.truncation_side = (
+            classes,
+            vocabulary_size,
+            max_tokens,
+            truncation_side,
+        )
         self.dropped_words, self.val_size = dropped_words, val_size
-        self.embeddings, self.rounds, self.pieces = embeddings, rounds, pieces
+        self.embeddings, self.labeled_repeats, self.chunks = embeddings, labeled_repeats, chunks
         self.folder = Path(folder)
         self.predictions_MK: Tensor | None = None
         self.texts = Written(self._written)
@@ -93,12 +100,12 @@ class TextData(BatchedData):
     def rows(self, part: str) -> Iterator[Row]:
         """The texts of a part, one at a time."""
         for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
-            for text in self._with_pieces(row["text"]) if part == "unsup" else [row["text"]]:
+            for text in self._with_chunks(row["text"]) if part == "unsup" else [row["text"]]:
                 yield Row(text, self.labels[row["rating"] > 5], row["film"])
 
     def source(self, part: str) -> str:
         """A digest of the bytes that `rows` reads."""
-        return f"{store.digest(self.data_name)} {part}" + f" {self.pieces}" * (part == "unsup" and self.pieces > 0)
+        return f"{store.digest(self.data_name)} {part}" + f" {self.chunks}" * (part == "unsup" and self.chunks > 0)
 
     def digest(self) -> str:
         return store.digest(self.data_name)
@@ -110,7 +117,7 @@ class TextData(BatchedData):
         return self._tokens[part]
 
     def unlabelled(self) -> Iterator[str]:
-        """Texts without a label, to learn from, each followed by its pieces."""
+        """Texts without a label, to learn from, each followed by its chunks."""
         return (row.text for row in self.rows("unsup"))
 
     def setup(self, stage: str | None = None) -> None:
@@ -123,9 +130,9 @@ class TextData(BatchedData):
         self._encode("train")
         if (labels_MK := self._unsup_labels()) is not None:
             texts, truth_N = self.splits["train"]
-            rounds = max(1, self.rounds)
-            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(rounds, 1), labels_MK])
-            self.splits["train"] = [*[*texts] * rounds, *self._numbers(*self._unsup())], labels_NK
+            labeled_repeats = max(1, self.labeled_repeats)
+            labels_NK = torch.cat([one_hot(truth_N, self.classes).float().repeat(labeled_repeats, 1), labels_MK])
+            self.splits["train"] = [*[*texts] * labeled_repeats, *self._numbers(*self._unsup())], labels_NK
         self._encode("val")
 
     def describe(self) -> DataSet:
@@ -158,9 +165,9 @@ class TextData(BatchedData):
 
         def texts() -> Iterator[list[int]]:
             unsup, rows = self._unsup()
-            wholes = unsup, rows[:: 1 + self.pieces]
+            wholes = unsup, rows[:: 1 + self.chunks]
             for part, rows in (self.rows_of["train"], wholes):
-                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "first"):
+                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "right"):
                     yield text.tolist()
 
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
@@ -174,8 +181,8 @@ class TextData(BatchedData):
         self.predictions_MK = predictions_MK
 
     def _unsup_labels(self) -> Tensor | None:
-        """(M, K) for texts without a label: the teacher's, else zeros if there are `rounds`; None: leave them out."""
-        if self.predictions_MK is None and self.rounds:
+        """(M, K) for texts without a label: the teacher's, else zeros if there are `labeled_repeats`; None: leave them out."""
+        if self.predictions_MK is None and self.labeled_repeats:
             return torch.zeros(len(self.tokens("unsup")), self.classes)
         return self.predictions_MK
 
@@ -199,11 +206,11 @@ class TextData(BatchedData):
             self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]
 
     def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
-        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.keep)
+        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.truncation_side)
 
-    def _with_pieces(self, text: str) -> list[str]:
+    def _with_chunks(self, text: str) -> list[str]:
         told = text.split(" ")
-        bounds = np.linspace(0, len(told), self.pieces + 1, dtype=int)
+        bounds = np.linspace(0, len(told), self.chunks + 1, dtype=int)
         return [text, *(" ".join(told[begin:end]) for begin, end in pairwise(bounds))]
 
     def _unsup(self) -> tuple[str, np.ndarray]:
@@ -217,10 +224,10 @@ class TextData(BatchedData):
         return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
 
 
-def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, keep: str) -> Tensor:
+def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
     """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
     numbers = vocabulary.encode(text)
-    return torch.tensor(numbers[:max_tokens] if keep == "first" else numbers[-max_tokens:])
+    return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])
 
 
 def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:

@@ -25,9 +25,9 @@ def stored(texts: list[str], folder: Path, source: str = "") -> Tokens:
     return Tokens.of((Row(text, "ab"[len(text) % 2]) for text in texts), folder, source)
 
 
-@given(TEXTS, st.data(), st.sampled_from(["first", "last"]), st.integers(1, 8), st.integers(0, 3))
+@given(TEXTS, st.data(), st.sampled_from(["left", "right"]), st.integers(1, 8), st.integers(0, 3))
 def test_what_is_read_from_disk_is_what_encoding_the_text_gives(
-    texts: list[str], draw: st.DataObject, keep: Literal["first", "last"], max_tokens: int, dropped: int
+    texts: list[str], draw: st.DataObject, truncation_side: Literal["left", "right"], max_tokens: int, dropped: int
 ) -> None:
     rows = np.array(draw.draw(st.lists(st.integers(0, len(texts) - 1), unique=True)), dtype=int)
     chosen = [words(texts[row]) for row in rows]
@@ -38,8 +38,8 @@ def test_what_is_read_from_disk_is_what_encoding_the_text_gives(
         assert counts == Counter(word for text in chosen for word in text)
         vocabulary = Vocabulary.commonest(counts, 6, dropped)
         assert vocabulary == Vocabulary.of(chosen, 6, dropped)
-        found = Encoded(tokens, rows, vocabulary, max_tokens, keep)
-        expected = [in_memory(vocabulary, text, max_tokens, keep).tolist() for text in chosen]
+        found = Encoded(tokens, rows, vocabulary, max_tokens, truncation_side)
+        expected = [in_memory(vocabulary, text, max_tokens, truncation_side).tolist() for text in chosen]
         assert [text.tolist() for text in found] == expected
         assert found.lengths.tolist() == list(map(len, expected))
 
@@ -94,7 +94,7 @@ def test_memory_grows_by_some_bytes_a_text_and_not_by_the_texts(
         tracemalloc.start()
         texts = (Row("word " * 200 + f"{number % 100}", "ab"[number % 2]) for number in range(count))
         tokens = Tokens.of(texts, tmp_path, str(count))
-        found = Encoded(tokens, np.arange(count), Vocabulary.commonest(tokens.counts(np.arange(count)), 50), 99, "last")
+        found = Encoded(tokens, np.arange(count), Vocabulary.commonest(tokens.counts(np.arange(count)), 50), 99, "left")
         assert sum(map(len, found)) == 99 * count
         memory = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()

@@ -15,7 +15,7 @@ PREDICTIONS_MK = torch.tensor([[0.3, 0.7]]).repeat(20, 1)
 
 
 def data(root: Path, **settings: int) -> TextData:
-    return TextData("imdb", 2, 60, 20, "last", 0, 8, 16, **settings, folder=root / "data")  # type: ignore[arg-type]
+    return TextData("imdb", 2, 60, 20, "left", 0, 8, 16, **settings, folder=root / "data")  # type: ignore[arg-type]
 
 
 def test_train_holds_the_true_labels_and_then_the_teachers_predictions(tiny_imdb: Path) -> None:
@@ -74,8 +74,8 @@ def test_a_teacher_predicts_once_and_again_only_where_it_or_the_texts_changed(
 
 
 def test_each_text_without_a_label_is_followed_by_its_pieces_with_the_answers_to_these(tiny_imdb: Path) -> None:
-    learned = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, pieces=2, folder=tiny_imdb / "data")
-    alone = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, folder=tiny_imdb / "data")
+    learned = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, chunks=2, folder=tiny_imdb / "data")
+    alone = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, folder=tiny_imdb / "data")
     whole, told = list(alone.unlabelled()), list(learned.unlabelled())
     assert told[::3] == whole
     assert [f"{one} {other}" for one, other in zip(told[1::3], told[2::3], strict=True)] == whole
@@ -94,7 +94,7 @@ def test_each_text_without_a_label_is_followed_by_its_pieces_with_the_answers_to
 def test_word_vectors_are_made_of_whole_texts(tiny_imdb: Path) -> None:
     made = []
     for pieces in (2, 0):
-        data = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, Embeddings(4, 2, 20), 0, pieces, folder=tiny_imdb / "data")
+        data = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, Embeddings(4, 2, 20), 0, pieces, folder=tiny_imdb / "data")
         data.setup()
         vectors = data.vectors()
         assert vectors is not None
@@ -107,8 +107,8 @@ def test_word_vectors_are_made_of_whole_texts(tiny_imdb: Path) -> None:
 def test_without_a_teacher_an_epoch_has_each_label_as_often_as_told_and_the_others_once_without_one(
     tiny_imdb: Path,
 ) -> None:
-    learned = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, rounds=2, folder=tiny_imdb / "data")
-    alone = TextData("imdb", 2, 60, 20, "last", 0, 8, 16, folder=tiny_imdb / "data")
+    learned = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, labeled_repeats=2, folder=tiny_imdb / "data")
+    alone = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, folder=tiny_imdb / "data")
     learned.setup()
     alone.setup()
     (texts, labels_NK), (known, truth_N) = learned.splits["train"], alone.splits["train"]

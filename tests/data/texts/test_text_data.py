@@ -53,14 +53,17 @@ def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path, monkeypatch: p
 
 def test_of_a_long_text_the_first_or_last_words_stay() -> None:
     vocabulary = Vocabulary(("a", "b", "c"))
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "last").tolist() == [3, 4]
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "first").tolist() == [2, 3]
-    assert encoded(vocabulary, [], 2, "first").tolist() == [1]
+    assert encoded(vocabulary, ["a", "b", "c"], 2, "left").tolist() == [3, 4]
+    assert encoded(vocabulary, ["a", "b", "c"], 2, "right").tolist() == [2, 3]
+    assert encoded(vocabulary, [], 2, "right").tolist() == [1]
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [("data.keep=middle", "data.keep: expected first or last"), ("data.val_size=80", "leaves none to learn from")],
+    [
+        ("data.truncation_side=middle", "data.truncation_side: expected left or right"),
+        ("data.val_size=80", "leaves none to learn from"),
+    ],
 )
 def test_what_can_not_be_done_is_said(override: str, message: str, tiny_imdb: Path) -> None:
     with pytest.raises(ConfigError, match=message):
