@@ -21,29 +21,32 @@ from pathlib import Path
 from typing import Any
 
 VERSION = 1  # raised where the same code would give other weights here
-TEACHER_TEXTS = 300  # predicted by a stored teacher; their rows are repeated for the other texts: those take 10 minutes
+TEACHER_TEXTS = (
+    300  # predicted by a stored net; their rows are repeated for the other texts, which would take 10 minutes
+)
+AT_ONCE = 5000  # texts that a teacher predicts together
 WHOLE = 1000  # samples of a whole run, all epochs together, up to which a run is not cut short
 
-# Where the package keeps what is needed here, newest layout first.
+# Where the package keeps what is needed here, newest layout first: modules, and the names in them.
+CONFIG, CHECKPOINTS = "pipeline.config", "pipeline.runs.checkpoints pipeline.checkpoint"
 PLACES = {
-    "load_config": ("pipeline.config.compose:load_config",),
-    "resolve": ("pipeline.config.compose:resolve",),
-    "training": ("pipeline.config.compose:training",),
-    "build_data": ("pipeline.config.compose:build_data",),
-    "fix_instructions": ("pipeline.training.cpu:fix_instructions", "pipeline.training.cpu:fix_instructions"),
-    "fit": ("pipeline.training.fit:fit", "pipeline.training.fit:fit"),
-    "fit_baseline": ("pipeline.training.baselines:fit", "pipeline.training.baselines:fit"),
+    "load_config": (CONFIG, "load_config"),
+    "resolve": (CONFIG, "resolve"),
+    "training": (CONFIG, "training"),
+    "build_data": (CONFIG, "build_data"),
+    "fix_instructions": ("pipeline.training.cpu pipeline.processor", "fix_instructions"),
+    "fit": ("pipeline.training.fit pipeline.fit", "fit"),
+    "fit_baseline": ("pipeline.training.baselines pipeline.baselines", "fit"),
     "assemble": (
-        "pipeline.training.fixed_unit:assemble",
-        "pipeline.kinds:assemble",
-        "pipeline.actions.untrained:assemble",
+        "pipeline.training.untrained pipeline.training.fixed_unit pipeline.untrained pipeline.actions.untrained",
+        "assemble",
     ),
-    "load": ("pipeline.kinds:load", "pipeline.inference.ensemble:load"),
-    "copy": ("pipeline.runs.checkpoints:copy", "pipeline.runs.checkpoints:copy"),
-    "publish": ("pipeline.runs.checkpoints:publish", "pipeline.runs.checkpoints:publish"),
-    "save_tensors": ("pipeline.runs.checkpoints:save_tensors", "pipeline.runs.checkpoints:save_tensors"),
-    "START": ("pipeline.runs.checkpoints:START", "pipeline.runs.checkpoints:START"),
-    "TAUGHT": ("pipeline.runs.checkpoints:TAUGHT", "pipeline.runs.checkpoints:TAUGHT"),
+    "load": ("pipeline.kinds pipeline.ensemble", "load"),
+    "copy": (CHECKPOINTS, "copy"),
+    "publish": (CHECKPOINTS, "publish"),
+    "save_tensors": (CHECKPOINTS, "save_tensors"),
+    "init_from": (CHECKPOINTS, "INIT_FROM START"),  # a folder's name
+    "teacher": (CHECKPOINTS, "TEACHER TAUGHT"),
 }
 WEIGHTS, GRAMS = "model.safetensors", "grams.txt"
 
@@ -54,17 +57,18 @@ def place(name: str) -> Any:
 
     Raises: LookupError if none of its places exists.
     """
-    for address in PLACES[name]:
-        module, _, attribute = address.partition(":")
+    modules, attributes = (words.split() for words in PLACES[name])
+    for module in modules:
         try:
-            found = getattr(import_module(module), attribute, None)
+            found = import_module(module)
         except ModuleNotFoundError as error:
             if not f"{module}.".startswith(f"{error.name}."):
                 raise
             continue
-        if found is not None:
-            return found
-    raise LookupError(f"none of {', '.join(PLACES[name])} exists. Add its new place to PLACES in {__file__}.")
+        for attribute in attributes:
+            if hasattr(found, attribute):
+                return getattr(found, attribute)
+    raise LookupError(f"{name}: not in {', '.join(modules)}. Add its new place to PLACES in {__file__}.")
 
 
 def parents(config: dict[str, Any]) -> dict[str, list[str]]:
@@ -121,17 +125,17 @@ class Side:
     def train(self, config: dict[str, Any], run_dir: Path) -> Any:
         """Leave a model in `run_dir/model`, after the first steps of its run; a baseline after its whole fit."""
         _seed_everything()
-        needs, target = parents(config), str((config["model"] or {}).get("_target_"))
+        needs = parents(config)
         where = {"data_dir": self.data_dir, "run_dir": run_dir}
-        if "members" in needs or target == "None":
+        if "members" in needs or "_target_" not in config["model"]:
             members = {name: self.model(name) for name in needs.get("members", ())}
             return place("assemble")(config, members, **where)
-        if "baselines." in target:
+        if _is_baseline(config):
             return place("fit_baseline")(config, **where)
         for name in needs.get("init_from", ()):
-            place("copy")(self.model(name), run_dir / place("START"))
+            place("copy")(self.model(name), run_dir / place("init_from"))
         for name in needs.get("teacher", ()):
-            self._predict(self.model(name), config, run_dir / place("TAUGHT"))
+            self._predict(name, config, run_dir / place("teacher"))
         result = place("fit")(
             config, **where, prepare=partial(cut, steps=self.steps, batch=config["data"]["batch_size"])
         )
@@ -139,13 +143,17 @@ class Side:
             raise RuntimeError("no optimiser step was made")
         return result
 
-    def _predict(self, teacher: Path, config: dict[str, Any], folder: Path) -> None:
-        """Publish what a stored teacher predicts for the first texts without a label, repeated for all of them."""
+    def _predict(self, teacher: str, config: dict[str, Any], folder: Path) -> None:
+        """Publish a stored teacher's predictions for the texts without a label: a net's for the first, repeated."""
         import torch
 
         texts = list(place("build_data")(config, self.data_dir).unlabelled())
-        first_NK = torch.from_numpy(place("load")(teacher).texts(texts[:TEACHER_TEXTS])).float()
-        rows_NK = first_NK[torch.arange(len(texts)) % len(first_NK)]
+        model = place("load")(self.model(teacher))
+        predict = getattr(model, "texts", None) or model.scores  # its name before and now
+        asked = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]
+        parts = [predict(asked[start : start + AT_ONCE]) for start in range(0, len(asked), AT_ONCE)]
+        found_NK = torch.cat([torch.as_tensor(part) for part in parts]).float()
+        rows_NK = found_NK[torch.arange(len(texts)) % len(found_NK)]
         place("publish")(folder, lambda aside: place("save_tensors")({folder.name: rows_NK}, aside / WEIGHTS))
 
     def result(self, experiment: str) -> dict[str, Any]:
@@ -161,6 +169,10 @@ class Side:
         steps = [int((folder.parent / "steps").read_text()) for folder in folders]
         seconds = round(time.perf_counter() - started, 1)
         return {"weights": digest(found), "tensors": found, "steps": max(steps), "seconds": seconds}
+
+
+def _is_baseline(config: dict[str, Any]) -> bool:
+    return "baselines." in str((config["model"] or {}).get("_target_"))
 
 
 def cut(trainer: Any, steps: int, batch: int) -> Any:

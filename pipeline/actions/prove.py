@@ -165,7 +165,7 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
         "processor": cpu.describe(),
         "lock_digest": known["lock_digest"],
         "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
-        "teacher": f"stored teachers predict {first_steps.TEACHER_TEXTS} texts, whose rows stand for the others' too",
+        "teacher": f"a stored net predicts {first_steps.TEACHER_TEXTS} texts; their rows are repeated for the others",
     }
 
 
