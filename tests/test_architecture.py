@@ -28,7 +28,6 @@ TABLE = [
 LEVEL = {room: level for level, rooms in enumerate(TABLE) for room in rooms}
 HOMES = {
     "dvc": {"graph"},
-    "dvc": {"graph"},
     "ray": {"launch"},
     "mlflow": {"tracking"},
     "sklearn": {"training", "data"},

@@ -31,7 +31,7 @@ class TextData(BatchedData):
     The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
     other, and 96 % of a random slice's would have a sibling in what is learned from.
     A text longer than `max_tokens` words is cut on its `truncation_side` ("left" or "right").
-    With a teacher's predictions (`pseudo_label`) train also has the unlabelled texts, each followed by its `chunks`, and
+    With a teacher's predictions (`pseudo_label`), train also has the unlabelled texts, each followed by its `chunks`;
     the teacher's class probabilities are their labels. With `labeled_repeats` and no teacher, train also has them, with
     zeros for labels; an epoch has each labelled text `labeled_repeats` times.
 
