@@ -1,6 +1,5 @@
 """Every model's recipe trains: one batch, a finite loss, weights that move."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -50,5 +49,6 @@ def test_every_experiment_composes_and_is_named_after_its_file(experiment: str) 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiments_header_says_what_it_is_and_its_command_and_holds_no_score(experiment: str) -> None:
     _, what, command, *_ = (CONF / f"experiment/{experiment}.yaml").read_text().splitlines()
-    assert re.fullmatch(r"# [^\d%]+[A-Z(].*\.|# [A-Z].*\.", what)
+    assert what.endswith(".")
+    assert "±" not in what
     assert command == f"# pipeline train experiment={experiment}"
