@@ -1,5 +1,6 @@
 """Every model's recipe trains: one batch, a finite loss, weights that move."""
 
+import re
 from pathlib import Path
 
 import pytest
