@@ -9,6 +9,7 @@ import typer
 from pipeline.cli import app as pages
 from pipeline.cli import cluster, data, models, reproduce, results, train
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.tracking.address import bypass_proxy
 from pipeline.training import cpu
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.add_typer(data.app, name="data")
 def main() -> None:
     """Run the command; every error the user can mend becomes a few words and exit code 2."""
     cpu.fix_instructions()
+    bypass_proxy()
     debug = "--debug" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:

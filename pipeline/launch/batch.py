@@ -8,7 +8,8 @@ from typing import Any
 from pipeline.errors import LaunchError
 from pipeline.inference.inputs import InputChunk
 from pipeline.inference.requests import of_chunk
-from pipeline.launch.cluster import cores, start
+from pipeline.launch.cluster import start
+from pipeline.launch.machine import available_cores
 from pipeline.types import Answer
 
 
@@ -28,7 +29,7 @@ def predict_chunks(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[li
     address = os.environ.get("RAY_ADDRESS")
     ours = not ray.is_initialized()
     if ours and not address:
-        start(cores(), log_to_driver=False)
+        start(available_cores(), log_to_driver=False)
     elif ours:
         try:
             ray.init(address=address, log_to_driver=False)

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.launch.cluster import cores, start
+from pipeline.launch.cluster import start
+from pipeline.launch.machine import available_cores
 from pipeline.runs import events as run_events
 from pipeline.types import Headline
 
@@ -48,10 +49,10 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
         grace_period=max(1, most // REDUCTION**2),
         reduction_factor=REDUCTION,
     )
-    wanted = {"cpu": min(cluster["threads_per_worker"], cores()), "gpu": cluster["gpus_per_worker"]}
+    wanted = {"cpu": min(cluster["threads_per_worker"], available_cores()), "gpu": cluster["gpus_per_worker"]}
     known = {str(trial.run_dir): trial for trial in trials}
     trainable = partial(_train, trials=known, data_dir=data_dir, data_digest=data_digest)
-    start(cores(), log_to_driver=False, logging_level="WARNING", object_store_memory=STORE_BYTES)
+    start(available_cores(), log_to_driver=False, logging_level="WARNING", object_store_memory=STORE_BYTES)
     try:
         tune.Tuner(
             tune.with_resources(trainable, wanted),

@@ -76,15 +76,15 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*checkpoints.FORMER, *checkpoints.FORMER.values()])
-def test_what_a_run_begins_with_is_sent_along_if_there_is_anything(name: str, tmp_path: Path) -> None:
+def test_a_runs_inputs_are_sent_along_if_there_are_any(name: str, tmp_path: Path) -> None:
     driver = run_dir_actor.RunDirActor(str(tmp_path), keep=1)
-    assert driver.begins_with() == {}
+    assert driver.inputs() == {}
 
     def fill(aside: Path) -> None:
         (aside / "a").write_bytes(CONTENT)
 
     checkpoints.publish(tmp_path / name, fill, step=3)
-    ((sent_name, sent),) = driver.begins_with().items()
+    ((sent_name, sent),) = driver.inputs().items()
     assert sent_name == name
     run_dir_actor.write(tmp_path / "elsewhere", sent)
     assert checkpoints.verify(tmp_path / "elsewhere") == checkpoints.verify(tmp_path / name)

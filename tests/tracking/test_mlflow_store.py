@@ -25,9 +25,9 @@ def root(project: Path, empty_database: Path) -> Path:
     return project
 
 
-def a_run(root: Path, said: list[str] | None = None) -> Any:
-    print_line = (said if said is not None else []).append
-    facts: dict[str, Any] = {"name": "n", "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
+def a_run(root: Path, lines: list[str] | None = None, name: str = "n") -> Any:
+    print_line = (lines if lines is not None else []).append
+    facts: dict[str, Any] = {"name": name, "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
     return open_run(URI, root=root, run_dir=root / "runs/r", print_line=print_line, **facts)
 
 
