@@ -8,7 +8,6 @@ from pipeline.errors import LaunchError
 
 RAY_BYTES = 100_000_000  # of logs and sockets; a session of an hour writes a fifth of it
 SOCKET_BYTES = 107  # Linux's limit for the path of a socket
-SOCKET = "/ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"  # below Ray's folder; a long process id
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -23,14 +22,18 @@ def ray_folder() -> Path:
     return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
 
 
+def longest_folder() -> int:
+    """The most bytes of a path of Ray's folder that leaves room for the sockets below it."""
+    return SOCKET_BYTES - len(f"/ray/session_2026-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store")
+
+
 def check_ray_folder() -> None:
     """Raises: LaunchError if Ray's folder has too long a path for sockets, or too little room."""
-    folder = ray_folder()
-    longest = SOCKET_BYTES - len(SOCKET)
+    folder, longest = ray_folder(), longest_folder()
     if (length := len(os.fsencode(folder))) > longest:
         raise LaunchError(
-            f"{folder}: a path of {length} bytes is too long for Ray's folder: its sockets lie {len(SOCKET)} bytes "
-            f"deeper, and a socket's path has at most {SOCKET_BYTES}. Set RAY_TMPDIR to one of at most {longest} bytes."
+            f"{folder}: a path of {length} bytes is too long for Ray's folder: the paths of sockets in it would exceed "
+            f"the system's limit of {SOCKET_BYTES} bytes. Set RAY_TMPDIR to a path of at most {longest} bytes."
         )
     if folder.is_dir() and (free := disk_usage(folder).free) < RAY_BYTES:
         raise LaunchError(

@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -86,15 +86,23 @@ class MLflowStore:
         """The error for a response of MLflow with an HTTP status."""
         text = _first_line(error)
         if deleted := DELETED.match(text):
-            kind, identifier = deleted.groups()
-            option = "--experiment-id" if kind == "experiment" else "--run-id"
+            kind, identifier = self._to_restore(*deleted.groups())
             return OutageError(
                 f"its {kind} {identifier} was deleted. Restore it: `MLFLOW_TRACKING_URI={redact(self.uri)} "
-                f"mlflow {kind}s restore {option} {identifier}`"
+                f"mlflow {kind}s restore --{kind}-id {identifier}`"
             )
         if status in (401, 403):
             text += ". Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         return (OutageError if status in TEMPORARY or status >= 500 else RefusedError)(text)
+
+    def _to_restore(self, kind: str, identifier: str) -> tuple[str, str]:
+        """The deleted run or experiment; a run's experiment if that was deleted, which deletes its runs."""
+        with suppress(Exception):  # MLflow may be down by now
+            if kind == "run":
+                experiment = self.client.get_experiment(self.client.get_run(identifier).info.experiment_id)
+                if experiment.lifecycle_stage == "deleted":
+                    return "experiment", str(experiment.experiment_id)
+        return kind, identifier
 
     def open(self, run: dict[str, Any], started_s: float) -> tuple[str, str]:
         """Create a run and its experiment, unless an earlier try has; the ids of both.

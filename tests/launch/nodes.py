@@ -160,11 +160,16 @@ def job(
 
 
 def workers(under: int | None = None) -> list[psutil.Process]:
-    """The processes of Ray Train's workers below a process (this one, if none is given), in the order of start."""
+    """The processes of Ray Train's workers below a process (this one by default), in the order of their start."""
+    return actors("RayTrainWorker", under)
+
+
+def actors(name: str, under: int | None = None) -> list[psutil.Process]:
+    """The processes of a class of actors below a process (this one by default), in the order of their start."""
     found = []
     for process in psutil.Process(under or os.getpid()).children(recursive=True):
         try:
-            if "RayTrainWorker" in "".join(process.cmdline()):
+            if f"ray::{name}" in "".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import LaunchError
-from pipeline.launch import batch, cluster
+from pipeline.launch import batch, cluster, machine
 
 
 class Started(Exception):
@@ -52,6 +52,7 @@ def test_a_ray_of_ones_own_has_a_private_token_no_dashboard_and_is_no_other(
 
 def test_ray_is_not_started_where_it_finds_no_room(disk: Path, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(disk))
+    monkeypatch.setattr(machine, "SOCKET_BYTES", 1000)  # the disk has a long path
     with pytest.raises(LaunchError, match=rf"{disk}: 8,388,608 bytes free, and Ray .* set RAY_TMPDIR"):
         cluster.start(2)
     assert not token.exists()

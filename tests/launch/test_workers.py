@@ -1,5 +1,6 @@
-"""Workers, nodes, heads and links that die under a run, for real: processes are killed, the run is watched."""
+"""Runs whose workers, controllers, nodes and heads die: real processes are killed, and the run's events checked."""
 
+import pickle
 import signal
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.workers import PATIENCE, Failures, TooFewNodes, _Groups
+from pipeline.launch.failures import MAX_FAILURES, Failures, TooFewNodes
+from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
-from tests.launch.nodes import SAMPLE, hurt, job, nodes, workers
+from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
 
@@ -25,7 +27,7 @@ def weights(run_dir: Path) -> str:
 
 
 def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was said of each group as it began."""
+    """The event of each group's start."""
     return [event for event in events if "workers" in event]
 
 
@@ -43,13 +45,24 @@ def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(
     def advance(step: int) -> None:
         checkpoints.publish(tmp_path / f"checkpoints/step-{step:09d}", lambda aside: None)
 
-    for step in range(2 * PATIENCE):
+    for step in range(2 * MAX_FAILURES):
         advance(step)
         failures.after_exception(None, {0: RuntimeError("gone")})
-    for _ in range(PATIENCE - 1):
+    for _ in range(MAX_FAILURES - 1):
         failures.after_exception(None, {0: RuntimeError("gone")})
     with pytest.raises(LaunchError, match="without a new checkpoint"):
         failures.after_exception(None, {0: RuntimeError("gone")})
+
+
+def test_failures_count_in_whichever_process_they_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    failures = Failures(tmp_path, {})
+    for number in range(MAX_FAILURES):
+        seen_by = pickle.loads(pickle.dumps(failures)) if number % 2 else failures  # a controller has a copy
+        seen_by.after_exception(None, {0: RuntimeError("gone")})
+    with pytest.raises(LaunchError, match="for the 4th time"):
+        failures.count("the group", RuntimeError("gone"))
+    Failures(tmp_path, {}).count("worker 0", RuntimeError("gone"))  # a resumed run counts anew
 
 
 def test_a_group_that_no_longer_fits_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +85,11 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
 
     groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {})
     monkeypatch.setattr(groups, "group", group)
+    monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
     assert event["interrupted"] == "failure"
-    ends.extend([ActorDiedError()] * (PATIENCE + 1))
+    ends.extend([ActorDiedError()] * (MAX_FAILURES + 1))
     with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
         groups.run()
 
@@ -96,6 +110,20 @@ def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("second", ["RayTrainWorker", "TrainController"])
+def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_others(
+    second: str, project: Path
+) -> None:
+    with job(project, "train", *SAMPLE, "trainer.max_epochs=100", "cluster.workers=2") as running:
+        for number, name in enumerate(("RayTrainWorker", second, "RayTrainWorker", "RayTrainWorker"), 1):
+            running.until(lambda events, number=number: len(starts(events)) == number)
+            hurt(actors(name, running.process.pid)[-1], signal.SIGKILL)
+        assert running.end() == 2, running.said()
+        assert "failed for the 4th time without a new checkpoint" in running.said()
+        assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
+
+
+@pytest.mark.slow
 def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
     with job(project, "train", *LONG, "cluster.workers=2") as running:
         running.until_step(30)
@@ -109,7 +137,7 @@ def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one(project: Path) -> None:
+def test_a_run_resumes_without_a_killed_node_grows_back_and_leaves_a_draining_one(project: Path) -> None:
     with nodes(1, 1) as cluster:
         words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=[1,2]"]
         with job(project, "train", *SAMPLE, "trainer.max_epochs=400", *words) as running:
@@ -134,7 +162,7 @@ def test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_on
 
 
 @pytest.mark.slow
-def test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere(project: Path) -> None:
+def test_a_lost_head_ends_the_driver_with_75_and_the_run_resumes_elsewhere(project: Path) -> None:
     with nodes(2) as first:
         words = ["cluster=ray", f"cluster.address={first.address}", "cluster.workers=2"]
         with job(project, "train", *SAMPLE, "trainer.max_epochs=20", *words) as running:

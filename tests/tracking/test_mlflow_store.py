@@ -98,6 +98,45 @@ def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, m
         assert database.execute("select count(*) from inputs").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("deleted", ["experiment", "run"])
+def test_a_deleted_experiment_or_run_keeps_the_events_and_names_the_command_that_restores_it(
+    root: Path, deleted: str
+) -> None:
+    from mlflow import MlflowClient
+
+    with a_run(root) as run:
+        ids = run.ids
+    client = MlflowClient(f"sqlite:///{root}/runs/mlflow.db")
+    if deleted == "experiment":
+        client.delete_experiment(ids["experiment_id"])
+        command = f"mlflow experiments restore --experiment-id {ids['experiment_id']}`"
+    else:
+        client.delete_run(ids["run_id"])
+        command = f"mlflow runs restore --run-id {ids['run_id']}`"
+    lines: list[str] = []
+    with a_run(root, lines) as run:
+        run.event_log.append(step=3, epoch=0, metrics={"val/loss": 0.5})
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{root}/runs/mlflow.db {command}" in lines[0]
+    assert "pipeline sync r" in lines[-1]
+    if deleted == "experiment":
+        client.restore_experiment(ids["experiment_id"])
+    else:
+        client.restore_run(ids["run_id"])
+    UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
+    found = stored(root)
+    assert (found.info.status, found.data.metrics) == ("FINISHED", {"val/loss": 0.5})
+
+
+def test_a_new_run_in_a_deleted_experiment_trains_and_names_the_command_that_restores_it(root: Path) -> None:
+    client = MLflowStore(URI, root).client
+    identifier = client.create_experiment(DATA.name)
+    client.delete_experiment(identifier)
+    lines: list[str] = []
+    with a_run(root, lines):
+        pass
+    assert f"mlflow experiments restore --experiment-id {identifier}`" in lines[0]
+
+
 def test_an_old_schema_is_named_and_left_alone(root: Path) -> None:
     with closing(sqlite3.connect(root / "runs/mlflow.db")) as database:
         database.execute("update alembic_version set version_num = '4465047574b1'")

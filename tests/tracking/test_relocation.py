@@ -56,7 +56,7 @@ def test_a_link_to_the_project_is_not_another_project(copied: tuple[Path, Path])
 def test_artifacts_that_were_left_behind_are_named_with_the_command_that_copies_them(
     copied: tuple[Path, Path],
 ) -> None:
-    first, second = copied
+    second = copied[1]
     shutil.rmtree(second / "runs/artifacts")
     content = (second / "runs/mlflow.db").read_bytes()
     with pytest.raises(LaunchError, match=r"were not copied along\. Copy them: `cp -r "):

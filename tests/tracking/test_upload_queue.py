@@ -29,7 +29,7 @@ class FakeMLflow:
         self.runs: dict[str, str] = {}
 
     @contextmanager
-    def answering(self) -> Any:
+    def translated_errors(self) -> Any:
         yield
 
     def call(self) -> None:
@@ -85,10 +85,10 @@ def a_run(folder: Path, epochs: int = 3) -> None:
 def test_an_outage_at_any_call_loses_nothing_and_doubles_nothing(tmp_path: Path, failing: int, heard: bool) -> None:
     a_run(tmp_path)
     mlflow = FakeMLflow(failing, heard)
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
     with pytest.raises(OutageError):
-        outbox.send()
-    assert outbox.waiting() > 0
+        queue.send()
+    assert queue.waiting() > 0
     later = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type] # another process, which knows only the files
     later.send()
     assert later.waiting() == 0
@@ -118,15 +118,15 @@ def test_epochs_that_a_resumed_run_repeats_are_told_once(tmp_path: Path) -> None
 def test_what_mlflow_refuses_is_noted_and_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     a_run(tmp_path)
     mlflow = FakeMLflow(failing=2, error=RefusedError)  # the figures
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
-    outbox.send()
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    queue.send()
     assert mlflow.said == ["model.onnx", "FINISHED"]
     assert json.loads((tmp_path / STATE).read_text())["refused"] == ["down"]
 
 
 def test_a_run_that_mlflow_refuses_is_an_error_of_the_users(tmp_path: Path) -> None:
     a_run(tmp_path)
-    with pytest.raises(LaunchError, match="does not take this run: down"):
+    with pytest.raises(LaunchError, match="MLflow refuses this run: down"):
         UploadQueue(tmp_path, FakeMLflow(failing=0, error=RefusedError)).send()  # type: ignore[arg-type]
 
 
@@ -135,13 +135,13 @@ def test_a_run_from_before_has_nothing_to_tell(tmp_path: Path) -> None:
     log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
     log.close()
     mlflow = FakeMLflow()
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
-    assert outbox.waiting() == 0
-    outbox.send()
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    assert queue.waiting() == 0
+    queue.send()
     assert mlflow.calls == 0
 
 
 def test_two_processes_never_tell_of_the_same_run_at_once(tmp_path: Path) -> None:
     first, second = (UploadQueue(tmp_path, FakeMLflow()) for _ in range(2))  # type: ignore[arg-type]
-    with first.alone(), pytest.raises(LaunchError, match="another process tracks it"), second.alone():
+    with first.locked(), pytest.raises(LaunchError, match="another process sends its events"), second.locked():
         pass

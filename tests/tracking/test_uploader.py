@@ -18,7 +18,7 @@ from tests.tracking.test_upload_queue import RUN, FakeMLflow
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"EVERY_S": 0.02, "RETRY_S": 0.05, "OPEN_S": 0.2}.items():
+    for name, seconds in {"POLL_S": 0.02, "RETRY_S": 0.05, "OPEN_S": 0.2}.items():
         monkeypatch.setattr(module, name, seconds)
 
 
@@ -64,7 +64,7 @@ def test_an_outage_in_the_middle_is_told_once_and_caught_up_with(tmp_path: Path)
     assert len(mlflow.points) == 1
     assert mlflow.said == ["FINISHED"]
     assert [line.split()[0] for line in said] == ["WARNING", "tracking"]
-    assert "can't be told now: refused" in said[0]
+    assert "can't be reached: refused" in said[0]
 
 
 def test_a_server_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
