@@ -97,7 +97,7 @@ def stop(job: Job, address: Address = HERE) -> None:
     from pipeline.actions import cluster as action
 
     name, status = action.stop(job, address=address)
-    print(f"{name}: {status}. Its run goes on with `pipeline resume RUN`, in the job's folder on the cluster.")
+    print(f"{name}: {status}. {action.next_step(name, status)}")
 
 
 def _exit(status: str) -> None:

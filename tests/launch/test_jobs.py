@@ -1,4 +1,4 @@
-"""What is sent to a cluster, to whom, and what comes back."""
+"""Jobs: what is sent to a cluster, to which addresses, and how jobs are found, followed and stopped."""
 
 import json
 import stat
@@ -52,14 +52,14 @@ def test_code_and_configuration_are_packed_and_nothing_else(tmp_path: Path) -> N
         assert (folder / "conf/config.yaml").read_bytes() == (ROOT / "conf/config.yaml").read_bytes()
         names = {path.name for path in folder.rglob("*")}
         assert "x.yaml" in names
-        assert not names & {".env", "__pycache__", ".git", "runs", "mnist"}
+        assert not names & {".env", "__pycache__", ".git", "mnist"}
         assert size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert not folder.exists()
 
 
 def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights/large.bin").write_bytes(bytes(jobs.LARGEST_BYTES))
+    (tmp_path / "weights/large.bin").write_bytes(bytes(jobs.MAX_BYTES))
     with pytest.raises(LaunchError, match=r"5,000,000 bytes  config_dir/weights"), jobs.packed(ROOT, tmp_path):
         pass
 
@@ -118,6 +118,37 @@ def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_envir
         "train --config-dir \"$SENT/config_dir\" seed=1 'tracking.uri=${oc.env:URI}'"
     )
     assert "canary" not in json.dumps(sent)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("STOPPED", "`pipeline resume RUN`"), ("FAILED", "`pipeline logs xor-1` shows why"), ("SUCCEEDED", "nothing to")],
+)
+def test_only_a_stopped_job_has_a_run_to_resume(status: str, words: str) -> None:
+    text = cluster.next_step("xor-1", status)
+    assert words in text
+    assert ("pipeline resume" in text) == (status == "STOPPED")
+
+
+def test_a_job_is_found_by_an_unambiguous_prefix() -> None:
+    class Status:
+        value = "RUNNING"
+
+    found = [
+        SimpleNamespace(submission_id=name, status=Status, start_time=start, entrypoint="")
+        for start, name in enumerate(["xor-1", "xor-12", "and-1"])
+    ]
+    client = SimpleNamespace(list_jobs=lambda: found)
+    assert [jobs.find(client, name) for name in ("latest", "an", "xor-1", "xor-12")] == [
+        "and-1",
+        "and-1",
+        "xor-1",
+        "xor-12",
+    ]
+    with pytest.raises(LaunchError, match=r"Ambiguous job name 'xor': 2 jobs match \(xor-12, xor-1\)\. Type more"):
+        jobs.find(client, "xor")
+    with pytest.raises(LaunchError, match=r"No such job: 'or'\. `pipeline jobs` lists them"):
+        jobs.find(client, "or")
 
 
 @pytest.mark.slow
