@@ -1,6 +1,7 @@
 """The Ray cluster of a run: a private one on this machine, or an existing one by its address."""
 
 import atexit
+import logging
 import os
 import socket
 import time
@@ -112,6 +113,8 @@ def start(cpus: int, **options: Any) -> None:
 
     check_ray_folder()
     ensure()
+    # Ray warns that it uses the token, as it should.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     _set(START)
     try:
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **options)
