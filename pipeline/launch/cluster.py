@@ -177,18 +177,17 @@ def room(cluster: dict[str, Any]) -> int:
 
 def shortage(cluster: dict[str, Any]) -> str:
     """What a run requires that the cluster lacks, and the next step."""
-    nodes, fitting = _nodes(), room(cluster)
-    each = " and ".join(
-        f"{amount:g} {name}{'' if amount == 1 else 's'}" for name, amount in per_worker(cluster).items()
-    )
-    has = ", ".join(f"{sum(node.get(name, 0) for node in nodes):g} {name}s" for name in per_worker(cluster))
-    lower = (
-        f"use cluster.workers={fitting}" if fitting else "lower cluster.threads_per_worker or cluster.gpus_per_worker"
-    )
+    nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
+    each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
+    lower = f"use cluster.workers={fitting}" if fitting else "lower what each worker gets (cluster.*_per_worker)"
     return (
         f"cluster.workers={cluster['workers']}: no room for workers of {each} each: the cluster has {has} on "
         f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}, room for {fitting} of them. Add nodes, or {lower}."
     )
+
+
+def _listed(amounts: dict[str, float]) -> str:
+    return " and ".join(f"{amount:g} {name}{'' if amount == 1 else 's'}" for name, amount in amounts.items())
 
 
 def _nodes() -> list[dict[str, float]]:
