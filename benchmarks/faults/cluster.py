@@ -107,7 +107,7 @@ def _weights(running: Job) -> str:
 def _reference() -> str:
     """The weights of the same run with two workers that nothing happened to."""
     with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, "cluster.workers=2") as running:
-        assert running.end(900) == 0, running.said()
+        assert running.end(900) == 0, running.output()
         return _weights(running)
 
 

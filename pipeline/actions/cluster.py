@@ -66,7 +66,7 @@ def stop(job: str, *, address: str) -> tuple[str, str]:
 
 
 def next_step(job: str, status: str) -> str:
-    """What can be done with a job after `stop`; only a job that was stopped has a run to resume."""
+    """The next step after `stop`; only a job with status STOPPED has a run to resume."""
     return {
         "STOPPED": "If it had started to train, its run can be resumed: `pipeline resume RUN`, in the job's folder on "
         "the cluster.",

@@ -43,7 +43,7 @@ def submit(
     try:
         status = action.follow(job, console, address=address) if wait else status
     except KeyboardInterrupt:
-        console.print("no longer following; the job goes on")
+        console.print("no longer following; the job continues")
     console.print(f"look again     pipeline logs {job} -f")
     console.print(f"end it         pipeline stop {job}")
     if as_json:
@@ -76,7 +76,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
     address: Address = HERE,
 ) -> None:
-    """Print what a job has said.
+    """Print a job's output so far.
 
     Example: pipeline logs latest -f
     """
@@ -101,6 +101,6 @@ def stop(job: Job, address: Address = HERE) -> None:
 
 
 def _exit(status: str) -> None:
-    """End with 1 if the job failed, 75 if it was stopped and can go on."""
+    """End with 1 if the job failed, 75 if it was stopped and can be resumed."""
     if code := {"FAILED": 1, "STOPPED": 75}.get(status):
         sys.exit(code)

@@ -176,7 +176,7 @@ def room(cluster: dict[str, Any]) -> int:
 
 
 def shortage(cluster: dict[str, Any]) -> str:
-    """What a run requires that the cluster lacks, and the next step."""
+    """The resources that a run requires, those that the cluster has, and the next step."""
     nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
     each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
     lower = f"use cluster.workers={fitting}" if fitting else "lower what each worker gets (cluster.*_per_worker)"

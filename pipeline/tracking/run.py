@@ -91,7 +91,7 @@ def open_run(
 def describe(
     *, name: str, description: str, params: dict[str, Any], tags: dict[str, str], data: DataSet
 ) -> dict[str, Any]:
-    """What MLflow stores of a run from its start on, with secrets redacted."""
+    """The facts of a run that MLflow stores at its start, with secrets redacted."""
     return {
         "key": uuid.uuid4().hex,
         "name": name,

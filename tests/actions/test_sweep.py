@@ -1,4 +1,4 @@
-"""Sweeps: real trials under Ray Tune, a driver that dies, MLflow's parent and children, and what is refused."""
+"""Sweeps: trials under Ray Tune, a driver that dies, parent and children in MLflow, and refusals."""
 
 import json
 import os
@@ -140,8 +140,8 @@ def test_a_sweep_whose_driver_was_killed_is_resumed_and_ends_with_all_trials_in_
     for old, new in zip(before, after, strict=True):  # what had ended was not done again
         if old["status"] in trials.ENDED:
             assert new == old
-    told = {record["name"]: record for record in after}[summary["best"]["name"]]
-    last = [event["metrics"] for event in events.read(Path(told["run_dir"]))[0] if "metrics" in event][-1]
+    best = {record["name"]: record for record in after}[summary["best"]["name"]]
+    last = [event["metrics"] for event in events.read(Path(best["run_dir"]))[0] if "metrics" in event][-1]
     assert summary["best"]["score"] == pytest.approx(100 * last["val/accuracy"])
     assert Path(summary["figure"]).is_file()
     assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
@@ -159,7 +159,7 @@ def test_a_sweep_whose_driver_was_killed_is_resumed_and_ends_with_all_trials_in_
 
 
 def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
-    """All runs that MLflow knows, and those that belong to one."""
+    """All runs in MLflow, and the children of one."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{project}/runs/mlflow.db")

@@ -65,7 +65,7 @@ def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "words"),
     [
         ("http://10.1.2.3:8265", "there is no token"),
         ("http://me:canary@10.1.2.3:8265", "holds a user or password"),
@@ -73,8 +73,8 @@ def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path
         ("http://127.0.0.1:1", "no Ray dashboard answers"),
     ],
 )
-def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: str, said: str, no_token: Path) -> None:
-    with pytest.raises(LaunchError, match=said) as error:
+def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: str, words: str, no_token: Path) -> None:
+    with pytest.raises(LaunchError, match=words) as error:
         jobs.connect(address)
     assert "canary" not in str(error.value)
 
@@ -162,11 +162,11 @@ def test_a_job_is_submitted_listed_followed_and_stopped(
         _a_job_from_submission_to_the_end(project, address)
         with pytest.raises(urllib.error.HTTPError, match="401"):  # without the token
             urllib.request.urlopen(f"{address}/api/jobs/", timeout=60)
-        told = [*Path(cluster.cluster.head_node.get_logs_dir_path()).rglob("*"), *project.rglob("*")]
-        told = [path for path in told if path.is_file()]
-        assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in told}
-        assert any(path.name.startswith("job-driver-") for path in told)
-        assert [path for path in told if b"canary" in path.read_bytes()] == []
+        files = [*Path(cluster.cluster.head_node.get_logs_dir_path()).rglob("*"), *project.rglob("*")]
+        files = [path for path in files if path.is_file()]
+        assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in files}
+        assert any(path.name.startswith("job-driver-") for path in files)
+        assert [path for path in files if b"canary" in path.read_bytes()] == []
 
 
 def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
@@ -179,19 +179,19 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:
         submitted.until_step(20)
         with job(project, "jobs", "--json", *where) as listed:
-            assert listed.end() == 0, listed.said()
-            (found,) = json.loads(listed.said().splitlines()[-1])["jobs"]
+            assert listed.end() == 0, listed.output()
+            (found,) = json.loads(listed.output().splitlines()[-1])["jobs"]
             assert (found["status"], "cluster=ray" in found["command"]) == ("RUNNING", True)
-            assert "canary" not in listed.said()
+            assert "canary" not in listed.output()
         with job(project, "logs", "latest", "-f", *where) as followed:
             with job(project, "stop", "latest", *where) as stopped:
-                assert stopped.end() == 0, stopped.said()
-                assert "STOPPED" in stopped.said()
-            assert followed.end() == 75, followed.said()
-            assert "mnist-5k, 4,000" in followed.said()
-        assert submitted.end() == 75, submitted.said()
-        assert "step" in submitted.said()
+                assert stopped.end() == 0, stopped.output()
+                assert "STOPPED" in stopped.output()
+            assert followed.end() == 75, followed.output()
+            assert "mnist-5k, 4,000" in followed.output()
+        assert submitted.end() == 75, submitted.output()
+        assert "step" in submitted.output()
         assert submitted.record()["status"] == "interrupted"
     with job(project, "logs", "latest", *where) as logs:
         assert logs.end() == 0
-        assert "mnist-5k, 4,000" in logs.said()
+        assert "mnist-5k, 4,000" in logs.output()

@@ -46,13 +46,13 @@ def test_a_served_model_predicts_many_at_once_as_predict_does_and_leaves_no_proc
         assert server.stdout
         started = psutil.Process(server.pid)
         try:
-            said = [server.stdout.readline()]
-            while said[-1] and "OpenAPI" not in said[-1]:
-                said.append(server.stdout.readline())
+            lines = [server.stdout.readline()]
+            while lines[-1] and "OpenAPI" not in lines[-1]:
+                lines.append(server.stdout.readline())
             address = f"http://127.0.0.1:{port}"
-            assert any(f"POST {address}/predict" in line for line in said)
+            assert any(f"POST {address}/predict" in line for line in lines)
             model = ask(f"{address}/health")["model"]
-            assert model in said[0]
+            assert model in lines[0]
             one_each = [{"images": [base64.b64encode(file.read_bytes()).decode()]} for file in files]
             with ThreadPoolExecutor(12) as pool:
                 replies = list(pool.map(lambda body: ask(f"{address}/predict", body), one_each))

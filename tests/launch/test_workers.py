@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,11 @@ def weights(run_dir: Path) -> str:
 def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The event of each group's start."""
     return [event for event in events if "workers" in event]
+
+
+def has_started(groups: int, events: list[dict[str, Any]]) -> bool:
+    """Whether so many groups have started."""
+    return len(starts(events)) == groups
 
 
 def test_what_a_worker_raised_itself_is_not_tried_again(tmp_path: Path) -> None:
@@ -102,7 +108,7 @@ def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) 
             if kill:
                 running.until_step(30)
                 hurt(workers(running.process.pid)[-1], signal.SIGKILL)
-            assert running.end() == 0, running.said()
+            assert running.end() == 0, running.output()
             assert running.run_dir
             assert [event["restarts"] for event in starts(running.events())] == ([0, 1] if kill else [0])
             weights_of.append(weights(running.run_dir))
@@ -116,11 +122,28 @@ def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_
 ) -> None:
     with job(project, "train", *SAMPLE, "trainer.max_epochs=100", "cluster.workers=2") as running:
         for number, name in enumerate(("RayTrainWorker", second, "RayTrainWorker", "RayTrainWorker"), 1):
-            running.until(lambda events, number=number: len(starts(events)) == number)
+            running.until(partial(has_started, number))
             hurt(actors(name, running.process.pid)[-1], signal.SIGKILL)
-        assert running.end() == 2, running.said()
-        assert "failed for the 4th time without a new checkpoint" in running.said()
+        assert running.end() == 2, running.output()
+        assert "failed for the 4th time without a new checkpoint" in running.output()
         assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
+
+
+@pytest.mark.slow
+def test_a_cluster_of_one_cpu_trains_by_default_and_explains_at_once_why_two_workers_wait(project: Path) -> None:
+    with nodes(1) as cluster:
+        words = ["experiment=mlp_xor", "cluster=ray", f"cluster.address={cluster.address}"]
+        with job(project, "train", *words) as default:
+            assert default.end() == 0, default.output()
+            assert [event["workers"] for event in starts(default.events())] == [1]
+        with job(project, "train", *words, "cluster.workers=2") as two:
+            waiting = two.until(lambda events: next((e for e in events if e.get("interrupted") == "room"), None))
+            assert "the cluster has 1 CPU on 1 node, room for 1 of them" in waiting["notice"]
+            assert "Add nodes, or use cluster.workers=1. Waiting 300 s" in waiting["notice"]
+            cluster.add(1)
+            assert two.end() == 0, two.output()
+            assert [event["workers"] for event in starts(two.events())] == [2]
+            assert two.output().count("no room") == 1
 
 
 @pytest.mark.slow
@@ -157,7 +180,7 @@ def test_a_run_resumes_without_a_killed_node_grows_back_and_leaves_a_draining_on
             assert starts(running.events())[3]["step"] >= before[-1]["step"]  # nothing is done again
             assert not after or after[0]["step"] > before[-1]["step"]
             running.process.send_signal(signal.SIGTERM)
-            assert running.end() == 75, running.said()
+            assert running.end() == 75, running.output()
             assert running.record()["status"] == "interrupted"
 
 
@@ -169,13 +192,13 @@ def test_a_lost_head_ends_the_driver_with_75_and_the_run_resumes_elsewhere(proje
             running.until_step(30)
             first.kill_head()
             at = time.monotonic()
-            assert running.end() == 75, running.said()
+            assert running.end() == 75, running.output()
             assert time.monotonic() - at < 180
             assert running.run_dir
             name = running.run_dir.name
-            assert f"pipeline resume {name}" in running.said()
+            assert f"pipeline resume {name}" in running.output()
     with nodes(2) as second, job(project, "resume", name, RAY_ADDRESS=second.address) as again:
-        assert again.end() == 0, again.said()
+        assert again.end() == 0, again.output()
 
 
 def test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds(project: Path) -> None:

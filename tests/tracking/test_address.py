@@ -26,7 +26,7 @@ def test_a_relative_data_base_belongs_to_the_project() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "words"),
     [
         ("htp://server", "neither a server nor a data base"),
         ("runs/mlflow.db", "neither a server nor a data base"),
@@ -38,11 +38,11 @@ def test_a_relative_data_base_belongs_to_the_project() -> None:
         ("nonsense://user:canary@host", r"://\*\*\*@host: neither"),
     ],
 )
-def test_an_address_that_can_not_be_right_is_refused(uri: str, said: str, tmp_path: Path) -> None:
+def test_an_address_that_can_not_be_right_is_refused(uri: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("sixteen bytes and more")
     if "proc" in uri and os.access("/proc", os.W_OK):
         pytest.skip("this user may write anywhere")
-    with pytest.raises(LaunchError, match=said) as error:
+    with pytest.raises(LaunchError, match=words) as error:
         check(uri, tmp_path)
     assert "canary" not in str(error.value)
 

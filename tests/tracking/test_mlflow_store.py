@@ -1,4 +1,4 @@
-"""Against a real MLflow store: what is kept, what is refused, what a lost answer leaves behind."""
+"""A real MLflow store: what it stores, what is refused, and what a lost response leaves behind."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -55,7 +55,7 @@ def test_a_run_ends_as_its_block_ended(root: Path, error: BaseException | None, 
     assert Path(found.info.artifact_uri.removeprefix("file://")).is_relative_to(root / "runs/artifacts")
 
 
-def test_a_run_that_goes_on_is_the_same_run_and_says_how_often(root: Path) -> None:
+def test_a_resumed_run_is_the_same_run_and_counts_its_restarts(root: Path) -> None:
     for _ in range(3):
         with suppress(ValueError), a_run(root):
             raise ValueError
@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_is_the_same_run_and_says_how_often(root: Path) -> No
     assert (found.info.status, found.data.tags["restarts"]) == ("FINISHED", "3")
 
 
-def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_responses_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog(root / "runs/r")
     facts = {"key": "k", "name": "n", "params": {"a": "1"}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
     log.append(run=facts)
@@ -81,7 +81,7 @@ def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, m
             answer = honest(self, *arguments)
             if name not in lost:
                 lost.add(name)
-                raise OutageError("the answer was lost")
+                raise OutageError("the response was lost")
             return answer
 
         return call
@@ -149,14 +149,14 @@ def test_an_old_schema_is_named_and_left_alone(root: Path) -> None:
 
 
 def test_a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync(root: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with closing(sqlite3.connect(root / "runs/mlflow.db", isolation_level=None)) as holder:
         holder.execute("begin exclusive")
-        with a_run(root, said) as run:
+        with a_run(root, lines) as run:
             run.event_log.append(step=3, epoch=0, metrics={"val/loss": 0.5})
         holder.execute("rollback")
-    assert "database is locked" in said[0]
-    assert "pipeline sync r" in said[-1]
+    assert "database is locked" in lines[0]
+    assert "pipeline sync r" in lines[-1]
     UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
     found = stored(root)
     assert (found.info.status, found.data.metrics) == ("FINISHED", {"val/loss": 0.5})
