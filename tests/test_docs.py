@@ -15,6 +15,7 @@ from pipeline.report.markdown import readme_table, results_markdown
 from pipeline.runs import results
 
 ROOT = Path(__file__).parents[1]
+HISTORIC = ("CHANGELOG.md",)  # names the files of its day
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -77,6 +78,32 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name not in HISTORIC], ids=lambda path: path.name
+)
+def test_every_path_in_a_document_exists(document: Path) -> None:
+    for path in paths(document.read_text(), tour=document.name == "tour.md"):
+        assert (ROOT / path).exists() or (ROOT / "pipeline" / path).exists(), path
+
+
+def paths(text: str, *, tour: bool) -> set[str]:
+    """The paths of the project in a document's code, `a/{b,c}.py` as two; without placeholders such as NAME or x.py."""
+    tops = "pipeline|conf|tests|benchmarks|infra|docs" + ("|data|models|tasks|training|inference|evaluation" * tour)
+    found = set()
+    for path in re.findall(rf"`((?:{tops})/[\w./{{}},-]*)`", text):
+        head, _, rest = path.partition("{")
+        inner, _, tail = rest.partition("}")
+        found |= {f"{head}{name}{tail}" for name in inner.split(",")}
+    return {path for path in found if not re.search(r"[A-Z]{3}|/(test_)?x\.|shapes", path)}
+
+
+def test_the_paths_of_a_document_are_found() -> None:
+    assert paths("`pipeline/a/{b,c}.py`, `models/d.py`, `conf/data/NAME.yaml`", tour=False) == {
+        "pipeline/a/b.py",
+        "pipeline/a/c.py",
+    }
 
 
 def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
