@@ -221,7 +221,7 @@ FAULTS = [
     ),
     Fault(
         29,
-        "resume with other code, config, data or workers",
+        "resume with other code, config, data, packages or workers",
         "listed; needs `--allow-drift`",
         ("tests/test_tiny.py::test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed",),
     ),
