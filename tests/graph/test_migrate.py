@@ -13,6 +13,7 @@ from pipeline.errors import DataError
 from pipeline.graph import migrate
 from pipeline.runs import results
 
+NAMES = "mlp_xor", "neuron"
 MODEL = {"path": "models/mlp_xor-0", "hash": "md5", "md5": "a" * 32 + ".dir", "size": 9, "nfiles": 3}
 OTHER = {"path": "models/neuron-0", "hash": "md5", "md5": "b" * 32 + ".dir", "size": 9, "nfiles": 3}
 
@@ -29,7 +30,7 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("data.json", "fingerprint/mlp_xor.json", "fingerprint/neuron.json"):
         (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "prepared" / name).write_text(f"content of {name}")
-    for name in ("mlp_xor", "neuron"):
+    for name in NAMES:
         run = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
         results.path_of(name, project).parent.mkdir(exist_ok=True)
         results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
@@ -87,3 +88,12 @@ def test_missing_fingerprints_are_named_with_the_command_that_writes_them(record
     (recorded / "prepared/fingerprint/mlp_xor.json").unlink()
     with pytest.raises(DataError, match="dvc repro fingerprint"):
         migrate.migrate(recorded / "proof.json", recorded)
+
+
+def test_the_model_of_a_renamed_experiment_is_found_by_its_former_name() -> None:
+    outs = [{"path": "models/imdb_lstm_virtual-2", "md5": "c"}, {"path": "models/neuron-0", "md5": "d"}]
+    former = {"any": {"outs": outs}}
+    assert dict(migrate._outputs(former)) == {
+        "models/imdb_lstm_vat-2": {"path": "models/imdb_lstm_vat-2", "md5": "c"},
+        "models/neuron-0": {"path": "models/neuron-0", "md5": "d"},
+    }

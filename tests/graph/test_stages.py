@@ -10,7 +10,7 @@ from pipeline.graph import stages
 
 
 def written(root: Path, **seeds: int) -> dict[str, dict[str, object]]:
-    (root / "params.yaml").write_text(yaml.safe_dump({"seeds": seeds}))
+    (root / "params.yaml").write_text(yaml.safe_dump({"seeds": seeds}, sort_keys=False))
     runs: dict[str, dict[str, object]] = yaml.safe_load(stages.write(root).read_text())["runs"]
     return runs
 
