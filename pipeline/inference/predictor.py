@@ -204,7 +204,7 @@ class LanguageModel(Net):
     def nats(self, data: BatchedData, split: Split) -> float:
         """The mean surprise at a word of a split."""
         net: Any = self.net
-        nats, words = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        nats, words = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
         return float(sum(nats) / sum(words))
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
