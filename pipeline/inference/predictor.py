@@ -139,9 +139,9 @@ class ImageClassifier(Classifier):
 class Views(Protocol):
     """A net whose lower part never changes, so that what it makes of an image can be kept."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor: ...
+    def extract_features(self, images_BCHW: Tensor) -> Tensor: ...
 
-    def answer(self, views_BV: Tensor) -> Tensor: ...
+    def classify_features(self, views_BV: Tensor) -> Tensor: ...
 
     def frozen_digest(self) -> str: ...
 
@@ -156,9 +156,9 @@ class FrozenClassifier(ImageClassifier):
             return super().predict(data, split)
         net = cast(Views, self.net)
         with torch.inference_mode():
-            batches = data.viewed(split, net.views, net.frozen_digest())
+            batches = data.frozen_features(split, net.extract_features, net.frozen_digest())
             scores, truth = zip(
-                *((net.answer(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
+                *((net.classify_features(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
