@@ -116,7 +116,7 @@ class TextData(BatchedData):
             self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
         return self._tokens[part]
 
-    def unlabelled(self) -> Iterator[str]:
+    def unlabeled_texts(self) -> Iterator[str]:
         """Texts without a label, to learn from, each followed by its chunks."""
         return (row.text for row in self.rows("unsup"))
 
