@@ -194,7 +194,7 @@ class TextData(BatchedData):
         )
         return np.isin(own, np.concatenate(known))
 
-    def written(self, split: Split) -> Sequence[str]:
+    def raw_texts(self, split: Split) -> Sequence[str]:
         return self.texts[split]
 
     def input_vocabulary(self) -> Vocabulary:
