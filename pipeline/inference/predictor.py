@@ -170,7 +170,7 @@ class TextClassifier(Classifier):
     inputs: ClassVar[Inputs | None] = "texts"
 
     def predict(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).numbered(split)
+        rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
     def scores(self, inputs: Sequence[Any]) -> np.ndarray:

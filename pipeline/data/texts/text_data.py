@@ -147,11 +147,11 @@ class TextData(BatchedData):
         return ByLength(self.splits["val"], self.share)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        texts, labels = self.numbered(split)
+        texts, labels = self.encoded_split(split)
         for batch in torch.arange(len(texts)).split(EVAL_BATCH):
             yield padded(texts, labels, batch)
 
-    def numbered(self, split: Split) -> Numbers:
+    def encoded_split(self, split: Split) -> Numbers:
         """The whole split in its stored order."""
         self.setup()
         self._encode(split)
