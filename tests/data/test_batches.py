@@ -19,7 +19,7 @@ from tests.conftest import TINY_TEXT
 AUGMENT = Augment(rotate_deg=10, shift_px=2, scale=0.1, shear=0.1, elastic_px=0.7)
 
 
-def encoded_split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def numbered(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs that are told apart by their label."""
     return torch.arange(count), torch.arange(count)
 

@@ -96,7 +96,7 @@ def test_before_it_learns_anything_it_expects_each_word_as_often_as_it_occurs() 
         torch.nn.init.zeros_(guess.weight)  # type: ignore[arg-type]
         torch.nn.init.zeros_(guess.bias)  # type: ignore[arg-type]
     shares_V = torch.arange(1, V + 1) / 78
-    model.expect(shares_V)
+    model.init_unigram_bias(shares_V)
     with torch.no_grad():
         nats, _ = model.nll(TEXTS, exact=True)
         said = torch.tensor([5, 3, 9, 2, 3, 9, 2, 4, 7, 2, 2, 11])  # of each text all but its first, all but its last

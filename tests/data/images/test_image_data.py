@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, DataError
 NOTHING = Augment(rotate_deg=0, shift_px=0, scale=0, shear=0, elastic_px=0)
 
 
-def encoded_split(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def numbered(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images that are told apart by their label."""
     return torch.zeros(count, 1, 2, 2, dtype=torch.uint8), torch.arange(count)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.data.texts.bucketed import Bucketed, ByLength
 
 
-def encoded_split(count: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+def numbered(count: int) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Texts of different lengths that are told apart by their label."""
     return [torch.full((1 + 7 * index % 13,), index + 2) for index in range(count)], torch.arange(count)
 

@@ -39,7 +39,7 @@ def test_shares_count_the_words_of_train(tiny_imdb: Path) -> None:
     data = build_data(resolve(load_config("experiment=imdb_lm", *TINY_TEXT[1:])), tiny_imdb / "data")
     data.setup()
     said = [word for text in (*data.texts["train"], *data.unlabeled_texts()) for word in text.split()]
-    shares_V = data.shares()
+    shares_V = data.unigram_probabilities()
     assert len(shares_V) == 60
     great, absent = 2 + data.vocabulary.words.index("great"), 59
     assert float(shares_V[great]) == pytest.approx((said.count("great") + 0.5) / (len(said) + 30), rel=1e-6)
