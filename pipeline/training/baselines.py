@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
 from pipeline.config import build, build_data, digest
-from pipeline.data.texts.vocabulary import words
+from pipeline.data.texts.vocabulary import tokenize
 from pipeline.runs import checkpoints
 from pipeline.types import FitResult
 
@@ -74,7 +74,7 @@ class LinearText:
 
     def _counter(self, **settings: Any) -> CountVectorizer:
         return CountVectorizer(
-            tokenizer=words, token_pattern=None, lowercase=False, ngram_range=(1, self.ngrams), **settings
+            tokenizer=tokenize, token_pattern=None, lowercase=False, ngram_range=(1, self.ngrams), **settings
         )
 
 
