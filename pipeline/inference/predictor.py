@@ -15,7 +15,7 @@ from pipeline.config import build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encoded
+from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
@@ -181,7 +181,7 @@ class TextClassifier(Classifier):
         assert self.vocabulary is not None
         reading = self.config["data"]
         rows = [
-            encoded(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+            encode_truncated(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
         ]
         return self._of_rows(rows)
 

@@ -224,7 +224,7 @@ class TextData(BatchedData):
         return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
 
 
-def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
+def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
     """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
     numbers = vocabulary.encode(text)
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])

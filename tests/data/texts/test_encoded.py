@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.texts import encoded
 from pipeline.data.texts.encoded import Encoded, Row, Tokens
-from pipeline.data.texts.text_data import encoded as in_memory
+from pipeline.data.texts.text_data import encode_truncated as in_memory
 from pipeline.data.texts.vocabulary import Vocabulary, tokenize
 from pipeline.errors import DataError
 
