@@ -44,7 +44,7 @@ def pig_latin(word: str) -> str:
     return word[moved:] + word[:moved] + ("ay" if moved else "way")
 
 
-def kind(word: str) -> str:
+def rule_case(word: str) -> str:
     """Which part of the rule a word needs: `vowel`, `consonant` (one), `cluster` (several) or `qu`."""
     leading = word[: onset(word)]
     if "qu" in leading:
