@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.piglatin.piglatin_data import PigLatinData, word_list
-from pipeline.data.piglatin.rule import decode, encode, onset, rule_case, pig_latin, translate
+from pipeline.data.piglatin.rule import decode, encode, onset, pig_latin, rule_case, translate
 from pipeline.errors import ConfigError
 from pipeline.types import END, PAD
 
