@@ -15,7 +15,7 @@ from pipeline.models.neuron import Activate
 # B batch, C channel, H height, W width, K class
 
 
-class Conv(nn.Sequential):
+class ConvBlock(nn.Sequential):
     """Convolution, batch norm, activation and (where `pool` > 1) max pooling; without `padding` stride 1 keeps size.
 
     Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
@@ -45,7 +45,7 @@ class Conv(nn.Sequential):
 class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
-    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `ConvBlock`; `hidden` units (none if None)
     in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each channel's
     mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
     the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
@@ -77,7 +77,7 @@ class CNN(nn.Module):
         convolutions: list[nn.Module] = [nn.ZeroPad2d(-crop)] * (crop > 0)
         convolutions += [nn.PixelUnshuffle(unshuffle)] * (unshuffle > 1)
         for layer in layers:
-            convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
+            convolutions.append(ConvBlock(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]
         self.features = nn.Sequential(*convolutions, *[nn.AdaptiveAvgPool2d(1)] * mean_pool, nn.Flatten())
         width = self._width(in_shape)
