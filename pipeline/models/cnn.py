@@ -50,7 +50,7 @@ class CNN(nn.Module):
     mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
     the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
     pixels are left out. Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With
-    `shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `moved`.
+    `shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `shifted`.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -93,7 +93,7 @@ class CNN(nn.Module):
     def forward(self, images_BCHW: Tensor) -> Tensor:
         if self.training or not self.shift_px:
             return self._logits(images_BCHW)
-        views = [images_BCHW, *moved(images_BCHW, self.shift_px)]
+        views = [images_BCHW, *shifted(images_BCHW, self.shift_px)]
         return torch.stack([self._logits(view_BCHW) for view_BCHW in views]).mean(dim=0)
 
     def _logits(self, images_BCHW: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class CNN(nn.Module):
             self.features.train()
 
 
-def moved(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
+def shifted(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
     """The images moved down, up, right and left; what comes in is 0, as MNIST's ground is."""
     height, width = images_BCHW.shape[2:]
     wide = F.pad(images_BCHW, (pixels,) * 4)

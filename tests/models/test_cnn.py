@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.models.cnn import CNN, moved
+from pipeline.models.cnn import CNN, shifted
 
 LAYERS = [{"channels": 2, "kernel": 3, "pool": 2}, {"channels": 3, "kernel": 3, "padding": 0}]
 
@@ -64,7 +64,7 @@ def test_cropped_pixels_are_as_if_they_were_not_there() -> None:
 
 def test_an_image_moves_by_a_pixel_each_way_and_zeros_come_in() -> None:
     image = torch.tensor([[1.0, 2], [3, 4]])[None, None]
-    down, up, right, left = (view[0, 0].tolist() for view in moved(image, 1))
+    down, up, right, left = (view[0, 0].tolist() for view in shifted(image, 1))
     assert down == [[0, 0], [1, 2]]
     assert up == [[3, 4], [0, 0]]
     assert right == [[0, 1], [0, 3]]
@@ -77,7 +77,7 @@ def test_once_trained_it_answers_with_the_mean_over_moved_images_and_learns_from
     images = torch.rand(2, 1, 8, 8)
     learned = net(images)
     net.eval()
-    alone = [net._logits(view) for view in [images, *moved(images, 1)]]
+    alone = [net._logits(view) for view in [images, *shifted(images, 1)]]
     torch.testing.assert_close(learned, alone[0])
     torch.testing.assert_close(net(images), sum(alone) / 5)
     assert not torch.allclose(learned, net(images))
