@@ -181,7 +181,8 @@ class TextClassifier(Classifier):
         assert self.vocabulary is not None
         reading = self.config["data"]
         rows = [
-            encode_truncated(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+            encode_truncated(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"])
+            for text in texts
         ]
         return self._of_rows(rows)
 

@@ -160,7 +160,9 @@ class ImageFolder(BatchedData):
             raise ConfigError("data.augment: a frozen net sees each picture once. Set data.augment=null.")
         self.views = self._views(views, digest)
 
-    def frozen_features(self, split: Split, views: Callable[[Tensor], Tensor], digest: str) -> Iterator[tuple[Tensor, Tensor]]:
+    def frozen_features(
+        self, split: Split, views: Callable[[Tensor], Tensor], digest: str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """What a frozen net makes of a split, in its stored order: batches of (B, V, …) and their labels."""
         array = self._views(views, digest)
         for rows, labels in zip(*(one.split(VIEWED) for one in self.splits[split]), strict=True):
