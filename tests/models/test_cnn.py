@@ -45,10 +45,10 @@ def test_building_a_net_leaves_it_in_training_mode_with_fresh_batch_statistics()
     assert net.features[0][1].num_batches_tracked == 0  # type: ignore[index]
 
 
-def test_a_brightness_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
+def test_an_input_scale_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
     torch.manual_seed(0)
     plain = CNN([1, 8, 8], 3, LAYERS, hidden=4).eval()
-    bright = CNN([1, 8, 8], 3, LAYERS, hidden=4, brightness=255).eval()
+    bright = CNN([1, 8, 8], 3, LAYERS, hidden=4, input_scale=255).eval()
     bright.load_state_dict(plain.state_dict())
     stored = torch.randint(0, 256, (2, 1, 8, 8)).float()
     torch.testing.assert_close(bright(stored / 255), plain(stored))
@@ -73,7 +73,7 @@ def test_an_image_moves_by_a_pixel_each_way_and_zeros_come_in() -> None:
 
 def test_once_trained_it_answers_with_the_mean_over_moved_images_and_learns_from_the_image_alone() -> None:
     torch.manual_seed(0)
-    net = CNN([1, 8, 8], 3, LAYERS, hidden=None, batch_norm=False, shift_px=1)
+    net = CNN([1, 8, 8], 3, LAYERS, hidden=None, batch_norm=False, tta_shift_px=1)
     images = torch.rand(2, 1, 8, 8)
     learned = net(images)
     net.eval()

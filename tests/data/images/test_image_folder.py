@@ -190,7 +190,7 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
 
 def test_a_frozen_net_refuses_pictures_that_change(shapes: Path) -> None:
     module = data(
-        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, least_area: 0.5}"
+        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, min_area: 0.5}"
     )
     with pytest.raises(ConfigError, match=r"data\.augment: a frozen net sees each picture once"):
         module.use_frozen_features(lambda images: images[:, None], "net")
