@@ -1,6 +1,6 @@
 """From translations to measures: strings in, numbers out, whatever made the answers."""
 
-from pipeline.data.piglatin.rule import kind
+from pipeline.data.piglatin.rule import rule_case
 from pipeline.types import Translations
 
 
@@ -17,8 +17,8 @@ def by_kind(translations: Translations) -> dict[str, tuple[int, int]]:
     """How many answers are right, of how many: for each part of the rule that occurs."""
     counts: dict[str, tuple[int, int]] = {}
     for source, truth, answer in zip(translations.sources, translations.truth, translations.answers, strict=True):
-        right, all_ = counts.get(kind(source), (0, 0))
-        counts[kind(source)] = right + (truth == answer), all_ + 1
+        right, all_ = counts.get(rule_case(source), (0, 0))
+        counts[rule_case(source)] = right + (truth == answer), all_ + 1
     return counts
 
 

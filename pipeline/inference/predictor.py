@@ -15,8 +15,8 @@ from pipeline.config import build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encoded
-from pipeline.data.texts.vocabulary import FILE, Vocabulary, words
+from pipeline.data.texts.text_data import TextData, encode_truncated
+from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Portable, facts, first_inputs, with_softmax
@@ -139,9 +139,9 @@ class ImageClassifier(Classifier):
 class Views(Protocol):
     """A net whose lower part never changes, so that what it makes of an image can be kept."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor: ...
+    def extract_features(self, images_BCHW: Tensor) -> Tensor: ...
 
-    def answer(self, views_BV: Tensor) -> Tensor: ...
+    def classify_features(self, views_BV: Tensor) -> Tensor: ...
 
     def frozen_digest(self) -> str: ...
 
@@ -156,9 +156,9 @@ class FrozenClassifier(ImageClassifier):
             return super().predict(data, split)
         net = cast(Views, self.net)
         with torch.inference_mode():
-            batches = data.viewed(split, net.views, net.frozen_digest())
+            batches = data.frozen_features(split, net.extract_features, net.frozen_digest())
             scores, truth = zip(
-                *((net.answer(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
+                *((net.classify_features(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
@@ -170,7 +170,7 @@ class TextClassifier(Classifier):
     inputs: ClassVar[Inputs | None] = "texts"
 
     def predict(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).numbered(split)
+        rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
     def scores(self, inputs: Sequence[Any]) -> np.ndarray:
@@ -181,7 +181,8 @@ class TextClassifier(Classifier):
         assert self.vocabulary is not None
         reading = self.config["data"]
         rows = [
-            encoded(self.vocabulary, words(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+            encode_truncated(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"])
+            for text in texts
         ]
         return self._of_rows(rows)
 
@@ -204,7 +205,7 @@ class LanguageModel(Net):
     def nats(self, data: BatchedData, split: Split) -> float:
         """The mean surprise at a word of a split."""
         net: Any = self.net
-        nats, words = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        nats, words = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
         return float(sum(nats) / sum(words))
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:

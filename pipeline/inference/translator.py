@@ -9,7 +9,7 @@ import torch
 
 from pipeline.data.batches import BatchedData
 from pipeline.data.piglatin.piglatin_data import PigLatinData
-from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, readable, translate
+from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, translatable, translate
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
@@ -45,7 +45,7 @@ def answers(net: Seq2Seq, words: Sequence[str]) -> list[str]:
     A word it can't read comes back as it is: one that is empty, not all lower-case a-z, or longer than the net was
     made for. `partial(answers, net)` is what `piglatin.translate` needs for a sentence.
     """
-    known = [word for word in dict.fromkeys(words) if readable(word) and len(word) <= net.steps - ENDING]
+    known = [word for word in dict.fromkeys(words) if translatable(word) and len(word) <= net.steps - ENDING]
     said: dict[str, str] = {}
     for start in range(0, len(known), BATCH):
         some = known[start : start + BATCH]
@@ -61,7 +61,7 @@ def translations(net: Seq2Seq, words: Sequence[str]) -> Translations:
 
 @torch.inference_mode()
 def attention(net: Seq2Seq, word: str) -> tuple[str, np.ndarray]:
-    """The answer to one readable word, and (T, S): how much each of its letters, and its end, looked at each source."""
+    """The answer to one translatable word, and (T, S): how much each of its letters, and its end, looked at each source."""
     logits_1TV, weights_1TS = net.greedy(encode([word], len(word)))
     (answer,) = decode(logits_1TV.argmax(dim=2))
     return answer, weights_1TS[0, : len(answer) + 1].numpy()
