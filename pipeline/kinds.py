@@ -16,7 +16,7 @@ from pipeline.config.aliases import upgrade
 from pipeline.config.kind import Kind, kind_name, task_of
 from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints, requirements
-from pipeline.types import Evaluation, FitResult, Inputs, Judge, Predictor, Split
+from pipeline.types import Evaluation, FitResult, InputType, Judge, Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped key is answered without torch's import
     from pipeline.data.batches import BatchedData
@@ -47,7 +47,7 @@ class ModelKind(Protocol):
     def describe(self, config: Config) -> str:
         """The model in a few words. Raises: ConfigError if it can't be built."""
 
-    def inputs(self, config: Config) -> Inputs | None:
+    def input_type(self, config: Config) -> InputType | None:
         """What it takes; None if it answers nothing."""
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
@@ -97,8 +97,8 @@ class FixedUnit(_Evaluated):
     def describe(self, config: Config) -> str:
         return f"{type(build(config['model']['net'])).__name__}, set by hand"
 
-    def inputs(self, config: Config) -> Inputs | None:
-        return predictor_class(config).inputs
+    def input_type(self, config: Config) -> InputType | None:
+        return predictor_class(config).input_type
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
         from pipeline.training.fixed_unit import assemble
@@ -141,7 +141,7 @@ class FittedBaseline(_Evaluated):
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
 
-    def inputs(self, config: Config) -> Inputs | None:
+    def input_type(self, config: Config) -> InputType | None:
         return "texts"
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
@@ -166,8 +166,8 @@ class EnsembleOfModels(_Evaluated):
     def describe(self, config: Config) -> str:
         return f"the mean of {', '.join(requirements.members(config))}"
 
-    def inputs(self, config: Config) -> Inputs | None:
-        return predictor_class(config).inputs
+    def input_type(self, config: Config) -> InputType | None:
+        return predictor_class(config).input_type
 
     def fit(self, config: Config, needs: Needs) -> FitResult:
         from pipeline.training.fixed_unit import assemble

@@ -10,8 +10,8 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
     from torch import Tensor
 
 Split = Literal["train", "val", "test"]
-Inputs = Literal["images", "points", "texts", "sentences", "classes"]  # what a model takes; classes are drawn
-Answer = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
+InputType = Literal["images", "points", "texts", "sentences", "classes"]  # what a model takes; classes are drawn
+Prediction = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
 # What an experiment is judged by: the first of these that it has, and how many decimals it is given.
 HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
 SHARES = ("accuracy", "exact_match")  # higher is better
@@ -120,13 +120,13 @@ class Predictor(Protocol):
     def manifest(self) -> dict[str, Any]: ...
 
     @property
-    def inputs(self) -> Inputs | None:
+    def input_type(self) -> InputType | None:
         """What it takes; None if it answers nothing."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         """The answer to each of one or more inputs, in their order."""
 
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:

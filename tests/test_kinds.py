@@ -150,7 +150,7 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     config = resolve(load_config(f"experiment={experiment}"))
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
-    assert (type(kind), kind.inputs(config)) == UNUSUAL.get(experiment, usual)
+    assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
 
 
 @pytest.mark.parametrize("target", kinds.TASKS)

@@ -12,7 +12,7 @@ from pipeline.inference.inputs import STDIN, InputChunk, chunks
 from pipeline.inference.requests import named_model, of_chunk, takes
 from pipeline.kinds import load
 from pipeline.runs import records
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 
 class Written(NamedTuple):
@@ -23,12 +23,12 @@ class Written(NamedTuple):
     errors: int
 
 
-Answered = Callable[[Iterable[InputChunk]], Iterator[list[Answer]]]
+Answered = Callable[[Iterable[InputChunk]], Iterator[list[Prediction]]]
 
 
 def predict(
     run: str, inputs: Sequence[str], *, root: Path, stdin: Iterable[str] | None = None, cluster: bool = False
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """What a model makes of each input, in their order; an input that can't be read has an `error` instead.
 
     Inputs are files (PNG, IDX, text, JSON Lines), folders of them, `-` for the lines of `stdin`, or texts as they are.

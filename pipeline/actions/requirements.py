@@ -41,9 +41,9 @@ def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> A
 def _reader(model_dir: Path) -> Any:
     """A function from texts to class probabilities."""
     model = load(model_dir)
-    if model.inputs != "texts":
+    if model.input_type != "texts":
         raise ConfigError(
-            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+            f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
     return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
 

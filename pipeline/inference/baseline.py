@@ -14,7 +14,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Portable
 from pipeline.inference.predictor import named
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N texts, C class
 
@@ -34,7 +34,7 @@ class BaselineClassifier:
     model: TextModel
     config: dict[str, Any]  # name, seed, data, model, requires
     manifest: dict[str, Any]
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class BaselineClassifier:
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [named(score_C, self.labels) for score_C in self.texts(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:

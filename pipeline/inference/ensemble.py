@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Mean, Portable, facts
 from pipeline.inference.predictor import named
-from pipeline.types import Answer, Classifier, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N samples, B batch, C class
 
@@ -29,8 +29,8 @@ class Ensemble:
     manifest: dict[str, Any]
 
     @property
-    def inputs(self) -> Inputs | None:
-        return self.members[0].inputs
+    def input_type(self) -> InputType | None:
+        return self.members[0].input_type
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ class Ensemble:
         answers = [member.predict(data, split) for member in self.members]
         return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [named(score_C, self.labels) for score_C in self.scores(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:

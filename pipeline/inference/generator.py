@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification_accuracy_score, generation
 from pipeline.inference.export import Portable, facts
 from pipeline.inference.predictor import BATCH, Net
-from pipeline.types import Answer, Drawn, Evaluation, Inputs, Judge, Judged, Split
+from pipeline.types import Drawn, Evaluation, InputType, Judge, Judged, Prediction, Split
 
 # N images, K class, S step of a walk, Z noise, C channel, H height, W width
 DRAWN = 10_000  # images that a generator is evaluated on
@@ -33,7 +33,7 @@ class Generator(Net):
     """A net that draws images of the classes it is asked for."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "classes"
+    input_type: ClassVar[InputType | None] = "classes"
 
     @property
     def draws(self) -> Draws:
@@ -60,7 +60,7 @@ class Generator(Net):
         classes = (torch.full((steps,), label) for label in range(self.draws.classes))
         return np.stack([self.draws(noise_SZ, labels_S)[:, 0].numpy() for labels_S in classes])
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         images_NCHW = self.generate(torch.as_tensor(inputs))
         return [{"image": (image_CHW[0] * 255).round().int().tolist()} for image_CHW in images_NCHW]
 

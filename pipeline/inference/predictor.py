@@ -21,7 +21,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Portable, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Judged, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, Judged, Prediction, Predictions, Split
 
 # N samples, B batch, C class, F feature, H height, W width, V view, T time
 BATCH = 1000
@@ -36,7 +36,7 @@ class Net:
     config: dict[str, Any]  # name, seed, data, model, requires
     manifest: dict[str, Any]
     vocabulary: Vocabulary | None = None  # of a net that reads texts
-    inputs: ClassVar[Inputs | None] = None
+    input_type: ClassVar[InputType | None] = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class Net:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         """The answer to each of one or more inputs, in their order."""
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class Classifier(Net):
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.classification(self.predict(data, split), data, split)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [named(score_C, self.labels) for score_C in self.scores(inputs)]
 
     def scores(self, inputs: Sequence[Any]) -> np.ndarray:
@@ -88,7 +88,7 @@ class Classifier(Net):
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """Raises: ConfigError, for only nets that read texts have probabilities for them."""
-        raise ConfigError(f"{self.config['name']}: takes {self.inputs}, not texts. Choose a model of texts.")
+        raise ConfigError(f"{self.config['name']}: takes {self.input_type}, not texts. Choose a model of texts.")
 
     @torch.inference_mode()
     def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
@@ -122,14 +122,14 @@ class PointClassifier(Classifier):
     """A classifier of points, (B, 2) or more coordinates."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "points"
+    input_type: ClassVar[InputType | None] = "points"
 
 
 class ImageClassifier(Classifier):
     """A classifier of images, (B, C, H, W) in [0, 1]."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "images"
+    input_type: ClassVar[InputType | None] = "images"
 
     def scores(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of images (H, W) of 0..255, or of arrays that are as the net takes them."""
@@ -167,7 +167,7 @@ class TextClassifier(Classifier):
     """A classifier of texts, numbered by its vocabulary: (B, T) int64."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
     def predict(self, data: BatchedData, split: Split) -> Predictions:
         rows, truth_N = cast(TextData, data).numbered(split)
@@ -211,14 +211,14 @@ class LanguageModel(Net):
         nats = self.nats(data, split)
         return Evaluation({"loss": nats, "perplexity": math.exp(nats)})
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
     def portable(self, data: BatchedData, count: int) -> Portable:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
 
-def named(score_C: np.ndarray, labels: Sequence[str]) -> Answer:
+def named(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
     """The likeliest class, and what each is given."""
     best = int(score_C.argmax())
     each = {label: float(score) for label, score in zip(labels, score_C, strict=True)}

@@ -9,23 +9,23 @@ from pipeline.config import build_data
 from pipeline.errors import ConfigError, DataError
 from pipeline.inference.inputs import InputChunk, Read, read, suffix
 from pipeline.runs.checkpoints import weights_digest
-from pipeline.types import Answer, Inputs, Predictor
+from pipeline.types import InputType, Prediction, Predictor
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
     from pipeline.data.batches import BatchedData
 
 
-def takes(predictor: Predictor) -> Inputs:
+def takes(predictor: Predictor) -> InputType:
     """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw.
 
     Raises: ConfigError if it answers nothing.
     """
-    if predictor.inputs is None:
+    if predictor.input_type is None:
         raise ConfigError(f"{predictor.config['name']} is a language model: classifiers begin with it.")
-    return predictor.inputs
+    return predictor.input_type
 
 
-def answers(predictor: Predictor, inputs: Sequence[Any]) -> list[Answer]:
+def answers(predictor: Predictor, inputs: Sequence[Any]) -> list[Prediction]:
     """What a model says of each input, in their order.
 
     A class to draw is the place of its name among the labels; the same class is drawn alike every time.
@@ -38,7 +38,7 @@ def named_model(predictor: Predictor) -> str:
     return f"{predictor.config['name']}-{predictor.config['seed']}:{weights_digest(predictor.manifest)[:12]}"
 
 
-def of_chunk(predictor: Predictor, chunk: InputChunk) -> list[Answer]:
+def of_chunk(predictor: Predictor, chunk: InputChunk) -> list[Prediction]:
     """The answer to each input of a chunk, with its name; an `error` in the place of one that can't be read."""
     found = inputs(predictor, chunk)
     said = iter(answers(predictor, [content for _, content in found if not isinstance(content, DataError)]))

@@ -13,7 +13,7 @@ from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, reada
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Split, Translated, Translations
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Split, Translated, Translations
 
 # T time of the answer, S time of the source
 EXAMPLE = "string"  # the word whose translation is looked into
@@ -23,9 +23,9 @@ class Translator(Net):
     """A net from an English word to pig latin, letter by letter."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "sentences"
+    input_type: ClassVar[InputType | None] = "sentences"
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [{"label": translate(one, partial(answers, cast(Seq2Seq, self.net)))} for one in inputs]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:

@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
 from pipeline.inference.requests import named_model, picture, takes
-from pipeline.types import Answer, Predictor
+from pipeline.types import Prediction, Predictor
 
 ITEMS = 64  # in a request
 IMAGE_BYTES, IMAGE_PIXELS = 2**20, 2**22
@@ -46,7 +46,7 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
+def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Prediction]]) -> FastAPI:
     """The application that serves a model; `answer` says what it makes of one input."""
     kind, model = takes(predictor), named_model(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.

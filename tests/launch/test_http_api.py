@@ -16,7 +16,7 @@ from pipeline.inference.requests import answers
 from pipeline.launch import http_api
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 LABELS = [str(digit) for digit in range(10)]
 
@@ -26,7 +26,7 @@ def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABEL
     manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
-    async def answer(one: Any) -> Answer:
+    async def answer(one: Any) -> Prediction:
         return answers(predictor, [one])[0]
 
     return TestClient(http_api.create(predictor, answer), base_url="http://127.0.0.1:8000")
