@@ -13,8 +13,8 @@ Split = Literal["train", "val", "test"]
 InputType = Literal["images", "points", "texts", "sentences", "classes"]  # what a model takes; classes are drawn
 Prediction = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
 # What an experiment is judged by: the first of these that it has, and how many decimals it is given.
-HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
-SHARES = ("accuracy", "exact_match")  # higher is better
+PRIMARY_METRICS = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
+FRACTION_METRICS = ("accuracy", "exact_match")  # higher is better
 PAD, END = 0, 1  # the first two symbols of every vocabulary: what fills a row up, and what ends an answer
 
 
@@ -184,7 +184,7 @@ class Console(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
+class PrimaryMetric:
     """The figure that stands for a result; shares are in percent."""
 
     name: str
@@ -193,18 +193,18 @@ class Headline:
     unit: str
 
     @classmethod
-    def of(cls, scores: dict[str, float], split: Split = "test") -> "Headline | None":
+    def of(cls, scores: dict[str, float], split: Split = "test") -> "PrimaryMetric | None":
         """The headline among a split's scores; None if there is none."""
-        for name, digits in HEADLINES.items():
+        for name, digits in PRIMARY_METRICS.items():
             if (value := scores.get(f"{split}/{name}")) is not None:
-                share = name in SHARES
+                share = name in FRACTION_METRICS
                 return cls(name.replace("_", " "), 100 * value if share else value, digits, " %" if share else "")
         return None
 
     @property
-    def figure(self) -> str:
+    def formatted(self) -> str:
         """The value with its unit."""
         return f"{self.value:.{self.digits}f}{self.unit}"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.figure}"
+        return f"{self.name} {self.formatted}"

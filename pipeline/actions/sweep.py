@@ -24,7 +24,7 @@ from pipeline.runs import events, provenance, requirements
 from pipeline.runs import records as run_records
 from pipeline.tracking import address
 from pipeline.tracking.run import conclude, describe, open_run, tell
-from pipeline.types import Console, DataSet, Headline
+from pipeline.types import Console, DataSet, PrimaryMetric
 
 FIGURE = "parallel_coordinates.png"
 
@@ -204,10 +204,10 @@ def _judge(folder: Path, epochs: int, error: str | None) -> None:
     run_records.update(folder, status=status, epochs=epochs, error=why, **facts)
 
 
-def _measure(folder: Path, epochs: int) -> Headline | None:
+def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
     """What a trial is judged by after so many epochs; None if its validation says nothing of the kind."""
     told = [event["metrics"] for event in events.read(folder)[0] if "metrics" in event and event["epoch"] + 1 == epochs]
-    return Headline.of(told[-1], "val") if told else None
+    return PrimaryMetric.of(told[-1], "val") if told else None
 
 
 def _trial(record: dict[str, Any], run_dir: Path, data: DataSet) -> Any:

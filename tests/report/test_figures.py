@@ -8,7 +8,7 @@ import torch
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.neuron import gate
 from pipeline.report import figures, markdown
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 
 def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
@@ -28,12 +28,12 @@ def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -
     ],
 )
 def test_the_headline_is_what_a_result_is_judged_by(scores: dict[str, float], text: str) -> None:
-    assert str(Headline.of(scores)) == text
+    assert str(PrimaryMetric.of(scores)) == text
 
 
 def test_what_has_no_score_has_no_headline() -> None:
-    assert Headline.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
-    assert str(Headline.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
+    assert PrimaryMetric.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
+    assert str(PrimaryMetric.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
 
 
 def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
