@@ -13,7 +13,7 @@ from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Portable
-from pipeline.inference.predictor import named
+from pipeline.inference.predictor import class_prediction
 from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N texts, C class
@@ -53,7 +53,7 @@ class BaselineClassifier:
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
     def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [named(score_C, self.labels) for score_C in self.texts(inputs)]
+        return [class_prediction(score_C, self.labels) for score_C in self.texts(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.classification(self.predict(data, split), data, split)

@@ -14,7 +14,7 @@ from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import Mean, Portable, facts
-from pipeline.inference.predictor import named
+from pipeline.inference.predictor import class_prediction
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N samples, B batch, C class
@@ -59,7 +59,7 @@ class Ensemble:
         return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
 
     def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+        return [class_prediction(score_C, self.labels) for score_C in self.scores(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.classification(self.predict(data, split), data, split)

@@ -79,7 +79,7 @@ class Classifier(Net):
         return classification.classification(self.predict(data, split), data, split)
 
     def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+        return [class_prediction(score_C, self.labels) for score_C in self.scores(inputs)]
 
     def scores(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays that are as the net takes them."""
@@ -218,7 +218,7 @@ class LanguageModel(Net):
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
 
-def named(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
+def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
     """The likeliest class, and what each is given."""
     best = int(score_C.argmax())
     each = {label: float(score) for label, score in zip(labels, score_C, strict=True)}

@@ -26,7 +26,7 @@ class Translator(Net):
     input_type: ClassVar[InputType | None] = "sentences"
 
     def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [{"label": translate(one, partial(answers, cast(Seq2Seq, self.net)))} for one in inputs]
+        return [{"label": translate(one, partial(translate_words, cast(Seq2Seq, self.net)))} for one in inputs]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         data.setup()
@@ -39,11 +39,11 @@ class Translator(Net):
 
 
 @torch.inference_mode()
-def answers(net: Seq2Seq, words: Sequence[str]) -> list[str]:
+def translate_words(net: Seq2Seq, words: Sequence[str]) -> list[str]:
     """What a pig-latin net says of each word.
 
     A word it can't read comes back as it is: one that is empty, not all lower-case a-z, or longer than the net was
-    made for. `partial(answers, net)` is what `piglatin.translate` needs for a sentence.
+    made for. `partial(translate_words, net)` is what `piglatin.translate` needs for a sentence.
     """
     known = [word for word in dict.fromkeys(words) if readable(word) and len(word) <= net.steps - ENDING]
     said: dict[str, str] = {}
@@ -56,7 +56,7 @@ def answers(net: Seq2Seq, words: Sequence[str]) -> list[str]:
 
 def translations(net: Seq2Seq, words: Sequence[str]) -> Translations:
     """All of some words, in their order, beside what the rule says."""
-    return Translations(tuple(words), tuple(map(pig_latin, words)), tuple(answers(net, words)))
+    return Translations(tuple(words), tuple(map(pig_latin, words)), tuple(translate_words(net, words)))
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.inference.inputs import InputChunk
-from pipeline.inference.requests import of_chunk
+from pipeline.inference.requests import predict_chunk
 from pipeline.launch.cluster import cores, start
 from pipeline.types import Prediction
 
@@ -66,4 +66,4 @@ class _Answering:
         self.predictor = load(Path(model_dir))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"answers": of_chunk(self.predictor, row["chunk"])}
+        return {"answers": predict_chunk(self.predictor, row["chunk"])}

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 from ray import serve
 
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.kinds import load
 from pipeline.launch import cluster, http_api
 from pipeline.types import Prediction
@@ -38,7 +38,7 @@ class _Replica:
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
     async def answer(self, inputs: list[Any]) -> list[Prediction]:
-        return await asyncio.to_thread(answers, self.predictor, inputs)
+        return await asyncio.to_thread(predict, self.predictor, inputs)
 
 
 def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None]) -> None:

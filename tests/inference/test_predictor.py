@@ -43,16 +43,16 @@ SPELLER: Any = Speller()
 
 def test_every_word_is_answered_in_its_place_however_often_it_is_asked() -> None:
     words = ["b", "a", "b", "abcd"]
-    assert translator.answers(SPELLER, words) == words
+    assert translator.translate_words(SPELLER, words) == words
 
 
 def test_no_words_have_no_answers() -> None:
-    assert translator.answers(SPELLER, []) == []
+    assert translator.translate_words(SPELLER, []) == []
 
 
 def test_many_words_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translator, "BATCH", 2)
-    assert translator.answers(SPELLER, list("edcba")) == list("edcba")
+    assert translator.translate_words(SPELLER, list("edcba")) == list("edcba")
 
 
 def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> None:
@@ -62,7 +62,7 @@ def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> N
     net: Any = Speller()
     net.register_forward_pre_hook(refuse)
     words = ["", "abcde", "café", "Abc", "3rd", "日本"]  # five letters and "way" and the end are nine symbols
-    assert translator.answers(net, words) == words
+    assert translator.translate_words(net, words) == words
 
 
 def test_a_sentence_is_answered_in_one_call() -> None:
@@ -70,11 +70,11 @@ def test_a_sentence_is_answered_in_one_call() -> None:
 
     def note(words: Sequence[str]) -> list[str]:
         calls.append(words)
-        return translator.answers(SPELLER, words)
+        return translator.translate_words(SPELLER, words)
 
     assert translate("No, not  YOU!", note) == "No, not  YOU!"
     assert calls == [["no", "not", "you"]]
-    assert translate("", partial(translator.answers, SPELLER)) == ""
+    assert translate("", partial(translator.translate_words, SPELLER)) == ""
 
 
 def test_translations_hold_the_rule_beside_the_answers() -> None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pipeline import kinds
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.launch import http_api
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
@@ -27,7 +27,7 @@ def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABEL
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
     async def answer(one: Any) -> Prediction:
-        return answers(predictor, [one])[0]
+        return predict(predictor, [one])[0]
 
     return TestClient(http_api.create(predictor, answer), base_url="http://127.0.0.1:8000")
 
