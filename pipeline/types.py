@@ -126,7 +126,7 @@ class Predictor(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         """The answer to each of one or more inputs, in their order."""
 
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
@@ -139,7 +139,7 @@ class Predictor(Protocol):
 class Classifier(Predictor, Protocol):
     """A stored model that gives inputs the probabilities of classes."""
 
-    def predict(self, data: Any, split: Split) -> Predictions:
+    def predict_split(self, data: Any, split: Split) -> Predictions:
         """All of a split, in its order."""
 
     def probabilities(self, inputs: "Tensor") -> "Tensor":
@@ -148,10 +148,10 @@ class Classifier(Predictor, Protocol):
     def log_odds(self, inputs: "Tensor", label: int) -> "np.ndarray":
         """(B,) of a class, for a batch of images or points."""
 
-    def texts(self, texts: Sequence[str]) -> "np.ndarray":
+    def text_probabilities(self, texts: Sequence[str]) -> "np.ndarray":
         """(N, C) class probabilities of texts as they were written."""
 
-    def scores(self, inputs: Sequence[Any]) -> "np.ndarray":
+    def class_probabilities(self, inputs: Sequence[Any]) -> "np.ndarray":
         """(N, C) class probabilities of whatever it takes."""
 
 

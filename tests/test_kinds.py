@@ -178,7 +178,7 @@ def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
         (project / "aside").rename(folder)
     loaded: Any = kinds.load(both)
     assert loaded.config["requires"] == {"members": ["neuron"]}
-    assert loaded.predict(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert loaded.predict_split(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
 
 
 def _copy(folder: Path, aside: Path) -> None:

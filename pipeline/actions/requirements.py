@@ -45,7 +45,7 @@ def _reader(model_dir: Path) -> Any:
         raise ConfigError(
             f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
-    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
+    return model.class_probabilities  # type: ignore[attr-defined]  # what takes texts classifies them
 
 
 def _tensors(predictions: Any) -> Callable[[Path], None]:

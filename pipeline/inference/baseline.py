@@ -40,23 +40,23 @@ class BaselineClassifier:
     def labels(self) -> tuple[str, ...]:
         return tuple(self.config["labels"])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         return self.model.probabilities(texts)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def predict(self, data: TextData, split: Split) -> Predictions:
+    def predict_split(self, data: TextData, split: Split) -> Predictions:
         """All of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.texts(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.text_probabilities(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.classification(self.predict_split(data, split), data, split)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Raises: ConfigError, for counts of words are no tensor."""

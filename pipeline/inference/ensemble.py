@@ -45,24 +45,24 @@ class Ensemble:
         """(B,) log-odds of a class."""
         return classification.log_odds(self.probabilities(inputs)[:, label].numpy())
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
-        return _mean([member.texts(texts) for member in self.members])
+        return _mean([member.text_probabilities(texts) for member in self.members])
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of what the members take."""
-        return _mean([member.scores(inputs) for member in self.members])
+        return _mean([member.class_probabilities(inputs) for member in self.members])
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         """All of a split, in its order."""
-        answers = [member.predict(data, split) for member in self.members]
+        answers = [member.predict_split(data, split) for member in self.members]
         return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.classification(self.predict_split(data, split), data, split)
 
     def portable(self, data: BatchedData, count: int) -> Portable:
         """The members' nets as one.

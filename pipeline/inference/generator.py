@@ -60,7 +60,7 @@ class Generator(Net):
         classes = (torch.full((steps,), label) for label in range(self.draws.classes))
         return np.stack([self.draws(noise_SZ, labels_S)[:, 0].numpy() for labels_S in classes])
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         images_NCHW = self.generate(torch.as_tensor(inputs))
         return [{"image": (image_CHW[0] * 255).round().int().tolist()} for image_CHW in images_NCHW]
 

@@ -48,7 +48,7 @@ class Net:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         """The answer to each of one or more inputs, in their order."""
         raise NotImplementedError
 
@@ -69,24 +69,24 @@ class Classifier(Net):
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         """All of a split, in its order."""
         answered = ((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split))
         scores, truth = zip(*answered, strict=True)
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.classification(self.predict_split(data, split), data, split)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays that are as the net takes them."""
         given = torch.from_numpy(np.stack([np.asarray(one) for one in inputs])).float()
         return np.concatenate([self.probabilities(batch).numpy() for batch in given.split(BATCH)])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Raises: ConfigError, for only nets that read texts have probabilities for them."""
         raise ConfigError(f"{self.config['name']}: takes {self.input_type}, not texts. Choose a model of texts.")
 
@@ -131,9 +131,9 @@ class ImageClassifier(Classifier):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "images"
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of images (H, W) of 0..255, or of arrays that are as the net takes them."""
-        return super().scores(list(as_images(inputs, self.config)))
+        return super().class_probabilities(list(as_images(inputs, self.config)))
 
 
 class Views(Protocol):
@@ -151,9 +151,9 @@ class FrozenClassifier(ImageClassifier):
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         if not isinstance(data, ImageFolder):
-            return super().predict(data, split)
+            return super().predict_split(data, split)
         net = cast(Views, self.net)
         with torch.inference_mode():
             batches = data.viewed(split, net.views, net.frozen_digest())
@@ -169,14 +169,14 @@ class TextClassifier(Classifier):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "texts"
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         rows, truth_N = cast(TextData, data).numbered(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         assert self.vocabulary is not None
         reading = self.config["data"]
@@ -211,7 +211,7 @@ class LanguageModel(Net):
         nats = self.nats(data, split)
         return Evaluation({"loss": nats, "perplexity": math.exp(nats)})
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
     def portable(self, data: BatchedData, count: int) -> Portable:

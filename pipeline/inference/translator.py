@@ -25,7 +25,7 @@ class Translator(Net):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "sentences"
 
-    def answers(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [{"label": translate(one, partial(translate_words, cast(Seq2Seq, self.net)))} for one in inputs]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
