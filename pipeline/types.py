@@ -53,7 +53,7 @@ class Translations:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedImages:
     """N images, drawn or real, as a trained classifier sees them.
 
     `images` is (N, ...) in [0, 1]; `labels` is (N,) int, the classes they are of or were asked to be, None if none was
@@ -67,7 +67,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
+class TranslationDetails:
     """A translator's answers to a split, and how it came to the `answer` to one word, `example`.
 
     `weights_TS` is (T, S): how much each letter of the answer, and its end, looked at each letter of the example.
@@ -80,7 +80,7 @@ class Translated:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GeneratedImages:
     """Images of a generator in [0, 1]: (100, C, H, W), ten a class, and (K, S, H, W), a walk a class."""
 
     hundred_NCHW: "np.ndarray"
@@ -97,7 +97,7 @@ class Evaluation:
 
     metrics: dict[str, float]
     samples: dict[str, str] = field(default_factory=dict)
-    details: Predictions | Translated | Drawn | None = None
+    details: Predictions | TranslationDetails | GeneratedImages | None = None
 
 
 class Judge(Protocol):
@@ -106,7 +106,7 @@ class Judge(Protocol):
     @property
     def config(self) -> dict[str, Any]: ...
 
-    def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> Judged: ...
+    def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> JudgedImages: ...
 
 
 class Predictor(Protocol):
@@ -132,8 +132,8 @@ class Predictor(Protocol):
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
         """The scores of a split; only a generator needs a judge."""
 
-    def portable(self, data: Any, count: int) -> Any:
-        """The `export.Portable` with `count` inputs of the data. Raises: ConfigError if the model has no such form."""
+    def exportable(self, data: Any, count: int) -> Any:
+        """The `export.ExportableModel` with `count` inputs of the data. Raises: ConfigError if the model has no such form."""
 
 
 class Classifier(Predictor, Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.types import Judged
+from pipeline.types import JudgedImages
 
 # N, M samples, F features, C classes
 NEIGHBOURS = 3
@@ -18,8 +18,8 @@ NEAREST_SAMPLE = 1000
 BLOCK = 500  # rows of a distance matrix in memory at a time
 
 
-def measure(drawn: Judged, real: Judged, train: Judged) -> dict[str, float]:
-    """Drawn images against real ones of a split that neither the generator nor the judge learned from.
+def measure(drawn: JudgedImages, real: JudgedImages, train: JudgedImages) -> dict[str, float]:
+    """GeneratedImages images against real ones of a split that neither the generator nor the judge learned from.
 
     `fid_floor` is the distance of as many images of `train`: what a generator as good as the data would reach.
 
@@ -90,7 +90,7 @@ def nearest_ratio(drawn: np.ndarray, real: np.ndarray, train: np.ndarray) -> flo
     return float(np.median(_rowwise(np.min, drawn, train)) / np.median(_rowwise(np.min, real, train)))
 
 
-def _classes(images: Judged) -> np.ndarray:
+def _classes(images: JudgedImages) -> np.ndarray:
     """The labels; where there are none, what the judge takes the images for."""
     return images.scores.argmax(axis=1) if images.labels is None else images.labels
 

@@ -12,7 +12,7 @@ from pipeline.config import build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable
+from pipeline.inference.export import ExportableModel
 from pipeline.inference.predictor import class_prediction
 from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
 
@@ -66,7 +66,7 @@ class BaselineClassifier:
         """Raises: ConfigError, for counts of words are no tensor."""
         raise self._no_tensor()
 
-    def portable(self, data: TextData, count: int) -> Portable:
+    def exportable(self, data: TextData, count: int) -> ExportableModel:
         """Raises: ConfigError, for counts of words are no tensor."""
         raise self._no_tensor()
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Mean, Portable, facts
+from pipeline.inference.export import ExportableModel, Mean, facts
 from pipeline.inference.predictor import class_prediction
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
 
@@ -64,13 +64,13 @@ class Ensemble:
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.classification(self.predict_split(data, split), data, split)
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one.
 
         Raises: ConfigError if one of them has no portable form, or they number words differently.
         """
-        forms = [member.portable(data, count) for member in self.members]
-        first: Portable = forms[0]
+        forms = [member.exportable(data, count) for member in self.members]
+        first: ExportableModel = forms[0]
         if any(form.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for form in forms):
             raise ConfigError(
                 f"{self.config['name']}: its members number words differently, so no one input fits all. Export each."

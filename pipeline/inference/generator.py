@@ -10,9 +10,9 @@ from torch import Tensor
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification_accuracy_score, generation
-from pipeline.inference.export import Portable, facts
+from pipeline.inference.export import ExportableModel, facts
 from pipeline.inference.predictor import BATCH, Net
-from pipeline.types import Drawn, Evaluation, InputType, Judge, Judged, Prediction, Split
+from pipeline.types import Evaluation, GeneratedImages, InputType, Judge, JudgedImages, Prediction, Split
 
 # N images, K class, S step of a walk, Z noise, C channel, H height, W width
 DRAWN = 10_000  # images that a generator is evaluated on
@@ -70,7 +70,7 @@ class Generator(Net):
             raise ConfigError("requires.judge: a generator needs a classifier to be judged by. Set +requires.judge=….")
         eyes, classes = judge, self.draws.classes
 
-        def real(split: Split) -> Judged:
+        def real(split: Split) -> JudgedImages:
             images, labels = zip(*data.batches(split), strict=True)
             return eyes.judge(torch.cat(images), torch.cat(labels))
 
@@ -85,11 +85,11 @@ class Generator(Net):
                 judge.config, drawn_NCHW, labels_N, data.batches(split)
             )
         hundred_NCHW = self.generate(torch.arange(100) // 10 % classes).numpy()
-        return Evaluation(metrics, details=Drawn(hundred_NCHW, self.walk()))
+        return Evaluation(metrics, details=GeneratedImages(hundred_NCHW, self.walk()))
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The net with `count` inputs: noise, and the classes in turn."""
         noise_NZ = torch.randn(count, self.draws.noise, generator=torch.Generator().manual_seed(0))
         inputs = {"noise": noise_NZ, "labels": torch.arange(count) % self.draws.classes}
         ignored = () if self.draws.conditional else ("labels",)
-        return Portable(self.net, inputs, "images", facts=facts(self.config, self.vocabulary), ignored=ignored)
+        return ExportableModel(self.net, inputs, "images", facts=facts(self.config, self.vocabulary), ignored=ignored)

@@ -19,9 +19,9 @@ from pipeline.data.texts.text_data import TextData, encoded
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, words
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable, facts, first_inputs, with_softmax
+from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Evaluation, InputType, Judge, Judged, Prediction, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
 
 # N samples, B batch, C class, F feature, H height, W width, V view, T time
 BATCH = 1000
@@ -56,12 +56,12 @@ class Net:
         """The scores of a split; only a generator needs a judge."""
         raise NotImplementedError
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The net and its softmax, with the first `count` inputs of the test split."""
         inputs = first_inputs(data, count)
         text = () if inputs.is_floating_point() else ("input",)
         told = facts(self.config, self.vocabulary)
-        return Portable(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, told)
+        return ExportableModel(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, told)
 
 
 class Classifier(Net):
@@ -107,10 +107,10 @@ class Classifier(Net):
             self.net(inputs)
         return seen[0]
 
-    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
+    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """What a classifier sees in images, real or drawn; no labels where none were asked for."""
         batches = images_NCHW.split(BATCH)
-        return Judged(
+        return JudgedImages(
             images_NCHW.numpy(),
             None if labels_N is None else labels_N.numpy(),
             torch.cat([self.features(batch) for batch in batches]).numpy(),
@@ -214,7 +214,7 @@ class LanguageModel(Net):
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
 

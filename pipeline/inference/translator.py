@@ -13,7 +13,7 @@ from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, reada
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
-from pipeline.types import Evaluation, InputType, Judge, Prediction, Split, Translated, Translations
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Split, TranslationDetails, Translations
 
 # T time of the answer, S time of the source
 EXAMPLE = "string"  # the word whose translation is looked into
@@ -33,7 +33,7 @@ class Translator(Net):
         net = cast(Seq2Seq, self.net)
         said = translations(net, cast(PigLatinData, data).words[split])
         kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
-        details = Translated(said, EXAMPLE, *attention(net, EXAMPLE))
+        details = TranslationDetails(said, EXAMPLE, *attention(net, EXAMPLE))
         samples = classification.answered(said.truth, said.answers)
         return Evaluation({**translation.metrics(said), **kinds}, samples, details)
 
