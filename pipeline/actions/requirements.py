@@ -34,7 +34,7 @@ def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> A
         raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
     weights = checkpoints.weights_digest(checkpoints.verify(model_dir))
     return teacher_predictions(
-        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, console.answers
+        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, console.predictions
     )
 
 

@@ -55,7 +55,7 @@ class Terminal:
     def download(self, label: str, done: int, total: int) -> None:
         self._show(f"{label}  {done / 1e6:.1f}/{total / 1e6:.1f} MB", done, total)
 
-    def answers(self, done: int, total: int) -> None:
+    def predictions(self, done: int, total: int) -> None:
         self._show(f"{done:,}{f'/{total:,}' if total else ''} answers", done, total or 2 * done)
         if done == total:
             self.bar.stop()
