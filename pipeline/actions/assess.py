@@ -124,7 +124,7 @@ def _hardest(
     """
     from pipeline.inference.attribution import region_effects
 
-    places = classification.hardest(predictions, count)
+    places = classification.highest_loss(predictions, count)
     if (inputs := data.inputs(split, places.tolist())) is None:
         return None
     effects = np.stack([region_effects(classifier, one) for one in inputs])

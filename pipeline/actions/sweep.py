@@ -96,7 +96,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
-    if not kind_of(config).by_epochs:
+    if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not clusters.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")

@@ -56,7 +56,7 @@ class BaselineClassifier:
         return [class_prediction(score_C, self.labels) for score_C in self.text_probabilities(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Raises: ConfigError, for counts of words are no tensor."""

@@ -62,7 +62,7 @@ class Ensemble:
         return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one.

@@ -77,7 +77,7 @@ class Generator(Net):
         labels_N = torch.arange(DRAWN) % classes
         asked_for = labels_N if self.draws.conditional else None
         drawn = eyes.judge(self.generate(labels_N), asked_for)
-        metrics = generation.measure(drawn, real(split), real("train"))
+        metrics = generation.metrics(drawn, real(split), real("train"))
         if self.draws.conditional:
             labels_N = torch.arange(len(data.splits["train"][1])) % classes
             drawn_NCHW = self.generate(labels_N, seed=1)  # not those that were judged

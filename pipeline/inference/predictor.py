@@ -76,7 +76,7 @@ class Classifier(Net):
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]

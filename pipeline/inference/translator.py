@@ -32,9 +32,11 @@ class Translator(Net):
         data.setup()
         net = cast(Seq2Seq, self.net)
         said = translations(net, cast(PigLatinData, data).words[split])
-        kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
+        kinds = {
+            f"exact_match_{name}": right / of for name, (right, of) in translation.exact_match_by_rule(said).items()
+        }
         details = TranslationDetails(said, EXAMPLE, *attention(net, EXAMPLE))
-        samples = classification.answered(said.truth, said.answers)
+        samples = classification.correctness(said.references, said.predictions)
         return Evaluation({**translation.metrics(said), **kinds}, samples, details)
 
 
