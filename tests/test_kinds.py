@@ -150,7 +150,7 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     config = resolve(load_config(f"experiment={experiment}"))
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
-    assert (type(kind), kind.inputs(config)) == UNUSUAL.get(experiment, usual)
+    assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
 
 
 @pytest.mark.parametrize("target", kinds.TASKS)
@@ -178,7 +178,7 @@ def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
         (project / "aside").rename(folder)
     loaded: Any = kinds.load(both)
     assert loaded.config["requires"] == {"members": ["neuron"]}
-    assert loaded.predict(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert loaded.predict_split(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
 
 
 def _copy(folder: Path, aside: Path) -> None:

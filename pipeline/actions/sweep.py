@@ -24,7 +24,7 @@ from pipeline.runs import events, provenance, requirements
 from pipeline.runs import records as run_records
 from pipeline.tracking import address
 from pipeline.tracking.run import conclude, describe, open_run, tell
-from pipeline.types import Console, DataSet, Headline
+from pipeline.types import Console, DataSet, PrimaryMetric
 
 FIGURE = "parallel_coordinates.png"
 
@@ -96,7 +96,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
-    if not kind_of(config).by_epochs:
+    if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not clusters.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
@@ -204,10 +204,10 @@ def _judge(folder: Path, epochs: int, error: str | None) -> None:
     run_records.update(folder, status=status, epochs=epochs, error=why, **facts)
 
 
-def _measure(folder: Path, epochs: int) -> Headline | None:
+def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
     """What a trial is judged by after so many epochs; None if its validation says nothing of the kind."""
     told = [event["metrics"] for event in events.read(folder)[0] if "metrics" in event and event["epoch"] + 1 == epochs]
-    return Headline.of(told[-1], "val") if told else None
+    return PrimaryMetric.of(told[-1], "val") if told else None
 
 
 def _trial(record: dict[str, Any], run_dir: Path, data: DataSet) -> Any:

@@ -18,7 +18,7 @@ from pipeline.config import build_data, digest, flatten, load_config, resolve, s
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import Needs, kind_of, load
+from pipeline.kinds import FitContext, kind_of, load
 from pipeline.launch import cluster as clusters
 from pipeline.runs import events as run_events
 from pipeline.runs import fingerprint, interruption, provenance, records, requirements
@@ -182,7 +182,7 @@ def _check_workers(config: dict[str, Any]) -> None:
                 f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {workers} workers. "
                 "Choose a multiple, or other cluster.workers."
             )
-    if most > 1 and not kind_of(config).spreads(config):
+    if most > 1 and not kind_of(config).distributable(config):
         raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
 
 
@@ -192,8 +192,10 @@ def _fit(config: dict[str, Any], data: DataSet, console: Console, *, root: Path,
     Raises: Interrupted if training was asked to stop; its state is kept.
     """
     members = {name: requirement_actions.find(name, root) for name in requirements.members(config)}
-    needs = Needs(root / "data", run_dir, members, lambda: _launch(config, data, console, root=root, run_dir=run_dir))
-    return kind_of(config).fit(config, needs)
+    context = FitContext(
+        root / "data", run_dir, members, lambda: _launch(config, data, console, root=root, run_dir=run_dir)
+    )
+    return kind_of(config).fit(config, context)
 
 
 def _launch(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:

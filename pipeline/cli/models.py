@@ -70,7 +70,7 @@ def predict(
     from pipeline.actions import predict as action
 
     if out:
-        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().answers)
+        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().predictions)
         trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""
         print(f"{written.answers:,} answers, {written.before:,} of them from before{trouble}: {out}")
         return

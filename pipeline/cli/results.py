@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.options import Json, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 app = typer.Typer()
 
@@ -27,7 +27,7 @@ def runs(as_json: Json = False) -> None:
         print(json.dumps({"runs": records}))
         return
     for record in records:
-        score = Headline.of(record.get("metrics", {}))
+        score = PrimaryMetric.of(record.get("metrics", {}))
         print(f"{record['name']:40} {record['status']:12} {record['data']:10} {f'test {score}' if score else ''}")
     if not records:
         print("No runs yet: `pipeline train`.")

@@ -5,7 +5,7 @@ import os
 import time
 from typing import Any
 
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 
 class Terminal:
@@ -42,7 +42,7 @@ class Terminal:
 
     def progress(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            if score := Headline.of(event.get("metrics", {}), "val"):
+            if score := PrimaryMetric.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
             if "notice" in event:
                 self.print(event["notice"])
@@ -55,7 +55,7 @@ class Terminal:
     def download(self, label: str, done: int, total: int) -> None:
         self._show(f"{label}  {done / 1e6:.1f}/{total / 1e6:.1f} MB", done, total)
 
-    def answers(self, done: int, total: int) -> None:
+    def predictions(self, done: int, total: int) -> None:
         self._show(f"{done:,}{f'/{total:,}' if total else ''} answers", done, total or 2 * done)
         if done == total:
             self.bar.stop()
@@ -78,9 +78,9 @@ class Terminal:
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
         seconds = f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training"
-        if score := Headline.of(metrics):
+        if score := PrimaryMetric.of(metrics):
             rows = f"{data['rows']['test']:,} samples of {data['name']}"
-            self.print(f"{f'test {score.name}':14} {score.figure} on {rows}")
+            self.print(f"{f'test {score.name}':14} {score.formatted} on {rows}")
         self.print(f"time           {seconds}")
         self.print(f"run            {name}")
         self.print(f"look at it     pipeline ui {name}")
