@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements
 from pipeline.types import Console
 
 
@@ -65,7 +65,7 @@ def find(name: str, root: Path) -> Path:
     recorded = recorded_weights(root, experiment, int(seed), expected)
     finished = [
         Path(record["run_dir"]) / "model"
-        for record in records.listing(root)
+        for record in lookup.listing(root)
         if (record["experiment"], str(record["seed"]), record["status"]) == (experiment, seed, "finished")
     ]
     for folder in (root / "models" / name, *finished):
