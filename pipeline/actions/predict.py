@@ -102,7 +102,7 @@ def _prepare(
     found = chunks(inputs, content, stdin)
     model = model_name(predictor)
     if cluster:
-        from pipeline.launch.batch import answered as on_cluster
+        from pipeline.launch.batch import predict_chunks as on_cluster
 
         return lambda some: on_cluster(folder, list(some)), found, model
     return lambda some: (predict_chunk(predictor, chunk) for chunk in some), found, model

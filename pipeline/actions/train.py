@@ -175,7 +175,7 @@ def _announce(config: dict[str, Any], console: Console, *, root: Path, run_dir: 
 
 def _check_workers(config: dict[str, Any]) -> None:
     """Raises: ConfigError if the model or its batches can't be shared by the workers."""
-    least, most = clusters.bounds(config["cluster"])
+    least, most = clusters.worker_range(config["cluster"])
     for workers in range(least, most + 1):
         if config["data"]["batch_size"] % workers:
             raise ConfigError(
