@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# Torch, oneDNN, MKL and OpenBLAS take the widest vectors that they find, and sums of another width are other sums: with these a
-# result does not depend on whether a processor has AVX-512.
+# Torch, oneDNN, MKL and OpenBLAS take the widest vectors that they find, and sums of another width are other sums: with
+# these a result does not depend on whether a processor has AVX-512.
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
