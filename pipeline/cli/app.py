@@ -16,7 +16,9 @@ def pages(
     ] = 8000,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Serve the interactive pages: train small nets, draw digits, type reviews. On this machine only.
+    """Serve the interactive pages to a browser on this machine.
+
+    Train small nets, watch a training, draw digits, type reviews.
 
     Example: pipeline app --port 8001 --no-browser
     """

@@ -27,7 +27,9 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Print the job's log until it ends.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Train on a cluster: send code and configuration, start a job there and follow it.
+    """Train on a cluster.
+
+    Code and configuration are sent; a job is started there and its log is printed.
 
     Example: pipeline submit experiment=mnist_cnn cluster.workers=2 --address http://127.0.0.1:8265
     """

@@ -87,7 +87,7 @@ def _complain(line: str) -> None:
 
 
 def _flush(code: int) -> int:
-    """Flush standard output; return the exit code, 141 as of SIGPIPE if its reader has left (`pipeline runs | head`)."""
+    """Flush standard output; return the exit code, SIGPIPE's 141 if its reader has left (`pipeline runs | head`)."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

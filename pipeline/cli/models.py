@@ -58,7 +58,7 @@ def predict(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Predict with a stored model: classes of images, texts or points, or translations of sentences.
+    """Predict classes or translations with a stored model.
 
     Example: pipeline predict latest digits/ --out answers.jsonl
     """
@@ -95,7 +95,9 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on the loopback interface only.")] = 8000,
     replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve requests, a core each.")] = 1,
 ) -> None:
-    """Serve a stored model over HTTP with Ray Serve, on this machine only.
+    """Serve a stored model over HTTP with Ray Serve.
+
+    Only this machine can reach it.
 
     Example: pipeline serve latest --replicas 2
     """
@@ -113,7 +115,9 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a stored model as ONNX, PT2 or safetensors, and compare it with the model on real inputs.
+    """Export a stored model as ONNX, PT2 or safetensors.
+
+    The exported model is compared with the stored one on real inputs.
 
     Example: pipeline export latest --format onnx
     """

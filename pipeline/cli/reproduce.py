@@ -19,7 +19,9 @@ def fingerprint(
         Path, typer.Argument(help="The folder to write EXPERIMENT.json (training) and evaluation/EXPERIMENT.json into.")
     ],
 ) -> None:
-    """Write what each experiment's result depends on: digests of its configuration, data, code and packages.
+    """Write digests of all that each experiment depends on.
+
+    These are its configuration, data, code and packages.
 
     Example: pipeline fingerprint prepared/fingerprint
     """
@@ -31,7 +33,9 @@ def fingerprint(
 
 @app.command()
 def stages() -> None:
-    """Write runs.yaml, the list of runs for DVC, from the seeds in params.yaml and the experiments' requirements.
+    """Write runs.yaml, the list of runs for DVC.
+
+    It follows from the seeds in params.yaml and the models that experiments require.
 
     Example: pipeline stages
     """
@@ -44,7 +48,9 @@ def stages() -> None:
 def collect(
     experiment: Annotated[str, typer.Argument(help="An experiment whose seeds are evaluated in evaluations/.")],
 ) -> None:
-    """Collect the evaluations of all seeds of an experiment into results/EXPERIMENT.json.
+    """Collect the evaluations of an experiment's seeds.
+
+    They are written to results/EXPERIMENT.json.
 
     Example: pipeline collect mnist_cnn
     """
@@ -59,7 +65,9 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="A JSON file to write the comparison to.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the evaluations in this working tree with the committed results; exit code 1 if one differs.
+    """Compare evaluations with the committed results.
+
+    Exit code 1 if one differs.
 
     Example: pipeline compare mnist_cnn-0
     """
@@ -83,7 +91,9 @@ def compare(
 
 @app.command()
 def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline prove` wrote.")]) -> None:
-    """Rewrite dvc.lock and results/ for renamed code, given a proof that it trains the same weights.
+    """Rewrite dvc.lock and results/ for renamed code.
+
+    The proof has to show that the renamed code trains the same weights.
 
     Example: pipeline migrate .cache/proof/a0342f496610.json
     """
@@ -96,7 +106,9 @@ def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline 
 
 @app.command()
 def reproduce(run: Run, as_json: Json = False) -> None:
-    """Repeat a finished run with its own code, configuration, seed and data, and compare weights and metrics.
+    """Repeat a finished run and compare weights and metrics.
+
+    The run is repeated with its own code, configuration and seed.
 
     Example: pipeline reproduce latest
     """
@@ -126,9 +138,9 @@ def prove(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train each experiment's first steps with a commit's code and with today's; compare the weights bit by bit.
+    """Compare first training steps with those of a commit.
 
-    Exit code 0 if all are bit-identical, else 2.
+    Each experiment is trained with both codes. Exit code 0 if all weights are bit-identical, else 2.
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """

@@ -50,7 +50,9 @@ def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on the loopback interface only.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Open the tracked runs in MLflow's pages, on this machine only.
+    """Open the tracked runs in MLflow's pages.
+
+    Only this machine can reach them.
 
     Example: pipeline ui latest
     """
@@ -85,7 +87,9 @@ def sync(
 
 @app.command()
 def promote(run: Run, as_json: Json = False) -> None:
-    """Register a run's model; it gets the alias `champion` if it is significantly better on validation.
+    """Register a run's model in MLflow.
+
+    It gets the alias `champion` if it is significantly better on validation than the one that has it.
 
     Example: pipeline promote latest
     """
@@ -135,7 +139,9 @@ def report(
     ] = None,
     page: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("reports/index.html"),
 ) -> None:
-    """Write the pages of results, reports/index.html and docs/results.md, from the recorded results.
+    """Write the pages of recorded results.
+
+    The pages are reports/index.html and docs/results.md.
 
     Example: pipeline report
     """
@@ -147,7 +153,7 @@ def report(
 
 @app.command()
 def doctor() -> None:
-    """Check this machine: versions, disk, data, ports, cluster and tracking.
+    """Check versions, disk, data, ports, cluster and tracking.
 
     Example: pipeline doctor
     """
@@ -161,7 +167,9 @@ def doctor() -> None:
 
 @app.command()
 def clean(yes: Annotated[bool, typer.Option("--yes", help="Remove the listed files and folders.")] = False) -> None:
-    """List what no run needs any more (old checkpoints, half-written files, Ray's folders); --yes removes it.
+    """List what no run needs any more; --yes removes it.
+
+    That is old checkpoints, half-written files and Ray's folders. Models and results stay.
 
     Example: pipeline clean
     """

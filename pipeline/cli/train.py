@@ -26,7 +26,7 @@ def train(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train an experiment, evaluate it on test and track it in MLflow.
+    """Train an experiment, evaluate it on test, track it in MLflow.
 
     Example: pipeline train experiment=mnist_cnn seed=1 trainer.max_epochs=2
     """
@@ -62,7 +62,7 @@ def resume(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Resume an interrupted or failed run from its newest checkpoint.
+    """Resume an interrupted or failed run from its checkpoint.
 
     Example: pipeline resume latest
     """
@@ -85,7 +85,9 @@ def sweep(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Search hyperparameters: parallel trials, of which those that fall behind on validation are stopped.
+    """Search hyperparameters with parallel trials.
+
+    Trials that fall behind on validation are stopped.
 
     interval(a,b) is sampled uniformly, tag(log,interval(a,b)) log-uniformly, int(interval(a,b)) in whole numbers.
 
@@ -118,7 +120,9 @@ def _close_sweep(summary: dict[str, Any], console: Terminal, as_json: bool) -> N
 
 @app.command()
 def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
-    """Print the composed configuration, with the file and line of each class.
+    """Print the composed configuration.
+
+    Each class is shown with its file and line.
 
     Example: pipeline config model.optimizer.lr=0.003
     """

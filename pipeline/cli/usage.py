@@ -31,17 +31,20 @@ def translate(error: Any, words: Sequence[str]) -> ConfigError:
 def _option(option: str, error: Any, verb: str, words: Sequence[str]) -> str:
     """Return the text for an unknown option, or for an option without its value."""
     if type(error).__name__ != "NoSuchOption":
-        return f"{option}: {_lower(error.message.partition(option)[2].strip(' .') or error.message)}. `{verb} --help`."
+        problem = "takes no value" if "not take" in error.message else "needs a value"
+        return f"{option}: {problem}. `pipeline VERB --help` lists a verb's options."
     found = f"{option}: no such option of `{verb}`."
-    key = option.lstrip("-")
     if _takes_overrides(error.ctx):
-        value = _value(option, words)
+        key, dashes = option.lstrip("-"), "Configuration is written without dashes"
         if _is_key(key):
-            return f"{found} Configuration is written without dashes: `{key}={value}`."
-        if not error.possibilities:
-            return f"{found} Configuration is written without dashes, KEY=VALUE; `pipeline config` lists the keys."
-    guess = f" Did you mean {error.possibilities[0]}?" if error.possibilities else ""
-    return f"{found}{guess} `{verb} --help` lists the options."
+            return f"{found} {dashes}: `{key}={_value(option, words)}`."
+        return f"{found}{_guess(option, error)} {dashes}: `KEY=VALUE`; `pipeline config` lists the keys."
+    return f"{found}{_guess(option, error)} `{verb} --help` lists the options."
+
+
+def _guess(option: str, error: Any) -> str:
+    close = difflib.get_close_matches(option, error.possibilities or (), 1, cutoff=0.7)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _verb(name: str, group: str, known: Sequence[str]) -> str:
