@@ -99,7 +99,7 @@ def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
 
 def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None:
     summary, out, figures = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1")
-    assert "lecture_gan needs digits_mlp-0, which is trained first" in out.lines
+    assert "lecture_gan requires digits_mlp-0, which is trained first" in out.lines
     assert {"test/fid", "test/fid_floor", "test/coverage", "test/variance_ratio"} <= set(summary["metrics"])
     assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
     assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
