@@ -14,6 +14,7 @@ from pipeline.actions import models
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
+from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
 from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
@@ -153,7 +154,7 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
 
 
-@pytest.mark.parametrize("target", kinds.TASKS)
+@pytest.mark.parametrize("target", TASKS)
 def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
     assert targets.allowed(target)
 
