@@ -165,7 +165,7 @@ class Quiet:
     def download(self, label: str, done: int, total: int) -> None:
         self.lines.append(f"{label} {done}/{total}")
 
-    def answers(self, done: int, total: int) -> None:
+    def predictions(self, done: int, total: int) -> None:
         self.lines.append(f"answers {done}/{total}")
 
 

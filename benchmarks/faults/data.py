@@ -46,10 +46,8 @@ FAULTS = [
         18,
         "DVC killed mid-pull, mid-repro; its stale lock",
         "the next run succeeds; the dead process is named",
-        (
-            f"{DVC}a_pull_killed_midway_is_finished_by_the_next_one",
-            f"{DVC}a_repro_killed_midway_is_named_and_done_again_by_the_next_one",
-        ),
+        by_hand="DVC's own behaviour. Tests of DVC 3.67 that killed a pull and a repro passed on commit a0342f4; they are not "
+        "part of the suite, which tests this project.",
     ),
     Fault(
         19,
