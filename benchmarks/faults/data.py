@@ -46,8 +46,8 @@ FAULTS = [
         18,
         "DVC killed mid-pull, mid-repro; its stale lock",
         "the next run succeeds; the dead process is named",
-        by_hand="DVC's own behaviour. Commit a0342f4 has tests of DVC 3.67 that kill a pull and a repro; the suite now tests "
-        "this project only.",
+        by_hand="DVC's own behaviour. Commit a0342f4 has tests of DVC 3.67 that kill a pull and a repro; the suite now "
+        "tests this project only.",
     ),
     Fault(
         19,
