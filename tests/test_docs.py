@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 from pipeline.cli.command import app
@@ -49,6 +51,20 @@ def test_every_command_has_help_a_runnable_example_and_a_place_in_the_reference(
 def test_every_command_in_a_document_can_be_typed(document: Path) -> None:
     for command in commands(document.read_text()):
         check(command)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_benchmark_and_stage_in_a_document_exists(document: Path) -> None:
+    text = document.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^\$ |^)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    for module in re.findall(r"python -m (benchmarks[.\w]*)", text):
+        assert find_spec(module.rstrip(".").removesuffix(".NAME")), module
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for stage, item in re.findall(r"dvc (?:repro|exp run(?: --queue)?) ([a-z_]+)(?:@([\w-]+))?", text):
+        assert stage in stages, stage
+        runs = yaml.safe_load((ROOT / "runs.yaml").read_text())["runs"]
+        assert not item or item == "NAME" or ("foreach" in stages[stage] and (stage == "collect" or item in runs)), item
 
 
 def check(command: str) -> None:
