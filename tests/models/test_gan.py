@@ -74,9 +74,9 @@ def test_spread_of_equal_images_has_a_finite_slope() -> None:
 
 
 def test_sides_that_cant_be_halved_are_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="halve 2 times, got 10x10"):
+    with pytest.raises(ConfigError, match="halved 2 times, got 10x10"):
         Generator([1, 10, 10], 10)
-    with pytest.raises(ConfigError, match="halve 3 times, got 28x28"):
+    with pytest.raises(ConfigError, match="halved 3 times, got 28x28"):
         Discriminator([1, 28, 28], 10, channels=[4, 4, 4])
 
 
