@@ -24,7 +24,7 @@ class Sentence(BaseModel):
 def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     """The translation by the net and by the rule, and each word's attention: a row a letter written."""
     from pipeline.data.piglatin.rule import ENDING, WORD, pig_latin, translatable, translate
-    from pipeline.inference.translator import answers, attention
+    from pipeline.inference.translator import attention, translate_words
 
     model = stored.model(request.app.state.root, EXPERIMENT)
     if model is None:
@@ -41,7 +41,7 @@ def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     return {
         "experiment": EXPERIMENT,
         "source": model.source,
-        "translation": translate(sentence.text, partial(answers, net)),
+        "translation": translate(sentence.text, partial(translate_words, net)),
         "rule": translate(sentence.text, lambda some: [pig_latin(word) for word in some]),
         "words": words,
     }

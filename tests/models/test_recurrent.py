@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import ConfigError
-from pipeline.inference.export import Portable, to_onnx, with_softmax
+from pipeline.inference.export import ExportableModel, to_onnx, with_softmax
 from pipeline.models.recurrent import HASH_FACTOR, Recurrent
 
 KINDS = [
@@ -106,7 +106,7 @@ def test_the_lectures_gru_has_a_parameter_count_worked_by_hand() -> None:
 @pytest.mark.parametrize(("cell", "pairs"), [("rnn", 0), ("gru", 0), ("lstm", 0), ("lstm", 64)])
 def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, pairs: int, tmp_path: Path) -> None:
     one = net(cell, True, "max_mean", pairs)
-    to_onnx(Portable(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
+    to_onnx(ExportableModel(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for tokens in (torch.randint(1, 12, (1, 9)), torch.randint(1, 12, (7, 2)), TEXTS):
         with torch.no_grad():

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.neuron import gate
 from pipeline.report import figures, markdown
-from pipeline.types import Headline, Predictions
+from pipeline.types import Predictions, PrimaryMetric
 
 
 def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
@@ -43,12 +43,12 @@ def test_a_confusion_matrix_has_a_number_in_each_cell_that_has_a_count_unless_th
     ],
 )
 def test_the_headline_is_what_a_result_is_judged_by(scores: dict[str, float], text: str) -> None:
-    assert str(Headline.of(scores)) == text
+    assert str(PrimaryMetric.of(scores)) == text
 
 
 def test_what_has_no_score_has_no_headline() -> None:
-    assert Headline.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
-    assert str(Headline.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
+    assert PrimaryMetric.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
+    assert str(PrimaryMetric.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
 
 
 def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:

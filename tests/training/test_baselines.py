@@ -73,7 +73,7 @@ def test_a_stored_baseline_answers_as_it_did_and_reads_anything(model: str, tiny
     assert result.metrics["val/accuracy"] == 1.0
     predictor: Any = kinds.load(result.model_dir)
     assert predictor.labels == ("negative", "positive")
-    answers = predictor.texts(["great fine", "dull bad", "", "完全 непонятно 🙂"])
+    answers = predictor.text_probabilities(["great fine", "dull bad", "", "完全 непонятно 🙂"])
     assert answers[:2].argmax(axis=1).tolist() == [1, 0]
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     again = baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "again")
