@@ -293,7 +293,7 @@ def test_two_pulls_at_once_fetch_each_file_once(empty: Path) -> None:
 
 @pytest.mark.parametrize("mirror", ["ftp://user:canary@host/x", "/nowhere/aclImdb.tar.gz", "http://[bad"])
 def test_a_mirror_that_can_not_be_one_is_named_with_the_reason(empty: Path, mirror: str) -> None:
-    with pytest.raises(DataError, match=r"Tried:\n  .+: (expected a folder|an archive, but|no answer)") as error:
+    with pytest.raises(DataError, match=r"Tried:\n  .+: (expected a folder|an archive, but|no response)") as error:
         pull(empty, mirror)
     assert "canary" not in str(error.value)
 
@@ -388,14 +388,14 @@ def test_headers_that_drip_meet_the_deadline_too(empty: Path) -> None:
             time.sleep(0.05)
 
     started = time.monotonic()
-    with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="no answer in"):
+    with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="no response in"):
         pull(empty, address, deadline_s=0.5)
     assert time.monotonic() - started < 2
 
 
 def test_a_mirror_that_is_down_fails_fast(empty: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(DataError, match="no answer"):
+    with pytest.raises(DataError, match="no response"):
         pull(empty, "http://127.0.0.1:9")
     assert time.monotonic() - started < download.CONNECT_S
 

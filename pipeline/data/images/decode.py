@@ -18,7 +18,7 @@ PIXELS = 64_000_000  # of the largest picture that is decoded; a decompression b
 SIDE = 16  # of the fingerprint: 16 x 16 comparisons of neighbours
 
 
-class UnreadablePicture(Exception):
+class ImageDecodeError(Exception):
     """A file that can't be learned from, and why in a few words."""
 
 
@@ -28,7 +28,7 @@ def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, B
     The picture is turned upright as its EXIF says, laid on white where it is transparent, made grey for C = 1 or RGB
     for C = 3, scaled until it just covers H x W, and cut to that around its centre.
 
-    Raises: UnreadablePicture for what is no whole JPEG or PNG of a bearable size under a name that says so.
+    Raises: ImageDecodeError for what is no whole JPEG or PNG of a bearable size under a name that says so.
     """
     try:
         with warnings.catch_warnings():
@@ -37,17 +37,17 @@ def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, B
             # A camera's JPEG may hold a second picture: Pillow calls that MPO.
             kind = "PNG" if picture.format == "PNG" else "JPEG"
             if FORMATS.get(PurePath(name).suffix.lower()) != kind:
-                raise UnreadablePicture(f"is a {kind}, its name says otherwise")
+                raise ImageDecodeError(f"is a {kind}, its name says otherwise")
             if picture.width * picture.height > PIXELS:
-                raise UnreadablePicture(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
+                raise ImageDecodeError(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
             picture.load()
             picture = _plain(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
-        raise UnreadablePicture("is empty" if not content else "is neither a JPEG nor a PNG") from error
+        raise ImageDecodeError("is empty" if not content else "is neither a JPEG nor a PNG") from error
     except Image.DecompressionBombError as error:
-        raise UnreadablePicture("is enormous") from error
+        raise ImageDecodeError("is enormous") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        raise UnreadablePicture(f"is broken ({error})") from error
+        raise ImageDecodeError(f"is broken ({error})") from error
     channels, height, width = in_shape
     fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)), _fingerprint(picture)

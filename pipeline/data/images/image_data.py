@@ -61,7 +61,7 @@ class ImageData(BatchedData):
             raise ConfigError(
                 f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to learn from."
             )
-        fit, val = stratified(train[1], self.val_size)
+        fit, val = stratified_split(train[1], self.val_size)
         self.splits = {"train": (train[0][fit], train[1][fit]), "val": (train[0][val], train[1][val]), "test": test}
 
     def arrays(self) -> tuple[Arrays, Arrays]:
@@ -87,7 +87,7 @@ class ImageData(BatchedData):
         return (self.augment(images, noise[0]) if self.augment and noise else images), labels
 
 
-def stratified(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
+def stratified_split(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
     """Split indices into (kept, held out), every class in proportion; both in rising order."""
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(labels_N), generator=generator)
@@ -113,7 +113,7 @@ def _mnist_arrays(folder: Path) -> tuple[Arrays, Arrays]:
 def _embedded_arrays(name: str) -> tuple[Arrays, Arrays]:
     read, test_size = EMBEDDED[name]
     images, labels = _tensors(*read())
-    kept, out = stratified(labels, test_size)
+    kept, out = stratified_split(labels, test_size)
     return (images[kept], labels[kept]), (images[out], labels[out])
 
 

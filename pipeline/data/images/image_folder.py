@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
-from pipeline.data.cache import cached
+from pipeline.data.cache import cached_folder
 from pipeline.data.images.augment import Augmented
-from pipeline.data.images.decode import UnreadablePicture, decode
-from pipeline.data.images.prepared import Prepared, prepare
+from pipeline.data.images.decode import ImageDecodeError, decode
+from pipeline.data.images.prepared import PreparedImages, prepare
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 
@@ -83,7 +83,7 @@ class ImageFolder(BatchedData):
         for split, rows in self._split(found, truth).items():
             self.splits[split] = torch.from_numpy(rows), torch.from_numpy(truth[rows])
 
-    def _split(self, found: Prepared, truth: np.ndarray) -> dict[Split, np.ndarray]:
+    def _split(self, found: PreparedImages, truth: np.ndarray) -> dict[Split, np.ndarray]:
         """The row numbers of each split."""
         rest, test = self._parts(np.arange(len(truth)), truth, found.groups, self.folds)[self.fold]
         smallest = min(len(set(found.groups[rest][truth[rest] == label])) for label in range(self.classes))
@@ -131,7 +131,7 @@ class ImageFolder(BatchedData):
         """
         try:
             pixels, _ = decode(file.read_bytes(), file.name, self.in_shape)
-        except (OSError, UnreadablePicture) as error:
+        except (OSError, ImageDecodeError) as error:
             raise DataError(f"{file}: {error}. Give a JPEG or PNG.") from error
         return torch.from_numpy(pixels)[None].float() / 255
 
@@ -172,7 +172,7 @@ class ImageFolder(BatchedData):
         """(N, V, …): computed once, and kept in the cache by the digests of the pictures and of the net."""
         self.setup()
         key = hashlib.sha256(f"{self.digest()} {self.in_shape} {digest}".encode()).hexdigest()[:16]
-        folder = cached(self.cache / "features" / key, partial(self._store_views, views))
+        folder = cached_folder(self.cache / "features" / key, partial(self._store_views, views))
         array: np.ndarray = np.load(folder / "array.npy", mmap_mode="c")
         return array
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.archive import contents, listing
-from pipeline.data.cache import cached
-from pipeline.data.images.decode import UnreadablePicture, decode
+from pipeline.data.cache import cached_folder
+from pipeline.data.images.decode import ImageDecodeError, decode
 from pipeline.errors import DataError
 
 VERSION = 1  # of decoding: pictures decoded otherwise are other pictures
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedImages:
     """N pictures as (N, C, H, W) uint8 in the order of their names, and what was learned of them on the way."""
 
     pixels: np.ndarray
@@ -28,7 +28,7 @@ class Prepared:
     digest: str  # SHA-256 over the names, classes and contents of all files
 
 
-def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
+def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImages:
     """The pictures of a folder, an archive or a CSV file (`pipeline.data.archive`), decoded now or from `cache`.
 
     Raises: DataError if there are no two classes, or a class has no picture that can be decoded.
@@ -40,7 +40,7 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
     def make(folder: Path) -> None:
         _decode_all(path, files, in_shape, folder)
 
-    folder = cached(cache / "pictures" / key, make)
+    folder = cached_folder(cache / "pictures" / key, make)
     index = json.loads((folder / "index.json").read_text())
     lost = sorted({label for label in files.values() if label} - set(index["labels"]))
     if lost:
@@ -49,7 +49,7 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
     # Copy on write: torch wants an array that may be written to, and nobody writes.
     pixels = np.load(folder / "array.npy", mmap_mode="c")
     names, labels = tuple(index["names"]), tuple(index["labels"])
-    return Prepared(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
+    return PreparedImages(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
 
 
 def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, ...], folder: Path) -> None:
@@ -62,9 +62,9 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     for name, content in contents(path, set(names)):
         try:
             if content is None:
-                raise UnreadablePicture("is larger than 64 MiB, or can't be read")
+                raise ImageDecodeError("is larger than 64 MiB, or can't be read")
             rows[place[name]], bits[name] = decode(content, name, in_shape)
-        except UnreadablePicture as error:
+        except ImageDecodeError as error:
             set_aside[name] = str(error)
     set_aside |= {name: "is not there" for name in names if name not in bits and name not in set_aside}
     kept = [name for name in names if name in bits]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import kept
+from pipeline.data.cache import cached_tensor
 
 # V vocabulary, C context words, E embedding
 VERSION = 1  # raised when the same settings would give other vectors
@@ -32,7 +32,7 @@ class Embeddings:
     def cached(self, folder: Path, digest: str, texts: Callable[[], Iterable[list[int]]], vocabulary: int) -> Tensor:
         """The vectors from `folder`, computed and kept there if they are not there yet."""
         path = folder / f"embeddings-{digest}.safetensors"
-        return kept(path, "vectors", lambda: self.of(texts(), vocabulary))
+        return cached_tensor(path, "vectors", lambda: self.of(texts(), vocabulary))
 
     def of(self, texts: Iterable[list[int]], vocabulary: int) -> Tensor:
         """(V, E) vectors of mean length 1, from texts as numbers below `vocabulary`: 0 nothing, 1 an unknown word."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import cached
+from pipeline.data.cache import cached_folder
 from pipeline.data.texts.vocabulary import UNKNOWN, Vocabulary, tokenize
 from pipeline.types import Split
 
@@ -32,7 +32,7 @@ EVERYTHING = slice(None)
 Rows = np.ndarray | slice
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """A text, its class, and what it is about: texts about the same thing are never split apart."""
 
     text: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     group: str | None = None  # None: about itself
 
 
-class Tokens:
+class TokenStore:
     """N texts whose words stand on disk. In memory is where each begins, 8 bytes a text."""
 
     def __init__(self, folder: Path):
@@ -55,18 +55,18 @@ class Tokens:
         weakref.finalize(self, os.close, self._handle)
 
     @classmethod
-    def of(cls, rows: Iterable[Row], cache: Path, source: str) -> "Tokens":
+    def of(cls, rows: Iterable[TextRow], cache: Path, source: str) -> "TokenStore":
         """The texts of `rows`, split now, or taken from `cache` by the digest of their source.
 
         Raises: DataError if the disk refuses.
         """
         key = hashlib.sha256(f"{source} {VERSION}".encode()).hexdigest()[:16]
-        return cls(cached(cache / "texts" / key, lambda folder: _write(rows, folder)))
+        return cls(cached_folder(cache / "texts" / key, lambda folder: _write(rows, folder)))
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def label_places(self, rows: Rows = EVERYTHING) -> np.ndarray:
+    def label_indices(self, rows: Rows = EVERYTHING) -> np.ndarray:
         """The place of each text's class in `labels`."""
         return self._column("labels", "i")[rows]
 
@@ -78,7 +78,7 @@ class Tokens:
         """A number for what each text is about, in the alphabetic order of their names if they have names."""
         return self._column("groups", "q")[rows] if self.grouped else self.digests(rows)
 
-    def different(self) -> Iterator[str]:
+    def unique_words(self) -> Iterator[str]:
         """The D different words, in the order in which they come."""
         with (self.folder / "different").open(encoding="utf-8", newline="\n") as file:
             for line in file:
@@ -88,7 +88,7 @@ class Tokens:
         """How often each word occurs in the chosen texts."""
         chosen_N = np.zeros(len(self), dtype=bool)
         chosen_N[rows] = True
-        different = list(self.different())
+        different = list(self.unique_words())
         times_D = np.zeros(len(different), dtype=np.int64)
         for some, places in self._chunks():
             lengths = np.diff(self.bounds[some.start : some.stop + 1])
@@ -123,15 +123,17 @@ class Tokens:
         return np.fromfile(self.folder / name, dtype=code)
 
 
-class Encoded(Sequence[Tensor]):
+class EncodedTexts(Sequence[Tensor]):
     """The numbers of the first or last `max_tokens` words of chosen texts, (T,) int64 each; read when asked for.
 
     In memory are the places of the texts and their lengths, 12 bytes a text.
     """
 
-    def __init__(self, tokens: Tokens, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, truncation_side: str):
+    def __init__(
+        self, tokens: TokenStore, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, truncation_side: str
+    ):
         self.tokens, self.rows, self.max_tokens, self.truncation_side = tokens, rows, max_tokens, truncation_side
-        numbers = vocabulary.numbers(tokens.different())
+        numbers = vocabulary.numbers(tokens.unique_words())
         self.numbers_D = np.fromiter(numbers, dtype=np.int64)
         self.complete = bool(self.numbers_D.all())
         self.lengths = torch.from_numpy(tokens.lengths(self.numbers_D)[rows].clip(1, max_tokens))
@@ -153,10 +155,10 @@ class Encoded(Sequence[Tensor]):
 
 def lengths(texts: Sequence[Tensor]) -> Tensor:
     """(N,) how many numbers each text has."""
-    return texts.lengths if isinstance(texts, Encoded) else torch.tensor([len(text) for text in texts])
+    return texts.lengths if isinstance(texts, EncodedTexts) else torch.tensor([len(text) for text in texts])
 
 
-class Written(dict[Split, list[str]]):
+class LazyTexts(dict[Split, list[str]]):
     """The texts of each split as they were written: read when they are asked for, and then kept."""
 
     def __init__(self, read: Callable[[Split], list[str]]):
@@ -168,8 +170,8 @@ class Written(dict[Split, list[str]]):
         return self[split]
 
 
-def _write(rows: Iterable[Row], folder: Path) -> None:
-    """Fill a folder for `Tokens`; a text is let go as soon as its words are written."""
+def _write(rows: Iterable[TextRow], folder: Path) -> None:
+    """Fill a folder for `TokenStore`; a text is let go as soon as its words are written."""
     different, labels, groups = (defaultdict[str, int](count().__next__) for _ in range(3))
     bounds, digests, own_labels, own_groups = array("q", [0]), array("q"), array("i"), array("q")
     digest = hashlib.sha256()

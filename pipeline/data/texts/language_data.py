@@ -10,7 +10,7 @@ from pipeline.data.texts.text_data import TextData
 from pipeline.types import DataSet, Split
 
 # V vocabulary
-MEASURED = 200  # texts of a split that perplexity is measured on: all 25,000 of IMDB's test would take an hour
+EVALUATED = 200  # texts of a split that perplexity is measured on: all 25,000 of IMDB's test would take an hour
 HELD_OUT: tuple[Split, Split] = ("val", "test")
 
 
@@ -26,7 +26,7 @@ class LanguageData(TextData):
         super().read()
         for split in HELD_OUT:
             part, rows = self.rows_of[split]
-            self.rows_of[split], self.truth[split] = (part, measured(rows)), measured(self.truth[split])
+            self.rows_of[split], self.truth[split] = (part, evenly_spaced(rows)), evenly_spaced(self.truth[split])
 
     def setup(self, stage: str | None = None) -> None:
         if "val" in self.splits:
@@ -45,6 +45,6 @@ class LanguageData(TextData):
         return counts_V / counts_V.sum()
 
 
-def measured(rows: Any) -> Any:
-    """`MEASURED` of some rows, evenly spread; all, if there are no more."""
-    return rows[:: max(1, len(rows) // MEASURED)][:MEASURED]
+def evenly_spaced(rows: Any) -> Any:
+    """`EVALUATED` of some rows, evenly spread; all, if there are no more."""
+    return rows[:: max(1, len(rows) // EVALUATED)][:EVALUATED]

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from pipeline.data.archive import table
-from pipeline.data.images.image_data import stratified
-from pipeline.data.texts.encoded import Row
+from pipeline.data.images.image_data import stratified_split
+from pipeline.data.texts.encoded import TextRow
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import DataError
 from pipeline.files import sha256
@@ -54,14 +54,14 @@ class OwnTexts(TextData):
     def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
         tokens = self.tokens("all")
         self.labels = self._classes(len(tokens), tokens.labels)
-        kept, out = stratified(torch.from_numpy(tokens.label_places()), min(self.test_size, len(tokens)))
+        kept, out = stratified_split(torch.from_numpy(tokens.label_indices()), min(self.test_size, len(tokens)))
         return ("all", kept.numpy()), ("all", out.numpy())
 
-    def rows(self, part: str) -> Iterator[Row]:
+    def rows(self, part: str) -> Iterator[TextRow]:
         if self.path.is_dir():
-            yield from (Row(_read(file), file.parent.name) for file in self._files())
+            yield from (TextRow(_read(file), file.parent.name) for file in self._files())
         else:
-            yield from (Row(line["text"], line["label"]) for _, line in table(self.path, "text"))
+            yield from (TextRow(line["text"], line["label"]) for _, line in table(self.path, "text"))
 
     def source(self, part: str) -> str:
         digest = hashlib.sha256()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import kept
+from pipeline.data.cache import cached_tensor
 
 # M texts without a label, K class
 VERSION = 1  # raised when the same teacher would predict otherwise
@@ -42,4 +42,4 @@ def teacher_predictions(
         return torch.from_numpy(np.concatenate(found)).float()
 
     key = hashlib.sha256(json.dumps([VERSION, weights_digest, source]).encode()).hexdigest()
-    return kept(cache / f"teacher-{key}.safetensors", "probabilities", compute)
+    return cached_tensor(cache / f"teacher-{key}.safetensors", "probabilities", compute)

@@ -17,7 +17,7 @@ from pipeline.data.batches import SPLIT_SEED, BatchedData
 from pipeline.data.jsonl import read_jsonl
 from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
 from pipeline.data.texts.embeddings import Embeddings
-from pipeline.data.texts.encoded import MOST, Encoded, Row, Tokens, Written
+from pipeline.data.texts.encoded import MOST, EncodedTexts, LazyTexts, TextRow, TokenStore
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
@@ -72,24 +72,24 @@ class TextData(BatchedData):
         self.embeddings, self.labeled_repeats, self.chunks = embeddings, labeled_repeats, chunks
         self.folder = Path(folder)
         self.predictions_MK: Tensor | None = None
-        self.texts = Written(self._written)
+        self.texts = LazyTexts(self._written)
         self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
         self.truth: dict[Split, Tensor] = {}
-        self._tokens: dict[str, Tokens] = {}
+        self._tokens: dict[str, TokenStore] = {}
 
     def read(self) -> None:
         """Which texts each split has, and their labels; what is not in `.cache` yet is split into words on the way."""
         if self.truth:
             return
         (part, train), test = self.parts()
-        held_out = whole_groups(self.tokens(part).groups(train), self.val_size)
+        held_out = group_holdout(self.tokens(part).groups(train), self.val_size)
         if held_out.all():
             raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
         self.rows_of = {"train": (part, train[~held_out]), "val": (part, train[held_out]), "test": test}
         for split, (part, rows) in self.rows_of.items():
             tokens = self.tokens(part)
             classes = np.array([self.labels.index(label) for label in tokens.labels])
-            self.truth[split] = torch.from_numpy(classes[tokens.label_places(rows)])
+            self.truth[split] = torch.from_numpy(classes[tokens.label_indices(rows)])
 
     def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
         """The part of the data and its rows: to learn from (validation included), and those of the test split."""
@@ -97,11 +97,11 @@ class TextData(BatchedData):
         train, test = ((part, np.arange(len(self.tokens(part)))) for part in ("train", "test"))
         return train, test
 
-    def rows(self, part: str) -> Iterator[Row]:
+    def rows(self, part: str) -> Iterator[TextRow]:
         """The texts of a part, one at a time."""
         for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
             for text in self._with_chunks(row["text"]) if part == "unsup" else [row["text"]]:
-                yield Row(text, self.labels[row["rating"] > 5], row["film"])
+                yield TextRow(text, self.labels[row["rating"] > 5], row["film"])
 
     def source(self, part: str) -> str:
         """A digest of the bytes that `rows` reads."""
@@ -110,10 +110,10 @@ class TextData(BatchedData):
     def digest(self) -> str:
         return store.digest(self.data_name)
 
-    def tokens(self, part: str) -> Tokens:
+    def tokens(self, part: str) -> TokenStore:
         """The texts of a part, split into words."""
         if part not in self._tokens:
-            self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
+            self._tokens[part] = TokenStore.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
         return self._tokens[part]
 
     def unlabeled_texts(self) -> Iterator[str]:
@@ -167,7 +167,7 @@ class TextData(BatchedData):
             unsup, rows = self._unsup()
             wholes = unsup, rows[:: 1 + self.chunks]
             for part, rows in (self.rows_of["train"], wholes):
-                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "right"):
+                for text in EncodedTexts(self.tokens(part), rows, self.vocabulary, MOST, "right"):
                     yield text.tolist()
 
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
@@ -205,8 +205,8 @@ class TextData(BatchedData):
         if split not in self.splits:
             self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]
 
-    def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
-        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.truncation_side)
+    def _numbers(self, part: str, rows: np.ndarray) -> EncodedTexts:
+        return EncodedTexts(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.truncation_side)
 
     def _with_chunks(self, text: str) -> list[str]:
         told = text.split(" ")
@@ -230,7 +230,7 @@ def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: in
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])
 
 
-def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
+def group_holdout(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
     """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
     in_order = np.sort(groups)
     bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
