@@ -36,7 +36,7 @@ def test_what_is_read_from_disk_is_what_encoding_the_text_gives(
         tokens = stored(texts, Path(folder))
         counts = tokens.counts(rows)
         assert counts == Counter(word for text in chosen for word in text)
-        vocabulary = Vocabulary.commonest(counts, 6, dropped)
+        vocabulary = Vocabulary.most_frequent(counts, 6, dropped)
         assert vocabulary == Vocabulary.of(chosen, 6, dropped)
         found = EncodedTexts(tokens, rows, vocabulary, max_tokens, truncation_side)
         expected = [in_memory(vocabulary, text, max_tokens, truncation_side).tolist() for text in chosen]
@@ -95,7 +95,7 @@ def test_memory_grows_by_some_bytes_a_text_and_not_by_the_texts(
         texts = (TextRow("word " * 200 + f"{number % 100}", "ab"[number % 2]) for number in range(count))
         tokens = TokenStore.of(texts, tmp_path, str(count))
         found = EncodedTexts(
-            tokens, np.arange(count), Vocabulary.commonest(tokens.counts(np.arange(count)), 50), 99, "left"
+            tokens, np.arange(count), Vocabulary.most_frequent(tokens.counts(np.arange(count)), 50), 99, "left"
         )
         assert sum(map(len, found)) == 99 * count
         memory = tracemalloc.get_traced_memory()[1]
