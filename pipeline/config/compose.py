@@ -210,6 +210,7 @@ def _check_call(node: dict[str, Any], path: str) -> None:
         )
     if (accepted := parameters(target)) is None:
         return
+    _check_torch_arguments(node, path, accepted)
     for key, value in node.items():
         if key in ("_target_", "_partial_") or (path == "data" and key in SOURCE_KEYS):
             continue
@@ -219,6 +220,17 @@ def _check_call(node: dict[str, Any], path: str) -> None:
         simple = {"int": int, "float": float, "bool": bool, "str": str}.get(annotation)
         if simple and (problem := Rule(simple, null=annotation != accepted[key]).problem(value)):
             raise ConfigError(f"{path}.{key}: {problem}, got {value!r}. Set it with `{path}.{key}=…`.")
+
+
+def _check_torch_arguments(node: dict[str, Any], path: str, accepted: dict[str, str]) -> None:
+    """Raises: ConfigError naming all arguments that an optimiser or schedule of torch does not take."""
+    target = str(node["_target_"])
+    unknown = [key for key in node if key not in ("_target_", "_partial_", *accepted)]
+    if target in THEIRS and unknown:
+        raise ConfigError(
+            f"{', '.join(f'{path}.{key}' for key in unknown)}: {target} takes no such argument. It takes: "
+            f"{', '.join(accepted)}. Remove the others with {' '.join(f'`~{path}.{key}`' for key in unknown)}."
+        )
 
 
 def _check_choices(overrides: tuple[str, ...], folders: list[Path]) -> None:

@@ -1,29 +1,28 @@
-"""The classes and functions that a configuration may name: where each is defined, and what it takes.
+"""The classes and functions that a configuration may name: where each is defined, and its parameters.
 
-Ours are read from their modules' source, without running it: a typo is answered at once, and what a module imports may
-not be called by its name.
+Definitions are read from source files, without running them: a typo is reported before torch is imported, and what a
+module of the package imports may not be called by its name.
 """
 
 import ast
 import re
 from functools import cache
-from importlib import import_module
-from inspect import getfile, getsourcelines
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.config.source import file_of
 
+Definition = tuple[Path, ast.ClassDef | ast.FunctionDef]
 OURS = re.compile(r"pipeline\.((?:models|tasks|data(?:\.[a-z]\w*)?)\.[a-z]\w*|training\.baselines)\.([A-Za-z]\w*)")
-# Exact names, never prefixes: Hydra would call anything that can be imported.
-THEIRS = frozenset(
-    {
-        "torch.optim.Adam",
-        "torch.optim.AdamW",
-        "torch.optim.RMSprop",
-        "torch.optim.SGD",
-        "torch.optim.lr_scheduler.OneCycleLR",
-    }
-)
+# Exact names, never prefixes: Hydra would call anything that can be imported. Each with its source file in torch.
+THEIRS = {
+    "torch.optim.Adam": "optim/adam.py",
+    "torch.optim.AdamW": "optim/adamw.py",
+    "torch.optim.RMSprop": "optim/rmsprop.py",
+    "torch.optim.SGD": "optim/sgd.py",
+    "torch.optim.lr_scheduler.OneCycleLR": "optim/lr_scheduler.py",
+}
+SUPPLIED = ("params", "optimizer")  # arguments that a task passes to an optimiser and to a schedule
 
 
 def allowed(target: str) -> bool:
@@ -32,22 +31,35 @@ def allowed(target: str) -> bool:
 
 
 def locate(target: str) -> tuple[Path, int]:
-    """The file and line where what may be called is defined."""
-    if found := _ours(target):
-        file, definition = found
-        return file, definition.lineno
-    module, _, name = target.rpartition(".")
-    thing = getattr(import_module(module), name)
-    return Path(getfile(thing)), getsourcelines(thing)[1]
+    """The file and line where an allowed target is defined."""
+    definition = _theirs(target) if target in THEIRS else _ours(target)
+    if definition is None:
+        raise LookupError(target)
+    file, node = definition
+    return file, node.lineno
 
 
 def parameters(target: str) -> dict[str, str] | None:
-    """What one of ours takes, with the annotations, whichever of its bases says so; None if no class of ours does."""
-    found = _ours(target)
-    return _parameters(*found) if found else None
+    """Parameters that a configuration may set, with their annotations; None if no constructor is found in the source.
+
+    A constructor may be inherited from a class of the package. Of torch's classes, `SUPPLIED` is left out.
+    """
+    if target in THEIRS:
+        definition = _theirs(target)
+        accepted = _parameters(*definition) if definition else None
+        return accepted and {name: annotation for name, annotation in accepted.items() if name not in SUPPLIED}
+    definition = _ours(target)
+    return _parameters(*definition) if definition else None
 
 
-def _ours(target: str) -> tuple[Path, ast.ClassDef | ast.FunctionDef] | None:
+def _theirs(target: str) -> Definition | None:
+    torch = find_spec("torch")  # finds the package without importing it
+    if torch is None or torch.origin is None:
+        return None
+    return _definition(Path(torch.origin).parent / THEIRS[target], target.rpartition(".")[2])
+
+
+def _ours(target: str) -> Definition | None:
     own = OURS.fullmatch(target)
     file = file_of(f"pipeline.{own[1]}") if own else None
     return _definition(file, own[2]) if own and file else None
@@ -70,14 +82,14 @@ def _parameters(file: Path, definition: ast.ClassDef | ast.FunctionDef) -> dict[
     return None
 
 
-def _definition(file: Path, name: str) -> tuple[Path, ast.ClassDef | ast.FunctionDef] | None:
-    """What a module defines by that name (not imports), at its top level."""
+def _definition(file: Path, name: str) -> Definition | None:
+    """The class or function of that name at a module's top level; imported names do not count."""
     nodes = (node for node in _body(file) if isinstance(node, ast.ClassDef | ast.FunctionDef))
     return next(((file, node) for node in nodes if node.name == name), None)
 
 
 def _imported(file: Path) -> dict[str, Path]:
-    """The modules of ours that a module's imported names come from."""
+    """Imported names of a module and the files of the package's modules that they come from."""
     imports = [node for node in _body(file) if isinstance(node, ast.ImportFrom)]
     return {
         alias.name: source

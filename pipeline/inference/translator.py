@@ -63,7 +63,7 @@ def translations(net: Seq2Seq, words: Sequence[str]) -> Translations:
 
 @torch.inference_mode()
 def attention(net: Seq2Seq, word: str) -> tuple[str, np.ndarray]:
-    """The answer to one translatable word, and (T, S): how much each of its letters, and its end, looked at each source."""
+    """The answer to one word of a-z, and (T, S): how much each of its letters, and its end, looked at each source."""
     logits_1TV, weights_1TS = net.greedy(encode([word], len(word)))
     (answer,) = decode(logits_1TV.argmax(dim=2))
     return answer, weights_1TS[0, : len(answer) + 1].numpy()

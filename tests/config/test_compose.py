@@ -66,6 +66,17 @@ def test_a_mistake_is_named_with_the_next_step(override: str, what: str, hint: s
     assert "\n" not in str(error.value)
 
 
+def test_arguments_left_over_from_another_optimiser_are_all_named_with_those_that_it_takes() -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("experiment=mnist_cnn", "model.optimizer._target_=torch.optim.SGD", "+model.optimizer.amsgrad=true")
+    message = str(error.value)
+    assert message.startswith("model.optimizer.betas, model.optimizer.amsgrad: torch.optim.SGD takes no such argument.")
+    assert "It takes: lr, momentum, " in message
+    assert "`~model.optimizer.betas` `~model.optimizer.amsgrad`" in message
+    removed = ("~model.optimizer.betas", "model.optimizer._target_=torch.optim.SGD", "+model.optimizer.momentum=0.9")
+    assert load_config("experiment=mnist_cnn", *removed).model.optimizer.momentum == 0.9
+
+
 def test_an_argument_of_an_inherited_constructor_is_checked_too() -> None:
     with pytest.raises(ConfigError, match=r"model.start_with: .*TextClassification takes no such argument"):
         load_config("experiment=imdb_lstm", "+model.start_with=imdb_lm-0")

@@ -62,7 +62,7 @@ def test_a_seed_gives_the_same_points_and_half_are_learned_from(problem: str, pr
 
 
 def test_an_unknown_problem_is_answered_with_those_there_are(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.problem: no such problem 'torus'\. There are: circle"):
+    with pytest.raises(ConfigError, match=r"data\.problem: unknown problem 'torus'\. Choose one of circle"):
         build_data(resolve(load_config("model=mlp", "data=toy2d", "data.problem=torus")), project)
 
 
