@@ -33,8 +33,8 @@ CELLS = 5  # on each side of the grid that an image is divided into
 def region_effects(predictor: Classifier, image_CHW: Tensor) -> np.ndarray:
     """(5, 5) effects of the regions of an image on the log-odds of its predicted class.
 
-    A region's effect is the log-odds of the image minus the log-odds with the region in the image's mean colour: above 0
-    the region supports the prediction. Costs 26 predictions.
+    A region's effect is the log-odds of the image minus the log-odds with the region in the image's mean colour: above
+    0 the region supports the prediction. Costs 26 predictions.
     """
     mean_C11 = image_CHW.mean(dim=(1, 2), keepdim=True)
     height, width = image_CHW.shape[1:]

@@ -74,7 +74,7 @@ class Ensemble:
         first: ExportableModel = exported[0]
         if any(model.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for model in exported):
             raise ConfigError(
-                f"{self.config['name']}: its members have different vocabularies, so they share no input. Export each member."
+                f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
             )
         metadata = {**first.facts, **facts(self.config, None)}
         return replace(first, net=Mean([model.net for model in exported]).eval(), facts=metadata)

@@ -53,7 +53,7 @@ def with_softmax(net: nn.Module) -> nn.Module:
 def to_onnx(model: ExportableModel, path: Path) -> Run:
     """Write ONNX with variable batch size and length, and return a function that runs the file in onnxruntime.
 
-    The TorchScript exporter is used for all nets: the exporter based on torch.export fixes the length of recurrent nets.
+    All nets use the TorchScript exporter, since the one based on torch.export fixes the length of recurrent nets.
     """
     import onnx
     import onnxruntime
@@ -76,9 +76,7 @@ def to_onnx(model: ExportableModel, path: Path) -> Run:
         graph = onnx.load(str(path))
         onnx.helper.set_model_props(graph, model.facts)
         onnx.save(graph, str(path))
-    session = onnxruntime.InferenceSession(
-        path.read_bytes()
-    )  # bytes, since onnxruntime rejects paths that are not UTF-8
+    session = onnxruntime.InferenceSession(path.read_bytes())  # it rejects paths that are not UTF-8
     graph_inputs = {port.name for port in session.get_inputs()}  # the exporter drops inputs that the net ignores
 
     def run(inputs: Arrays) -> np.ndarray:

@@ -108,7 +108,7 @@ class Classifier(Net):
         return captured[0]
 
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
-        """The classifier's features and probabilities of images, real or generated; labels are None if unconditional."""
+        """Features and probabilities of real or generated images; labels are None for unconditional generation."""
         batches = images_NCHW.split(BATCH)
         return JudgedImages(
             images_NCHW.numpy(),
@@ -218,7 +218,7 @@ class LanguageModel(Net):
 
 def language_model_error(name: str) -> ConfigError:
     return ConfigError(
-        f"{name}: a language model, which can't predict or be exported by itself. Choose a classifier initialised from it."
+        f"{name}: a language model, which predicts no classes. Choose a classifier that is initialised from it."
     )
 
 
