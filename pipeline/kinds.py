@@ -82,7 +82,7 @@ def predictor_class(config: Config) -> "type[Net]":
     shape = config["data"].get("in_shape") or ()
     return {
         "classify": classifiers.get(len(shape), predictor.PointClassifier),
-        "classify frozen views": predictor.FrozenClassifier,
+        "classify frozen features": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "generate": generator.Generator,
         "model language": predictor.LanguageModel,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from pipeline.cli.main import app
+from pipeline.cli.command import app
 from pipeline.config import load_config
 from pipeline.report.claims import markdown, table
 from pipeline.report.markdown import readme_table, results_markdown

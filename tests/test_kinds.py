@@ -15,7 +15,7 @@ from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
 from pipeline.errors import ConfigError, DataError
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
 from tests.conftest import TINY_TEXT, Quiet
 
@@ -107,7 +107,7 @@ def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None
         predict("latest", ["7"], root=tracked)
     _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
     assert not any("trained first" in line for line in out.lines)
-    assert sum(record["experiment"] == "digits_mlp" for record in records.listing(tracked)) == 1
+    assert sum(record["experiment"] == "digits_mlp" for record in lookup.listing(tracked)) == 1
 
 
 def test_a_translator(tracked: Path) -> None:

@@ -20,7 +20,7 @@ EVERY = 20  # steps between checkpoints
 # 500 steps of the CNN on the embedded digits, with augmentation, dropout, averaged weights and a schedule.
 RUN = ["data=mnist-5k", "data.batch_size=32", "trainer.max_epochs=4", f"trainer.checkpoint_every_steps={EVERY}"]
 # The command itself, but for one thing: every step is told, so that the steps lost can be counted.
-COMMAND = "import pipeline.training.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli.main import main; main()"
+COMMAND = "import pipeline.training.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli import main; main()"
 
 
 def kill_one_process(project: Path, rng: Random) -> Trial:

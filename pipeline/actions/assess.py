@@ -67,7 +67,7 @@ def _draw_samples(
         image_grids.looked_at(*hardest, folder / "hardest.png")
     if (points := data.points(split)) is not None:
         figures.decision_map(classifier, points, folder / "decision_map.png")
-    if (texts := data.written(split)) is not None:
+    if (texts := data.raw_texts(split)) is not None:
         figures.error_texts(texts, predictions, folder / "worst_errors.md")
 
 
@@ -110,7 +110,7 @@ def _samples(predictions: Predictions, classifier: Classifier, data: "BatchedDat
         found["hardest"] = base64.b64encode(file.getvalue()).decode()
     if (images := data.pictures(split)) is not None:
         found["pictures"] = behind.picture_errors(predictions, images)
-    if (texts := data.written(split)) is not None:
+    if (texts := data.raw_texts(split)) is not None:
         found["texts"] = behind.text_errors(predictions, texts)
         found["explained"] = behind.explained(classifier, predictions, texts)
     return found

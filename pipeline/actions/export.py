@@ -14,7 +14,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import atomic_file, atomic_write, sha256
 from pipeline.inference.export import ExportableModel, largest_difference, to_onnx, to_pt2, to_safetensors
 from pipeline.kinds import load
-from pipeline.runs import records
+from pipeline.runs import lookup
 from pipeline.types import Predictor
 
 FORMS = ("onnx", "pt2", "safetensors")
@@ -30,7 +30,7 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     """
     if form not in FORMS:
         raise ConfigError(f"--format {form}: no such form. There are: {', '.join(FORMS)}.")
-    predictor = load(records.model_dir(run, root))
+    predictor = load(lookup.model_dir(run, root))
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
     portable: ExportableModel = predictor.exportable(build_data(predictor.config, root / "data"), sum(SIZES))
     if form == "pt2" and portable.text:

@@ -11,7 +11,7 @@ from pipeline.files import fsync
 from pipeline.inference.inputs import STDIN, InputChunk, chunks
 from pipeline.inference.requests import input_type, model_name, predict_chunk
 from pipeline.kinds import load
-from pipeline.runs import records
+from pipeline.runs import lookup
 from pipeline.types import Prediction
 
 
@@ -94,7 +94,7 @@ def _prepare(
     run: str, inputs: Sequence[str], root: Path, stdin: Iterable[str] | None, cluster: bool
 ) -> tuple[Answered, Iterable[InputChunk], str]:
     """What answers chunks, the chunks, and the model's name in a line."""
-    folder = records.model_dir(run, root)
+    folder = lookup.model_dir(run, root)
     predictor = load(folder)
     content = input_type(predictor)
     if content == "classes":

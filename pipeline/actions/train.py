@@ -21,7 +21,7 @@ from pipeline.files import atomic_write
 from pipeline.kinds import FitContext, kind_of, load
 from pipeline.launch import cluster as clusters
 from pipeline.runs import events as run_events
-from pipeline.runs import fingerprint, interruption, provenance, records, requirements
+from pipeline.runs import fingerprint, interruption, lookup, provenance, records, requirements
 from pipeline.runs.goodput import goodput
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
@@ -54,7 +54,7 @@ def train(
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
-    if resume_if_interrupted and (found := records.find_resumable(identity, root)):
+    if resume_if_interrupted and (found := lookup.find_resumable(identity, root)):
         console.print(f"going on with {found.name}, which was interrupted")
         return _train(plain, found, console, root=root, verbose=verbose)
     facts = {
@@ -89,7 +89,7 @@ def resume(
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
     number of workers are not what they were, unless `allow_drift`.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     if "sweep" in record:
         raise LaunchError(f"{record['name']}: is a sweep. `pipeline sweep --resume {record['name']}` goes on with it.")
     if record["status"] in ("finished", "running"):

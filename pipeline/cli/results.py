@@ -20,7 +20,7 @@ def runs(as_json: Json = False) -> None:
 
     Example: pipeline runs
     """
-    from pipeline.runs.records import listing
+    from pipeline.runs.lookup import listing
 
     records = listing(project_root())
     if as_json:

@@ -1,6 +1,6 @@
 """Metrics of translations: exact match and letter error rate."""
 
-from pipeline.data.piglatin.rule import kind
+from pipeline.data.piglatin.rule import rule_case
 from pipeline.types import Translations
 
 
@@ -18,8 +18,8 @@ def exact_match_by_rule(translations: Translations) -> dict[str, tuple[int, int]
     counts: dict[str, tuple[int, int]] = {}
     triples = zip(translations.sources, translations.references, translations.predictions, strict=True)
     for source, reference, prediction in triples:
-        correct, total = counts.get(kind(source), (0, 0))
-        counts[kind(source)] = correct + (reference == prediction), total + 1
+        correct, total = counts.get(rule_case(source), (0, 0))
+        counts[rule_case(source)] = correct + (reference == prediction), total + 1
     return counts
 
 

@@ -15,15 +15,15 @@ from pipeline.config import build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encoded
-from pipeline.data.texts.vocabulary import FILE, Vocabulary, words
+from pipeline.data.texts.text_data import TextData, encode_truncated
+from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
 from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
 
-# N samples, B batch, C classes (of images: channels), F features, H height, W width, V view, T time
+# N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
 BATCH = 1000  # images or points in a batch
 TEXT_BATCH = 64
 
@@ -139,9 +139,9 @@ class ImageClassifier(Classifier):
 class FrozenFeatures(Protocol):
     """A net with a frozen lower part, whose outputs for the data's images are cached."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor: ...
+    def extract_features(self, images_BCHW: Tensor) -> Tensor: ...
 
-    def answer(self, views_BV: Tensor) -> Tensor: ...
+    def classify_features(self, features_BF: Tensor) -> Tensor: ...
 
     def frozen_digest(self) -> str: ...
 
@@ -156,9 +156,10 @@ class FrozenClassifier(ImageClassifier):
             return super().predict_split(data, split)
         net = cast(FrozenFeatures, self.net)
         with torch.inference_mode():
-            batches = data.viewed(split, net.views, net.frozen_digest())
+            batches = data.frozen_features(split, net.extract_features, net.frozen_digest())
             scores, truth = zip(
-                *((net.answer(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
+                *((net.classify_features(features_BF).softmax(dim=-1), y_true) for features_BF, y_true in batches),
+                strict=True,
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
@@ -170,7 +171,7 @@ class TextClassifier(Classifier):
     input_type: ClassVar[InputType | None] = "texts"
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).numbered(split)
+        rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
     def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
@@ -180,7 +181,10 @@ class TextClassifier(Classifier):
         """(N, C) class probabilities of raw texts."""
         assert self.vocabulary is not None
         data = self.config["data"]
-        rows = [encoded(self.vocabulary, words(text), data["max_tokens"], data["truncation_side"]) for text in texts]
+        rows = [
+            encode_truncated(self.vocabulary, tokenize(text), data["max_tokens"], data["truncation_side"])
+            for text in texts
+        ]
         return self._of_rows(rows)
 
     def _of_rows(self, rows: Sequence[Tensor]) -> np.ndarray:
@@ -202,7 +206,7 @@ class LanguageModel(Net):
     def mean_nll(self, data: BatchedData, split: Split) -> float:
         """The mean negative log-likelihood of a word of a split, in nats."""
         net: Any = self.net
-        sums, counts = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        sums, counts = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
         return float(sum(sums) / sum(counts))
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:

@@ -9,7 +9,7 @@ import torch
 
 from pipeline.data.batches import BatchedData
 from pipeline.data.piglatin.piglatin_data import PigLatinData
-from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, readable, translate
+from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, translatable, translate
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
@@ -46,7 +46,7 @@ def translate_words(net: Seq2Seq, words: Sequence[str]) -> list[str]:
 
     Such a word is empty, has characters other than a-z, or is longer than the net's maximum.
     """
-    encodable = [word for word in dict.fromkeys(words) if readable(word) and len(word) <= net.steps - ENDING]
+    encodable = [word for word in dict.fromkeys(words) if translatable(word) and len(word) <= net.steps - ENDING]
     translated: dict[str, str] = {}
     for start in range(0, len(encodable), BATCH):
         batch = encodable[start : start + BATCH]

@@ -90,7 +90,7 @@ def test_each_convolution_has_its_maps() -> None:
 
 def test_of_a_net_that_looks_at_moved_images_too_the_maps_are_of_the_image_itself() -> None:
     layers = [{"channels": 2, "kernel": 3}, {"channels": 3, "kernel": 3}]
-    net = CNN([1, 8, 8], 3, layers, hidden=None, shift_px=1).eval()
+    net = CNN([1, 8, 8], 3, layers, hidden=None, tta_shift_px=1).eval()
     image_CHW = torch.rand(1, 8, 8)
     maps = feature_maps.feature_maps(net, image_CHW)
     assert len(maps) == 2

@@ -12,7 +12,7 @@ from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import CheckpointError
 from pipeline.inference.ensemble import Ensemble
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements
 from pipeline.training import baselines
 from pipeline.training.fit import fit
 from pipeline.training.fixed_unit import assemble
@@ -72,7 +72,7 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
     alone = [one.predict_split(data, "test").y_score for one in each]
     np.testing.assert_allclose(both.predict_split(data, "test").y_score, np.mean(alone, axis=0))
     assert both.labels == ("negative", "positive")
-    assert records.model_dir(str(stored), tiny_imdb) == stored
+    assert lookup.model_dir(str(stored), tiny_imdb) == stored
     assert checkpoints.weights_digest(both.manifest) not in (
         checkpoints.weights_digest(load(f).manifest) for f in folders.values()
     )

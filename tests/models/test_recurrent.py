@@ -125,7 +125,7 @@ def test_what_does_not_exist_is_said(cell: str, pooling: str, message: str) -> N
 
 def test_a_net_that_starts_as_keras_has_the_first_weights_of_its_layers() -> None:
     torch.manual_seed(0)
-    net = Recurrent(1000, 2, "gru", 32, 16, start="keras")
+    net = Recurrent(1000, 2, "gru", 32, 16, init="keras")
     weights = {name: weight.detach() for name, weight in net.named_parameters()}
     kernel, recurrent = weights["ways.0.weight_ih_l0"], weights["ways.0.weight_hh_l0"]
     assert not torch.any(weights["embedding.weight"][0])
@@ -133,5 +133,5 @@ def test_a_net_that_starts_as_keras_has_the_first_weights_of_its_layers() -> Non
     assert 0.9 < float(kernel.abs().max()) / (6 / (32 + 3 * 16)) ** 0.5 <= 1  # Glorot's limit, of all three gates
     torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(16), atol=1e-5, rtol=0)
     assert not any(torch.any(bias) for name, bias in weights.items() if "bias" in name)
-    with pytest.raises(ConfigError, match="start"):
-        Recurrent(1000, 2, "gru", 32, 16, start="zeros")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="init"):
+        Recurrent(1000, 2, "gru", 32, 16, init="zeros")  # type: ignore[arg-type]

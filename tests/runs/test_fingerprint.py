@@ -301,7 +301,7 @@ def test_a_fingerprint_holds_the_code_of_the_net_the_task_the_data_and_the_loop(
         "data.store",
         "tracking.run",
         "cli.terminal",
-        "cli.main",
+        "cli.command",
         "runs.fingerprint",
     }
     assert not {f"pipeline.{name}" for name in other} & found
