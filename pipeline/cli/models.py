@@ -1,6 +1,7 @@
-"""Verbs that ask a stored model."""
+"""Verbs that evaluate, query or export a stored model."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ def evaluate(
     record_as: RecordAs = None,
     as_json: Json = False,
 ) -> None:
-    """Score a stored model on a split of its data.
+    """Evaluate a stored model on a split of its data.
 
     Example: pipeline evaluate latest --split val
     """
@@ -48,44 +49,47 @@ def evaluate(
 def predict(
     run: Run,
     inputs: Annotated[
-        list[str], typer.Argument(help="Pictures, idx, text or JSON Lines files, folders, texts; - reads lines.")
+        list[str], typer.Argument(help="Image, IDX, text or JSON Lines files, folders, texts; - reads lines.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(help="Write lines of JSON here; go on where an earlier try ended.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write JSON lines to this file; resume an interrupted one.")] = None,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Answer on the Ray cluster at RAY_ADDRESS, or here.")
+        bool, typer.Option("--cluster", help="Predict on the Ray cluster at RAY_ADDRESS, or on a local one.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a stored model makes of images, texts or points.
+    """Predict images, texts or points with a stored model.
 
-    Example: pipeline predict latest digits/ --out answers.jsonl
+    Example: pipeline predict latest digits/ --out predictions.jsonl
     """
     from pipeline.runs import lookup
 
     root = project_root()
-    lookup.model_dir(run, root)  # a wrong name is answered before torch is imported
+    lookup.model_dir(run, root)  # a wrong name is reported before torch is imported
 
     from pipeline.actions import predict as action
 
     if out:
-        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().predictions)
-        trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""
-        print(f"{written.answers:,} answers, {written.before:,} of them from before{trouble}: {out}")
+        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=Terminal().predictions)
+        errors = f", {written.errors:,} errors among the new ones" if written.errors else ""
+        print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
-    answers: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
-    for answer in action.predict(run, inputs, root=root, cluster=cluster):
-        (failed if "error" in answer else answers).append(answer)
-        if "error" not in answer:
-            certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
-            print(f"{answer['input']}\t{answer['label']}{certain}", flush=True)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names in another encoding
+    kept: dict[str, list[dict[str, Any]]] = {"predictions": [], "errors": []}
+    count = failed = 0
+    first_error = ""
+    for prediction in action.predict(run, inputs, root=root, cluster=cluster):
+        count += 1
+        if "error" in prediction:
+            failed, first_error = failed + 1, first_error or prediction["error"]
+        else:
+            probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
+            print(f"{prediction['input']}\t{prediction['label']}{probability}", flush=True)
+        if as_json:
+            kept["errors" if "error" in prediction else "predictions"].append(prediction)
     if as_json:
-        print(json.dumps({"predictions": answers, "errors": failed}))
+        print(json.dumps(kept))
     if failed:
-        total = len(answers) + len(failed)
-        raise DataError(f"{failed[0]['error']} ({len(failed):,} of {total:,} inputs went unanswered)")
+        raise DataError(f"{first_error} ({failed:,} of {count:,} inputs have no prediction)")
 
 
 @app.command()
@@ -107,10 +111,12 @@ def serve(
 def export(
     run: Run,
     form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
-    out: Annotated[Path | None, typer.Option(help="The file to write; EXPERIMENT-SEED.FORMAT here by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; by default exports/EXPERIMENT-SEED.FORMAT.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a stored model in a portable form, held against the model on real inputs.
+    """Export a stored model to a file and check the file against the model on real inputs.
 
     Example: pipeline export latest --format onnx
     """
