@@ -222,7 +222,7 @@ def finish(
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)
     assess.draw(evaluation, predictor, data, "test", figures)
-    scores = assess.scores(evaluation, "test")
+    scores = assess.named_metrics(evaluation, "test")
     events = run_events.read(run_dir)[0]
     if events:
         report_figures.learning_curves(events, figures / "learning_curves.png")

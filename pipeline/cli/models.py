@@ -26,7 +26,7 @@ def evaluate(
 
     Example: pipeline evaluate latest --split val
     """
-    from pipeline.actions import models
+    from pipeline.actions import evaluate as action
     from pipeline.actions import record as recording
     from pipeline.runs import lookup
 
@@ -34,7 +34,7 @@ def evaluate(
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] | None = {} if record or record_as else None
     samples: dict[str, str] = {}
-    result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
+    result = action.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
         model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, model_dir, project_root(), record_as)

@@ -82,7 +82,7 @@ def _exists(name: str) -> bool:
 
 
 def _stdin_chunks(stdin: Iterable[str | bytes], input_type: ReadableType) -> Iterator[InputChunk]:
-    """Chunks of lines; bytes that are not UTF-8 become surrogates, which `reading.read` reports for their line alone."""
+    """Chunks of lines; bytes that are not UTF-8 become surrogates, which `reading.read` refuses in their line."""
     lines = (
         (line if isinstance(line, str) else line.decode("utf-8", "surrogateescape")).rstrip("\r\n") for line in stdin
     )
