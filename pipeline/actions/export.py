@@ -50,8 +50,8 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> di
         difference = largest_difference(run_exported, model, BATCH_SIZES)
         if difference > TOLERANCE:
             raise CheckpointError(
-                f"{target}: outputs differ from the model's by {difference:.1e}, more than {TOLERANCE:.0e}, on batches of "
-                f"{BATCH_SIZES}. Nothing was written; choose another --format than {file_format}."
+                f"{target}: outputs differ from the model's by {difference:.1e}, more than {TOLERANCE:.0e}, on batches "
+                f"of {BATCH_SIZES}. Nothing was written; choose another --format than {file_format}."
             )
     digest = sha256(target)
     atomic_write(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")

@@ -51,7 +51,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
     record = lookup.find(run, root)
     if record["status"] != "finished":
         raise LaunchError(
-            f"{record['name']} is {record['status']}; only a finished run can be promoted. Resume it with `pipeline resume`."
+            f"{record['name']} is {record['status']}; only a finished run can be promoted. `pipeline resume` it."
         )
     run_dir = Path(record["run_dir"])
     store = MLflowStore(records.config(run_dir)["tracking"]["uri"], root)
@@ -73,7 +73,8 @@ def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, con
     if theirs and own["samples"]["truth_digest"] != theirs["samples"]["truth_digest"]:
         raise LaunchError(
             f"{record['name']} and the champion {rival and rival['name']} were validated on different samples of "
-            f"{record['data']}, so their accuracies can't be compared. Train one of them on the other's split (data.val_size …)."
+            f"{record['data']}, so their accuracies can't be compared. Train one of them on the other's split "
+            "(data.val_size …)."
         )
     right_N = _right(own)
     difference, error = paired(right_N, _right(theirs)) if theirs else (None, None)
@@ -134,7 +135,8 @@ def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str,
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if not result["samples"]:
         raise LaunchError(
-            f"{record['name']}: a generator's images are neither right nor wrong, so it can't be promoted. Choose a classifier or translator."
+            f"{record['name']}: a generator's images are neither right nor wrong, so it can't be promoted. Choose a "
+            "classifier or translator."
         )
     return result
 

@@ -17,7 +17,7 @@ SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
 HISTORY, SAMPLES = (
     "history.json",
     "samples.png",
-)  # in a model folder: learning curves, a generator's images over the epochs
+)  # in a model folder: curves and images over the epochs
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
 # Keys of a run record that a result keeps: provenance and cost.
 FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
@@ -87,9 +87,7 @@ def collect(experiment: str, root: Path) -> Path:
     path = results.path_of(experiment, root)
     folders = sorted((root / "evaluations" / experiment).glob(f"*/{RESULT}"), key=lambda file: int(file.parent.name))
     if not folders:
-        raise DataError(
-            f"{root / 'evaluations' / experiment}: no evaluations. Make them with `dvc repro collect@{experiment}`."
-        )
+        raise DataError(f"{root / 'evaluations' / experiment}: no evaluations. Run `dvc repro collect@{experiment}`.")
     committed = results.read(path)
     known = {run["seed"]: run for run in committed["runs"]}
     found = [_run(file.parent, known, root) for file in folders]

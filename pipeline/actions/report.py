@@ -52,7 +52,7 @@ def _fill(readme: Path, table: str) -> None:
 
 
 def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
-    """The recorded data of an experiment beside its metrics; errors show samples of the data, so only DVC stores them."""
+    """The recorded data of an experiment beside its metrics; only DVC stores errors, which show samples of the data."""
     from pipeline.report.page import Recorded
 
     details = results.read(results.path_of(name, root)).get("details")
