@@ -14,6 +14,7 @@ from pipeline.actions import evaluate
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
+from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
 from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
@@ -99,7 +100,7 @@ def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
 
 def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None:
     summary, out, figures = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1")
-    assert "lecture_gan needs digits_mlp-0, which is trained first" in out.lines
+    assert "lecture_gan requires digits_mlp-0, which is trained first" in out.lines
     assert {"test/fid", "test/fid_floor", "test/coverage", "test/variance_ratio"} <= set(summary["metrics"])
     assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
     assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
@@ -153,7 +154,7 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
 
 
-@pytest.mark.parametrize("target", kinds.TASKS)
+@pytest.mark.parametrize("target", TASKS)
 def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
     assert targets.allowed(target)
 

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.faults.fault import Fault, Trial
-from pipeline.runs import checkpoints, events, records
+from pipeline.runs import checkpoints, events, lookup, records
 
 EVERY = 20  # steps between checkpoints
 # 500 steps of the CNN on the embedded digits, with augmentation, dropout, averaged weights and a schedule.
@@ -76,7 +76,7 @@ def _reference() -> tuple[Path, int, str]:
     project = Path(tempfile.mkdtemp(prefix="faults-reference-"))
     atexit.register(shutil.rmtree, project)
     assert begin(project, "train", *RUN).wait(600) == 0
-    run_dir = Path(records.find("latest", project)["run_dir"])
+    run_dir = Path(lookup.find("latest", project)["run_dir"])
     return project, steps_of(run_dir)[-1]["step"], _weights(run_dir)
 
 

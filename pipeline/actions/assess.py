@@ -66,7 +66,7 @@ def _draw_samples(
     if (explained := _explain_highest_loss(classifier, data, predictions, split)) is not None:
         image_grids.occlusion_grid(*explained, folder / "highest_loss.png")
     if (points := data.points(split)) is not None:
-        figures.decision_map(classifier, points, folder / "decision_map.png")
+        figures.decision_map(classifier, points, folder / "decision_map.png", data.net_inputs)
     if (texts := data.raw_texts(split)) is not None:
         figures.error_texts(texts, predictions, folder / "worst_errors.md")
 

@@ -17,7 +17,7 @@ class Remnant:
     """A folder or file that may go, and the run whose it is, if it is one's."""
 
     path: Path
-    what: str
+    kind: str
     size: int  # bytes
     run_dir: Path | None = None
 

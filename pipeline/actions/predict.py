@@ -102,7 +102,7 @@ def _prepare(
     predictor = load(folder)
     found = chunks(inputs, input_type, stdin)
     if cluster:
-        from pipeline.launch.batch import answered as predict_on_cluster
+        from pipeline.launch.batch import predict_chunks as predict_on_cluster
 
         return lambda some: predict_on_cluster(folder, list(some)), found, model_name(predictor)
     return lambda some: (predict_chunk(predictor, chunk) for chunk in some), found, model_name(predictor)

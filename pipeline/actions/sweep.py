@@ -13,7 +13,8 @@ from typing import Any
 
 from pipeline.actions import requirements as requirement_actions
 from pipeline.actions.data import obtain
-from pipeline.actions.train import redirect_output, require
+from pipeline.actions.log_file import redirect_output
+from pipeline.actions.train import require
 from pipeline.config import build_data, flatten, load_config, resolve, stored, sweep_space, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError

@@ -1,4 +1,4 @@
-"""Verbs that evaluate, query or export a stored model."""
+"""Verbs that use a stored model: evaluate, predict, serve, export."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ app = typer.Typer()
 @app.command()
 def evaluate(
     run: Run,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, val or test.", metavar="SPLIT")] = "test",
     record: Record = False,
     record_as: RecordAs = None,
     as_json: Json = False,
@@ -49,27 +49,30 @@ def evaluate(
 def predict(
     run: Run,
     inputs: Annotated[
-        list[str], typer.Argument(help="Image, IDX, text or JSON Lines files, folders, texts; - reads lines.")
+        list[str], typer.Argument(help="Image, idx, text or JSON Lines files, folders, or texts; - reads lines.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Write JSON lines to this file; resume an interrupted one.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A JSON Lines file to write; an interrupted one is completed.")
+    ] = None,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Predict on the Ray cluster at RAY_ADDRESS, or on a local one.")
+        bool, typer.Option("--cluster", help="Predict with Ray Data, on the cluster at RAY_ADDRESS or on this machine.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Predict images, texts or points with a stored model.
+    """Predict classes or translations with a stored model.
 
     Example: pipeline predict latest digits/ --out predictions.jsonl
     """
     from pipeline.runs import lookup
 
     root = project_root()
-    lookup.model_dir(run, root)  # a wrong name is reported before torch is imported
+    lookup.model_dir(run, root)  # a wrong name is an error before torch is imported
 
     from pipeline.actions import predict as action
 
     if out:
-        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=Terminal().predictions)
+        with Terminal() as console:
+            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=console.predictions)
         errors = f", {written.errors:,} errors among the new ones" if written.errors else ""
         print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
@@ -95,10 +98,12 @@ def predict(
 @app.command()
 def serve(
     run: Run,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")] = 8000,
-    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer, a core each.")] = 1,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on the loopback interface only.")] = 8000,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve requests, a core each.")] = 1,
 ) -> None:
-    """Answer requests over HTTP with a stored model, by Ray Serve, on this machine only.
+    """Serve a stored model over HTTP with Ray Serve.
+
+    Only this machine can reach it.
 
     Example: pipeline serve latest --replicas 2
     """
@@ -112,11 +117,13 @@ def export(
     run: Run,
     form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file to write; by default exports/EXPERIMENT-SEED.FORMAT.")
+        Path | None, typer.Option(help="The file to write. Default: exports/EXPERIMENT-SEED.FORMAT.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Export a stored model to a file and check the file against the model on real inputs.
+    """Export a stored model as ONNX, PT2 or safetensors.
+
+    The exported model is compared with the stored one on real inputs.
 
     Example: pipeline export latest --format onnx
     """
@@ -124,7 +131,7 @@ def export(
 
     result = action.export(run, form, out, root=project_root())
     for name, shape in result["inputs"].items():
-        print(f"takes     {name}: {shape}")
+        print(f"input     {name}: {shape}")
     sizes = ", ".join(map(str, result["sizes"]))
     print(f"equal     within {result['difference']:.1e} on batches of {sizes} of {result['data']}")
     print(f"sha256    {result['digest']}")

@@ -162,6 +162,10 @@ class BatchedData(LightningDataModule):
         """(N, 2) points of the plane and their labels (N,), to be drawn; None unless the data is of points."""
         return None
 
+    def net_inputs(self, points_N2: Tensor) -> Tensor:
+        """(N, F): the inputs that a net trained on this data has at points of the plane; the points themselves here."""
+        return points_N2
+
     def raw_texts(self, split: Split) -> Sequence[str] | None:
         """The texts of a split as they were written; None unless the data is of texts."""
         return None

@@ -12,7 +12,7 @@ from pipeline.launch.cluster import cores, start
 from pipeline.types import Prediction
 
 
-def answered(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Prediction]]:
+def predict_chunks(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Prediction]]:
     """The answers to each chunk, in their order, as they come.
 
     The cluster is RAY_ADDRESS's, or one on this machine. Its nodes must see the model and the files under the same

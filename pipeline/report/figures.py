@@ -1,6 +1,6 @@
 """Matplotlib figures of a trained model: learning curves, confusion matrix, errors, attention, decision map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,19 +120,27 @@ def activations(path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def decision_map(classifier: Classifier, points: tuple[Tensor, Tensor], path: Path) -> None:
-    """The probability of class 1 over the plane, and the points of a split."""
-    inputs_N2, labels_N = points
-    centre, extent = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
-    steps = torch.linspace(-1, 1, 100) * extent
+def decision_map(
+    classifier: Classifier,
+    points: tuple[Tensor, Tensor],
+    path: Path,
+    net_inputs: Callable[[Tensor], Tensor] = lambda points_N2: points_N2,
+) -> None:
+    """Probability of class 1 over the plane, and points (N, 2) with their labels (N,).
+
+    `net_inputs` maps points (N, 2) to the features (N, F) that the classifier takes.
+    """
+    points_N2, labels_N = points
+    centre, reach = points_N2.mean(dim=0), 1.2 * (points_N2 - points_N2.mean(dim=0)).abs().max()
+    steps = torch.linspace(-1, 1, 100) * reach
     x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
-    shade = classifier.probabilities(torch.stack([x, y], dim=2).view(-1, 2))[:, 1].view(100, 100)
+    shade = classifier.probabilities(net_inputs(torch.stack([x, y], dim=2).view(-1, 2)))[:, 1].view(100, 100)
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.pcolormesh(
         x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
     )
-    right, up = inputs_N2.T.numpy()
+    right, up = points_N2.T.numpy()
     axes.scatter(right, up, c=labels_N.numpy(), cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8)
     axes.set(aspect="equal")
     figure.savefig(path, dpi=110)

@@ -57,7 +57,7 @@ def gradient(model: LanguageModel, exact: bool) -> torch.Tensor:
 @pytest.mark.parametrize("common", [1, 4, V])
 def test_with_every_word_drawn_the_estimate_is_exact_and_so_is_its_gradient(common: int) -> None:
     model = net(common=common, sampled=V - common)
-    for part in (model.surprise, lambda tokens, exact: (gradient(model, exact),)):
+    for part in (model.nll, lambda tokens, exact: (gradient(model, exact),)):
         torch.testing.assert_close(part(TEXTS, False)[0], part(TEXTS, True)[0], rtol=1e-5, atol=1e-6)
 
 
