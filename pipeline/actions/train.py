@@ -201,7 +201,7 @@ def finish(
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)
     assess.draw(evaluation, predictor, data, "test", figures)
-    scores = assess.scores(evaluation, "test")
+    scores = assess.named_metrics(evaluation, "test")
     history = events.read(run_dir)[0]
     if history:
         learning_curves(history, figures / "learning_curves.png")

@@ -47,16 +47,23 @@ def find(run: str, root: Path) -> dict[str, Any]:
 
 
 def model_dir(run: str, root: Path) -> Path:
-    """Where the model of a run stands; a model folder itself will do.
+    """The model folder of a run, of `latest` (the newest run that has a model), or the folder itself if it is one.
 
-    Raises: LaunchError if the run has no model yet.
+    Raises: LaunchError if the run has no model.
     """
     if (Path(run) / "manifest.json").is_file():
         return Path(run)
-    record = find(run, root)
+    record = _newest_with_model(root) if run == "latest" else find(run, root)
     folder = Path(record["run_dir"]) / "model"
     if not files.exists(folder):
         raise LaunchError(
             f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
         )
     return folder
+
+
+def _newest_with_model(root: Path) -> dict[str, Any]:
+    for record in listing(root):
+        if files.exists(Path(record["run_dir"]) / "model"):
+            return record
+    raise LaunchError(f"latest: no run in {root / 'runs'} has a model. Train one: `pipeline train`.")

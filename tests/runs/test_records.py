@@ -52,6 +52,18 @@ def test_a_run_is_found_by_name_start_id_folder_and_as_the_latest(tmp_path: Path
         lookup.find("other", tmp_path)
 
 
+def test_the_latest_model_is_of_the_newest_run_that_has_one(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match=r"latest: no run in .* has a model\. Train one"):
+        lookup.model_dir("latest", tmp_path)
+    first, failed = make(tmp_path), make(tmp_path)
+    (first / "model").mkdir()
+    records.update(failed, status="failed")
+    assert lookup.find("latest", tmp_path)["name"] == failed.name
+    assert lookup.model_dir("latest", tmp_path) == first / "model"
+    with pytest.raises(LaunchError, match="no model"):
+        lookup.model_dir(failed.name, tmp_path)
+
+
 def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice(tmp_path: Path) -> None:
     folder = make(tmp_path)
     code = f"""
