@@ -3,6 +3,7 @@
 `pipeline.kinds` says what each kind does, `pipeline.runs.fingerprint` what each depends on.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -53,3 +54,17 @@ def kind_name(config: Config) -> Kind:
 def task_of(config: Config) -> Task:
     """What the configured net is trained to do."""
     return TASKS.get(config["model"].get("_target_"), Task())
+
+
+def model_name(config: Config) -> str:
+    """The model in one word, as lists of runs show it: cnn, lstm (a recurrent net's cell), tfidf_logistic, ensemble.
+
+    Raises: ConfigError if the configuration describes no model.
+    """
+    kind = kind_name(config)
+    if kind == "ensemble":
+        return kind
+    model = config["model"]
+    net = model if kind == "baseline" else model.get("net", model)
+    target = str(net.get("cell") or net.get("_target_") or model.get("_target_", kind)).rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower()

@@ -18,7 +18,7 @@ from pipeline.runs import fingerprint, interruption
 
 RECORD = "run.json"
 LOCK = ".lock"
-CONFIG = "config.json"  # as `pipeline.config.compose.stored` writes it
+CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
 def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
