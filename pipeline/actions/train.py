@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import requirements as requirement_actions
 from pipeline.actions.data import obtain
-from pipeline.config import build_data, digest, flatten, load_config, resolve, stored, training
+from pipeline.config import build_data, check_precision, digest, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
@@ -63,6 +63,8 @@ def train(
         "hardware": cpu.describe(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
+    for warning in provenance.gaps(root):
+        console.print(warning)
     run_dir = records.create(root, plain, facts)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
     return _train(plain, run_dir, console, root=root, verbose=verbose)
@@ -157,6 +159,7 @@ def _announce(config: dict[str, Any], console: Console, *, root: Path, run_dir: 
     """Say what is about to be trained, on what, where; and find out on the driver what can't be built."""
     cluster = config["cluster"]
     cluster["gpus_per_worker"] = clusters.resolve_gpus(cluster)
+    check_precision(config)
     module: BatchedData = build_data(config, root / "data")
     data, model = module.describe(), kind_of(config).describe(config)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
