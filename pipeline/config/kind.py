@@ -1,6 +1,6 @@
-"""What kind of model a configuration describes, and what its net is trained to do: decided here and nowhere else.
+"""The kind of the configured model, and the task of its net: decided here and nowhere else.
 
-`pipeline.kinds` says what each kind does, `pipeline.runs.fingerprint` what each depends on.
+`pipeline.kinds` holds the behaviour of each kind, `pipeline.runs.fingerprint` its dependencies.
 """
 
 import re
@@ -25,7 +25,7 @@ FITS: dict[Kind, Callable[[Config], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a net that was trained by a task does, and whether several workers can share its training."""
+    """The use of a net that a task trains, and whether several workers can share its training."""
 
     does: Does = "classify"
     distributes: bool = True
@@ -48,11 +48,11 @@ def kind_name(config: Config) -> Kind:
     for kind, fits in FITS.items():
         if fits(config):
             return kind
-    raise ConfigError(f"{config['name']}: describes no model. Choose one with model=…, or set requires.members.")
+    raise ConfigError(f"{config['name']}: no model is configured. Choose one with model=…, or set requires.members.")
 
 
 def task_of(config: Config) -> Task:
-    """What the configured net is trained to do."""
+    """The task of the configured net."""
     return TASKS.get(config["model"].get("_target_"), Task())
 
 

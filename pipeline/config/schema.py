@@ -1,4 +1,4 @@
-"""What configuration keys may hold: types, ranges, choices."""
+"""The schema of the configuration: types, ranges and choices of its keys."""
 
 import math
 import re
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a key may hold: a type, and a range (both ends allowed) or a set of choices."""
+    """The values that a key may hold: a type, and a range (both ends included), a set of choices or a pattern."""
 
     type: type
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[Any, ...] = ()
     null: bool = False
-    span: bool = False  # a list of two, the least and the most, will do as well
+    span: bool = False  # a list of two, the least and the most, is accepted as well
     many: bool = False  # a list
     pattern: str = ""  # that the whole text matches
     hint: str = ""  # the pattern in words
@@ -52,7 +52,7 @@ NAME = Rule(
     pattern=r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}",
     hint="a name of up to 100 ASCII letters, digits, _ . + or -, a letter or digit first",
 )
-TINY = 1e-12  # the least a rate may be: zero would train nothing
+TINY = 1e-12  # the smallest rate: zero would train nothing
 SCHEMA: dict[str, Rule] = {
     "name": NAME,
     "seed": Rule(int, 0, 2**32 - 1),
