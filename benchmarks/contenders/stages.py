@@ -20,7 +20,7 @@ from benchmarks.contenders.common import report
 
 PLACES = {
     "configuration": ["config.compose:load_config", "config.compose:resolve", "runs.fingerprint:identity"],
-    "data": ["actions.train:obtain", "config.compose:build_data", "data.batches:BatchedData.describe"],
+    "data": ["actions.train:obtain", "config.instantiate:build_data", "data.batches:BatchedData.describe"],
     "steps": ["actions.train:_fit"],
     "checkpoints": ["training.checkpointing:Checkpoints._take", "training.fit:store_model"],
     "validation": ["tasks.classification:Classification.validation_step"],
