@@ -1,6 +1,5 @@
 """Finding the models that a run requires of other experiments, and handing them to its training."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements, results
 from pipeline.types import Console
 
 
@@ -34,18 +33,18 @@ def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> A
         raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
     weights = checkpoints.weights_digest(checkpoints.verify(model_dir))
     return teacher_predictions(
-        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, console.answers
+        lambda: _reader(model_dir), weights, data.unlabeled_texts, data.source("unsup"), cache, console.predictions
     )
 
 
 def _reader(model_dir: Path) -> Any:
     """A function from texts to class probabilities."""
     model = load(model_dir)
-    if model.inputs != "texts":
+    if model.input_type != "texts":
         raise ConfigError(
-            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+            f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
-    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
+    return model.class_probabilities  # type: ignore[attr-defined]  # what takes texts classifies them
 
 
 def _tensors(predictions: Any) -> Callable[[Path], None]:
@@ -62,10 +61,11 @@ def find(name: str, root: Path) -> Path:
     """
     experiment, _, seed = name.rpartition("-")
     expected = digest(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
-    recorded = recorded_weights(root, experiment, int(seed), expected)
+    recorded = results.find(name, root) or {}
+    weights = recorded.get("weights_digest") if recorded.get("config_digest") == expected else None
     finished = [
         Path(record["run_dir"]) / "model"
-        for record in records.listing(root)
+        for record in lookup.listing(root)
         if (record["experiment"], str(record["seed"]), record["status"]) == (experiment, seed, "finished")
     ]
     for folder in (root / "models" / name, *finished):
@@ -73,19 +73,9 @@ def find(name: str, root: Path) -> Path:
             manifest = checkpoints.verify(folder)
         except CheckpointError:
             continue
-        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == recorded:
+        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == weights:
             return folder
     raise LaunchError(
         f"{name}: no model of today's configuration in {root / 'models'} or {root / 'runs'}. "
         f"Train it: `pipeline train experiment={experiment} seed={seed}`."
     )
-
-
-def recorded_weights(root: Path, experiment: str, seed: int, config_digest: str) -> str | None:
-    """The digest of the weights that `results/EXPERIMENT.json` records for a seed and a configuration, if it does."""
-    try:
-        rows = json.loads((root / "results" / f"{experiment}.json").read_text())["runs"]
-    except (OSError, ValueError, KeyError):
-        return None
-    found = (row for row in rows if row.get("seed") == seed and row.get("config_digest") == config_digest)
-    return next((row.get("weights_digest") for row in found), None)

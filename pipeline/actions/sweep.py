@@ -13,15 +13,16 @@ from typing import Any
 
 from pipeline.actions import trials
 from pipeline.actions.data import obtain
+from pipeline.actions.log_file import redirect_output
 from pipeline.actions.requirements import fetch
-from pipeline.actions.train import redirect_output, require
+from pipeline.actions.train import require
 from pipeline.config import build_data, flatten, load_config, resolve, stored, sweep_space, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import kind_of
 from pipeline.launch.cluster import in_process, resolve_gpus
-from pipeline.runs import provenance, records, requirements
+from pipeline.runs import lookup, provenance, records, requirements
 from pipeline.tracking import address
 from pipeline.tracking.run import describe, open_run, send_waiting
 from pipeline.types import Console, DataSet
@@ -79,7 +80,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
     Raises: LaunchError if it is not a sweep, is finished or running, or if code or data have changed.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     if "sweep" not in record:
         raise LaunchError(f"{record['name']}: is not a sweep. `pipeline resume {record['name']}` resumes a run.")
     if record["status"] in ("finished", "running"):
@@ -97,7 +98,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or can't be compared with the first."""
-    if not kind_of(config).by_epochs:
+    if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
@@ -120,7 +121,7 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
         stack.enter_context(records.status(run_dir))
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         data = build_data(config, root / "data").describe()
-        console.print(f"sweep       {', '.join(keys)}: {len(records.trials(run_dir))} trials on {data.name}")
+        console.print(f"sweep       {', '.join(keys)}: {len(lookup.trials(run_dir))} trials on {data.name}")
         console.print(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
         parent = stack.enter_context(
             open_run(
@@ -137,7 +138,7 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
         )
         records.update(run_dir, **parent.ids, dataset=asdict(data))
         _search(run_dir, data, uri, console, root=root)
-        ended = records.trials(run_dir)
+        ended = lookup.trials(run_dir)
         best = trials.best(ended)
         figures = run_dir / "figures"
         figures.mkdir(exist_ok=True)
@@ -163,7 +164,7 @@ def _search(run_dir: Path, data: DataSet, uri: str, console: Console, *, root: P
     """Train the trials that have not ended yet."""
     from pipeline.launch import sweep
 
-    earlier = records.trials(run_dir)
+    earlier = lookup.trials(run_dir)
     if done := sum(record["status"] in trials.ENDED for record in earlier):
         console.print(f"resuming    {done} trials have ended already")
     # Trials that have ended come first: their scores decide which others are stopped.
@@ -179,7 +180,7 @@ def _search(run_dir: Path, data: DataSet, uri: str, console: Console, *, root: P
         def on_end(folder: Path, epochs: int, error: str | None) -> None:
             if records.read(folder)["status"] not in trials.ENDED:
                 trials.record_end(folder, epochs, error)
-                console.print(trials.line(records.trials(run_dir), records.read(folder)))
+                console.print(trials.line(lookup.trials(run_dir), records.read(folder)))
             waiting.append(uploading.submit(send_waiting, folder, uri, root))  # with the events of an earlier try
 
         waiting: list[Future[int]] = []

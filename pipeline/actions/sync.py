@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import events, records
+from pipeline.runs import events, lookup, records
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
@@ -19,7 +19,7 @@ def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any
     """
     # MLflow's log of its retries would stand between the lines of this command.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    chosen = [records.find(run, root)] if run else records.listing(root)
+    chosen = [lookup.find(run, root)] if run else lookup.listing(root)
     sent = []
     for record, queue in _waiting(chosen, root):
         count = queue.waiting()
@@ -47,7 +47,7 @@ def _waiting(chosen: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[st
         queue = UploadQueue(run_dir, MLflowStore(records.config(run_dir)["tracking"]["uri"], root))
         if queue.waiting():
             yield record, queue
-        yield from _waiting(records.trials(run_dir), root)  # after their sweep, to whose run they belong
+        yield from _waiting(lookup.trials(run_dir), root)  # after their sweep, to whose run they belong
 
 
 def _close(run_dir: Path) -> None:

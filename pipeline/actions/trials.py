@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import LaunchError
 from pipeline.runs import events, records
 from pipeline.tracking.run import log_end
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 SHOWN = ("name", "overrides", "status", "epochs", "score", "error")
 ENDED = ("finished", "stopped early")
@@ -25,12 +25,12 @@ def record_end(folder: Path, epochs: int, error: str | None) -> None:
     records.update(folder, status=status, epochs=epochs, error=reason, **facts)
 
 
-def _measure(folder: Path, epochs: int) -> Headline | None:
+def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
     """A trial's score on validation after so many epochs; None if it has none."""
     metrics = [
         event["metrics"] for event in events.read(folder)[0] if "metrics" in event and event["epoch"] + 1 == epochs
     ]
-    return Headline.of(metrics[-1], "val") if metrics else None
+    return PrimaryMetric.of(metrics[-1], "val") if metrics else None
 
 
 def line(trials: Sequence[dict[str, Any]], trial: dict[str, Any]) -> str:

@@ -6,12 +6,14 @@ here are the entries of `train@…` in dvc.lock and the `config_digest` of each 
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.config import digest, load_config, resolve
+from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
 from pipeline.runs import results
@@ -30,7 +32,7 @@ def migrate(proof: Path, root: Path) -> tuple[list[str], list[str]]:
     """
     identical = _proven(proof)
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
-    made = {out["path"]: out for stage in lock["stages"].values() for out in stage.get("outs", ())}
+    made = dict(_outputs(lock["stages"]))
     stages = {name: lock["stages"][name] for name in PREPARE if name in lock["stages"]}
     left = []
     for name, stage in _train_stages(root).items():
@@ -44,6 +46,16 @@ def migrate(proof: Path, root: Path) -> tuple[list[str], list[str]]:
     for experiment in sorted(identical):
         _redigest(experiment, root)
     return [name for name in stages if name not in PREPARE], left
+
+
+def _outputs(stages: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every output of the former stages by its path; a model of a renamed experiment by the path it has today."""
+    for stage in stages.values():
+        for out in stage.get("outs", ()):
+            folder, slash, name = out["path"].rpartition("/")
+            experiment, dash, seed = name.rpartition("-")
+            path = f"{folder}{slash}{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
+            yield path, {**out, "path": path}
 
 
 def _proven(proof: Path) -> set[str]:

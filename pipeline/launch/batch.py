@@ -7,13 +7,13 @@ from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.inference.inputs import InputChunk
-from pipeline.inference.requests import of_chunk
+from pipeline.inference.requests import predict_chunk
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 
-def predict_chunks(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Answer]]:
+def predict_chunks(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Prediction]]:
     """Yield the predictions of each chunk of inputs, in order, as they are computed.
 
     The cluster is the one of RAY_ADDRESS, or a private one on this machine. Its nodes must see the model and the files
@@ -67,4 +67,4 @@ class _Worker:
         self.predictor = load(Path(model_dir))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"predictions": of_chunk(self.predictor, row["chunk"])}
+        return {"predictions": predict_chunk(self.predictor, row["chunk"])}

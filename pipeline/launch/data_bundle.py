@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from pipeline.data import store
-from pipeline.data.mirrors import DataFile, difference, listed, wrong
+from pipeline.data.mirrors import DataFile, bulleted, describe_mismatch, mismatched
 from pipeline.errors import DataError
 from pipeline.files import atomic_write, file_lock
 
@@ -43,19 +43,19 @@ def unpack(bundle: DataBundle, data_dir: Path) -> Path:
 
     Raises: DataError if neither does and the bytes were not sent.
     """
-    differing = wrong(bundle.files, data_dir)
+    differing = mismatched(bundle.files, data_dir)
     if not differing:
         return data_dir
     if not bundle.contents:
         raise DataError(
             f"{data_dir} on {os.uname().nodename}: does not hold the {bundle.name} of the driver, which is too large "
             "to send. Put the project on a folder that all nodes share."
-            + listed(difference(file, found) for file, found in differing)
+            + bulleted(describe_mismatch(file, found) for file, found in differing)
         )
     cache = _cache_dir() / bundle.digest
     cache.mkdir(parents=True, exist_ok=True)
     with file_lock(cache / ".lock"):  # one copy a node, whatever the number of its workers
-        _fill(cache, bundle, [file for file, _ in wrong(bundle.files, cache)])
+        _fill(cache, bundle, [file for file, _ in mismatched(bundle.files, cache)])
     return cache
 
 
@@ -65,10 +65,11 @@ def _fill(cache: Path, bundle: DataBundle, missing: Sequence[DataFile]) -> None:
             path = cache / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, ray.get(content))
-    if still := wrong(bundle.files, cache):
+    if still := mismatched(bundle.files, cache):
         raise DataError(
             f"{cache}: the bytes that were sent differ from the driver's digests. Run "
-            f"`pipeline data verify {bundle.name}` there." + listed(difference(file, found) for file, found in still)
+            f"`pipeline data verify {bundle.name}` there."
+            + bulleted(describe_mismatch(file, found) for file, found in still)
         )
 
 

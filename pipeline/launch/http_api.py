@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
-from pipeline.inference.requests import named_model, picture, takes
-from pipeline.types import Answer, Predictor
+from pipeline.inference.requests import decode_image, input_type, model_name
+from pipeline.types import Prediction, Predictor
 
 MAX_INPUTS = 64  # in a request
 MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS = 2**20, 2**22
@@ -23,7 +23,7 @@ MAX_COORDINATE = 1e6
 HOSTS = ["127.0.0.1", "localhost"]
 
 
-class Prediction(BaseModel):
+class PredictionBody(BaseModel):
     """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255."""
 
     label: str | None = None
@@ -36,7 +36,7 @@ class Response(BaseModel):
     """The model (name, seed, the first digits of its weights' digest) and its predictions in the inputs' order."""
 
     model: str
-    answers: list[Prediction]
+    answers: list[PredictionBody]
 
 
 class Health(BaseModel):
@@ -46,9 +46,9 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
+def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Prediction]]) -> FastAPI:
     """The application that serves a model; `predict_one` is its prediction for one input."""
-    kind, model = takes(predictor), named_model(predictor)
+    kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
     app = FastAPI(
         title=model, version=model.rpartition(":")[2], docs_url=None, redoc_url=None, max_body_size=MAX_BODY_BYTES
@@ -79,7 +79,7 @@ def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Answer]]
 def _field(predictor: Predictor) -> Any:
     """The type of a request's inputs, with its limits."""
     number = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
-    kind = takes(predictor)
+    kind = input_type(predictor)
     item: Any = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
     if kind == "images":
         item = Annotated[Base64Bytes, Field(max_length=MAX_IMAGE_BYTES, description="A PNG or JPEG, in base 64.")]
@@ -99,7 +99,7 @@ def _images(predictor: Predictor, contents: list[bytes]) -> list[Any]:
     images = []
     for place, content in enumerate(contents):
         try:
-            images.append(picture(predictor, content, MAX_IMAGE_PIXELS))
+            images.append(decode_image(predictor, content, MAX_IMAGE_PIXELS))
         except DataError as error:
             raise HTTPException(422, f"images[{place}]: {error}") from error
     return images

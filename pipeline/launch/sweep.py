@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
 from pipeline.runs.events import Event, follow
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 REDUCTION = 3  # of the trials that reach a rung, one in three is continued
 STORE_BYTES = 100 * 2**20  # of Ray's object store, which holds nothing large here
@@ -79,7 +79,7 @@ def _train(point: dict[str, Any], *, trials: dict[str, Trial], data_dir: Path, d
     def report(events: list[Event]) -> None:
         nonlocal reported
         for event in events:
-            score = Headline.of(event.get("metrics", {}), "val")
+            score = PrimaryMetric.of(event.get("metrics", {}), "val")
             if score and event["epoch"] + 1 > reported:  # a resumed trial repeats epochs
                 reported = event["epoch"] + 1
                 tune.report({"epoch": reported, "score": score.value})

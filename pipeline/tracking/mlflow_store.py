@@ -58,7 +58,12 @@ class MLflowStore:
 
             if not is_server(self.uri):
                 _check_schema(self.uri, redact(self.address))
+            variable = os.environ.get("MLFLOW_TRACKING_URI")
             mlflow.set_tracking_uri(self.uri)
+            if variable is None:  # MLflow has set it; a later run would take it for the user's choice
+                os.environ.pop("MLFLOW_TRACKING_URI", None)  # or it has not, for an address that it has already
+            else:
+                os.environ["MLFLOW_TRACKING_URI"] = variable
             with _one_process_at_a_time(self.uri, self.root):
                 relocate(self.uri, self.root)
                 client = mlflow.MlflowClient(self.uri)
