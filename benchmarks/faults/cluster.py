@@ -111,7 +111,7 @@ def _weights(running: Job) -> str:
 def _reference() -> str:
     """The weights of an undisturbed run with two workers."""
     with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, "cluster.workers=2") as running:
-        assert running.end(900) == 0, running.said()
+        assert running.end(900) == 0, running.output()
         return _weights(running)
 
 

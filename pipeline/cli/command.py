@@ -14,6 +14,7 @@ from pipeline.cli import app as pages
 from pipeline.cli import cluster, data, models, reproduce, results, train
 from pipeline.cli.usage import UsageError, translate
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.tracking.address import bypass_proxy
 from pipeline.training import cpu
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of a disk
 def main() -> None:
     """Run the command; every error the user can fix becomes a few words and exit code 2."""
     cpu.fix_instructions()
+    bypass_proxy()
     _print_any_text()
     debug = "--debug" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--debug"]
