@@ -29,6 +29,7 @@ for group in (train, models, results, reproduce, pages, cluster):
 app.add_typer(data.app, name="data")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of a disk
+READER_LEFT = 141  # as a program that SIGPIPE ends
 
 
 def main() -> None:
@@ -60,6 +61,10 @@ def _run(words: list[str], debug: bool) -> int:
             raise
         _complain(f"error: {error.filename or 'disk'}: {error.strerror}. Make room, then type the command again.")
         return 2
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):  # else typer's 1, which is a failed verb's
+            raise
+        return READER_LEFT
     if code == 130:  # how typer returns a KeyboardInterrupt
         _complain("interrupted")
     return code if isinstance(code, int) else 0
@@ -87,10 +92,10 @@ def _complain(line: str) -> None:
 
 
 def _flush(code: int) -> int:
-    """Flush standard output; return the exit code, SIGPIPE's 141 if its reader has left (`pipeline runs | head`)."""
+    """Flush standard output; return the exit code, another one if its reader has left (`pipeline runs | head`)."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        return 141
+        return READER_LEFT
     return code
