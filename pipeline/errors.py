@@ -1,6 +1,6 @@
-"""The one error tree: what users can cause or mend, told in one line.
+"""The error tree: all errors that a user can cause or fix.
 
-Every message says what, where, what was found, and the next step. `cli/main.py` turns these into text and an exit
+Every message has what, where, what was found, and the next step. `cli/main.py` turns these into text and an exit
 code; anything else that escapes is a bug and keeps its traceback.
 """
 
@@ -10,11 +10,11 @@ class PipelineError(Exception):
 
 
 class ConfigError(PipelineError):
-    """A configuration that can't be composed, typed, ranged or built."""
+    """A configuration that can't be composed, or has a value of a wrong type, range or class."""
 
 
 class DataError(PipelineError):
-    """Data that is missing, unreachable, malformed or not the bytes that were promised."""
+    """Data that is missing, unreachable, malformed or not of the expected digest."""
 
 
 class CheckpointError(PipelineError):
@@ -22,11 +22,11 @@ class CheckpointError(PipelineError):
 
 
 class LaunchError(PipelineError):
-    """A run that can't be started, found or continued on the machines at hand."""
+    """A run that can't be started, found or resumed on the available machines."""
 
 
 class Interrupted(PipelineError):
-    """A run stopped by Ctrl-C or a termination signal, that can go on."""
+    """A run stopped by Ctrl-C or a termination signal, that can be resumed."""
 
     def __init__(self, message: str, exit_code: int):
         super().__init__(message)

@@ -12,7 +12,9 @@ import typer
 
 from pipeline.cli import app as pages
 from pipeline.cli import cluster, data, models, reproduce, results, train
+from pipeline.cli.options import project_root
 from pipeline.cli.usage import UsageError, translate
+from pipeline.cli.user import provide_user
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.training import cpu
 
@@ -35,6 +37,7 @@ READER_LEFT = 141  # as a program that SIGPIPE ends
 def main() -> None:
     """Run the command; every error the user can fix becomes a few words and exit code 2."""
     cpu.fix_instructions()
+    provide_user(project_root() / ".cache/home")
     _print_any_text()
     debug = "--debug" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--debug"]
