@@ -1,6 +1,6 @@
 """The error tree: all errors that a user can cause or fix.
 
-Every message has what, where, what was found, and the next step. `cli/main.py` turns these into text and an exit
+Every message has what, where, what was found, and the next step. `cli/command.py` turns these into text and an exit
 code; anything else that escapes is a bug and keeps its traceback.
 """
 

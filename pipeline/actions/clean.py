@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, records, run_record
+from pipeline.runs import checkpoints, lookup, records
 
 # Folders of the project, beside runs/, where a crash may leave half-written files.
 WRITTEN = ("models", "evaluations", ".cache", "results", "data")
@@ -28,7 +28,7 @@ def remnants(root: Path) -> list[Remnant]:
 
     Never a model, a result, the newest checkpoint that verifies or the best one.
     """
-    idle = [record for record in records.listing(root) if record["status"] != "running"]
+    idle = [record for record in lookup.listing(root) if record["status"] != "running"]
     of_runs = [remnant for record in idle for remnant in _of_run(Path(record["run_dir"]))]
     folders = [folder for name in WRITTEN for folder in _folders(root / name)]
     return of_runs + [_remnant(path, "half-written") for folder in folders for path in files.leftovers(folder)]
@@ -40,8 +40,8 @@ def remove(listed: list[Remnant]) -> list[Remnant]:
     for remnant in removed:
         files.remove(remnant.path)
     for run_dir in dict.fromkeys(remnant.run_dir for remnant in listed if remnant.run_dir):
-        with suppress(LaunchError), run_record.lock(run_dir):
-            run_record.recover_folders(run_dir)
+        with suppress(LaunchError), records.lock(run_dir):
+            records.recover_folders(run_dir)
             own = [remnant for remnant in listed if remnant.run_dir == run_dir]
             for remnant in own:
                 files.remove(remnant.path)

@@ -137,7 +137,7 @@ class Side:
         """Store a teacher's predictions for the unlabelled texts; a net's for the first texts, repeated."""
         import torch
 
-        texts = list(place("build_data")(config, self.data_dir).unlabelled())
+        texts = list(place("build_data")(config, self.data_dir).unlabeled_texts())
         model = place("load")(self.model(teacher))
         predict = getattr(model, "texts", None) or model.scores  # its former name and today's
         chosen = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]

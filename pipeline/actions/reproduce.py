@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, fingerprint, provenance, records
+from pipeline.runs import checkpoints, fingerprint, lookup, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
@@ -36,7 +36,7 @@ def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
 
     Raises: LaunchError if the run is not finished, its commit is gone, or the repetition fails.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
         raise LaunchError(
@@ -48,7 +48,7 @@ def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
     with worktree(record["commit"], root) as tree:
         console.print(f"repeating {record['name']} with the code of {record['commit'][:12]}")
         repeat(run_dir, tree, console)
-        again = records.listing(tree)[0]
+        again = lookup.listing(tree)[0]
         return compare(record, again, root)
 
 

@@ -17,9 +17,9 @@ from pipeline.config import build_data, flatten, load_config, resolve, stored, t
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import Needs, kind_of, load
+from pipeline.kinds import FitContext, kind_of, load
 from pipeline.launch import cluster
-from pipeline.runs import events, fingerprint, interruption, provenance, records
+from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
 from pipeline.runs.goodput import goodput
 from pipeline.runs.requirements import members, names
 from pipeline.tracking.address import check
@@ -49,7 +49,7 @@ def train(
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
-    if resume_if_interrupted and (interrupted := records.find_resumable(identity, root)):
+    if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
         console.print(f"resuming    {interrupted.name}, which was interrupted")
         return _train(plain, interrupted, console, root=root, verbose=verbose)
     facts = {
@@ -84,7 +84,7 @@ def resume(
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
     number of workers have changed, unless `allow_drift`.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     if "sweep" in record:
         raise LaunchError(f"{record['name']}: is a sweep. Resume it: `pipeline sweep --resume {record['name']}`.")
     if record["status"] in ("finished", "running"):
@@ -154,14 +154,14 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
 
 def _check_workers(config: dict[str, Any]) -> None:
     """Raises: ConfigError if the model or its batches can't be split across the workers."""
-    least, most = cluster.bounds(config["cluster"])
+    least, most = cluster.worker_range(config["cluster"])
     for workers in range(least, most + 1):
         if config["data"]["batch_size"] % workers:
             raise ConfigError(
                 f"data.batch_size: {config['data']['batch_size']} is not a multiple of {workers} workers. "
                 "Choose a multiple, or another cluster.workers."
             )
-    if most > 1 and not kind_of(config).spreads(config):
+    if most > 1 and not kind_of(config).distributable(config):
         raise ConfigError("cluster.workers: this model is trained in one process only. Use cluster.workers=1.")
 
 
@@ -171,10 +171,10 @@ def _fit(config: dict[str, Any], data: DataSet, console: Console, *, root: Path,
     Raises: Interrupted if training was stopped; its state is kept.
     """
     member_dirs = {name: requirements.find(name, root) for name in members(config)}
-    needs = Needs(
+    context = FitContext(
         root / "data", run_dir, member_dirs, lambda: _launch(config, data, console, root=root, run_dir=run_dir)
     )
-    return kind_of(config).fit(config, needs)
+    return kind_of(config).fit(config, context)
 
 
 def _launch(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:

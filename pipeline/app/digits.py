@@ -28,7 +28,7 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
 
     from pipeline.data.images.digits import centred
     from pipeline.inference import attribution, feature_maps
-    from pipeline.inference.predictor import named
+    from pipeline.inference.predictor import class_prediction
 
     seen = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
     image_CHW = torch.from_numpy(seen)[None].float() / 255
@@ -41,7 +41,7 @@ def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
         predictor = found.predictor
         scores = predictor.probabilities(image_CHW[None])[0].numpy()
         rests = attribution.patch_occlusion(predictor, image_CHW, int(scores.argmax()))
-        said = named(scores, predictor.labels)
+        said = class_prediction(scores, predictor.labels)
         shown = {"title": title, "experiment": experiment, "source": found.source, "rests": np.round(rests, 3).tolist()}
         told["models"].append({**shown, **said})
         if title == "CNN":

@@ -32,13 +32,13 @@ def _said(name: str, found: stored.Found, content: bytes) -> dict[str, Any]:
     import torch
 
     from pipeline.inference.attribution import region_effects
-    from pipeline.inference.predictor import named
-    from pipeline.inference.requests import picture
+    from pipeline.inference.predictor import class_prediction
+    from pipeline.inference.requests import decode_image
     from pipeline.report.details import png
 
     predictor = found.predictor
-    seen_CHW = torch.as_tensor(picture(predictor, content, PIXELS))
-    said = named(predictor.probabilities(seen_CHW[None])[0].numpy(), predictor.labels)
+    seen_CHW = torch.as_tensor(decode_image(predictor, content, PIXELS))
+    said = class_prediction(predictor.probabilities(seen_CHW[None])[0].numpy(), predictor.labels)
     seen = png(seen_CHW.permute(1, 2, 0).squeeze(2).numpy())
     rests = region_effects(predictor, seen_CHW).round(3).tolist()
     return {"title": name, "source": found.source, **said, "seen": seen, "rests": rests}

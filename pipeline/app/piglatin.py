@@ -23,8 +23,8 @@ class Sentence(BaseModel):
 @router.post("/translate")
 def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     """The translation by the net and by the rule, and each word's attention: a row a letter written."""
-    from pipeline.data.piglatin.rule import ENDING, WORD, pig_latin, readable, translate
-    from pipeline.inference.translator import answers, attention
+    from pipeline.data.piglatin.rule import ENDING, WORD, pig_latin, translatable, translate
+    from pipeline.inference.translator import attention, translate_words
 
     model = stored.model(request.app.state.root, EXPERIMENT)
     if model is None:
@@ -33,7 +33,7 @@ def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     found = dict.fromkeys(match[0].lower() for match in WORD.finditer(sentence.text))
     words: list[dict[str, Any]] = []
     for word in found:
-        if readable(word) and len(word) <= net.steps - ENDING and len(words) < SHOWN:
+        if translatable(word) and len(word) <= net.steps - ENDING and len(words) < SHOWN:
             answer, weights_TS = attention(net, word)
             words.append(
                 {"word": word, "answer": answer, "rule": pig_latin(word), "looks": weights_TS.round(3).tolist()}
@@ -41,7 +41,7 @@ def translated(sentence: Sentence, request: Request) -> dict[str, Any]:
     return {
         "experiment": EXPERIMENT,
         "source": model.source,
-        "translation": translate(sentence.text, partial(answers, net)),
+        "translation": translate(sentence.text, partial(translate_words, net)),
         "rule": translate(sentence.text, lambda some: [pig_latin(word) for word in some]),
         "words": words,
     }

@@ -23,10 +23,10 @@ class Review(BaseModel):
 @router.post("/answer")
 def answer(review: Review, request: Request) -> dict[str, Any]:
     """The words as the models read them; of each model the score after each word, and what each word adds."""
-    from pipeline.data.texts.vocabulary import words
+    from pipeline.data.texts.vocabulary import tokenize
     from pipeline.inference import attribution
 
-    tokens = words(review.text)
+    tokens = tokenize(review.text)
     told: dict[str, Any] = {"words": tokens[:WORDS], "cut": max(0, len(tokens) - WORDS), "models": []}
     for experiment, title in MODELS.items():
         found = stored.model(request.app.state.root, experiment)

@@ -12,9 +12,10 @@ from typing import Any
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, PipelineError
+from pipeline.errors import CheckpointError, LaunchError, PipelineError
 from pipeline.files import read_folder
-from pipeline.runs import checkpoints, run_record
+from pipeline.runs import checkpoints
+from pipeline.runs import records as run_records
 
 CHAMPIONS_S = 30.0  # for which MLflow is not asked again
 _lock = threading.Lock()
@@ -35,8 +36,8 @@ def records(root: Path) -> list[dict[str, Any]]:
     found = []
     for path in (root / "runs").glob("*/run.json"):
         try:
-            found.append(run_record.load(path.parent))
-        except (OSError, ValueError):
+            found.append(run_records.read(path.parent))
+        except LaunchError:
             continue
     return sorted(found, key=lambda record: record["started"], reverse=True)
 

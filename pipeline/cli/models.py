@@ -27,7 +27,7 @@ def evaluate(
     """
     from pipeline.actions import models
     from pipeline.actions import record as recording
-    from pipeline.runs import records
+    from pipeline.runs import lookup
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
@@ -35,7 +35,7 @@ def evaluate(
     samples: dict[str, str] = {}
     result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
-        model_dir = records.model_dir(run, project_root())
+        model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, model_dir, project_root(), record_as)
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
@@ -62,16 +62,16 @@ def predict(
 
     Example: pipeline predict latest digits/ --out answers.jsonl
     """
-    from pipeline.runs import records
+    from pipeline.runs import lookup
 
     root = project_root()
-    records.model_dir(run, root)  # a wrong name is an error before torch is imported
+    lookup.model_dir(run, root)  # a wrong name is an error before torch is imported
 
     from pipeline.actions import predict as action
 
     if out:
         with Terminal() as console:
-            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=console.answers)
+            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=console.predictions)
         failures = f", {written.errors:,} of the new ones errors" if written.errors else ""
         print(f"{written.answers:,} predictions, {written.before:,} of them from an earlier call{failures}: {out}")
         return

@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.options import Json, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 app = typer.Typer()
 
@@ -20,7 +20,7 @@ def runs(as_json: Json = False) -> None:
 
     Example: pipeline runs
     """
-    from pipeline.runs.records import listing
+    from pipeline.runs.lookup import listing
 
     records = listing(project_root())
     if as_json:
@@ -33,7 +33,7 @@ def runs(as_json: Json = False) -> None:
 
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:
-    score = Headline.of(record.get("metrics", {}))
+    score = PrimaryMetric.of(record.get("metrics", {}))
     model = record.get("model") or "-"
     return record["name"], record["status"], record["data"], str(model), f"test {score}" if score else ""
 

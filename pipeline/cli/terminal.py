@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 LABEL = 16  # columns before a value, in the closing block
 
@@ -76,7 +76,7 @@ class Terminal:
 
     def progress(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            if score := Headline.of(event.get("metrics", {}), "val"):
+            if score := PrimaryMetric.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
             if "notice" in event:
                 self.print(event["notice"])
@@ -89,7 +89,7 @@ class Terminal:
     def download(self, label: str, done: int, total: int) -> None:
         self._show(f"{label}  {done / 1e6:.1f}/{total / 1e6:.1f} MB", done, total)
 
-    def answers(self, done: int, total: int) -> None:
+    def predictions(self, done: int, total: int) -> None:
         self._show(f"{done:,}{f'/{total:,}' if total else ''} predictions", done, total or 2 * done)
         if done == total:
             self.bar.stop()
@@ -115,9 +115,9 @@ class Terminal:
         """Print a run's result, and the commands that lead on from it."""
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
-        if score := Headline.of(metrics):
+        if score := PrimaryMetric.of(metrics):
             rows = f"{data['rows']['test']:,} samples of {data['name']}"
-            self.row(f"test {score.name}", f"{score.figure} on {rows}")
+            self.row(f"test {score.name}", f"{score.formatted} on {rows}")
         self.row("time", f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training")
         self.row("run", name)
         self.row("open in MLflow", f"pipeline ui {name}")

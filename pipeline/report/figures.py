@@ -1,6 +1,6 @@
 """Figures of a trained model, drawn with matplotlib: curves, confusion matrices, errors, attention, activations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipeline.evaluation import classification
 from pipeline.models.neuron import ACTIVATIONS
 from pipeline.types import Classifier, Predictions
 
+LEGIBLE_CLASSES = 30  # a side of a confusion matrix whose counts and names can be read
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
@@ -38,20 +39,25 @@ def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def confusion_matrix(predictions: Predictions, title: str, path: Path) -> None:
-    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out."""
+    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out.
+
+    Of more than `LEGIBLE_CLASSES` classes the counts are left out and not every class is named: they would overlap, and
+    laying out 300 x 300 of them takes minutes.
+    """
     counts = classification.confusion(predictions)
     errors = counts * (1 - np.eye(len(counts)))
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
     rates = errors / counts.sum(axis=1, keepdims=True).clip(1)
     axes.imshow(rates, cmap="Oranges", vmin=0, vmax=max(1.6 * rates.max(), 1e-9))  # no cell too dark for its number
-    for row, column in np.ndindex(*counts.shape):
+    for row, column in zip(*counts.nonzero(), strict=True) if len(counts) <= LEGIBLE_CLASSES else ():
         weight = "bold" if row == column else "normal"
-        axes.text(column, row, str(counts[row, column] or ""), ha="center", va="center", fontsize=8, weight=weight)
-    ticks = range(len(counts))
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, weight=weight)
+    ticks = range(0, len(counts), -(-len(counts) // LEGIBLE_CLASSES))
+    labels = [predictions.labels[tick] for tick in ticks]
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    axes.set_xticks(ticks, predictions.labels)
-    axes.set_yticks(ticks, predictions.labels)
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
     figure.savefig(path, dpi=110)
 
 
@@ -114,19 +120,27 @@ def activations(path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def decision_map(classifier: Classifier, points: tuple[Tensor, Tensor], path: Path) -> None:
-    """What a classifier says at every place of the plane, and the points it was asked about."""
-    inputs_N2, labels_N = points
-    centre, reach = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
+def decision_map(
+    classifier: Classifier,
+    points: tuple[Tensor, Tensor],
+    path: Path,
+    net_inputs: Callable[[Tensor], Tensor] = lambda points_N2: points_N2,
+) -> None:
+    """Probability of class 1 over the plane, and points (N, 2) with their labels (N,).
+
+    `net_inputs` maps points (N, 2) to the features (N, F) that the classifier takes.
+    """
+    points_N2, labels_N = points
+    centre, reach = points_N2.mean(dim=0), 1.2 * (points_N2 - points_N2.mean(dim=0)).abs().max()
     steps = torch.linspace(-1, 1, 100) * reach
     x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
-    shade = classifier.probabilities(torch.stack([x, y], dim=2).view(-1, 2))[:, 1].view(100, 100)
+    shade = classifier.probabilities(net_inputs(torch.stack([x, y], dim=2).view(-1, 2)))[:, 1].view(100, 100)
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.pcolormesh(
         x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
     )
-    right, up = inputs_N2.T.numpy()
+    right, up = points_N2.T.numpy()
     axes.scatter(right, up, c=labels_N.numpy(), cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8)
     axes.set(aspect="equal")
     figure.savefig(path, dpi=110)

@@ -19,10 +19,13 @@ from pipeline.app.play.points import read_csv
 from pipeline.app.play.session import codes
 from pipeline.app.play.settings import Settings
 from pipeline.app.server import create
-from pipeline.config import load_config, resolve
+from pipeline.config import build, build_data, load_config, resolve
+from pipeline.data.toy2d.generators import FEATURES
 from pipeline.errors import DataError
+from pipeline.inference.predictor import PointClassifier
 from pipeline.models.backprop import backward_pass, forward_pass
 from pipeline.models.neuron import ACTIVATIONS
+from pipeline.report import figures
 
 OURS = "http://127.0.0.1:8000"
 
@@ -141,6 +144,23 @@ def test_an_exported_experiment_composes(given: dict[str, Any], tmp_path: Path) 
     (tmp_path / "experiment" / name).write_text(text)
     config = resolve(load_config("experiment=playground", config_dir=tmp_path))
     assert config["data"]["problem"] == "circle"
+
+
+@pytest.mark.parametrize("features", [["x1²"], ["x1", "x2", "x1x2"], list(FEATURES)])
+def test_the_decision_map_of_an_exported_experiment_is_drawn_for_any_number_of_features(
+    features: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    name, text = export(Learner(Settings.model_validate({"features": features})), "yaml")
+    (tmp_path / "experiment" / name).write_text(text)
+    config = resolve(load_config("experiment=playground", config_dir=tmp_path))
+    data = build_data(config, tmp_path)
+    data.setup()
+    net = build(config["model"]["net"])
+    points = data.points("test")
+    assert points
+    figures.decision_map(PointClassifier(net, config, {}), points, tmp_path / "map.png", data.net_inputs)
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_exported_program_says_what_the_net_says(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from pipeline.cli.main import _run, app
+from pipeline.cli.command import _run, app
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.app.play.net import Array
 from pipeline.app.play.settings import POINTS, REGRESSION, Feature, Settings
-from pipeline.data.toy2d.generators import FEATURES, PROBLEMS, SURFACES
+from pipeline.data.toy2d.generators import FEATURES, PROBLEMS, REGRESSION_PROBLEMS
 from pipeline.errors import DataError
 
 CLASSIFICATION_POINTS, REGRESSION_POINTS = 500, 1200
@@ -32,7 +32,7 @@ def draw(settings: Settings) -> Points:
         table = np.array(settings.points)
         xy, target = table[:, :2], table[:, 2]
     elif settings.problem in REGRESSION:
-        xy, target = SURFACES[settings.problem](rng, REGRESSION_POINTS, settings.noise / 100)
+        xy, target = REGRESSION_PROBLEMS[settings.problem](rng, REGRESSION_POINTS, settings.noise / 100)
     else:
         xy, label = PROBLEMS[settings.problem](rng, CLASSIFICATION_POINTS, settings.noise / 100)
         target = np.where(label, 1.0, -1.0)

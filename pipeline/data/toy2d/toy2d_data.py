@@ -84,7 +84,7 @@ class Gate(Toy2DData):
         return {"train": table, "val": table, "test": table}
 
 
-class Plane(Toy2DData):
+class PlaygroundData(Toy2DData):
     """One of the playground's sets, half of it to learn from, the other half shared by validation and test.
 
     The net is shown the `features` of each point, functions of its coordinates.
@@ -118,7 +118,18 @@ class Plane(Toy2DData):
         rng = np.random.default_rng(self.seed)
         points, labels = PROBLEMS[self.problem](rng, self.count, self.noise)
         order = rng.permutation(len(points))
-        shown = np.stack([FEATURES[feature](*points.T) for feature in self.features], axis=1)
-        x, y = torch.from_numpy(shown[order]).float(), torch.from_numpy(labels[order].astype(np.int64))
+        x, y = self._features(points)[order], torch.from_numpy(labels[order].astype(np.int64))
         half, three = len(x) // 2, len(x) * 3 // 4
-        return {"train": (x[:half], y[:half]), "val": (x[half:three], y[half:three]), "test": (x[three:], y[three:])}
+        bounds: dict[Split, slice] = {"train": slice(half), "val": slice(half, three), "test": slice(three, None)}
+        coordinates = torch.from_numpy(points[order]).float()
+        self.coordinates = {split: coordinates[rows] for split, rows in bounds.items()}
+        return {split: (x[rows], y[rows]) for split, rows in bounds.items()}
+
+    def points(self, split: Split) -> Arrays:
+        return self.coordinates[split], self.splits[split][1]
+
+    def net_inputs(self, points_N2: torch.Tensor) -> torch.Tensor:
+        return self._features(points_N2.double().numpy())
+
+    def _features(self, points_N2: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.stack([FEATURES[name](*points_N2.T) for name in self.features], axis=1)).float()
