@@ -45,7 +45,7 @@ def serving(root: Path) -> Iterator[str]:
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
-            assert "The pages: " in server.stdout.readline()
+            assert "Serving at " in server.stdout.readline()
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
