@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from pipeline.app.pages import STATIC
-from pipeline.app.safety import BURST, Rate, Safety
-from pipeline.app.server import create
+from pipeline.app.safety import BURST, RateLimit, Safety
+from pipeline.app.server import create_app
 
 PORT = 8000
 OURS = f"http://127.0.0.1:{PORT}"
@@ -19,7 +19,7 @@ OURS = f"http://127.0.0.1:{PORT}"
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    return TestClient(create(tmp_path, PORT), base_url=OURS)
+    return TestClient(create_app(tmp_path, PORT), base_url=OURS)
 
 
 def test_our_own_page_is_answered_with_headers_that_make_browsers_careful(client: TestClient) -> None:
@@ -107,7 +107,7 @@ def test_too_many_requests_wait_and_do_not_hold_up_another_client() -> None:
 
 def test_a_rate_fills_again_with_time() -> None:
     clock = [0.0]
-    rate = Rate(2, 3, now=lambda: clock[0])
+    rate = RateLimit(2, 3, now=lambda: clock[0])
     assert [rate.take() for _ in range(4)] == [True, True, True, False]
     clock[0] = 0.5
     assert [rate.take(), rate.take()] == [True, False]

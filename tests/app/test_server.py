@@ -10,14 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from pipeline.actions.doctor import port_owner
-from pipeline.app.server import MODULES, create
+from pipeline.app.server import MODULES, create_app
 
 OURS = "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_page_is_served_and_every_page_leads_to_it(name: str, tmp_path: Path) -> None:
-    client = TestClient(create(tmp_path, 8000), base_url=OURS)
+    client = TestClient(create_app(tmp_path, 8000), base_url=OURS)
     page = client.get(f"/{name}")
     assert page.status_code == 200
     assert "{{" not in page.text
@@ -30,7 +30,7 @@ def test_every_page_is_served_and_every_page_leads_to_it(name: str, tmp_path: Pa
 
 
 def test_the_bare_address_leads_to_the_first_page(tmp_path: Path) -> None:
-    client = TestClient(create(tmp_path, 8000), base_url=OURS)
+    client = TestClient(create_app(tmp_path, 8000), base_url=OURS)
     assert client.get("/", follow_redirects=False).headers["location"] == f"/{MODULES[0]}"
 
 

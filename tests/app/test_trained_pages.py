@@ -16,22 +16,22 @@ from pipeline.training.fixed_unit import assemble
 
 PORT = 8000
 DRAWING = {"pixels": [0] * 1000 + [255] * (140 * 140 - 1000)}
-ASKED = {"seed": 1, "other": 2, "label": 3, "sliders": [0.0] * 6}
+LATENT_POINT = {"seed": 1, "target_seed": 2, "label": 3, "offsets": [0.0] * 6}
 
 
 @pytest.fixture
 def client(project: Path) -> TestClient:
     address = f"http://127.0.0.1:{PORT}"
-    return TestClient(server.create(project, PORT), base_url=address, headers={"origin": address})
+    return TestClient(server.create_app(project, PORT), base_url=address, headers={"origin": address})
 
 
 @pytest.mark.parametrize(
     ("address", "body"),
     [
-        ("/digits/answer", DRAWING),
-        ("/reviews/answer", {"text": "fine"}),
-        ("/photos/answer", {}),
-        ("/generator/draw", ASKED),
+        ("/digits/predict", DRAWING),
+        ("/reviews/predict", {"text": "fine"}),
+        ("/photos/predict", {}),
+        ("/generator/draw", LATENT_POINT),
         ("/piglatin/translate", {"text": "pig"}),
     ],
 )
@@ -44,11 +44,11 @@ def test_what_is_not_trained_yet_is_named_with_its_command(client: TestClient, a
 @pytest.mark.parametrize(
     ("address", "body"),
     [
-        ("/digits/answer", {"pixels": [0] * 10}),
-        ("/digits/answer", {"pixels": [256] * 140 * 140}),
-        ("/reviews/answer", {"text": "x" * 5001}),
-        ("/generator/draw", {**ASKED, "sliders": [4.0] * 6}),
-        ("/generator/draw", {**ASKED, "label": 10}),
+        ("/digits/predict", {"pixels": [0] * 10}),
+        ("/digits/predict", {"pixels": [256] * 140 * 140}),
+        ("/reviews/predict", {"text": "x" * 20_001}),
+        ("/generator/draw", {**LATENT_POINT, "offsets": [4.0] * 6}),
+        ("/generator/draw", {**LATENT_POINT, "label": 10}),
         ("/piglatin/translate", {"text": "x" * 501}),
         ("/live/start", {"experiment": "mnist_cnn", "epochs": 0}),
     ],
@@ -72,30 +72,35 @@ def untrained(project: Path, shapes: Path) -> Path:
 def test_a_dropped_picture_is_answered_by_every_net_that_learned_from_folders(
     client: TestClient, untrained: Path
 ) -> None:
-    (said,) = client.post("/photos/answer", content=(untrained / "disc/3.png").read_bytes()).json()["models"]
-    assert (said["title"], set(said["probabilities"])) == ("mine", {"cross", "disc", "square"})
-    assert sum(said["probabilities"].values()) == pytest.approx(1)
-    assert np.shape(said["rests"]) == (5, 5)
-    assert Image.open(io.BytesIO(base64.b64decode(said["seen"]))).size == (16, 16)
+    (prediction,) = client.post("/photos/predict", content=(untrained / "disc/3.png").read_bytes()).json()["models"]
+    assert (prediction["title"], set(prediction["probabilities"])) == ("mine", {"cross", "disc", "square"})
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1)
+    assert np.shape(prediction["attribution"]) == (5, 5)
+    assert Image.open(io.BytesIO(base64.b64decode(prediction["input"]))).size == (16, 16)
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n broken"])
 def test_what_is_no_picture_is_answered_with_words(client: TestClient, untrained: Path, content: bytes) -> None:
-    answer = client.post("/photos/answer", content=content)
+    answer = client.post("/photos/predict", content=content)
     assert (answer.status_code, "Expected a PNG or JPEG" in answer.json()["error"]) == (400, True)
 
 
 def test_an_empty_drawing_is_answered_with_words(client: TestClient) -> None:
-    answer = client.post("/digits/answer", json={"pixels": [0] * 140 * 140})
+    answer = client.post("/digits/predict", json={"pixels": [0] * 140 * 140})
     assert (answer.status_code, "nothing is drawn" in answer.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "", "nothing"])
 def test_no_name_from_a_request_is_a_path(client: TestClient, name: str) -> None:
-    assert client.get("/live/events", params={"run": name}).json() == {"error": "No such run."}
-    assert client.post("/live/resume", json={"run": name}).json() == {"error": "No such run."}
+    assert client.get("/live/events", params={"run": name}).json() == {
+        "error": "No run has this name. Reload the page for the current list."
+    }
+    assert client.post("/live/resume", json={"run": name}).json() == {
+        "error": "No run has this name. Reload the page for the current list."
+    }
 
 
 def test_only_listed_experiments_are_started(client: TestClient) -> None:
     answer = client.post("/live/start", json={"experiment": "mnist_cnn model.net._target_=os.system"})
-    assert answer.json() == {"error": "No such experiment can be started here."}
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("experiment: expected one of mnist_cnn, ")

@@ -37,10 +37,11 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """The address of the pages of a project."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def serving(root: Path, port: int = 0) -> Iterator[str]:
+    """The address of the pages of a project, at a free port unless one is given."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     command = [sys.executable, "-m", "pipeline", "app", "--no-browser", "--port", str(port)]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
