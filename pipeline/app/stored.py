@@ -71,7 +71,7 @@ def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
     own = [record for record in variants if record["experiment"] == experiment]
     candidates += [(Path(record["run_dir"]) / "model", f"run {record['name']}") for record in own]
     recorded = sorted((root / "models").glob(f"{experiment}-[0-9]*"))
-    return candidates + [(folder, f"models/{folder.name}, recorded with --record") for folder in recorded]
+    return candidates + [(folder, f"models/{folder.name} (recorded)") for folder in recorded]
 
 
 def experiments_on(root: Path, data_class: str) -> list[str]:

@@ -104,6 +104,28 @@ def test_a_csv_file_is_scaled_and_its_classes_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "x", "note"),
+    [
+        (b"a;b;k\n0,5;1;u\n1,5;1;v\n2,5;2;u\n3,5;2;v\n", [-5, -5 / 3, 5 / 3, 5], ""),
+        (b"0,5\t1\tu\n1,5\t1\tv\n2,5\t2\tu\n3,5\t2\tv\n", [-5, -5 / 3, 5 / 3, 5], ""),
+        (b"x,y,k,id\n0,1,u,7\n1,1,v,8\n2,2,u,9\n3,2,v,10\n", [-5, -5 / 3, 5 / 3, 5], "1 more ignored."),
+        (b"0,1,u,\n1,1,v,\n2,2,u,\n3,2,v,\n", [-5, -5 / 3, 5 / 3, 5], ""),
+    ],
+)
+def test_decimal_commas_and_further_columns_of_a_csv_file_are_read(content: bytes, x: list[float], note: str) -> None:
+    points, summary = read_csv(content)
+    assert [point[0] for point in points] == pytest.approx(x)
+    assert [point[2] for point in points] == [-1, 1, -1, 1]
+    assert summary.endswith(note or "orange.")
+
+
+def test_another_initialization_draws_other_weights_for_the_same_points() -> None:
+    first, second = (Learner(Settings.model_validate({"initialization": number})) for number in (0, 1))
+    assert (first.points.xy_N2 == second.points.xy_N2).all()
+    assert (first.net.theta != second.net.theta)[first.net.is_weight].all()
+
+
+@pytest.mark.parametrize(
     "content",
     [
         b"",
@@ -177,7 +199,11 @@ def test_a_page_trains_over_its_websocket(tmp_path: Path) -> None:
     client = TestClient(create_app(tmp_path, 8000), base_url=OURS)
     with client.websocket_connect(f"{OURS.replace('http', 'ws')}/playground/train", headers={"origin": OURS}) as socket:
         socket.send_text("not json")
-        assert "error" in json.loads(socket.receive_text())
+        assert json.loads(socket.receive_text())["error"].startswith("The request: expected JSON")
+        socket.send_text('{"settings": {"problem": "foo", "points": [[NaN, 1, 1]]}}')
+        assert json.loads(socket.receive_text())["error"].startswith(
+            "settings.problem: expected one of 'circle', 'xor'"
+        )
         socket.send_text(json.dumps({"settings": {"problem": "xor"}, "step": True}))
         assert len(json.loads(socket.receive_text())["points"]) == 500
         frame = socket.receive_bytes()

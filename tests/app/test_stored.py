@@ -42,7 +42,7 @@ def source(root: Path, experiment: str = "mnist_cnn") -> str | None:
 def test_a_run_comes_before_what_was_recorded_and_the_newest_before_the_others(root: Path) -> None:
     assert source(root) is None
     make(root, "models/mnist_cnn-0")
-    assert source(root) == "models/mnist_cnn-0, recorded with --record"
+    assert source(root) == "models/mnist_cnn-0 (recorded)"
     finished(root, "old", "mnist_cnn", 1)
     finished(root, "new", "mnist_cnn", 2)
     finished(root, "other", "mnist_cnnish", 3)

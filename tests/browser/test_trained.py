@@ -72,7 +72,7 @@ def test_a_drawn_digit_is_classified_by_three_networks(page: Page, trained: str)
     draw(page, (80, 70), (200, 70), (120, 230))
     for experiment in ("perceptron_mnist", "mlp_mnist", "mnist_cnn"):
         answer = page.locator(f'[data-experiment="{experiment}"]')
-        expect(answer).to_contain_text(f"models/{experiment}-0, recorded with --record")
+        expect(answer).to_contain_text(f"models/{experiment}-0 (recorded)")
         assert answer.get_attribute("data-label") in set("0123456789")
         shares = answer.locator(".meter i").evaluate_all("all => all.map((i) => +i.style.getPropertyValue('--share'))")
         assert sum(shares) == pytest.approx(1, abs=1e-4)
@@ -130,7 +130,7 @@ def test_every_control_of_the_generator_changes_its_pictures(page: Page, trained
     page.wait_for_selector("#interpolation[data-drawn]")
     pictures = [drawn(page)]
     assert page.locator("#interpolation canvas").count() == 9
-    expect(page.locator("#source")).to_have_text("models/mnist_gan-0, recorded with --record")
+    expect(page.locator("#source")).to_have_text("models/mnist_gan-0 (recorded)")
     slider = page.locator("#sliders input").first
     slider.focus()
     for act in ("End", "#new", '[aria-label="Digit 7"]'):

@@ -16,7 +16,8 @@ async function list() {
   if (awaited && state.started_run) { awaited = false; history.replaceState(null, "", "/live"); watch(state.started_run); }
   if (awaited && !state.busy) awaited = false; // it ended before it had a run
   if (!watched && !awaited && runs.length) watch(runs[0].name);
-  $("#runs").replaceChildren(...runs.map((run) => make("tr", { "data-run": run.name, "data-status": run.status },
+  if (!runs.length) $("#runs").replaceChildren(make("tr", {}, make("td", { colspan: 3, class: "faint" }, "No runs yet.")));
+  else $("#runs").replaceChildren(...runs.map((run) => make("tr", { "data-run": run.name, "data-status": run.status },
     make("td", {}, make("button", { type: "button", class: "quiet", "aria-pressed": run.name === watched, onclick: () => { awaited = false; watch(run.name); } }, run.name)),
     make("td", {}, run.status), make("td", { class: "number" }, headline(run.metrics)))));
   const run = runs.find(({ name }) => name === watched);
