@@ -1,6 +1,6 @@
 """The one error tree: what users can cause or mend, told in one line.
 
-Every message says what, where, what was found, and the next step. `cli/main.py` turns these into text and an exit
+Every message says what, where, what was found, and the next step. `cli/command.py` turns these into text and an exit
 code; anything else that escapes is a bug and keeps its traceback.
 """
 

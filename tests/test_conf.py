@@ -30,8 +30,8 @@ def test_every_model_trains_for_one_batch(model: str, tiny_mnist: Path, tiny_imd
     config = resolve(load_config(f"model={model}", *which, *SMALL, root=tiny_mnist if own else None))
     data, task = build_data(config, tiny_mnist / "data"), build(config["model"])
     data.setup()
-    if hasattr(task.net, "views"):
-        data.pass_through(task.net.views, task.net.frozen_digest())
+    if hasattr(task.net, "extract_features"):
+        data.use_frozen_features(task.net.extract_features, task.net.frozen_digest())
     learned = [parameter for parameter in task.parameters() if parameter.requires_grad]
     optimizer = task.optimizer(learned)
     before = [parameter.detach().clone() for parameter in learned]

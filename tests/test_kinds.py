@@ -14,8 +14,9 @@ from pipeline.actions import models
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
+from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
 from tests.conftest import TINY_TEXT, Quiet
 
@@ -99,7 +100,7 @@ def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
 
 def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None:
     summary, out, figures = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1")
-    assert "lecture_gan needs digits_mlp-0, which is trained first" in out.lines
+    assert "lecture_gan requires digits_mlp-0, which is trained first" in out.lines
     assert {"test/fid", "test/fid_floor", "test/coverage", "test/variance_ratio"} <= set(summary["metrics"])
     assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
     assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
@@ -107,7 +108,7 @@ def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None
         predict("latest", ["7"], root=tracked)
     _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
     assert not any("trained first" in line for line in out.lines)
-    assert sum(record["experiment"] == "digits_mlp" for record in records.listing(tracked)) == 1
+    assert sum(record["experiment"] == "digits_mlp" for record in lookup.listing(tracked)) == 1
 
 
 def test_a_translator(tracked: Path) -> None:
@@ -150,10 +151,10 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     config = resolve(load_config(f"experiment={experiment}"))
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
-    assert (type(kind), kind.inputs(config)) == UNUSUAL.get(experiment, usual)
+    assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
 
 
-@pytest.mark.parametrize("target", kinds.TASKS)
+@pytest.mark.parametrize("target", TASKS)
 def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
     assert targets.allowed(target)
 
@@ -178,7 +179,7 @@ def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
         (project / "aside").rename(folder)
     loaded: Any = kinds.load(both)
     assert loaded.config["requires"] == {"members": ["neuron"]}
-    assert loaded.predict(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert loaded.predict_split(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
 
 
 def _copy(folder: Path, aside: Path) -> None:

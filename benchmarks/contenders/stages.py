@@ -80,7 +80,7 @@ def main(*overrides: str) -> None:
             return plain_import(name, *args, **kwargs)
 
     builtins.__import__ = importing
-    from pipeline.cli.main import main as cli
+    from pipeline.cli import main as cli
 
     importlib.import_module("pipeline.training.fit")
     for stage, places in PLACES.items():

@@ -14,13 +14,13 @@ from random import Random
 from typing import Any
 
 from benchmarks.faults.fault import Fault, Trial
-from pipeline.runs import checkpoints, events, records
+from pipeline.runs import checkpoints, events, lookup, records
 
 EVERY = 20  # steps between checkpoints
 # 500 steps of the CNN on the embedded digits, with augmentation, dropout, averaged weights and a schedule.
 RUN = ["data=mnist-5k", "data.batch_size=32", "trainer.max_epochs=4", f"trainer.checkpoint_every_steps={EVERY}"]
 # The command itself, but for one thing: every step is told, so that the steps lost can be counted.
-COMMAND = "import pipeline.training.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli.main import main; main()"
+COMMAND = "import pipeline.training.callbacks as c; c.PROGRESS_EVERY_S = 0; from pipeline.cli import main; main()"
 
 
 def kill_one_process(project: Path, rng: Random) -> Trial:
@@ -76,7 +76,7 @@ def _reference() -> tuple[Path, int, str]:
     project = Path(tempfile.mkdtemp(prefix="faults-reference-"))
     atexit.register(shutil.rmtree, project)
     assert begin(project, "train", *RUN).wait(600) == 0
-    run_dir = Path(records.find("latest", project)["run_dir"])
+    run_dir = Path(lookup.find("latest", project)["run_dir"])
     return project, steps_of(run_dir)[-1]["step"], _weights(run_dir)
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import RUN, begin, steps_of
-from pipeline.runs import records
+from pipeline.runs import lookup
 from tests.faulty import mlflow_server, proxy
 
 OUTAGES = "tests/tracking/test_outages.py::test_a_run_survives_a_server_that"
@@ -18,7 +18,7 @@ def slow_tracking(project: Path, rng: Random) -> Trial:
     with mlflow_server(project) as server, proxy(server) as between:
         for between.mode in rng.sample(["well", mode], 2):
             assert begin(project, "train", *RUN, f"tracking.uri=http://127.0.0.1:{between.port}").wait(900) == 0
-            steps = steps_of(Path(records.find("latest", project)["run_dir"]))
+            steps = steps_of(Path(lookup.find("latest", project)["run_dir"]))
             step_s[between.mode] = (steps[-1]["time"] - steps[0]["time"]) / (steps[-1]["step"] - steps[0]["step"])
     growth = step_s[mode] / step_s["well"] - 1
     return Trial(held=growth < 0.05, note=f"{mode}: step time {100 * growth:+.1f} %")

@@ -11,7 +11,16 @@ from pipeline.actions import requirements as requirement_actions
 from pipeline.evaluation import classification
 from pipeline.kinds import kind_of, load
 from pipeline.runs import requirements
-from pipeline.types import Classifier, Drawn, Evaluation, Judge, Predictions, Predictor, Split, Translated
+from pipeline.types import (
+    Classifier,
+    Evaluation,
+    GeneratedImages,
+    Judge,
+    Predictions,
+    Predictor,
+    Split,
+    TranslationDetails,
+)
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
     from pipeline.data.batches import BatchedData
@@ -41,9 +50,9 @@ def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", spli
             title = f"{predictor.config['name']}: {evaluation.metrics['accuracy']:.2%} on {data.data_name}, {split}"
             figures.confusion_matrix(predictions, title, folder / "confusion_matrix.png")
             _draw_samples(predictions, cast(Classifier, predictor), data, split, folder)
-        case Translated(_, example, answer, weights_TS):
+        case TranslationDetails(_, example, answer, weights_TS):
             figures.attention_map(weights_TS, example, answer, folder / "attention.png")
-        case Drawn() as drawn:
+        case GeneratedImages() as drawn:
             _draw_generated(drawn, folder)
 
 
@@ -58,11 +67,11 @@ def _draw_samples(
         image_grids.looked_at(*hardest, folder / "hardest.png")
     if (points := data.points(split)) is not None:
         figures.decision_map(classifier, points, folder / "decision_map.png", data.net_inputs)
-    if (texts := data.written(split)) is not None:
+    if (texts := data.raw_texts(split)) is not None:
         figures.error_texts(texts, predictions, folder / "worst_errors.md")
 
 
-def _draw_generated(drawn: Drawn, folder: Path) -> None:
+def _draw_generated(drawn: GeneratedImages, folder: Path) -> None:
     """What a generator drew over its epochs, beside the folder, and its walks."""
     from pipeline.report import image_grids
 
@@ -82,10 +91,10 @@ def details(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", s
         case Predictions() as predictions:
             shown = _samples(predictions, cast(Classifier, predictor), data, split)
             return {**behind.confusion(predictions), **shown}
-        case Translated(said, example, answer, weights_TS):
+        case TranslationDetails(said, example, answer, weights_TS):
             attention = behind.attention(weights_TS, example, answer)
             return {"attention": attention, "words": behind.translation_errors(said)}
-        case Drawn(hundred_NCHW, _):
+        case GeneratedImages(hundred_NCHW, _):
             return {"drawn": behind.drawn(hundred_NCHW)}
     return {}
 
@@ -101,7 +110,7 @@ def _samples(predictions: Predictions, classifier: Classifier, data: "BatchedDat
         found["hardest"] = base64.b64encode(file.getvalue()).decode()
     if (images := data.pictures(split)) is not None:
         found["pictures"] = behind.picture_errors(predictions, images)
-    if (texts := data.written(split)) is not None:
+    if (texts := data.raw_texts(split)) is not None:
         found["texts"] = behind.text_errors(predictions, texts)
         found["explained"] = behind.explained(classifier, predictions, texts)
     return found
@@ -115,7 +124,7 @@ def _hardest(
     """
     from pipeline.inference.attribution import region_effects
 
-    places = classification.hardest(predictions, count)
+    places = classification.highest_loss(predictions, count)
     if (inputs := data.inputs(split, places.tolist())) is None:
         return None
     effects = np.stack([region_effects(classifier, one) for one in inputs])

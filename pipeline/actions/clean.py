@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, records, run_record
+from pipeline.runs import checkpoints, lookup, records
 
 WRITTEN = ("models", ".cache", "metrics", "results", "plots", "data")  # where crashes leave half-written files, too
 
@@ -17,7 +17,7 @@ class Remnant:
     """A folder or file that may go, and the run whose it is, if it is one's."""
 
     path: Path
-    what: str
+    kind: str
     size: int  # bytes
     run_dir: Path | None = None
 
@@ -27,7 +27,7 @@ def remnants(root: Path) -> list[Remnant]:
 
     Never a model, a result, the newest checkpoint that verifies or the best one. Nothing is changed.
     """
-    idle = [record for record in records.listing(root) if record["status"] != "running"]
+    idle = [record for record in lookup.listing(root) if record["status"] != "running"]
     found = [one for record in idle for one in _of(Path(record["run_dir"]))]
     folders = [folder for name in WRITTEN for folder in _folders(root / name)]
     return found + [_remnant(path, "half-written") for folder in folders for path in files.leftovers(folder)]
@@ -39,8 +39,8 @@ def remove(found: list[Remnant]) -> list[Remnant]:
     for one in gone:
         files.remove(one.path)
     for run_dir in dict.fromkeys(one.run_dir for one in found if one.run_dir):
-        with suppress(LaunchError), run_record.lock(run_dir):
-            run_record.recover_folders(run_dir)
+        with suppress(LaunchError), records.lock(run_dir):
+            records.recover_folders(run_dir)
             own = [one for one in found if one.run_dir == run_dir]
             for one in own:
                 files.remove(one.path)

@@ -11,7 +11,7 @@ from typing import Literal
 from pipeline.actions.record import RESULT
 from pipeline.errors import DataError
 from pipeline.runs import results
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 Verdict = Literal["identical", "equal", "different"]
 SPREADS = 3  # a score further from the committed mean than so many standard deviations of the seeds is different
@@ -58,10 +58,10 @@ def _compare(name: str, root: Path) -> Comparison:
         where = file if committed else results.path_of(experiment, root)
         raise DataError(f"{where}: no result of {name}. `dvc repro evaluate@{name}` evaluates it here.")
     here = json.loads(file.read_text())
-    ours, theirs = Headline.of(here["metrics"]), Headline.of(committed["metrics"])
+    ours, theirs = PrimaryMetric.of(here["metrics"]), PrimaryMetric.of(committed["metrics"])
     if ours is None or theirs is None:
         raise DataError(f"{file}: has no score to compare. `dvc repro evaluate@{name}` evaluates it again.")
-    group = [Headline.of(run["metrics"]) for run in results.runs_of(results.path_of(experiment, root))]
+    group = [PrimaryMetric.of(run["metrics"]) for run in results.runs_of(results.path_of(experiment, root))]
     values = [one.value for one in group if one]
     std = statistics.stdev(values) if len(values) > 1 else 0.0
     same = all(here[key] == committed[key] for key in ("weights_digest", "metrics"))

@@ -1,4 +1,4 @@
-"""Portable forms of stored models, each held against the model it came from."""
+"""ExportableModel forms of stored models, each held against the model it came from."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -12,9 +12,9 @@ from pipeline.config import build_data
 from pipeline.data.texts.vocabulary import PADDING
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import atomic_file, atomic_write, sha256
-from pipeline.inference.export import Portable, largest_difference, to_onnx, to_pt2, to_safetensors
+from pipeline.inference.export import ExportableModel, largest_difference, to_onnx, to_pt2, to_safetensors
 from pipeline.kinds import load
-from pipeline.runs import records
+from pipeline.runs import lookup
 from pipeline.types import Predictor
 
 FORMS = ("onnx", "pt2", "safetensors")
@@ -30,9 +30,9 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
     """
     if form not in FORMS:
         raise ConfigError(f"--format {form}: no such form. There are: {', '.join(FORMS)}.")
-    predictor = load(records.model_dir(run, root))
+    predictor = load(lookup.model_dir(run, root))
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
-    portable: Portable = predictor.portable(build_data(predictor.config, root / "data"), sum(SIZES))
+    portable: ExportableModel = predictor.exportable(build_data(predictor.config, root / "data"), sum(SIZES))
     if form == "pt2" and portable.text:
         portable = _padded(portable, predictor.config["data"])
     target = target or Path.cwd() / f"{name}.{form}"
@@ -68,7 +68,7 @@ def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str,
 def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
     """Write a run's ONNX; an example of its inputs and what it answers. None if the model has no such form."""
     try:
-        portable: Portable = predictor.portable(data, 2)
+        portable: ExportableModel = predictor.exportable(data, 2)
     except ConfigError:
         return None
     to_onnx(portable, path)
@@ -78,7 +78,7 @@ def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str,
     return inputs, answer.numpy()
 
 
-def _padded(portable: Portable, reading: dict[str, Any]) -> Portable:
+def _padded(portable: ExportableModel, reading: dict[str, Any]) -> ExportableModel:
     """Texts filled up to the most that the net reads: torch.export fixes the length."""
     longest = reading.get("max_tokens") or reading["longest"]
     inputs = portable.inputs["input"]

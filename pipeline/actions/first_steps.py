@@ -147,7 +147,7 @@ class Side:
         """Publish a stored teacher's predictions for the texts without a label: a net's for the first, repeated."""
         import torch
 
-        texts = list(place("build_data")(config, self.data_dir).unlabelled())
+        texts = list(place("build_data")(config, self.data_dir).unlabeled_texts())
         model = place("load")(self.model(teacher))
         predict = getattr(model, "texts", None) or model.scores  # its name before and now
         asked = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]

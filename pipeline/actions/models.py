@@ -9,7 +9,7 @@ from pipeline.config import build_data
 from pipeline.data.texts.vocabulary import FILE
 from pipeline.errors import DataError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 from pipeline.types import Split
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
@@ -32,7 +32,7 @@ def evaluate(
     Returns: run, split, metrics, dataset, and the digests that a re-run must repeat.
     Raises: DataError if the data at hand is not the data it was trained on.
     """
-    predictor = load(records.model_dir(run, root))
+    predictor = load(lookup.model_dir(run, root))
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, promised = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != promised:

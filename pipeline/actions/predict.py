@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from pipeline.errors import DataError
 from pipeline.files import fsync
 from pipeline.inference.inputs import STDIN, InputChunk, chunks
-from pipeline.inference.requests import named_model, of_chunk, takes
+from pipeline.inference.requests import input_type, model_name, predict_chunk
 from pipeline.kinds import load
-from pipeline.runs import records
-from pipeline.types import Answer
+from pipeline.runs import lookup
+from pipeline.types import Prediction
 
 
 class Written(NamedTuple):
@@ -23,12 +23,12 @@ class Written(NamedTuple):
     errors: int
 
 
-Answered = Callable[[Iterable[InputChunk]], Iterator[list[Answer]]]
+Answered = Callable[[Iterable[InputChunk]], Iterator[list[Prediction]]]
 
 
 def predict(
     run: str, inputs: Sequence[str], *, root: Path, stdin: Iterable[str] | None = None, cluster: bool = False
-) -> Iterator[Answer]:
+) -> Iterator[Prediction]:
     """What a model makes of each input, in their order; an input that can't be read has an `error` instead.
 
     Inputs are files (PNG, IDX, text, JSON Lines), folders of them, `-` for the lines of `stdin`, or texts as they are.
@@ -94,18 +94,18 @@ def _prepare(
     run: str, inputs: Sequence[str], root: Path, stdin: Iterable[str] | None, cluster: bool
 ) -> tuple[Answered, Iterable[InputChunk], str]:
     """What answers chunks, the chunks, and the model's name in a line."""
-    folder = records.model_dir(run, root)
+    folder = lookup.model_dir(run, root)
     predictor = load(folder)
-    content = takes(predictor)
+    content = input_type(predictor)
     if content == "classes":
         raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
     found = chunks(inputs, content, stdin)
-    model = named_model(predictor)
+    model = model_name(predictor)
     if cluster:
-        from pipeline.launch.batch import answered as on_cluster
+        from pipeline.launch.batch import predict_chunks as on_cluster
 
         return lambda some: on_cluster(folder, list(some)), found, model
-    return lambda some: (of_chunk(predictor, chunk) for chunk in some), found, model
+    return lambda some: (predict_chunk(predictor, chunk) for chunk in some), found, model
 
 
 def _kept(file: Any, out: Path) -> list[tuple[str, str]]:

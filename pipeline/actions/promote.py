@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import LaunchError
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
 from pipeline.tracking.registry import CHAMPION, Registry, Version
 from pipeline.tracking.upload_queue import UploadQueue
@@ -48,7 +48,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
 
     Raises: LaunchError if the run is not finished, MLflow does not know it or is down, or the two can't be compared.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     if record["status"] != "finished":
         raise LaunchError(f"{record['name']} is {record['status']}; only a finished run is promoted. Resume it.")
     run_dir = Path(record["run_dir"])
@@ -106,7 +106,7 @@ def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
 
 def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
     try:
-        return records.find(champion.run_id, root)
+        return lookup.find(champion.run_id, root)
     except LaunchError as error:
         raise LaunchError(
             f"{registry.name}: its {CHAMPION}, version {champion.number}, is of run {champion.run_id}, which is not in "

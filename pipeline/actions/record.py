@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
-from pipeline.runs import checkpoints, events, records, requirements, results
+from pipeline.runs import checkpoints, events, lookup, records, requirements, results
 
 SHEETS = 8  # of a generator's epochs, evenly chosen
 HISTORY, SAMPLES = "history.json", "samples.png"  # in a model's folder: learning curves, images drawn over the epochs
@@ -106,7 +106,7 @@ def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.
 
 def _facts(result: results.Result, root: Path) -> dict[str, Any]:
     """What the run's record says of how these weights were made; None where the run's folder is not here."""
-    for record in records.listing(root):
+    for record in lookup.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
             continue
         run_dir = Path(record["run_dir"])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, fingerprint, provenance, records
+from pipeline.runs import checkpoints, fingerprint, lookup, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
@@ -36,7 +36,7 @@ def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
 
     Raises: LaunchError if the run is not finished, its commit is gone, or the repetition fails.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
         raise LaunchError(f"{record['name']} is {record['status']}; only a finished run can be compared. Resume it.")
@@ -45,7 +45,7 @@ def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
     with worktree(record["commit"], root) as tree:
         console.print(f"running {record['name']} again, code {record['commit'][:12]}")
         repeat(run_dir, tree, console)
-        again = records.listing(tree)[0]
+        again = lookup.listing(tree)[0]
         return compare(record, again, root)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements
 from pipeline.types import Console
 
 
@@ -34,18 +34,18 @@ def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> A
         raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
     weights = checkpoints.weights_digest(checkpoints.verify(model_dir))
     return teacher_predictions(
-        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, console.answers
+        lambda: _reader(model_dir), weights, data.unlabeled_texts, data.source("unsup"), cache, console.predictions
     )
 
 
 def _reader(model_dir: Path) -> Any:
     """A function from texts to class probabilities."""
     model = load(model_dir)
-    if model.inputs != "texts":
+    if model.input_type != "texts":
         raise ConfigError(
-            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+            f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
-    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
+    return model.class_probabilities  # type: ignore[attr-defined]  # what takes texts classifies them
 
 
 def _tensors(predictions: Any) -> Callable[[Path], None]:
@@ -65,7 +65,7 @@ def find(name: str, root: Path) -> Path:
     recorded = recorded_weights(root, experiment, int(seed), expected)
     finished = [
         Path(record["run_dir"]) / "model"
-        for record in records.listing(root)
+        for record in lookup.listing(root)
         if (record["experiment"], str(record["seed"]), record["status"]) == (experiment, seed, "finished")
     ]
     for folder in (root / "models" / name, *finished):

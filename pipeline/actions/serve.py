@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pipeline.actions.doctor import port_owner
 from pipeline.errors import LaunchError
-from pipeline.inference.requests import named_model, takes
+from pipeline.inference.requests import input_type, model_name
 from pipeline.kinds import load
-from pipeline.runs import records
+from pipeline.runs import lookup
 
 
 def serve(run: str, *, root: Path, port: int, replicas: int, print_line: Callable[[str], None]) -> None:
@@ -17,9 +17,9 @@ def serve(run: str, *, root: Path, port: int, replicas: int, print_line: Callabl
     """
     if owner := port_owner(port):
         raise LaunchError(f"Port {port} is used by {owner}. Stop it, or use `pipeline serve {run} --port {port + 1}`.")
-    folder = records.model_dir(run, root)
+    folder = lookup.model_dir(run, root)
     predictor = load(folder)  # what is wrong with it is said here, not in a replica's log
-    print_line(f"model       {named_model(predictor)}, takes {takes(predictor)}; starting {replicas} replica(s)")
+    print_line(f"model       {model_name(predictor)}, takes {input_type(predictor)}; starting {replicas} replica(s)")
 
     from pipeline.launch import serve as server
 

@@ -13,18 +13,19 @@ from typing import Any
 
 from pipeline.actions import requirements as requirement_actions
 from pipeline.actions.data import obtain
-from pipeline.actions.train import redirect_output, require
+from pipeline.actions.log_file import redirect_output
+from pipeline.actions.train import require
 from pipeline.config import build_data, flatten, load_config, resolve, stored, sweep_space, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import kind_of
 from pipeline.launch import cluster as clusters
-from pipeline.runs import events, provenance, requirements
+from pipeline.runs import events, lookup, provenance, requirements
 from pipeline.runs import records as run_records
 from pipeline.tracking import address
 from pipeline.tracking.run import conclude, describe, open_run, tell
-from pipeline.types import Console, DataSet, Headline
+from pipeline.types import Console, DataSet, PrimaryMetric
 
 FIGURE = "parallel_coordinates.png"
 
@@ -79,7 +80,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
     Raises: LaunchError if it is no sweep, is finished or running, or code or data are not what they were.
     """
-    record = run_records.find(run, root)
+    record = lookup.find(run, root)
     if "sweep" not in record:
         raise LaunchError(f"{record['name']}: is no sweep. `pipeline resume {record['name']}` goes on with a run.")
     if record["status"] in ("finished", "running"):
@@ -96,7 +97,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
 
 def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
-    if not kind_of(config).by_epochs:
+    if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
     if not clusters.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
@@ -119,7 +120,7 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
         stack.enter_context(run_records.status(run_dir))
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         data = build_data(config, root / "data").describe()
-        console.print(f"sweep       {', '.join(keys)}: {len(run_records.trials(run_dir))} trials on {data.name}")
+        console.print(f"sweep       {', '.join(keys)}: {len(lookup.trials(run_dir))} trials on {data.name}")
         console.print(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
         parent = stack.enter_context(
             open_run(
@@ -136,7 +137,7 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
         )
         run_records.update(run_dir, **parent.ids, dataset=asdict(data))
         _search(run_dir, data, uri, console, root=root)
-        found = run_records.trials(run_dir)
+        found = lookup.trials(run_dir)
         best = _best(found)
         figures = run_dir / "figures"
         figures.mkdir(exist_ok=True)
@@ -166,7 +167,7 @@ def _search(run_dir: Path, data: DataSet, uri: str, console: Console, *, root: P
     """Train the trials that have not ended yet."""
     from pipeline.launch import sweep
 
-    records = run_records.trials(run_dir)
+    records = lookup.trials(run_dir)
     if done := sum(record["status"] in ENDED for record in records):
         console.print(f"going on    {done} trials have ended already")
     # First those that ended: what they told decides which others are stopped.
@@ -182,7 +183,7 @@ def _search(run_dir: Path, data: DataSet, uri: str, console: Console, *, root: P
         def ended(folder: Path, epochs: int, error: str | None) -> None:
             if run_records.read(folder)["status"] not in ENDED:
                 _judge(folder, epochs, error)
-                console.print(_line(run_records.trials(run_dir), run_records.read(folder)))
+                console.print(_line(lookup.trials(run_dir), run_records.read(folder)))
             waiting.append(telling.submit(tell, folder, uri, root))  # also what an earlier try left untold
 
         waiting: list[Future[int]] = []
@@ -204,10 +205,10 @@ def _judge(folder: Path, epochs: int, error: str | None) -> None:
     run_records.update(folder, status=status, epochs=epochs, error=why, **facts)
 
 
-def _measure(folder: Path, epochs: int) -> Headline | None:
+def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
     """What a trial is judged by after so many epochs; None if its validation says nothing of the kind."""
     told = [event["metrics"] for event in events.read(folder)[0] if "metrics" in event and event["epoch"] + 1 == epochs]
-    return Headline.of(told[-1], "val") if told else None
+    return PrimaryMetric.of(told[-1], "val") if told else None
 
 
 def _trial(record: dict[str, Any], run_dir: Path, data: DataSet) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import events
+from pipeline.runs import events, lookup
 from pipeline.runs import records as run_records
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.upload_queue import UploadQueue
@@ -20,7 +20,7 @@ def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any
     """
     # MLflow's own words of what it retries would stand between ours.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    records = [run_records.find(run, root)] if run else run_records.listing(root)
+    records = [lookup.find(run, root)] if run else lookup.listing(root)
     sent = []
     for record, outbox in _waiting(records, root):
         count = outbox.waiting()
@@ -46,7 +46,7 @@ def _waiting(records: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[s
         outbox = UploadQueue(run_dir, MLflowStore(run_records.config(run_dir)["tracking"]["uri"], root))
         if outbox.waiting():
             yield record, outbox
-        yield from _waiting(run_records.trials(run_dir), root)  # after their sweep: they belong to its run
+        yield from _waiting(lookup.trials(run_dir), root)  # after their sweep: they belong to its run
 
 
 def _close(run_dir: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.actions.doctor import port_owner
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
-from pipeline.runs import records
+from pipeline.runs import lookup
 from pipeline.tracking.address import is_server
 from pipeline.tracking.server import server_command
 
@@ -28,7 +28,7 @@ def serve(
 
     Raises: LaunchError if there is nothing to show, or the port is taken.
     """
-    record = records.find(run, root) if run else None
+    record = lookup.find(run, root) if run else None
     if is_server(uri):
         raise LaunchError(f"tracking.uri={redact(uri)} is a server already: open that address.")
     if uri.startswith("sqlite:") and not (root / "runs/mlflow.db").is_file():

@@ -54,11 +54,11 @@ def predict(drawing: Drawing, request: Request) -> dict[str, Any]:
 def _explain(model: stored.StoredModel, image_CHW: Any) -> dict[str, Any]:
     """The prediction for an image, and for each pixel the log-odds that the class loses where it is covered."""
     from pipeline.inference import attribution
-    from pipeline.inference.predictor import named
+    from pipeline.inference.predictor import class_prediction
 
     scores_C = model.predictor.probabilities(image_CHW[None])[0].numpy()
     effects_HW = attribution.patch_occlusion(model.predictor, image_CHW, int(scores_C.argmax()))
-    return {**named(scores_C, model.predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
+    return {**class_prediction(scores_C, model.predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
 
 
 def _grey(maps_CHW: np.ndarray) -> list[Any]:

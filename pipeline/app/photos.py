@@ -35,13 +35,13 @@ def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict
     import torch
 
     from pipeline.inference.attribution import region_effects
-    from pipeline.inference.predictor import named
-    from pipeline.inference.requests import picture
+    from pipeline.inference.predictor import class_prediction
+    from pipeline.inference.requests import decode_image
     from pipeline.report.details import png
 
     predictor = model.predictor
-    image_CHW = torch.as_tensor(picture(predictor, content, MAX_PIXELS))
-    prediction = named(predictor.probabilities(image_CHW[None])[0].numpy(), predictor.labels)
+    image_CHW = torch.as_tensor(decode_image(predictor, content, MAX_PIXELS))
+    prediction = class_prediction(predictor.probabilities(image_CHW[None])[0].numpy(), predictor.labels)
     shown = png(image_CHW.permute(1, 2, 0).squeeze(2).numpy())
     effects = region_effects(predictor, image_CHW).round(3).tolist()
     return {"title": experiment, "source": model.source, **prediction, "input": shown, "attribution": effects}

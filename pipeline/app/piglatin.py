@@ -30,7 +30,7 @@ def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
     Attention is (T, S): a row for each letter written, a column for each letter read.
     """
     from pipeline.data.piglatin.rule import ENDING, pig_latin, translate
-    from pipeline.inference.translator import answers, attention
+    from pipeline.inference.translator import attention, translate_words
 
     model = stored.find_model(request.app.state.root, EXPERIMENT)
     if model is None:
@@ -51,7 +51,7 @@ def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
     return {
         "experiment": EXPERIMENT,
         "source": model.source,
-        "translation": translate(sentence.text, partial(answers, net)),
+        "translation": translate(sentence.text, partial(translate_words, net)),
         "rule": translate(sentence.text, lambda found: [pig_latin(word) for word in found]),
         "words": words,
         "hidden": max(0, len(readable) - WORDS_SHOWN),
@@ -63,7 +63,7 @@ def split_words(text: str, longest: int) -> tuple[list[str], list[str]]:
     """The lower-case words that the network translates, and a sentence for each word that it leaves as it is."""
     import unicodedata
 
-    from pipeline.data.piglatin.rule import LETTER, WORD, readable
+    from pipeline.data.piglatin.rule import LETTER, WORD, translatable
 
     text = unicodedata.normalize("NFC", text)
     words: dict[str, None] = {}
@@ -71,7 +71,7 @@ def split_words(text: str, longest: int) -> tuple[list[str], list[str]]:
     for match in WORD.finditer(text):
         word = match[0].lower()
         ending = _ending(text[match.end() :], LETTER)
-        if not readable(word):
+        if not translatable(word):
             notes[f"“{match[0]}” stays as it is: the network reads only the letters a to z."] = None
         elif len(word) > longest:
             notes[f"“{match[0]}” stays as it is: {len(word)} letters, the network reads at most {longest}."] = None

@@ -29,9 +29,9 @@ def predict(review: Review, request: Request) -> dict[str, Any]:
     `effects` the log-odds lost without the word, in the text of the first words. A model that has no word of the text
     in its vocabulary has `unknown` instead: its score would not depend on the text.
     """
-    from pipeline.data.texts.vocabulary import words
+    from pipeline.data.texts.vocabulary import tokenize
 
-    tokens = words(review.text)
+    tokens = tokenize(review.text)
     models: list[dict[str, Any]] = []
     for experiment, title in MODELS.items():
         model = stored.find_model(request.app.state.root, experiment)
@@ -50,7 +50,7 @@ def _explain(predictor: Any, text: str, tokens: list[str]) -> dict[str, Any]:
         return {"unknown": True}
     prefix_scores, effects = attribution.word_occlusion(predictor, tokens[:EXPLAINED])
     return {
-        "score": round(float(predictor.texts([text])[0, -1]), 4),
+        "score": round(float(predictor.text_probabilities([text])[0, -1]), 4),
         "prefix_scores": np.round(prefix_scores, 4).tolist(),
         "effects": np.round(effects, 3).tolist(),
     }
@@ -64,7 +64,7 @@ def _knows_any(predictor: Any, tokens: list[str]) -> bool:
     if vocabulary is not None:
         return any(number > UNKNOWN for number in vocabulary.numbers(tokens))
     # A linear baseline without a known word gives every text the score of the empty text.
-    scores_2C = predictor.texts([" ".join(tokens), ""])
+    scores_2C = predictor.text_probabilities([" ".join(tokens), ""])
     return bool((scores_2C[0] != scores_2C[1]).any())
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, PipelineError
+from pipeline.errors import CheckpointError, LaunchError, PipelineError
 from pipeline.files import read_folder
-from pipeline.runs import checkpoints, run_record
+from pipeline.runs import checkpoints, records
 
 CHAMPION_TTL_S = 30.0  # how long the registry's response is used
 _lock = threading.Lock()
@@ -32,13 +32,13 @@ class StoredModel:
 
 def run_records(root: Path) -> list[dict[str, Any]]:
     """The record of each run, newest first; the status of a run whose process is gone is `interrupted`."""
-    records = []
+    found = []
     for path in (root / "runs").glob("*/run.json"):
         try:
-            records.append(run_record.load(path.parent))
-        except (OSError, ValueError):
+            found.append(records.read(path.parent))
+        except LaunchError:
             continue
-    return sorted(records, key=lambda record: record["started"], reverse=True)
+    return sorted(found, key=lambda record: record["started"], reverse=True)
 
 
 def find_model(root: Path, experiment: str) -> StoredModel | None:

@@ -21,8 +21,9 @@ MOVED: dict[str, str] = {
     "pipeline.data.piglatin.PigLatinData": "pipeline.data.piglatin.piglatin_data.PigLatinData",
     "pipeline.data.planar.Gate": "pipeline.data.toy2d.toy2d_data.Gate",
     "pipeline.data.planar.PlanarData": "pipeline.data.toy2d.toy2d_data.Toy2DData",
-    "pipeline.data.planar.Plane": "pipeline.data.toy2d.toy2d_data.Plane",
+    "pipeline.data.planar.Plane": "pipeline.data.toy2d.toy2d_data.PlaygroundData",
     "pipeline.data.text.TextData": "pipeline.data.texts.text_data.TextData",
+    "pipeline.data.toy2d.toy2d_data.Plane": "pipeline.data.toy2d.toy2d_data.PlaygroundData",
     "pipeline.tasks.language.FineTuning": "pipeline.tasks.fine_tuning.FineTuning",
     "pipeline.tasks.language.LanguageModelling": "pipeline.tasks.language_modelling.LanguageModelling",
     "pipeline.tasks.virtual.VirtualAdversarial": "pipeline.tasks.vat.VirtualAdversarial",
@@ -33,11 +34,18 @@ EXPERIMENTS = {  # former names of experiments: today's
     "imdb_lstm_virtual": "imdb_lstm_vat",
     "imdb_virtual_best": "imdb_vat_best",
 }
-KEYS = {  # former keys below `data`, `model` and `model.net`: today's
+KEYS = {  # former keys below `data`, `data.augment`, `model` and `model.net`: today's
     "data": {"keep": "truncation_side", "rounds": "labeled_repeats", "pieces": "chunks"},
+    "augment": {
+        "least_area": "min_area",
+        "stretch": "max_aspect_ratio",
+        "light": "brightness",
+        "colour": "saturation",
+    },
     "model": {"log_odds": "logit_match_weight", "distance": "vat_epsilon"},
-    "net": {"pairs": "bigram_buckets"},
+    "net": {"pairs": "bigram_buckets", "start": "init", "brightness": "input_scale", "shift_px": "tta_shift_px"},
 }
+DATA_SETS = {"plane": "toy2d"}  # former names of data sets: today's
 SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, `truncation_side` where others are cut
 NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
 
@@ -74,6 +82,10 @@ def _names(config: dict[str, Any]) -> dict[str, Any]:
     model, data = dict(config["model"]), _renamed("data", config["data"])
     if data.get("truncation_side") in SIDES:
         data["truncation_side"] = SIDES[data["truncation_side"]]
+    if isinstance(data.get("augment"), dict):
+        data["augment"] = _renamed("augment", data["augment"])
+    if data.get("name") in DATA_SETS:
+        data["name"] = DATA_SETS[data["name"]]
     if isinstance(model.get("net"), dict):
         model["net"] = _renamed("net", model["net"])
     requires = {key: _experiment(name) for key, name in config["requires"].items()}

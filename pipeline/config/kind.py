@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError
 
 Config = dict[str, Any]
 Kind = Literal["ensemble", "baseline", "net", "fixed unit"]
-Does = Literal["classify", "classify frozen views", "translate", "generate", "model language"]
+Does = Literal["classify", "classify frozen features", "translate", "generate", "model language"]
 
 # The first kind that a configuration fits is its kind.
 FITS: dict[Kind, Callable[[Config], bool]] = {
@@ -31,7 +31,7 @@ class Task:
 
 
 TASKS = {  # all others classify
-    "pipeline.tasks.transfer.Transfer": Task("classify frozen views"),
+    "pipeline.tasks.transfer.Transfer": Task("classify frozen features"),
     "pipeline.tasks.online.Online": Task(distributes=False),  # its rule takes one sample after the other
     "pipeline.tasks.seq2seq.Translation": Task("translate"),
     "pipeline.tasks.gan.GAN": Task("generate"),

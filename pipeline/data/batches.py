@@ -96,7 +96,7 @@ class BatchedData(LightningDataModule):
     """A data set in three splits, as batches for any number of workers.
 
     A data set brings `setup` and `digest`; its batches are `Batches` unless it says otherwise (`shuffled`). What only
-    some data sets have (`pictures`, `points`, `written` …) is None for the others.
+    some data sets have (`pictures`, `points`, `raw_texts` …) is None for the others.
 
     Raises: ConfigError if a batch can't be shared equally.
     """
@@ -166,7 +166,7 @@ class BatchedData(LightningDataModule):
         """(N, F): the inputs that a net trained on this data has at points of the plane; the points themselves here."""
         return points_N2
 
-    def written(self, split: Split) -> Sequence[str] | None:
+    def raw_texts(self, split: Split) -> Sequence[str] | None:
         """The texts of a split as they were written; None unless the data is of texts."""
         return None
 

@@ -36,7 +36,7 @@ class Inventory:
     public: tuple[str, ...]  # mirrors
 
 
-def wrong(files: Iterable[DataFile], data_dir: Path) -> list[tuple[DataFile, tuple[int, str] | None]]:
+def mismatched(files: Iterable[DataFile], data_dir: Path) -> list[tuple[DataFile, tuple[int, str] | None]]:
     """The files that do not verify, each with its size and SHA-256, or None if it is missing."""
     found = [(file, _measure(data_dir / file.path)) for file in files]
     return [(file, measured) for file, measured in found if measured != (file.bytes, file.sha256)]
@@ -57,7 +57,7 @@ def difference(file: DataFile, found: tuple[int, str] | None) -> str:
     return f"{file.path}: expected {file.bytes:,} bytes with SHA-256 {file.sha256}, {got}"
 
 
-def listed(lines: Iterable[str]) -> str:
+def bulleted(lines: Iterable[str]) -> str:
     """Each line on its own, indented, to follow a first line."""
     return "".join(f"\n  {line}" for line in lines)
 
@@ -76,7 +76,7 @@ class Pull:
 
         Raises: DataError that lists what was tried.
         """
-        for file, found in wrong(self.data.files, self.data_dir):
+        for file, found in mismatched(self.data.files, self.data_dir):
             self.missing.append(file)
             if found:
                 kept = self._set_aside(self.data_dir / file.path)
@@ -93,7 +93,7 @@ class Pull:
             raise DataError(
                 f"{self.data_dir}: {len(self.missing)} files of {self.data.name} can't be had. "
                 "Set PIPELINE_DATA_MIRROR to a folder or URL that holds them, or run "
-                f"`pipeline data pull {self.data.name}` when the network is back. Tried:" + listed(self.tried)
+                f"`pipeline data pull {self.data.name}` when the network is back. Tried:" + bulleted(self.tried)
             )
         return " and ".join(origins) or "already there"
 

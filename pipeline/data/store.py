@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pipeline.data.download import Progress, writing
-from pipeline.data.mirrors import DataFile, Inventory, Pull, difference, listed, wrong
+from pipeline.data.mirrors import DataFile, Inventory, Pull, bulleted, difference, mismatched
 from pipeline.errors import DataError
 from pipeline.files import LockHeldError, file_lock
 
@@ -72,11 +72,11 @@ def verify(name: str, data_dir: Path) -> None:
 
     Raises: DataError naming each file that is missing or wrong.
     """
-    found_wrong = wrong(_files(name), data_dir)
+    found_wrong = mismatched(_files(name), data_dir)
     if found_wrong:
         raise DataError(
             f"{data_dir}: {len(found_wrong)} of {len(FILES[name])} files of {name} are missing or wrong. "
-            f"Run `pipeline data pull {name}`." + listed(difference(file, found) for file, found in found_wrong)
+            f"Run `pipeline data pull {name}`." + bulleted(difference(file, found) for file, found in found_wrong)
         )
 
 
@@ -96,7 +96,7 @@ def pull(
 
     Raises: DataError that lists what was tried.
     """
-    if not wrong(_files(name), data_dir):
+    if not mismatched(_files(name), data_dir):
         return "already there"
     ends_at = time.monotonic() + deadline_s
     with _alone(cache_dir, ends_at):

@@ -20,7 +20,7 @@ def word_effects(predictor: Classifier, text: str) -> tuple[int, float, list[tup
     """
     words = text.split()
     without = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
-    scores_MC = np.asarray(predictor.texts([text, *without]), dtype=np.float64)
+    scores_MC = np.asarray(predictor.text_probabilities([text, *without]), dtype=np.float64)
     answer = int(scores_MC[0].argmax())
     p_M = scores_MC[:, answer].clip(1e-9, 1 - 1e-9)
     odds_M = np.log(p_M / (1 - p_M))
@@ -79,6 +79,6 @@ def word_occlusion(predictor: Classifier, tokens: Sequence[str]) -> tuple[np.nda
     count = len(tokens)
     after = [" ".join(tokens[: place + 1]) for place in range(count)]
     without = [" ".join((*tokens[:place], *tokens[place + 1 :])) for place in range(count)]
-    scores_N = predictor.texts([*after, *without])[:, -1]
+    scores_N = predictor.text_probabilities([*after, *without])[:, -1]
     odds_N = log_odds(scores_N)
     return scores_N[:count], odds_N[count - 1] - odds_N[count:]

@@ -12,9 +12,9 @@ from pipeline.config import build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable
-from pipeline.inference.predictor import named
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.inference.export import ExportableModel
+from pipeline.inference.predictor import class_prediction
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N texts, C class
 
@@ -34,29 +34,29 @@ class BaselineClassifier:
     model: TextModel
     config: dict[str, Any]  # name, seed, data, model, requires
     manifest: dict[str, Any]
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.config["labels"])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         return self.model.probabilities(texts)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def predict(self, data: TextData, split: Split) -> Predictions:
+    def predict_split(self, data: TextData, split: Split) -> Predictions:
         """All of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.texts(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.text_probabilities(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Raises: ConfigError, for counts of words are no tensor."""
@@ -66,7 +66,7 @@ class BaselineClassifier:
         """Raises: ConfigError, for counts of words are no tensor."""
         raise self._no_tensor()
 
-    def portable(self, data: TextData, count: int) -> Portable:
+    def exportable(self, data: TextData, count: int) -> ExportableModel:
         """Raises: ConfigError, for counts of words are no tensor."""
         raise self._no_tensor()
 

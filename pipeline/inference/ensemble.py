@@ -13,9 +13,9 @@ from torch import Tensor
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Mean, Portable, facts
-from pipeline.inference.predictor import named
-from pipeline.types import Answer, Classifier, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.inference.export import ExportableModel, Mean, facts
+from pipeline.inference.predictor import class_prediction
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N samples, B batch, C class
 
@@ -29,8 +29,8 @@ class Ensemble:
     manifest: dict[str, Any]
 
     @property
-    def inputs(self) -> Inputs | None:
-        return self.members[0].inputs
+    def input_type(self) -> InputType | None:
+        return self.members[0].input_type
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -45,32 +45,32 @@ class Ensemble:
         """(B,) log-odds of a class."""
         return classification.log_odds(self.probabilities(inputs)[:, label].numpy())
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
-        return _mean([member.texts(texts) for member in self.members])
+        return _mean([member.text_probabilities(texts) for member in self.members])
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of what the members take."""
-        return _mean([member.scores(inputs) for member in self.members])
+        return _mean([member.class_probabilities(inputs) for member in self.members])
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         """All of a split, in its order."""
-        answers = [member.predict(data, split) for member in self.members]
+        answers = [member.predict_split(data, split) for member in self.members]
         return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one.
 
         Raises: ConfigError if one of them has no portable form, or they number words differently.
         """
-        forms = [member.portable(data, count) for member in self.members]
-        first: Portable = forms[0]
+        forms = [member.exportable(data, count) for member in self.members]
+        first: ExportableModel = forms[0]
         if any(form.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for form in forms):
             raise ConfigError(
                 f"{self.config['name']}: its members number words differently, so no one input fits all. Export each."

@@ -19,7 +19,7 @@ Run = Callable[[Arrays], np.ndarray]  # a portable model: named inputs, first di
 
 
 @dataclass(frozen=True, slots=True)
-class Portable:
+class ExportableModel:
     """What is exported: a net in evaluation mode, real inputs of any batch size from 2 up, and the output's name.
 
     The inputs named in `text` are of any length, too, where the form allows it; those in `ignored` change nothing.
@@ -50,7 +50,7 @@ def with_softmax(net: nn.Module) -> nn.Module:
     return nn.Sequential(net, nn.Softmax(dim=-1))
 
 
-def to_onnx(portable: Portable, path: Path) -> Run:
+def to_onnx(portable: ExportableModel, path: Path) -> Run:
     """Write ONNX, any batch size and length; what onnxruntime makes of the file.
 
     One form serves all nets. The exporter built on torch.export fixes the time dimension of recurrent nets; the older
@@ -87,7 +87,7 @@ def to_onnx(portable: Portable, path: Path) -> Run:
     return run
 
 
-def to_pt2(portable: Portable, path: Path) -> Run:
+def to_pt2(portable: ExportableModel, path: Path) -> Run:
     """Write a torch.export archive, any batch size; texts must have the length of the example (pad them with 0)."""
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} for _ in portable.inputs)
@@ -105,7 +105,7 @@ def to_pt2(portable: Portable, path: Path) -> Run:
     return run
 
 
-def to_safetensors(portable: Portable, path: Path, rebuild: Callable[[], nn.Module]) -> Run:
+def to_safetensors(portable: ExportableModel, path: Path, rebuild: Callable[[], nn.Module]) -> Run:
     """Write the weights, with what rebuilds the net in the header; what a net rebuilt and filled with them says."""
     from safetensors.torch import load_file, save_file
 
@@ -123,7 +123,7 @@ def to_safetensors(portable: Portable, path: Path, rebuild: Callable[[], nn.Modu
 
 
 @torch.inference_mode()
-def largest_difference(run: Run, portable: Portable, sizes: Sequence[int]) -> float:
+def largest_difference(run: Run, portable: ExportableModel, sizes: Sequence[int]) -> float:
     """Between a portable form and its net, over batches of these sizes from the portable's real inputs.
 
     No batch repeats another's samples while there are enough of them.

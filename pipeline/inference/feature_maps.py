@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.cnn import Conv
+from pipeline.models.cnn import ConvBlock
 
 
 @torch.inference_mode()
@@ -14,7 +14,7 @@ def feature_maps(net: nn.Module, image_CHW: Tensor) -> list[np.ndarray]:
     hooks = [
         module.register_forward_hook(lambda _, inputs, output: seen.append(output[0].numpy()))
         for module in net.modules()
-        if isinstance(module, Conv)
+        if isinstance(module, ConvBlock)
     ]
     try:
         net(image_CHW[None])

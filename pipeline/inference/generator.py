@@ -10,9 +10,9 @@ from torch import Tensor
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification_accuracy_score, generation
-from pipeline.inference.export import Portable, facts
+from pipeline.inference.export import ExportableModel, facts
 from pipeline.inference.predictor import BATCH, Net
-from pipeline.types import Answer, Drawn, Evaluation, Inputs, Judge, Judged, Split
+from pipeline.types import Evaluation, GeneratedImages, InputType, Judge, JudgedImages, Prediction, Split
 
 # N images, K class, S step of a walk, Z noise, C channel, H height, W width
 DRAWN = 10_000  # images that a generator is evaluated on
@@ -33,7 +33,7 @@ class Generator(Net):
     """A net that draws images of the classes it is asked for."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "classes"
+    input_type: ClassVar[InputType | None] = "classes"
 
     @property
     def draws(self) -> Draws:
@@ -60,7 +60,7 @@ class Generator(Net):
         classes = (torch.full((steps,), label) for label in range(self.draws.classes))
         return np.stack([self.draws(noise_SZ, labels_S)[:, 0].numpy() for labels_S in classes])
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         images_NCHW = self.generate(torch.as_tensor(inputs))
         return [{"image": (image_CHW[0] * 255).round().int().tolist()} for image_CHW in images_NCHW]
 
@@ -70,14 +70,14 @@ class Generator(Net):
             raise ConfigError("requires.judge: a generator needs a classifier to be judged by. Set +requires.judge=….")
         eyes, classes = judge, self.draws.classes
 
-        def real(split: Split) -> Judged:
+        def real(split: Split) -> JudgedImages:
             images, labels = zip(*data.batches(split), strict=True)
             return eyes.judge(torch.cat(images), torch.cat(labels))
 
         labels_N = torch.arange(DRAWN) % classes
         asked_for = labels_N if self.draws.conditional else None
         drawn = eyes.judge(self.generate(labels_N), asked_for)
-        metrics = generation.measure(drawn, real(split), real("train"))
+        metrics = generation.metrics(drawn, real(split), real("train"))
         if self.draws.conditional:
             labels_N = torch.arange(len(data.splits["train"][1])) % classes
             drawn_NCHW = self.generate(labels_N, seed=1)  # not those that were judged
@@ -85,11 +85,11 @@ class Generator(Net):
                 judge.config, drawn_NCHW, labels_N, data.batches(split)
             )
         hundred_NCHW = self.generate(torch.arange(100) // 10 % classes).numpy()
-        return Evaluation(metrics, details=Drawn(hundred_NCHW, self.walk()))
+        return Evaluation(metrics, details=GeneratedImages(hundred_NCHW, self.walk()))
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The net with `count` inputs: noise, and the classes in turn."""
         noise_NZ = torch.randn(count, self.draws.noise, generator=torch.Generator().manual_seed(0))
         inputs = {"noise": noise_NZ, "labels": torch.arange(count) % self.draws.classes}
         ignored = () if self.draws.conditional else ("labels",)
-        return Portable(self.net, inputs, "images", facts=facts(self.config, self.vocabulary), ignored=ignored)
+        return ExportableModel(self.net, inputs, "images", facts=facts(self.config, self.vocabulary), ignored=ignored)

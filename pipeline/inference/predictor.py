@@ -15,13 +15,13 @@ from pipeline.config import build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encoded
-from pipeline.data.texts.vocabulary import FILE, Vocabulary, words
+from pipeline.data.texts.text_data import TextData, encode_truncated
+from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable, facts, first_inputs, with_softmax
+from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Judged, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
 
 # N samples, B batch, C class, F feature, H height, W width, V view, T time
 BATCH = 1000
@@ -36,7 +36,7 @@ class Net:
     config: dict[str, Any]  # name, seed, data, model, requires
     manifest: dict[str, Any]
     vocabulary: Vocabulary | None = None  # of a net that reads texts
-    inputs: ClassVar[Inputs | None] = None
+    input_type: ClassVar[InputType | None] = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ class Net:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         """The answer to each of one or more inputs, in their order."""
         raise NotImplementedError
 
@@ -56,12 +56,12 @@ class Net:
         """The scores of a split; only a generator needs a judge."""
         raise NotImplementedError
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The net and its softmax, with the first `count` inputs of the test split."""
         inputs = first_inputs(data, count)
         text = () if inputs.is_floating_point() else ("input",)
         told = facts(self.config, self.vocabulary)
-        return Portable(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, told)
+        return ExportableModel(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, told)
 
 
 class Classifier(Net):
@@ -69,26 +69,26 @@ class Classifier(Net):
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         """All of a split, in its order."""
         answered = ((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split))
         scores, truth = zip(*answered, strict=True)
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays that are as the net takes them."""
         given = torch.from_numpy(np.stack([np.asarray(one) for one in inputs])).float()
         return np.concatenate([self.probabilities(batch).numpy() for batch in given.split(BATCH)])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Raises: ConfigError, for only nets that read texts have probabilities for them."""
-        raise ConfigError(f"{self.config['name']}: takes {self.inputs}, not texts. Choose a model of texts.")
+        raise ConfigError(f"{self.config['name']}: takes {self.input_type}, not texts. Choose a model of texts.")
 
     @torch.inference_mode()
     def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
@@ -107,10 +107,10 @@ class Classifier(Net):
             self.net(inputs)
         return seen[0]
 
-    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
+    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """What a classifier sees in images, real or drawn; no labels where none were asked for."""
         batches = images_NCHW.split(BATCH)
-        return Judged(
+        return JudgedImages(
             images_NCHW.numpy(),
             None if labels_N is None else labels_N.numpy(),
             torch.cat([self.features(batch) for batch in batches]).numpy(),
@@ -122,26 +122,26 @@ class PointClassifier(Classifier):
     """A classifier of points, (B, 2) or more coordinates."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "points"
+    input_type: ClassVar[InputType | None] = "points"
 
 
 class ImageClassifier(Classifier):
     """A classifier of images, (B, C, H, W) in [0, 1]."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "images"
+    input_type: ClassVar[InputType | None] = "images"
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         """(N, C) class probabilities of images (H, W) of 0..255, or of arrays that are as the net takes them."""
-        return super().scores(list(as_images(inputs, self.config)))
+        return super().class_probabilities(list(as_images(inputs, self.config)))
 
 
 class Views(Protocol):
     """A net whose lower part never changes, so that what it makes of an image can be kept."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor: ...
+    def extract_features(self, images_BCHW: Tensor) -> Tensor: ...
 
-    def answer(self, views_BV: Tensor) -> Tensor: ...
+    def classify_features(self, views_BV: Tensor) -> Tensor: ...
 
     def frozen_digest(self) -> str: ...
 
@@ -151,14 +151,14 @@ class FrozenClassifier(ImageClassifier):
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         if not isinstance(data, ImageFolder):
-            return super().predict(data, split)
+            return super().predict_split(data, split)
         net = cast(Views, self.net)
         with torch.inference_mode():
-            batches = data.viewed(split, net.views, net.frozen_digest())
+            batches = data.frozen_features(split, net.extract_features, net.frozen_digest())
             scores, truth = zip(
-                *((net.answer(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
+                *((net.classify_features(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
@@ -167,21 +167,22 @@ class TextClassifier(Classifier):
     """A classifier of texts, numbered by its vocabulary: (B, T) int64."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).numbered(split)
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of texts as they were written."""
         assert self.vocabulary is not None
         reading = self.config["data"]
         rows = [
-            encoded(self.vocabulary, words(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+            encode_truncated(self.vocabulary, tokenize(text), reading["max_tokens"], reading["truncation_side"])
+            for text in texts
         ]
         return self._of_rows(rows)
 
@@ -204,21 +205,21 @@ class LanguageModel(Net):
     def nats(self, data: BatchedData, split: Split) -> float:
         """The mean surprise at a word of a split."""
         net: Any = self.net
-        nats, words = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        nats, words = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
         return float(sum(nats) / sum(words))
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         nats = self.nats(data, split)
         return Evaluation({"loss": nats, "perplexity": math.exp(nats)})
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
 
 
-def named(score_C: np.ndarray, labels: Sequence[str]) -> Answer:
+def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
     """The likeliest class, and what each is given."""
     best = int(score_C.argmax())
     each = {label: float(score) for label, score in zip(labels, score_C, strict=True)}

@@ -9,51 +9,51 @@ from pipeline.config import build_data
 from pipeline.errors import ConfigError, DataError
 from pipeline.inference.inputs import InputChunk, Read, read, suffix
 from pipeline.runs.checkpoints import weights_digest
-from pipeline.types import Answer, Inputs, Predictor
+from pipeline.types import InputType, Prediction, Predictor
 
 if TYPE_CHECKING:  # a mistyped run is answered without torch's import
     from pipeline.data.batches import BatchedData
 
 
-def takes(predictor: Predictor) -> Inputs:
+def input_type(predictor: Predictor) -> InputType:
     """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw.
 
     Raises: ConfigError if it answers nothing.
     """
-    if predictor.inputs is None:
+    if predictor.input_type is None:
         raise ConfigError(f"{predictor.config['name']} is a language model: classifiers begin with it.")
-    return predictor.inputs
+    return predictor.input_type
 
 
-def answers(predictor: Predictor, inputs: Sequence[Any]) -> list[Answer]:
+def predict(predictor: Predictor, inputs: Sequence[Any]) -> list[Prediction]:
     """What a model says of each input, in their order.
 
     A class to draw is the place of its name among the labels; the same class is drawn alike every time.
     """
-    return predictor.answers(inputs) if inputs else []
+    return predictor.predict(inputs) if inputs else []
 
 
-def named_model(predictor: Predictor) -> str:
+def model_name(predictor: Predictor) -> str:
     """A model's name in answers: its experiment, its seed, the beginning of its weights' digest."""
     return f"{predictor.config['name']}-{predictor.config['seed']}:{weights_digest(predictor.manifest)[:12]}"
 
 
-def of_chunk(predictor: Predictor, chunk: InputChunk) -> list[Answer]:
+def predict_chunk(predictor: Predictor, chunk: InputChunk) -> list[Prediction]:
     """The answer to each input of a chunk, with its name; an `error` in the place of one that can't be read."""
-    found = inputs(predictor, chunk)
-    said = iter(answers(predictor, [content for _, content in found if not isinstance(content, DataError)]))
+    found = read_inputs(predictor, chunk)
+    said = iter(predict(predictor, [content for _, content in found if not isinstance(content, DataError)]))
     return [
         {"input": name, "error": str(content)} if isinstance(content, DataError) else {"input": name, **next(said)}
         for name, content in found
     ]
 
 
-def inputs(predictor: Predictor, chunk: InputChunk) -> list[Read]:
+def read_inputs(predictor: Predictor, chunk: InputChunk) -> list[Read]:
     """Each input of a chunk with its name, as the model takes it; a DataError in the place of one that can't be read.
 
     Raises: DataError if the model takes no input.
     """
-    content = takes(predictor)
+    content = input_type(predictor)
     if content == "classes":
         raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
     shape = predictor.config["data"].get("in_shape")
@@ -63,7 +63,7 @@ def inputs(predictor: Predictor, chunk: InputChunk) -> list[Read]:
     return list(read(chunk, content, shape, digits=data.centred_digits, picture=data.picture_reader()))
 
 
-def picture(predictor: Predictor, content: bytes, most: int) -> Any:
+def decode_image(predictor: Predictor, content: bytes, most: int) -> Any:
     """A PNG or JPEG of at most `most` pixels as the model takes it.
 
     Raises: DataError if it is neither, larger, or broken.
@@ -72,7 +72,7 @@ def picture(predictor: Predictor, content: bytes, most: int) -> Any:
     with TemporaryDirectory(prefix="pipeline-picture-") as folder:
         path = Path(folder, f"picture{kind}")
         path.write_bytes(content)
-        ((_, found),) = inputs(predictor, InputChunk("file", (str(path),)))
+        ((_, found),) = read_inputs(predictor, InputChunk("file", (str(path),)))
     if isinstance(found, DataError):
         raise DataError(str(found).removeprefix(f"{path}: "))
     return found

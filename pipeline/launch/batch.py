@@ -7,12 +7,12 @@ from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.inference.inputs import InputChunk
-from pipeline.inference.requests import of_chunk
+from pipeline.inference.requests import predict_chunk
 from pipeline.launch.cluster import cores, start
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 
-def answered(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Answer]]:
+def predict_chunks(model_dir: Path, chunks: Sequence[InputChunk]) -> Iterator[list[Prediction]]:
     """The answers to each chunk, in their order, as they come.
 
     The cluster is RAY_ADDRESS's, or one on this machine. Its nodes must see the model and the files under the same
@@ -66,4 +66,4 @@ class _Answering:
         self.predictor = load(Path(model_dir))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"answers": of_chunk(self.predictor, row["chunk"])}
+        return {"answers": predict_chunk(self.predictor, row["chunk"])}

@@ -41,7 +41,7 @@ def in_process(cluster: dict[str, Any]) -> bool:
     return cluster["workers"] == 1 and not cluster.get("address")
 
 
-def bounds(cluster: dict[str, Any]) -> tuple[int, int]:
+def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
     """The least and the most workers."""
     workers = cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
@@ -55,7 +55,7 @@ def check(cluster: dict[str, Any]) -> None:
     if cluster.get("address"):
         _reach(_resolved(cluster["address"]))
         return
-    (_, most), threads = bounds(cluster), cluster["threads_per_worker"]
+    (_, most), threads = worker_range(cluster), cluster["threads_per_worker"]
     if most > 1 and most * threads > cores():
         raise LaunchError(
             f"cluster.workers={most} with cluster.threads_per_worker={threads} needs {most * threads} cores, "
@@ -88,7 +88,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
             ray.init(address=_resolved(address), log_to_driver=True)
         else:
             # One CPU more than the workers take, for what else Ray runs.
-            start(bounds(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)
+            start(worker_range(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)
     except AuthenticationError as error:
         raise LaunchError(
             f"cluster.address={address}: the cluster wants another token ({str(error).splitlines()[0]}). "
@@ -135,7 +135,7 @@ def resolve_gpus(cluster: dict[str, Any]) -> int:
 
     Raises: LaunchError if a GPU was asked for and there is none.
     """
-    asked, (least, _) = cluster["gpus_per_worker"], bounds(cluster)
+    asked, (least, _) = cluster["gpus_per_worker"], worker_range(cluster)
     if cluster.get("address"):
         import ray
 

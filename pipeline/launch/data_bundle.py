@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from pipeline.data import store
-from pipeline.data.mirrors import DataFile, difference, listed, wrong
+from pipeline.data.mirrors import DataFile, bulleted, difference, mismatched
 from pipeline.errors import DataError
 from pipeline.files import atomic_write, file_lock
 
@@ -43,19 +43,19 @@ def unpack(parcel: DataBundle, data_dir: Path) -> Path:
 
     Raises: DataError if neither does and the data did not travel.
     """
-    differing = wrong(parcel.files, data_dir)
+    differing = mismatched(parcel.files, data_dir)
     if not differing:
         return data_dir
     if not parcel.contents:
         raise DataError(
             f"{data_dir} on {os.uname().nodename}: not the {parcel.name} that the run was promised, and too large to "
             "send. Put the project on a folder that all nodes share."
-            + listed(difference(file, found) for file, found in differing)
+            + bulleted(difference(file, found) for file, found in differing)
         )
     cache = _cache_dir() / parcel.digest
     cache.mkdir(parents=True, exist_ok=True)
     with file_lock(cache / ".lock"):  # one copy a node, however many of its workers ask
-        _fill(cache, parcel, [file for file, _ in wrong(parcel.files, cache)])
+        _fill(cache, parcel, [file for file, _ in mismatched(parcel.files, cache)])
     return cache
 
 
@@ -65,10 +65,10 @@ def _fill(cache: Path, parcel: DataBundle, missing: Sequence[DataFile]) -> None:
             path = cache / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, ray.get(content))
-    if still := wrong(parcel.files, cache):
+    if still := mismatched(parcel.files, cache):
         raise DataError(
             f"{cache}: what the driver sent is not what it named. Run `pipeline data verify {parcel.name}` there."
-            + listed(difference(file, found) for file, found in still)
+            + bulleted(difference(file, found) for file, found in still)
         )
 
 

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
-from pipeline.inference.requests import named_model, picture, takes
-from pipeline.types import Answer, Predictor
+from pipeline.inference.requests import decode_image, input_type, model_name
+from pipeline.types import Prediction, Predictor
 
 ITEMS = 64  # in a request
 IMAGE_BYTES, IMAGE_PIXELS = 2**20, 2**22
@@ -46,9 +46,9 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
+def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Prediction]]) -> FastAPI:
     """The application that serves a model; `answer` says what it makes of one input."""
-    kind, model = takes(predictor), named_model(predictor)
+    kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
     app = FastAPI(
         title=model, version=model.rpartition(":")[2], docs_url=None, redoc_url=None, max_body_size=BODY_BYTES
@@ -77,7 +77,7 @@ def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> 
 def _field(predictor: Predictor) -> Any:
     """The type of a request's inputs, with its limits."""
     number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
-    kind = takes(predictor)
+    kind = input_type(predictor)
     one: Any = Annotated[str, Field(max_length=TEXT_LETTERS)]
     if kind == "images":
         one = Annotated[Base64Bytes, Field(max_length=IMAGE_BYTES, description="A PNG or JPEG, in base 64.")]
@@ -97,7 +97,7 @@ def _pictures(predictor: Predictor, contents: list[bytes]) -> list[Any]:
     found = []
     for place, content in enumerate(contents):
         try:
-            found.append(picture(predictor, content, IMAGE_PIXELS))
+            found.append(decode_image(predictor, content, IMAGE_PIXELS))
         except DataError as error:
             raise HTTPException(422, f"images[{place}]: {error}") from error
     return found

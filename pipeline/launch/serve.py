@@ -12,10 +12,10 @@ from typing import Any
 import ray
 from ray import serve
 
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.kinds import load
 from pipeline.launch import cluster, http_api
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 HOST = "127.0.0.1"
 BATCH, WAIT_S = 64, 0.005  # how many inputs are answered together, and how long the first waits for others
@@ -37,8 +37,8 @@ class _Replica:
         return http_api.create(self.predictor, self.answer)
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
-    async def answer(self, inputs: list[Any]) -> list[Answer]:
-        return await asyncio.to_thread(answers, self.predictor, inputs)
+    async def answer(self, inputs: list[Any]) -> list[Prediction]:
+        return await asyncio.to_thread(predict, self.predictor, inputs)
 
 
 def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.launch.cluster import cores, start
 from pipeline.runs import events as run_events
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 REDUCTION = 3  # of the trials that come so far, one in three goes on
 STORE_BYTES = 100 * 2**20  # of Ray's object store; nothing large is put there
@@ -75,7 +75,7 @@ def _train(chosen: dict[str, Any], *, trials: dict[str, Trial], data_dir: Path, 
     def tell(events: list[run_events.Event]) -> None:
         nonlocal told
         for event in events:
-            score = Headline.of(event.get("metrics", {}), "val")
+            score = PrimaryMetric.of(event.get("metrics", {}), "val")
             if score and event["epoch"] + 1 > told:  # a trial that went on repeats epochs
                 told = event["epoch"] + 1
                 tune.report({"epoch": told, "score": score.value})

@@ -68,7 +68,7 @@ class _Groups:
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
-        least, most = clusters.bounds(self.cluster)
+        least, most = clusters.worker_range(self.cluster)
         failures = Failures(self.run_dir, self.cluster)
         while True:
             workers = min(max(clusters.room(self.cluster), least), most)
@@ -126,7 +126,7 @@ class _Groups:
         used = ray.get(self.home.nodes.remote())
         if used & clusters.draining():
             return "drain"
-        most = clusters.bounds(self.cluster)[1]
+        most = clusters.worker_range(self.cluster)[1]
         return "resize" if used and workers < min(clusters.room(self.cluster), most) else None
 
     def judge(self, error: Exception, workers: int, failures: "Failures") -> None:

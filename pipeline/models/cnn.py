@@ -15,7 +15,7 @@ from pipeline.models.neuron import Activate
 # B batch, C channel, H height, W width, K class
 
 
-class Conv(nn.Sequential):
+class ConvBlock(nn.Sequential):
     """Convolution, batch norm, activation and (where `pool` > 1) max pooling; without `padding` stride 1 keeps size.
 
     Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
@@ -45,12 +45,12 @@ class Conv(nn.Sequential):
 class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
-    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `ConvBlock`; `hidden` units (none if None)
     in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each channel's
     mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
     the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
-    pixels are left out. Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With
-    `shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `moved`.
+    pixels are left out. Pixels are multiplied by `input_scale`: with 255 the net sees them as they are stored. With
+    `tta_shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `shifted`.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -65,19 +65,19 @@ class CNN(nn.Module):
         batch_norm: bool = True,
         unshuffle: int = 1,
         activation: str = "relu",
-        brightness: float = 1.0,
+        input_scale: float = 1.0,
         mean_pool: bool = False,
         hidden_layers: int = 1,
-        shift_px: int = 0,
+        tta_shift_px: int = 0,
         crop: int = 0,
     ):
         super().__init__()
-        self.brightness, self.shift_px = brightness, shift_px
+        self.input_scale, self.tta_shift_px = input_scale, tta_shift_px
         channels = in_shape[0] * unshuffle**2
         convolutions: list[nn.Module] = [nn.ZeroPad2d(-crop)] * (crop > 0)
         convolutions += [nn.PixelUnshuffle(unshuffle)] * (unshuffle > 1)
         for layer in layers:
-            convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
+            convolutions.append(ConvBlock(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]
         self.features = nn.Sequential(*convolutions, *[nn.AdaptiveAvgPool2d(1)] * mean_pool, nn.Flatten())
         width = self._width(in_shape)
@@ -91,14 +91,14 @@ class CNN(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        if self.training or not self.shift_px:
+        if self.training or not self.tta_shift_px:
             return self._logits(images_BCHW)
-        views = [images_BCHW, *moved(images_BCHW, self.shift_px)]
+        views = [images_BCHW, *shifted(images_BCHW, self.tta_shift_px)]
         return torch.stack([self._logits(view_BCHW) for view_BCHW in views]).mean(dim=0)
 
     def _logits(self, images_BCHW: Tensor) -> Tensor:
-        if self.brightness != 1:
-            images_BCHW = self.brightness * images_BCHW
+        if self.input_scale != 1:
+            images_BCHW = self.input_scale * images_BCHW
         features = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
         logits_BK: Tensor = self.head(features)
         return logits_BK
@@ -116,7 +116,7 @@ class CNN(nn.Module):
             self.features.train()
 
 
-def moved(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
+def shifted(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
     """The images moved down, up, right and left; what comes in is 0, as MNIST's ground is."""
     height, width = images_BCHW.shape[2:]
     wide = F.pad(images_BCHW, (pixels,) * 4)

@@ -48,12 +48,12 @@ class LanguageModel(Reader):
         logits_BTV: Tensor = F.linear(self.guesses[0](states_BTH), self.embedding.weight, self.bias_V)
         return logits_BTV
 
-    def expect(self, shares_V: Tensor) -> None:
+    def init_unigram_bias(self, shares_V: Tensor) -> None:
         """Guess each word, before anything is learned, as often as it occurs."""
         with torch.no_grad():
             self.bias_V.copy_(shares_V.log())
 
-    def surprise(self, tokens_BT: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
+    def nll(self, tokens_BT: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
         """The negative log-likelihood in nats of all words that have a neighbour to be guessed from, and their number.
 
         `exact` takes the whole vocabulary for candidates; else the sum over all words is an estimate without bias.

@@ -107,7 +107,7 @@ class Perceptron(nn.Module):
         return torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
     @torch.no_grad()
-    def learn(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+    def online_update(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
         """What a batch, one sample after the other, adds to the weights (K, D), and which samples were answered right.
 
         The weights themselves are left to the caller; their running sum, for the average, is kept here.

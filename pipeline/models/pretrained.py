@@ -28,7 +28,7 @@ class Pretrained(nn.Module):
 
     `trained_blocks` 0 trains only the head on the 1,280 features of a picture; k trains the k uppermost of 16 blocks,
     and what is above them, too. Batch norm keeps ImageNet's statistics. Below that the net never changes, so that what
-    it makes of a picture (`views`, named by `frozen_digest`) can be computed once, and learned from (`answer`).
+    it makes of a picture (`extract_features`, named by `frozen_digest`) can be computed once, and learned from (`answer`).
 
     Raises: ConfigError for other than three channels; DataError if the package's weights are not those expected.
     """
@@ -56,13 +56,13 @@ class Pretrained(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        return self.answer(self.views(images_BCHW))
+        return self.classify_features(self.extract_features(images_BCHW))
 
-    def views(self, images_BCHW: Tensor) -> Tensor:
+    def extract_features(self, images_BCHW: Tensor) -> Tensor:
         """(B, 2, …): what the frozen part makes of the pictures and of their mirror images."""
         return torch.stack([self.frozen(images_BCHW), self.frozen(images_BCHW.flip(3))], dim=1)
 
-    def answer(self, views_BV: Tensor) -> Tensor:
+    def classify_features(self, views_BV: Tensor) -> Tensor:
         """(B, K): the mean of the logits of some views of each picture."""
         logits: Tensor = self.trained(views_BV.flatten(0, 1))
         return logits.view(*views_BV.shape[:2], -1).mean(dim=1)

@@ -59,9 +59,9 @@ class Recurrent(Reader):
     `word_dropout` makes words unknown at random in training (Iyyer et al. 2015, aclanthology.org/P15-1162).
     With `bigram_buckets`, each two neighbouring words add to the logits what stands at their place, one of so many.
     The word vectors may be moved on the way, by `moved_BTE`.
-    `start` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
+    `init` says whose first weights it has: torch's, and word vectors of about unit length, or Keras's (`_as_keras`).
 
-    Raises: ConfigError for an unknown cell, pooling or start.
+    Raises: ConfigError for an unknown cell, pooling or init.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class Recurrent(Reader):
         pooling: Literal["last", "max_mean"] = "last",
         dropout: float = 0.0,
         word_dropout: float = 0.0,
-        start: Literal["torch", "keras"] = "torch",
+        init: Literal["torch", "keras"] = "torch",
         bigram_buckets: int = 0,
     ):
         if cell not in (*CELLS, "none"):
             raise ConfigError(f"model.net.cell: no such cell {cell!r}. There are: {', '.join(CELLS)}, none.")
         if pooling not in ("last", "max_mean") or (pooling == "last" and cell == "none"):
             raise ConfigError(f"model.net.pooling: {pooling!r} with the cell {cell}. Use max_mean, or a cell.")
-        if start not in ("torch", "keras"):
-            raise ConfigError(f"model.net.start: expected torch or keras, got {start!r}.")
+        if init not in ("torch", "keras"):
+            raise ConfigError(f"model.net.init: expected torch or keras, got {init!r}.")
         ways = 0 if cell == "none" else 1 + bidirectional
         super().__init__(vocabulary, cell, embedding, hidden, ways)
         self.pooling, self.word_dropout = pooling, word_dropout
@@ -92,7 +92,7 @@ class Recurrent(Reader):
         self.pairs = nn.Embedding(bigram_buckets, classes) if bigram_buckets else None
         if self.pairs is not None:
             nn.init.zeros_(self.pairs.weight)
-        if start == "keras":
+        if init == "keras":
             self._as_keras()
 
     def forward(self, tokens_BT: Tensor, moved_BTE: Tensor | None = None) -> Tensor:

@@ -97,7 +97,7 @@ class Seq2Seq(nn.Module):
         """Logits (B, steps, V) and attention weights (B, steps, S), each step fed the likeliest symbol before."""
         return self._write(source_BS, None, self.steps)
 
-    def teach(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
+    def teacher_forcing(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
         """Logits (B, T, V) where each step is fed the true symbol before."""
         return self._write(source_BS, target_BT, target_BT.shape[1])[0]
 

@@ -67,7 +67,7 @@ def explained(predictor: Classifier, predictions: Predictions, texts: Sequence[s
 
 def translation_errors(said: Translations) -> list[dict[str, str]]:
     """The first wrong answers of a translator."""
-    triples = zip(said.sources, said.truth, said.answers, strict=True)
+    triples = zip(said.sources, said.references, said.predictions, strict=True)
     wrong = [{"source": s, "true": t, "answer": a} for s, t, a in triples if t != a]
     return wrong[:WORDS]
 

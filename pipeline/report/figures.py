@@ -13,6 +13,7 @@ from pipeline.evaluation import classification
 from pipeline.models.neuron import ACTIVATIONS
 from pipeline.types import Classifier, Predictions
 
+LEGIBLE_CLASSES = 30  # a side of a confusion matrix whose counts and names can be read
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
@@ -38,20 +39,25 @@ def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def confusion_matrix(predictions: Predictions, title: str, path: Path) -> None:
-    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out."""
+    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out.
+
+    Of more than `LEGIBLE_CLASSES` classes the counts are left out and not every class is named: they would overlap, and
+    laying out 300 x 300 of them takes minutes.
+    """
     counts = classification.confusion(predictions)
     errors = counts * (1 - np.eye(len(counts)))
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
     rates = errors / counts.sum(axis=1, keepdims=True).clip(1)
     axes.imshow(rates, cmap="Oranges", vmin=0, vmax=max(1.6 * rates.max(), 1e-9))  # no cell too dark for its number
-    for row, column in np.ndindex(*counts.shape):
+    for row, column in zip(*counts.nonzero(), strict=True) if len(counts) <= LEGIBLE_CLASSES else ():
         weight = "bold" if row == column else "normal"
-        axes.text(column, row, str(counts[row, column] or ""), ha="center", va="center", fontsize=8, weight=weight)
-    ticks = range(len(counts))
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, weight=weight)
+    ticks = range(0, len(counts), -(-len(counts) // LEGIBLE_CLASSES))
+    labels = [predictions.labels[tick] for tick in ticks]
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    axes.set_xticks(ticks, predictions.labels)
-    axes.set_yticks(ticks, predictions.labels)
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
     figure.savefig(path, dpi=110)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 LECTURES_AREA = {  # its notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
     "dogcat_logistic": ".5506",
@@ -137,7 +137,7 @@ def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
 
 def score(entries: Sequence[dict[str, Any]]) -> str:
     """An experiment's headline over its seeds: `accuracy 99.55 ± 0.04 %`."""
-    headlines = [Headline.of(entry["metrics"]) for entry in entries]
+    headlines = [PrimaryMetric.of(entry["metrics"]) for entry in entries]
     known = [headline for headline in headlines if headline]
     return f"{known[0].name} {spread([one.value for one in known], known[0].digits)}{known[0].unit}"
 

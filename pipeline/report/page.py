@@ -11,7 +11,7 @@ from pipeline.report import charts
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 Entry = dict[str, Any]
 DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # an experiment has some of them
@@ -57,7 +57,7 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
     published: dict[str, list[tuple[str, float]]] = {}
     whole = costs(entries)
     for name, group in grouped(entries).items():
-        headlines = [one for entry in group if (one := Headline.of(entry["metrics"]))]
+        headlines = [one for entry in group if (one := PrimaryMetric.of(entry["metrics"]))]
         share = headlines[0].unit == " %"
         values = [100 - one.value if share else one.value for one in headlines]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
@@ -101,7 +101,7 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
 
 def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
     """Every measure that all seeds have but the headline, mean and spread."""
-    shown = Headline.of(group[0]["metrics"])
+    shown = PrimaryMetric.of(group[0]["metrics"])
     rows = []
     for key in group[0]["metrics"]:
         name = key.removeprefix("test/").replace("_", " ")

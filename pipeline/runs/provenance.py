@@ -9,7 +9,6 @@ from typing import Any
 
 from pipeline.config.source import PACKAGE
 from pipeline.runs import fingerprint
-from pipeline.runs.run_record import RECORD as RECORD  # for those who look for runs
 
 RECORDED = ("results", "dvc.lock")  # what `--record` writes, and DVC about it
 

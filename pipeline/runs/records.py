@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from pipeline import files
 from pipeline.config import revive
 from pipeline.config.aliases import upgrade
 from pipeline.errors import Interrupted, LaunchError
-from pipeline.files import LockHeldError
-from pipeline.runs import fingerprint, interruption, run_record
-from pipeline.runs.run_record import RECORD as RECORD  # for those who look for runs
+from pipeline.files import LockHeldError, file_lock, is_locked, recover
+from pipeline.runs import fingerprint, interruption
 
+RECORD = "run.json"
+LOCK = ".lock"
 CONFIG = "config.json"  # as `pipeline.config.compose.stored` writes it
 
 
@@ -57,11 +58,29 @@ def read(run_dir: Path) -> dict[str, Any]:
     Raises: LaunchError if there is none, or it can't be read.
     """
     try:
-        return run_record.load(run_dir)
+        return _load(run_dir)
     except (OSError, ValueError) as error:
         raise LaunchError(
             f"{run_dir / RECORD}: not a run's record ({error}). `pipeline runs` lists the runs."
         ) from error
+
+
+def _load(run_dir: Path) -> dict[str, Any]:
+    """The record; the status of a run whose process is gone is `interrupted`.
+
+    Raises: OSError or ValueError if it can't be read.
+    """
+    record = _read(run_dir)
+    if record["status"] == "running" and not is_locked(run_dir / LOCK):
+        record = _read(run_dir)  # it may have ended between the two looks
+        if record["status"] == "running" and not is_locked(run_dir / LOCK):
+            record["status"] = "interrupted"
+    return {**record, "run_dir": str(run_dir)}
+
+
+def _read(run_dir: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((run_dir / RECORD).read_text())
+    return record
 
 
 def config(run_dir: Path) -> dict[str, Any]:
@@ -107,24 +126,32 @@ def interrupted(run_dir: Path) -> str:
     return f"{run_dir.name} was interrupted. `pipeline resume {run_dir.name}` goes on with it."
 
 
+def lock(run_dir: Path) -> AbstractContextManager[None]:
+    """The lock of the process that runs this run, or cleans up after it.
+
+    Raises: LockHeldError if another process holds it.
+    """
+    return file_lock(run_dir / LOCK, 0)
+
+
+def recover_folders(run_dir: Path) -> None:
+    """Undo replacements of the run's folders that a crash cut off; for the process that holds the lock."""
+    for parent in (run_dir, run_dir / "checkpoints"):
+        recover(parent)
+
+
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     """The lock that a running run holds; the kernel lets go of it however the process ends."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(run_record.lock(run_dir))
+            stack.enter_context(lock(run_dir))
         except LockHeldError as error:
             raise LaunchError(
                 f"{run_dir.name} is running, as process {read(run_dir).get('pid')}. Wait for it, or end that process."
             ) from error
-        run_record.recover_folders(run_dir)
+        recover_folders(run_dir)
         yield
-
-
-def listing(root: Path) -> list[dict[str, Any]]:
-    """The records of all runs, newest first."""
-    records = [read(path.parent) for path in (root / "runs").glob(f"*/{RECORD}")]
-    return sorted(records, key=lambda record: record["started"], reverse=True)
 
 
 def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
@@ -134,54 +161,6 @@ def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
     facts = {"name": f"{sweep_dir.name}/{number:03}", "overrides": overrides, "started": time.time()}
     _write(run_dir, {**facts, "run_dir": str(run_dir), "status": "created"})
     return run_dir
-
-
-def trials(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The records of a sweep's trials, in their order; none of another run."""
-    return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
-
-
-def find_resumable(identity: str, root: Path) -> Path | None:
-    """The newest interrupted run that is the same one: of the same configuration, seed, data and code."""
-    records = (each for each in listing(root) if each.get("identity") == identity and each["status"] == "interrupted")
-    return next((Path(each["run_dir"]) for each in records), None)
-
-
-def find(run: str, root: Path) -> dict[str, Any]:
-    """The run of a name, an unambiguous start of one, an MLflow run id, a folder, or `latest`.
-
-    Raises: LaunchError if there is none or more than one.
-    """
-    if (Path(run) / RECORD).is_file():
-        return read(Path(run).absolute())
-    records = listing(root)
-    if run == "latest" and records:
-        return records[0]
-    exact = [record for record in records if run in (record["name"], record.get("run_id"))]
-    matches = exact or [record for record in records if run and record["name"].startswith(run)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(record["name"] for record in matches[:5])
-        raise LaunchError(f"{run}: {len(matches)} runs begin so ({names}, …). Give more of the name.")
-    newest = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
-    raise LaunchError(f"{run}: no such run in {root / 'runs'}.{newest} `pipeline runs` lists them.")
-
-
-def model_dir(run: str, root: Path) -> Path:
-    """Where the model of a run stands; a model folder itself will do.
-
-    Raises: LaunchError if the run has no model yet.
-    """
-    if (Path(run) / "manifest.json").is_file():
-        return Path(run)
-    record = find(run, root)
-    folder = Path(record["run_dir"]) / "model"
-    if not files.exists(folder):
-        raise LaunchError(
-            f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
-        )
-    return folder
 
 
 def _write(run_dir: Path, record: dict[str, Any]) -> None:

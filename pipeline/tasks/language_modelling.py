@@ -10,24 +10,24 @@ from pipeline.tasks.task import Task
 
 
 class LanguageModelling(Task):
-    """Train `net`, whose `surprise` at a batch of texts is in nats; `loss` is the mean of a word.
+    """Train `net`, whose `nll` at a batch of texts is in nats; `loss` is the mean of a word.
 
-    It begins with how often each word occurs (`expect`), which would take it hundreds of steps to find out.
+    It begins with how often each word occurs (`init_unigram_bias`), which would take it hundreds of steps to find out.
     """
 
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.net.expect(self.trainer.datamodule.shares())  # type: ignore[attr-defined]
+        self.net.init_unigram_bias(self.trainer.datamodule.unigram_probabilities())  # type: ignore[attr-defined]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        nats, words = self.net.surprise(batch[0], exact=False)
+        nats, words = self.net.nll(batch[0], exact=False)
         self.add("train", nats, words)
         loss: Tensor = nats / words.clamp(min=1)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self.add("val", *self.net.surprise(batch[0], exact=True))
+        self.add("val", *self.net.nll(batch[0], exact=True))
 
     def on_train_epoch_end(self) -> None:
         self._log("train")

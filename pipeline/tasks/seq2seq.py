@@ -13,7 +13,7 @@ from pipeline.types import PAD
 
 
 class Translation(Task):
-    """Train `net`: `net.teach(source_BS, target_BT)` gives logits to learn from, `net(source_BS)` its own answer's.
+    """Train `net`: `net.teacher_forcing(source_BS, target_BT)` gives logits to learn from, `net(source_BS)` its own answer's.
 
     `loss` is the cross-entropy of a symbol in nats, `exact_match` the share of answers without a wrong symbol.
     """
@@ -40,6 +40,6 @@ class Translation(Task):
 
     def _taught(self, source_BS: Tensor, target_BT: Tensor) -> tuple[Tensor, Tensor]:
         """The mean loss of a symbol under teacher forcing, and how many symbols there are."""
-        logits_BTV = self.net.teach(source_BS, target_BT)  # type: ignore[operator]
+        logits_BTV = self.net.teacher_forcing(source_BS, target_BT)  # type: ignore[operator]
         loss = F.cross_entropy(logits_BTV.flatten(0, 1), target_BT.flatten(), ignore_index=PAD)
         return loss, (target_BT != PAD).sum()

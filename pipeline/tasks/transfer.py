@@ -11,13 +11,13 @@ from pipeline.tasks.classification import Classification
 
 
 class Transfer(Classification):
-    """Train a net such as `Pretrained` on its own `views` of the pictures: on one of each in training, on all after."""
+    """Train a net such as `Pretrained` on its own `extract_features` of the pictures: on one of each in training, on all after."""
 
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.trainer.datamodule.pass_through(self.net.views, self.net.frozen_digest())  # type: ignore[attr-defined]
+        self.trainer.datamodule.use_frozen_features(self.net.extract_features, self.net.frozen_digest())  # type: ignore[attr-defined]
 
     def logits(self, inputs: Tensor) -> Tensor:
-        logits_BK: Tensor = self.net.answer(inputs)
+        logits_BK: Tensor = self.net.classify_features(inputs)
         return logits_BK

@@ -28,7 +28,7 @@ def test_all_but_the_newest_and_the_best_checkpoint_goes_and_the_model_stays(tmp
     found = remnants(tmp_path)
     names = {str(one.path.relative_to(run_dir)) for one in found}
     assert names == {"checkpoints/step-2", "checkpoints/step-3", "checkpoints/.step-5.77", ".model.77", "ray"}
-    assert {one.size for one in found if one.what != "old checkpoint"} == {5}
+    assert {one.size for one in found if one.kind != "old checkpoint"} == {5}
     remove(found)
     left = {str(path.relative_to(run_dir)) for path in run_dir.rglob("*") if path.is_dir()}
     assert left == {"checkpoints", "checkpoints/step-1", "checkpoints/step-4", "model"}
@@ -38,7 +38,7 @@ def test_all_but_the_newest_and_the_best_checkpoint_goes_and_the_model_stays(tmp
 def test_the_newest_that_verifies_stays_even_if_a_torn_one_is_newer(tmp_path: Path) -> None:
     run_dir = make(tmp_path)
     os.truncate(run_dir / "checkpoints/step-4/state.ckpt", 1)
-    names = {one.path.name for one in remnants(tmp_path) if one.what == "old checkpoint"}
+    names = {one.path.name for one in remnants(tmp_path) if one.kind == "old checkpoint"}
     assert names == {"step-2", "step-4"}
 
 

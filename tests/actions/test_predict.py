@@ -11,7 +11,7 @@ import torch
 from pipeline.actions import predict
 from pipeline.errors import DataError
 from pipeline.inference.inputs import COUNT
-from pipeline.inference.requests import of_chunk
+from pipeline.inference.requests import predict_chunk
 from pipeline.models.mlp import MLP
 from pipeline.runs import checkpoints
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_cut_off_is_completed_to_the_same_bytes(
     answered: list[int] = []
 
     def counting(predictor: Any, chunk: Any) -> Any:
-        answers = of_chunk(predictor, chunk)
+        answers = predict_chunk(predictor, chunk)
         answered.append(len(answers))
         return answers
 

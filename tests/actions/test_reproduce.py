@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.actions import reproduce
 from pipeline.errors import LaunchError
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from tests.conftest import Quiet
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +25,14 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
     environment = {**os.environ, "PYTHONPATH": str(clone)}
     train = [sys.executable, "-m", "pipeline", "train", "experiment=mlp_xor", "seed=3", "trainer.max_epochs=2"]
     subprocess.run(train, cwd=clone, env=environment, check=True, capture_output=True)
-    before = records.find("latest", clone)
+    before = lookup.find("latest", clone)
 
     found = reproduce.reproduce("latest", Quiet(), root=clone)
     assert found.identical
     assert not found.differs
     assert found.metrics
     assert all(then == now for then, now in found.metrics.values())
-    assert records.listing(clone) == [before]  # nothing is left behind
+    assert lookup.listing(clone) == [before]  # nothing is left behind
     worktrees = subprocess.run(
         ["git", "worktree", "list"], cwd=clone, check=True, capture_output=True, text=True
     ).stdout

@@ -18,7 +18,7 @@ from pipeline.actions import train as training
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.launch import sweep as tune
 from pipeline.report.sweep import parallel_coordinates
-from pipeline.runs import events, records
+from pipeline.runs import events, lookup, records
 from pipeline.tracking.run import announce
 from tests.conftest import Quiet
 
@@ -94,7 +94,7 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
         with pytest.raises(Interrupted):
             sweep.sweep([*SEARCH, "trainer.max_epochs=1"], 3, Quiet(), root=project)
     run_dir = next((project / "runs").glob("sweep-*"))
-    assert [record["status"] for record in records.trials(run_dir)] == ["finished", "finished", "created"]
+    assert [record["status"] for record in lookup.trials(run_dir)] == ["finished", "finished", "created"]
 
     summary = sweep.resume(run_dir.name, Quiet(), root=project)
     _, children = _in_mlflow(project, summary["run_id"])
@@ -135,7 +135,7 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
 
     console = Quiet()
     summary = sweep.resume(run_dir.name, console, root=project)
-    after = records.trials(run_dir)
+    after = lookup.trials(run_dir)
     assert {record["status"] for record in after} <= {"finished", "stopped early"}
     for old, new in zip(before, after, strict=True):  # what had ended was not done again
         if old["status"] in sweep.ENDED:
@@ -168,7 +168,7 @@ def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
 
 
 def _trials(project: Path) -> list[dict[str, Any]]:
-    return [record for folder in (project / "runs").glob("sweep-*") for record in records.trials(folder)]
+    return [record for folder in (project / "runs").glob("sweep-*") for record in lookup.trials(folder)]
 
 
 def _until(true: Any, limit_s: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.app import stored
-from pipeline.runs import checkpoints, run_record
+from pipeline.runs import checkpoints, records
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.registry import Registry
 from tests.tracked import URI, track
@@ -96,5 +96,5 @@ def test_a_run_is_running_as_long_as_its_lock_is_held_whatever_process_has_its_n
     path = root / "runs/new/run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "status": "running", "pid": os.getpid()}))
     assert [record["status"] for record in stored.run_records(root)] == ["interrupted"]
-    with run_record.lock(root / "runs/new"):
+    with records.lock(root / "runs/new"):
         assert [record["status"] for record in stored.run_records(root)] == ["running"]

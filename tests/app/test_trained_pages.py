@@ -92,7 +92,7 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
 
         vocabulary = Vocabulary(("good", "bad"))
 
-        def texts(self, texts: Sequence[str]) -> np.ndarray:
+        def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
             positive = np.array([text.split().count("good") / 1000 for text in texts])
             return np.stack([1 - positive, positive], axis=1)
 

@@ -16,7 +16,7 @@ def test_what_follows_a_download_is_told_as_well(
     for done in (50, 100):
         console.download("imdb", done * 10**6, 100 * 10**6)
     for done in (10, 20):
-        console.answers(done, 20)
+        console.predictions(done, 20)
     console.progress([{"epoch": 0, "step": step, "total": 100, "loss": 0.5} for step in range(1, 101)])
     console.file.close()
     told = [line for line in capfd.readouterr().out.splitlines() if line]

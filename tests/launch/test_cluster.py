@@ -34,7 +34,7 @@ def of_a_group() -> None:
 
 
 def of_a_large_prediction() -> None:
-    next(batch.answered(Path("model"), [None]))  # type: ignore[list-item]
+    next(batch.predict_chunks(Path("model"), [None]))  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("begin", [of_a_group, of_a_large_prediction])

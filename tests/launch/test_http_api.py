@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pipeline import kinds
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.launch import http_api
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 LABELS = [str(digit) for digit in range(10)]
 
@@ -26,8 +26,8 @@ def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABEL
     manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
-    async def answer(one: Any) -> Answer:
-        return answers(predictor, [one])[0]
+    async def answer(one: Any) -> Prediction:
+        return predict(predictor, [one])[0]
 
     return TestClient(http_api.create(predictor, answer), base_url="http://127.0.0.1:8000")
 

@@ -15,7 +15,7 @@ from pipeline.models.perceptron import AUnits, Perceptron, Rule
 
 def learn(net: Perceptron, inputs: torch.Tensor, labels: torch.Tensor) -> int:
     """One pass; how many answers were wrong."""
-    change, right = net.learn(inputs, labels)
+    change, right = net.online_update(inputs, labels)
     with torch.no_grad():
         net.weights_KD.add_(change)
     return int((~right).sum())

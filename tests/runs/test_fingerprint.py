@@ -268,19 +268,8 @@ def test_another_judge_makes_the_evaluation_of_a_generator_stale_but_not_its_tra
     edit(project / "conf/experiment/mnist_cnn.yaml", lambda text: f"{text}\n  # a comment\n")
     assert not stale(before, prints(project))
     gan = config("experiment=mnist_gan")
-    other = {**gan, "requires": ["mnist_cnn-1"]}
+    other = {**gan, "requires": {"judge": "mnist_cnn-1"}}
     assert fingerprint.evaluation(other, project) != fingerprint.evaluation(gan, project)
-
-
-def test_a_judge_and_members_are_found_in_both_spellings() -> None:
-    assert fingerprint.judge_of({"requires": ["mnist_cnn-0"]}) == "mnist_cnn-0"
-    assert fingerprint.judge_of({"requires": {"judge": "mnist_cnn-0", "members": []}}) == "mnist_cnn-0"
-    by_model = {"requires": [], "model": {"of": ["mnist_cnn", "mnist_cnn", "mlp_mnist-1"]}}
-    assert fingerprint.members_of(by_model) == ["mlp_mnist-1", "mnist_cnn"]
-    assert fingerprint.members_of({"requires": {"members": ["a", "b"]}, "model": {}}) == ["a", "b"]
-    nobody: list[Any] = [[], {}, {"judge": None, "teacher": "imdb_tfidf-0"}]
-    for none in nobody:
-        assert fingerprint.judge_of({"requires": none}) is None
 
 
 def test_a_fingerprint_holds_the_code_of_the_net_the_task_the_data_and_the_loop() -> None:
@@ -301,7 +290,7 @@ def test_a_fingerprint_holds_the_code_of_the_net_the_task_the_data_and_the_loop(
         "data.store",
         "tracking.run",
         "cli.terminal",
-        "cli.main",
+        "cli.command",
         "runs.fingerprint",
     }
     assert not {f"pipeline.{name}" for name in other} & found

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.config import load_config, resolve
 from pipeline.errors import Interrupted, LaunchError
-from pipeline.runs import checkpoints, provenance, records, run_record
+from pipeline.runs import checkpoints, lookup, provenance, records
 
 FACTS = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
 
@@ -42,14 +42,14 @@ def test_a_run_is_found_by_name_start_id_folder_and_as_the_latest(tmp_path: Path
     first = make(tmp_path)
     second = make(tmp_path)
     records.update(first, run_id="abc123")
-    assert records.find("latest", tmp_path)["name"] == second.name
-    assert records.find(first.name, tmp_path)["name"] == first.name
-    assert records.find("abc123", tmp_path)["name"] == first.name
-    assert records.find(str(second), tmp_path)["name"] == second.name
+    assert lookup.find("latest", tmp_path)["name"] == second.name
+    assert lookup.find(first.name, tmp_path)["name"] == first.name
+    assert lookup.find("abc123", tmp_path)["name"] == first.name
+    assert lookup.find(str(second), tmp_path)["name"] == second.name
     with pytest.raises(LaunchError, match="2 runs begin so"):
-        records.find("mnist_cnn", tmp_path)
+        lookup.find("mnist_cnn", tmp_path)
     with pytest.raises(LaunchError, match=r"no such run .* The newest is"):
-        records.find("other", tmp_path)
+        lookup.find("other", tmp_path)
 
 
 def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_an_interrupted_o
         records.update(folder, status="finished")
         return False
 
-    monkeypatch.setattr(run_record, "is_locked", ends)
+    monkeypatch.setattr(records, "is_locked", ends)
     assert records.read(folder)["status"] == "finished"
 
 
@@ -119,7 +119,7 @@ def test_a_torn_record_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "run.json").write_text("{")
     with pytest.raises(LaunchError, match=r"run\.json: not a run's record"):
-        records.find(str(folder), tmp_path)
+        lookup.find(str(folder), tmp_path)
 
 
 @pytest.mark.slow
@@ -128,24 +128,24 @@ def test_a_run_that_is_killed_goes_on_to_the_same_weights(project: Path, sent: s
     words = ["data=mnist-5k", "trainer.max_epochs=12", "trainer.checkpoint_every_s=0", "data.batch_size=64"]
     command = [sys.executable, "-m", "pipeline"]
     subprocess.run([*command, "train", *words], cwd=project, check=True, capture_output=True)
-    whole = records.find("latest", project)
+    whole = lookup.find("latest", project)
 
     with (project / "out.txt").open("w") as out:
         process = subprocess.Popen([*command, "train", *words], cwd=project, stdout=out, stderr=out)
-        while not list(project.glob("runs/*/checkpoints/step-*")) or records.find("latest", project) == whole:
+        while not list(project.glob("runs/*/checkpoints/step-*")) or lookup.find("latest", project) == whole:
             time.sleep(0.1)
-        cut = records.find("latest", project)
+        cut = lookup.find("latest", project)
         while not list((Path(cut["run_dir"]) / "checkpoints").glob("step-*")):
             time.sleep(0.05)
         process.send_signal(getattr(signal, sent))
         assert process.wait(60) == exit_code
-    assert records.find(cut["name"], project)["status"] == "interrupted"
+    assert lookup.find(cut["name"], project)["status"] == "interrupted"
 
     done = subprocess.run(
         [*command, "resume", cut["name"], "--json"], cwd=project, check=True, capture_output=True, text=True
     )
     summary = json.loads(done.stdout.splitlines()[-1])
-    assert summary["run_id"] == records.find(cut["name"], project)["run_id"]
+    assert summary["run_id"] == lookup.find(cut["name"], project)["run_id"]
     digests = [
         checkpoints.verify(Path(record["run_dir"]) / "model")["files"][checkpoints.MODEL] for record in (whole, cut)
     ]

@@ -70,7 +70,7 @@ def test_secret_like_keys_have_no_value() -> None:
         "max_tokens": 9,
         "n": None,
     }
-    assert redact("pipeline train model.tokenizer=words") == "pipeline train model.tokenizer=words"
+    assert redact("pipeline train model.tokenizer=tokenize") == "pipeline train model.tokenizer=words"
     assert redact("https://host/x?a=1&sig=canary&b=2") == "https://host/x?a=1&sig=***&b=2"
     assert redact("pipeline train +api_token=canary model.lr=1 '+x.Secret=canary'") == (
         "pipeline train +api_token=*** model.lr=1 '+x.Secret=***'"

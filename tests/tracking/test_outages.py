@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.actions.sync import sync
 from pipeline.actions.train import train
-from pipeline.runs import events, records
+from pipeline.runs import events, lookup
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
@@ -50,7 +50,7 @@ class Switching(Quiet):
 def check_nothing_lost_or_doubled(root: Path, uri: str) -> None:
     from mlflow import MlflowClient
 
-    record = records.find("latest", root)
+    record = lookup.find("latest", root)
     client = MlflowClient(uri)
     found = client.get_run(record["run_id"])
     assert found.info.status == "FINISHED"
@@ -86,7 +86,7 @@ def test_a_run_survives_a_server_that(mode: Mode, when: str, faulty: Proxy, tiny
     summary = train(words, out, root=tiny_mnist)
 
     assert summary["metrics"]["test/accuracy"] == 1.0
-    assert records.find("latest", tiny_mnist)["status"] == "finished"
+    assert lookup.find("latest", tiny_mnist)["status"] == "finished"
     if UploadQueue(Path(summary["run_dir"]), MLflowStore(uri, tiny_mnist)).waiting():
         assert any("WARNING" in line for line in out.lines)
         assert f"`pipeline sync {summary['name']}`" in out.lines[-1]

@@ -91,7 +91,7 @@ def test_the_stored_model_answers_as_the_trained_one_was_validated(tiny_mnist: P
     run_dir, result = run(tiny_mnist, "a")
     predictor: Any = kinds.load(run_dir / "model")
     data = build_data(resolve(load_config(*TINY)), tiny_mnist / "data")
-    predictions = predictor.predict(data, "val")
+    predictions = predictor.predict_split(data, "val")
     accuracy = (predictions.y_score.argmax(1) == predictions.y_true).mean()
     assert accuracy == pytest.approx(result.metrics["val/accuracy"])
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.app.play.network import Array
 from pipeline.app.play.settings import REGRESSION, Settings
-from pipeline.data.toy2d.generators import FEATURES, PROBLEMS, SURFACES
+from pipeline.data.toy2d.generators import FEATURES, PROBLEMS, REGRESSION_PROBLEMS
 
 CLASSIFICATION_POINTS, REGRESSION_POINTS = 500, 1200
 GRID, REACH = 100, 6.0  # the picture has GRID x GRID pixels and spans -REACH to REACH
@@ -29,7 +29,7 @@ def make_points(settings: Settings) -> Points:
         table = np.array(settings.points)
         xy, target = table[:, :2], table[:, 2]
     elif settings.problem in REGRESSION:
-        xy, target = SURFACES[settings.problem](rng, REGRESSION_POINTS, settings.noise / 100)
+        xy, target = REGRESSION_PROBLEMS[settings.problem](rng, REGRESSION_POINTS, settings.noise / 100)
     else:
         xy, label = PROBLEMS[settings.problem](rng, CLASSIFICATION_POINTS, settings.noise / 100)
         target = np.where(label, 1.0, -1.0)

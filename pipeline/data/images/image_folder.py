@@ -150,7 +150,7 @@ class ImageFolder(BatchedData):
         images = torch.from_numpy(self.prepared.pixels[places]).to(rows.device).float().div_(255)
         return (self.augment(images, noise[0]) if noise else images), labels
 
-    def pass_through(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
+    def use_frozen_features(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
         """From now on, batches are what a frozen net makes of the pictures, (B, V, …); in training one view of each,
         drawn anew in each epoch: (B, 1, …).
 
@@ -160,7 +160,9 @@ class ImageFolder(BatchedData):
             raise ConfigError("data.augment: a frozen net sees each picture once. Set data.augment=null.")
         self.views = self._views(views, digest)
 
-    def viewed(self, split: Split, views: Callable[[Tensor], Tensor], digest: str) -> Iterator[tuple[Tensor, Tensor]]:
+    def frozen_features(
+        self, split: Split, views: Callable[[Tensor], Tensor], digest: str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """What a frozen net makes of a split, in its stored order: batches of (B, V, …) and their labels."""
         array = self._views(views, digest)
         for rows, labels in zip(*(one.split(VIEWED) for one in self.splits[split]), strict=True):

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class PhotoAugment:
     """A random cut-out of each picture, brought back to its size, in another light.
 
-    The cut-out has `least_area` to all of the picture's area, sides in a ratio of up to `stretch`, is turned by up to
-    `rotate_deg` and mirrored half of the times; `light` and `colour` bound the change of brightness, contrast and
+    The cut-out has `min_area` to all of the picture's area, sides in a ratio of up to `max_aspect_ratio`, is turned by up to
+    `rotate_deg` and mirrored half of the times; `brightness` and `saturation` bound the change of brightness, contrast and
     saturation. A square of `erase` x the picture's side is made grey, anywhere.
 
     Sources: Szegedy et al. 2015, arXiv:1409.4842 (cut-outs); DeVries, Taylor 2017, arXiv:1708.04552 (grey squares).
@@ -21,15 +21,15 @@ class PhotoAugment:
 
     def __init__(
         self,
-        least_area: float,
-        stretch: float = 1.2,
+        min_area: float,
+        max_aspect_ratio: float = 1.2,
         rotate_deg: float = 10.0,
-        light: float = 0.3,
-        colour: float = 0.4,
+        brightness: float = 0.3,
+        saturation: float = 0.4,
         erase: float = 0.0,
     ):
-        self.least_area, self.stretch, self.rotate = least_area, stretch, math.radians(rotate_deg)
-        self.light, self.colour, self.erase = light, colour, erase
+        self.min_area, self.max_aspect_ratio, self.rotate = min_area, max_aspect_ratio, math.radians(rotate_deg)
+        self.brightness, self.saturation, self.erase = brightness, saturation, erase
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, 11) in [-1, 1]: what `__call__` needs for each of n samples."""
@@ -37,8 +37,8 @@ class PhotoAugment:
 
     def __call__(self, images_BCHW: Tensor, noise: Tensor) -> Tensor:
         area, ratio, angle, right, down, mirror, bright, contrast, saturation, *hole = noise.unbind(1)
-        side = torch.exp(math.log(self.least_area) * (1 + area) / 4)  # the root of an area, even in its logarithm
-        half_stretch = torch.exp(math.log(self.stretch) * ratio / 2)
+        side = torch.exp(math.log(self.min_area) * (1 + area) / 4)  # the root of an area, even in its logarithm
+        half_stretch = torch.exp(math.log(self.max_aspect_ratio) * ratio / 2)
         wide, tall = (side * half_stretch).clamp(max=1), (side / half_stretch).clamp(max=1)
         cos, sin = torch.cos(self.rotate * angle), torch.sin(self.rotate * angle)
         affine = torch.stack(
@@ -52,9 +52,9 @@ class PhotoAugment:
 
     def _relit(self, images: Tensor, bright: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        images = (images - mean) * (1 + self.light * contrast) + mean + self.light / 2 * bright
+        images = (images - mean) * (1 + self.brightness * contrast) + mean + self.brightness / 2 * bright
         grey = images.mean(dim=1, keepdim=True)
-        return grey + (images - grey) * (1 + self.colour * saturation)
+        return grey + (images - grey) * (1 + self.saturation * saturation)
 
     def _pierced(self, images: Tensor, centre_B2: Tensor) -> Tensor:
         rows, columns = (torch.linspace(-1, 1, length, device=images.device) for length in images.shape[-2:])

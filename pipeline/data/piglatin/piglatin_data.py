@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData
-from pipeline.data.piglatin.rule import ENDING, SYMBOLS, encode, pig_latin, readable
+from pipeline.data.piglatin.rule import ENDING, SYMBOLS, encode, pig_latin, translatable
 from pipeline.errors import ConfigError
 from pipeline.types import END, PAD, Split
 
@@ -84,7 +84,9 @@ def word_list(count: int, longest: int) -> list[str]:
     """
     from wordfreq import top_n_list  # takes .5 s to import
 
-    words = [word for word in top_n_list("en", MOST_FREQUENT) if readable(word) and SHORTEST <= len(word) <= longest]
+    words = [
+        word for word in top_n_list("en", MOST_FREQUENT) if translatable(word) and SHORTEST <= len(word) <= longest
+    ]
     words = list(dict.fromkeys(words))[:count]
     if len(words) < count:
         raise ConfigError(f"data.words: {count} asked for, but there are only {len(words)} of 2 to {longest} letters.")

@@ -44,7 +44,7 @@ def pig_latin(word: str) -> str:
     return word[moved:] + word[:moved] + ("ay" if moved else "way")
 
 
-def kind(word: str) -> str:
+def rule_case(word: str) -> str:
     """Which part of the rule a word needs: `vowel`, `consonant` (one), `cluster` (several) or `qu`."""
     leading = word[: onset(word)]
     if "qu" in leading:
@@ -59,7 +59,7 @@ def translate(sentence: str, translator: Callable[[Sequence[str]], Sequence[str]
     behind an apostrophe: "John's" -> "Ohnjay's". Accents that stand alone are joined to their letter first (NFC).
     """
     sentence = unicodedata.normalize("NFC", sentence)
-    found = [match for match in WORD.finditer(sentence) if readable(match[0].lower())]
+    found = [match for match in WORD.finditer(sentence) if translatable(match[0].lower())]
     answers = translator([match[0].lower() for match in found])
     parts, end = [], 0
     for match, answer in zip(found, answers, strict=True):
@@ -68,7 +68,7 @@ def translate(sentence: str, translator: Callable[[Sequence[str]], Sequence[str]
     return "".join(parts) + sentence[end:]
 
 
-def readable(word: str) -> bool:
+def translatable(word: str) -> bool:
     """Whether all of a word is lower-case a-z."""
     return bool(word) and SYMBOLS.keys() >= set(word)
 

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from pipeline.data.cache import cached
-from pipeline.data.texts.vocabulary import UNKNOWN, Vocabulary, words
+from pipeline.data.texts.vocabulary import UNKNOWN, Vocabulary, tokenize
 from pipeline.types import Split
 
 # N texts, D different words
-VERSION = 1  # of the files, and of what `words` makes of a text
+VERSION = 1  # of the files, and of what `tokenize` makes of a text
 CHUNK = 1 << 18  # words in memory at once
 WIDTH = 4  # bytes of a word's place
 MOST = 2**31 - 1  # words of a text
@@ -175,7 +175,7 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
     digest = hashlib.sha256()
     with (folder / "words").open("wb") as out:
         for text, label, group in rows:
-            places = array("i", [*map(different.__getitem__, words(text))])
+            places = array("i", [*map(different.__getitem__, tokenize(text))])
             places.tofile(out)
             bounds.append(bounds[-1] + len(places))
             content = hashlib.sha256(text.encode()).digest()

@@ -39,7 +39,7 @@ class LanguageData(TextData):
         known = super().describe()
         return replace(known, rows={**known.rows, "train": known.rows["train"] + len(self.tokens("unsup"))})
 
-    def shares(self) -> Tensor:
+    def unigram_probabilities(self) -> Tensor:
         """(V,) how often each number occurs in train, as a share of all; none is 0."""
         counts_V = torch.bincount(torch.cat(self.splits["train"][0]), minlength=self.vocabulary_size) + 0.5
         return counts_V / counts_V.sum()

@@ -116,7 +116,7 @@ class TextData(BatchedData):
             self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
         return self._tokens[part]
 
-    def unlabelled(self) -> Iterator[str]:
+    def unlabeled_texts(self) -> Iterator[str]:
         """Texts without a label, to learn from, each followed by its chunks."""
         return (row.text for row in self.rows("unsup"))
 
@@ -147,11 +147,11 @@ class TextData(BatchedData):
         return ByLength(self.splits["val"], self.share)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        texts, labels = self.numbered(split)
+        texts, labels = self.encoded_split(split)
         for batch in torch.arange(len(texts)).split(EVAL_BATCH):
             yield padded(texts, labels, batch)
 
-    def numbered(self, split: Split) -> Numbers:
+    def encoded_split(self, split: Split) -> Numbers:
         """The whole split in its stored order."""
         self.setup()
         self._encode(split)
@@ -194,7 +194,7 @@ class TextData(BatchedData):
         )
         return np.isin(own, np.concatenate(known))
 
-    def written(self, split: Split) -> Sequence[str]:
+    def raw_texts(self, split: Split) -> Sequence[str]:
         return self.texts[split]
 
     def input_vocabulary(self) -> Vocabulary:
@@ -224,7 +224,7 @@ class TextData(BatchedData):
         return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
 
 
-def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
+def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
     """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
     numbers = vocabulary.encode(text)
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])

@@ -20,7 +20,7 @@ _KEPT = string.ascii_letters + string.digits + "!?'"
 _PLAIN = bytes(ord(chr(byte).lower()) if chr(byte) in _KEPT else ord(" ") for byte in range(256))
 
 
-def words(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The lower-case words of a text, and its `!` and `?`; tags (`<br />`) and other signs are left out."""
     if "<" in text:
         text = _TAG.sub(" ", text)

@@ -70,7 +70,7 @@ def multi_gauss(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndar
     return points, heights.max(axis=1) * np.array([1, -1, 1, -1, 1, -1])[highest]
 
 
-SURFACES = {"plane": plane, "multi-gauss": multi_gauss}  # a value to be met instead of a class
+REGRESSION_PROBLEMS = {"plane": plane, "multi-gauss": multi_gauss}  # a value to be met instead of a class
 
 
 FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {

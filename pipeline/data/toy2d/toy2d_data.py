@@ -84,7 +84,7 @@ class Gate(Toy2DData):
         return {"train": table, "val": table, "test": table}
 
 
-class Plane(Toy2DData):
+class PlaygroundData(Toy2DData):
     """One of the playground's sets, half of it to learn from, the other half shared by validation and test.
 
     The net is shown the `features` of each point, functions of its coordinates.

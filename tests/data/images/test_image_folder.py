@@ -178,7 +178,7 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
 
     for digest in ("one net", "one net", "another"):
         module = data(shapes.parent)
-        module.pass_through(views, digest)
+        module.use_frozen_features(views, digest)
         views_BV, labels = next(iter(module.batches("test")))
         torch.testing.assert_close(views_BV[:, 0], module.inputs("test", range(len(labels))).mean(dim=(2, 3)))
         assert torch.equal(views_BV[:, 1], -views_BV[:, 0])
@@ -190,10 +190,10 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
 
 def test_a_frozen_net_refuses_pictures_that_change(shapes: Path) -> None:
     module = data(
-        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, least_area: 0.5}"
+        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, min_area: 0.5}"
     )
     with pytest.raises(ConfigError, match=r"data\.augment: a frozen net sees each picture once"):
-        module.pass_through(lambda images: images[:, None], "net")
+        module.use_frozen_features(lambda images: images[:, None], "net")
 
 
 def test_one_view_is_chosen_by_the_numbers_drawn() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline.data.texts import encoded
 from pipeline.data.texts.encoded import Encoded, Row, Tokens
-from pipeline.data.texts.text_data import encoded as in_memory
-from pipeline.data.texts.vocabulary import Vocabulary, words
+from pipeline.data.texts.text_data import encode_truncated as in_memory
+from pipeline.data.texts.vocabulary import Vocabulary, tokenize
 from pipeline.errors import DataError
 
 TEXTS = st.lists(st.text(alphabet="abcde ÄÖ'!<>.", max_size=40), min_size=1, max_size=20)
@@ -30,7 +30,7 @@ def test_what_is_read_from_disk_is_what_encoding_the_text_gives(
     texts: list[str], draw: st.DataObject, truncation_side: Literal["left", "right"], max_tokens: int, dropped: int
 ) -> None:
     rows = np.array(draw.draw(st.lists(st.integers(0, len(texts) - 1), unique=True)), dtype=int)
-    chosen = [words(texts[row]) for row in rows]
+    chosen = [tokenize(texts[row]) for row in rows]
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoded, "CHUNK", 5)  # several pieces, and a text longer than one
         tokens = stored(texts, Path(folder))

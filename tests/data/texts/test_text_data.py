@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data import store
-from pipeline.data.texts.text_data import TextData, encoded, whole_groups
+from pipeline.data.texts.text_data import TextData, encode_truncated, whole_groups
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from tests.conftest import TINY_TEXT
@@ -53,9 +53,9 @@ def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path, monkeypatch: p
 
 def test_of_a_long_text_the_first_or_last_words_stay() -> None:
     vocabulary = Vocabulary(("a", "b", "c"))
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "left").tolist() == [3, 4]
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "right").tolist() == [2, 3]
-    assert encoded(vocabulary, [], 2, "right").tolist() == [1]
+    assert encode_truncated(vocabulary, ["a", "b", "c"], 2, "left").tolist() == [3, 4]
+    assert encode_truncated(vocabulary, ["a", "b", "c"], 2, "right").tolist() == [2, 3]
+    assert encode_truncated(vocabulary, [], 2, "right").tolist() == [1]
 
 
 @pytest.mark.parametrize(
