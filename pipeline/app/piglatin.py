@@ -1,5 +1,7 @@
 """Pig Latin page: translation while typing, beside the rule's, and the attention of each word."""
 
+import re
+import unicodedata
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +54,7 @@ def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
         "experiment": EXPERIMENT,
         "source": model.source,
         "translation": translate(sentence.text, partial(translate_words, net)),
-        "rule": translate(sentence.text, lambda found: [pig_latin(word) for word in found]),
+        "rule": translate(sentence.text, lambda words: [pig_latin(word) for word in words]),
         "words": words,
         "hidden": max(0, len(readable) - WORDS_SHOWN),
         "notes": notes,
@@ -61,8 +63,6 @@ def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
 
 def split_words(text: str, longest: int) -> tuple[list[str], list[str]]:
     """The lower-case words that the network translates, and a sentence for each word that it leaves as it is."""
-    import unicodedata
-
     from pipeline.data.piglatin.rule import LETTER, WORD, translatable
 
     text = unicodedata.normalize("NFC", text)
@@ -84,8 +84,6 @@ def split_words(text: str, longest: int) -> tuple[list[str], list[str]]:
 
 def _ending(rest: str, letter: str) -> str:
     """The ending behind an apostrophe with which a text begins, such as "'t" of "don't"; else empty."""
-    import re
-
     match = re.match(rf"['’]{letter}+", rest)
     return match[0] if match else ""
 

@@ -39,7 +39,7 @@ class Reference:
         ]
         self.kind, self.rate = kind, rate
 
-    def says(self, inputs: list[float]) -> float:
+    def forward(self, inputs: list[float]) -> float:
         below = inputs
         for layer in self.layers:
             for unit in layer:
@@ -48,7 +48,7 @@ class Reference:
             below = [unit.out for unit in layer]
         return below[0]
 
-    def blame(self, inputs: list[float], target: float) -> None:
+    def backward(self, inputs: list[float], target: float) -> None:
         for depth in range(len(self.layers) - 1, -1, -1):
             for place, unit in enumerate(self.layers[depth]):
                 if depth == len(self.layers) - 1:
@@ -76,9 +76,9 @@ class Reference:
                     continue
                 pull = {"none": 0.0, "l1": math.copysign(1, link.weight) if link.weight else 0.0, "l2": link.weight}
                 decay = lr * self.rate * pull[self.kind]
-                moved = link.weight - lr * link.total / link.count
-                after = moved - decay
-                if self.kind == "l1" and moved * after < 0:
+                stepped = link.weight - lr * link.total / link.count
+                after = stepped - decay
+                if self.kind == "l1" and stepped * after < 0:
                     link.weight, link.dead = 0.0, True
                 else:
                     link.weight = after
@@ -86,13 +86,13 @@ class Reference:
 
     def epoch(self, rows: list[tuple[list[float], float]], batch: int, lr: float) -> None:
         for number, (inputs, target) in enumerate(rows, 1):
-            self.says(inputs)
-            self.blame(inputs, target)
+            self.forward(inputs)
+            self.backward(inputs, target)
             if number % batch == 0:
                 self.update(lr)
 
     def loss(self, rows: list[tuple[list[float], float]]) -> float:
-        return sum(0.5 * (self.says(inputs) - target) ** 2 for inputs, target in rows) / len(rows)
+        return sum(0.5 * (self.forward(inputs) - target) ** 2 for inputs, target in rows) / len(rows)
 
 
 def compare(epochs: int, **given: Any) -> Learner:

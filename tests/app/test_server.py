@@ -55,9 +55,9 @@ def test_a_taken_port_is_named_with_its_owner_and_the_next_one_is_served_on_loop
         command = [sys.executable, "-m", "pipeline", "app", "--no-browser", "--port", str(port)]
         with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout
-            said = server.stdout.readline()
-            assert f"Port {port} is used by pid " in said
-            other = int(said.rsplit(" ", 1)[1].rstrip(".\n"))
+            line = server.stdout.readline()
+            assert f"Port {port} is used by pid " in line
+            other = int(line.rsplit(" ", 1)[1].rstrip(".\n"))
             assert f"http://127.0.0.1:{other}/" in server.stdout.readline()
             with urllib.request.urlopen(f"http://127.0.0.1:{other}/", timeout=10) as page:
                 assert b"Playground" in page.read()

@@ -1,4 +1,4 @@
-"""Which trained model a page shows."""
+"""The trained model that a page shows."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.tracked import URI, track
 
 
 def make(root: Path, place: str) -> None:
-    """A folder that says of itself that it is a model."""
+    """A folder with a model's manifest."""
     (root / place).mkdir(parents=True)
     (root / place / checkpoints.MANIFEST).write_text("{}")
 

@@ -62,9 +62,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def opened(browser: Any, **options: Any) -> Iterator[Any]:
-    """A page in a context of its own; nothing may go wrong in its scripts, or be refused by its policy or the server.
+    """A page in a context of its own; errors in its scripts and refused requests fail the test.
 
-    But for what a test refuses on purpose: those answers have a notice on the page.
+    Except for refusals that a test provokes: these have a notice on the page.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
@@ -80,13 +80,13 @@ def opened(browser: Any, **options: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def page(browser: Any) -> Iterator[Any]:
-    """One page for all tests of a file: each goes where it needs to be, and a browser is slow to make another."""
+    """One page for all tests of a file: opening another takes long, and each test loads its own address."""
     with opened(browser) as found:
         yield found
 
 
 def until(page: Any, condition: str) -> Any:
-    """The value of a JavaScript expression as soon as it is true; playwright's own wait needs `eval`, refused here."""
+    """The value of a JavaScript expression once it is true; playwright's own wait needs `eval`, which is refused."""
     deadline = time.monotonic() + TIMEOUT_S
     while not (value := page.evaluate(condition)):
         assert time.monotonic() < deadline, f"{condition} did not become true"

@@ -63,6 +63,19 @@ def inked(live: Page, selector: str) -> int:
     return found
 
 
+def test_train_it_now_leads_to_the_started_run_and_not_to_an_older_one(live: Page, tmp_path: Path) -> None:
+    facts = {"name": "older", "experiment": "mlp_xor", "data": "gate", "status": "finished", "started": 2**40}
+    (tmp_path / "runs/older").mkdir(parents=True)
+    (tmp_path / "runs/older/run.json").write_text(json.dumps(facts))
+    live.goto(live.url.replace("/live", "/piglatin"))
+    live.click(".missing button")
+    live.wait_for_url("**/live#started")
+    expect(live.locator("#name")).to_contain_text("piglatin_seq2seq-s0-")
+    assert live.url.endswith("/live")
+    live.click("#stop")
+    expect(live.locator('#runs tr:not([data-run="older"])')).to_have_attribute("data-status", "interrupted")
+
+
 def test_a_failed_start_is_shown_with_its_error(live: Page, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/mlflow.db").write_text("this is no data base")
