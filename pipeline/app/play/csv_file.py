@@ -29,7 +29,7 @@ def read_csv(content: bytes) -> tuple[list[Row], str]:
         )
     points = [_point(number, row, delimiter) for number, row in rows]
     targets, meaning = _targets([label for _, _, label in points], delimiter)
-    x, y = (_scaled([point[axis] for point in points], 5) for axis in (0, 1))
+    x, y = _scaled([x for x, _, _ in points], 5), _scaled([y for _, y, _ in points], 5)
     ignored = max(sum(bool(cell.strip()) for cell in row[3:]) for _, row in rows)
     note = f" Only the first three columns are used; {ignored} more ignored." if ignored else ""
     return list(zip(x, y, targets, strict=True)), f"{len(points):,} points. {meaning}{note}"
