@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline import kinds
-from pipeline.actions import models
+from pipeline.actions import evaluate
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
@@ -35,7 +35,7 @@ def tracked(tiny_imdb: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
 def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
     console = Quiet()
     summary = train(list(overrides), console, root=root)
-    scored = models.evaluate(summary["name"], "test", root=root)
+    scored = evaluate.evaluate(summary["name"], "test", root=root)
     assert scored["metrics"] == {name: value for name, value in summary["metrics"].items() if name.startswith("test/")}
     return summary, console, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
 
@@ -160,7 +160,7 @@ def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
 
 
 def test_a_configuration_without_a_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match="describes no model"):
+    with pytest.raises(ConfigError, match="no model is configured"):
         kinds.kind_of({"name": "x", "requires": {}, "model": {}})
 
 
@@ -204,7 +204,7 @@ def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, 
     assert summary["metrics"]["test/accuracy"] >= 0.8
     if "image_folder" not in overrides:
         return
-    assert {"hardest.png", "worst_errors.png", "confusion_matrix.png"} <= figures
+    assert {"highest_loss.png", "worst_errors.png", "confusion_matrix.png"} <= figures
     (shapes / "cross/large.png").write_bytes((shapes / "cross/1.png").read_bytes())
     (answer,) = predict("latest", ["shapes/cross/large.png"], root=tracked)
     assert answer["label"] == "cross"
