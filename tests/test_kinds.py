@@ -152,6 +152,8 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
     assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
+    if not isinstance(kind, kinds.FittedBaseline):
+        assert kinds.predictor_class(config).input_type == kind.input_type(config)
 
 
 @pytest.mark.parametrize("target", TASKS)
