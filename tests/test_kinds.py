@@ -162,7 +162,7 @@ def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
 
 
 def test_a_configuration_without_a_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match="describes no model"):
+    with pytest.raises(ConfigError, match="no model is configured"):
         kinds.kind_of({"name": "x", "requires": {}, "model": {}})
 
 

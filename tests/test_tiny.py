@@ -115,7 +115,7 @@ def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkey
             train([*TINY, "trainer.checkpoint_every_s=0"], Quiet(), root=tracked)
     failed = lookup.find("latest", tracked)
     assert failed["status"] == "failed"
-    with pytest.raises(Exception, match="failed and has no model yet"):
+    with pytest.raises(Exception, match="failed, and has no model yet"):
         evaluate.evaluate(failed["name"], "test", root=tracked)
 
     summary = resume("latest", Quiet(), root=tracked)

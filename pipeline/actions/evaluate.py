@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import assess
-from pipeline.actions.requirements import recorded_weights
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.data.texts.vocabulary import FILE
 from pipeline.errors import ConfigError, DataError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, lookup
+from pipeline.runs import checkpoints, lookup, results
 from pipeline.types import Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
@@ -68,5 +67,7 @@ def config_digest(predictor: Predictor, root: Path) -> str:
         today = digest(resolve(load_config(f"experiment={name}", f"seed={seed}", root=root)))
     except ConfigError:  # a configuration of its own, or an experiment that is no longer there
         return str(stored)
+    committed = results.find(f"{name}-{seed}", root) or {}
     weights = checkpoints.weights_digest(predictor.manifest)
-    return today if recorded_weights(root, name, seed, today) == weights else str(stored)
+    unchanged = (committed.get("config_digest"), committed.get("weights_digest")) == (today, weights)
+    return today if unchanged else str(stored)

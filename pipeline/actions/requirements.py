@@ -1,6 +1,5 @@
 """Finding the models that a run requires of other experiments, and handing them to its training."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, lookup, requirements
+from pipeline.runs import checkpoints, lookup, requirements, results
 from pipeline.types import Console
 
 
@@ -62,7 +61,8 @@ def find(name: str, root: Path) -> Path:
     """
     experiment, _, seed = name.rpartition("-")
     expected = digest(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
-    recorded = recorded_weights(root, experiment, int(seed), expected)
+    recorded = results.find(name, root) or {}
+    weights = recorded.get("weights_digest") if recorded.get("config_digest") == expected else None
     finished = [
         Path(record["run_dir"]) / "model"
         for record in lookup.listing(root)
@@ -73,19 +73,9 @@ def find(name: str, root: Path) -> Path:
             manifest = checkpoints.verify(folder)
         except CheckpointError:
             continue
-        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == recorded:
+        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == weights:
             return folder
     raise LaunchError(
         f"{name}: no model of today's configuration in {root / 'models'} or {root / 'runs'}. "
         f"Train it: `pipeline train experiment={experiment} seed={seed}`."
     )
-
-
-def recorded_weights(root: Path, experiment: str, seed: int, config_digest: str) -> str | None:
-    """The digest of the weights that `results/EXPERIMENT.json` records for a seed and a configuration, if it does."""
-    try:
-        rows = json.loads((root / "results" / f"{experiment}.json").read_text())["runs"]
-    except (OSError, ValueError, KeyError):
-        return None
-    found = (row for row in rows if row.get("seed") == seed and row.get("config_digest") == config_digest)
-    return next((row.get("weights_digest") for row in found), None)

@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 from pipeline.data import store
-from pipeline.data.mirrors import DataFile, bulleted, difference, mismatched
+from pipeline.data.mirrors import DataFile, bulleted, describe_mismatch, mismatched
 from pipeline.errors import DataError
 from pipeline.files import atomic_write, file_lock
 
@@ -50,7 +50,7 @@ def unpack(parcel: DataBundle, data_dir: Path) -> Path:
         raise DataError(
             f"{data_dir} on {os.uname().nodename}: not the {parcel.name} that the run was promised, and too large to "
             "send. Put the project on a folder that all nodes share."
-            + bulleted(difference(file, found) for file, found in differing)
+            + bulleted(describe_mismatch(file, found) for file, found in differing)
         )
     cache = _cache_dir() / parcel.digest
     cache.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def _fill(cache: Path, parcel: DataBundle, missing: Sequence[DataFile]) -> None:
     if still := mismatched(parcel.files, cache):
         raise DataError(
             f"{cache}: what the driver sent is not what it named. Run `pipeline data verify {parcel.name}` there."
-            + bulleted(difference(file, found) for file, found in still)
+            + bulleted(describe_mismatch(file, found) for file, found in still)
         )
 
 

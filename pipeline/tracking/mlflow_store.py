@@ -48,7 +48,12 @@ class MLflowStore:
 
             if not is_server(self.uri):
                 _check_schema(self.uri, redact(self.address))
+            variable = os.environ.get("MLFLOW_TRACKING_URI")
             mlflow.set_tracking_uri(self.uri)
+            if variable is None:  # MLflow has set it; a later run would take it for the user's choice
+                del os.environ["MLFLOW_TRACKING_URI"]
+            else:
+                os.environ["MLFLOW_TRACKING_URI"] = variable
             with _alone(self.uri, self.root):
                 client = mlflow.MlflowClient(self.uri)
                 client.search_experiments(max_results=1)

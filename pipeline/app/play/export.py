@@ -71,7 +71,7 @@ RECIPE = """# @package _global_
 # pipeline train --config-dir my_conf experiment=playground
 # The same points and the same net, trained by this pipeline: with cross-entropy, from torch's own initial weights.
 defaults:
-  - override /data: toy2d
+  - override /data: plane
   - override /model: {model}
 
 name: playground

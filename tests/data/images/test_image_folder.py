@@ -102,7 +102,7 @@ def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
         "set aside   disc/empty.png: is empty",
         "set aside   disc/really_png.jpg: is a PNG, its name says otherwise",
         "set aside   disc/words.jpg: is neither a JPEG nor a PNG",
-        "set aside   notes.txt: stands in no class folder",
+        "set aside   notes.txt: is in no class folder",
     ]
     assert sorted(shapes.rglob("*")) == before
 
@@ -110,14 +110,14 @@ def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
 def test_a_class_without_a_usable_picture_is_an_error_that_says_why(shapes: Path) -> None:
     for file in (shapes / "disc").iterdir():
         file.write_bytes(b"")
-    with pytest.raises(DataError, match=r"no usable picture in disc \(disc/0\.png is empty"):
+    with pytest.raises(DataError, match=r"no usable image in disc \(disc/0\.png is empty"):
         data(shapes.parent).describe()
 
 
 def test_too_few_pictures_for_the_folds_is_an_error_that_names_the_class(shapes: Path) -> None:
     for number in range(3, 12):
         (shapes / f"disc/{number}.png").unlink()
-    with pytest.raises(DataError, match="at least 5 different pictures of disc to split, got 3"):
+    with pytest.raises(DataError, match="at least 5 different images of disc to split, got 3"):
         data(shapes.parent).describe()
 
 
