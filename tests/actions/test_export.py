@@ -12,6 +12,7 @@ from pipeline.actions import export
 from pipeline.errors import ConfigError, DataError
 from pipeline.files import sha256
 from pipeline.inference.export import ExportableModel
+from pipeline.runs import lookup
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def linear(monkeypatch: pytest.MonkeyPatch) -> None:
     model = ExportableModel(nn.Linear(3, 2), {"input": torch.rand(68, 3)}, "logits")
     config = {"name": "net", "seed": 3, "data": {"name": "random"}}
     predictor: Any = SimpleNamespace(config=config, exportable=lambda data, count: model)
-    monkeypatch.setattr(export.lookup, "model_dir", lambda run, root: root)
+    monkeypatch.setattr(lookup, "model_dir", lambda run, root: root)
     monkeypatch.setattr(export, "load", lambda folder: predictor)
     monkeypatch.setattr(export, "build_data", lambda config, folder: None)
 
