@@ -68,7 +68,8 @@ def _fill(cache: Path, bundle: DataBundle, missing: Sequence[DataFile]) -> None:
     if still := mismatched(bundle.files, cache):
         raise DataError(
             f"{cache}: the bytes that were sent differ from the driver's digests. Run "
-            f"`pipeline data verify {bundle.name}` there." + bulleted(describe_mismatch(file, found) for file, found in still)
+            f"`pipeline data verify {bundle.name}` there."
+            + bulleted(describe_mismatch(file, found) for file, found in still)
         )
 
 
