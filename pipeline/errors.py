@@ -10,7 +10,7 @@ class PipelineError(Exception):
 
 
 class ConfigError(PipelineError):
-    """A configuration that can't be composed, typed, ranged or built."""
+    """A configuration that can't be composed, or has a value of a wrong type, range or class."""
 
 
 class DataError(PipelineError):

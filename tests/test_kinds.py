@@ -63,7 +63,7 @@ def test_a_net_that_reads(tracked: Path) -> None:
     (tracked / "torn.txt").write_bytes(b"\xff")
     first, torn, last = predict("latest", ["great fine great", "torn.txt", "review.txt"], root=tracked)
     assert [first["label"], last["label"]] == ["positive", "negative"]
-    assert torn["error"].startswith("torn.txt: expected a text in UTF-8")
+    assert torn["error"].startswith("torn.txt: expected text in UTF-8")
 
 
 def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(track
     summary, _, figures = run(tracked, "experiment=imdb_lm", *small)
     assert summary["metrics"]["test/perplexity"] == pytest.approx(np.exp(summary["metrics"]["test/loss"]))
     assert figures == {"learning_curves.png"}
-    with pytest.raises(ConfigError, match="is a language model"):
+    with pytest.raises(ConfigError, match="a language model, which predicts no classes"):
         predict("latest", ["great"], root=tracked)
     # As it is configured, not as it was trained here: so it is made to be found.
     found = Path(summary["run_dir"]) / "model"
@@ -124,7 +124,7 @@ def test_a_translator(tracked: Path) -> None:
 @pytest.mark.parametrize("experiment", ["perceptron_gates", "neuron", "imdb_tfidf"])
 def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tracked: Path) -> None:
     overrides = TINY_TEXT[1:] if experiment.startswith("imdb") else []
-    with pytest.raises(ConfigError, match=r"cluster\.workers: this model is made in one process only"):
+    with pytest.raises(ConfigError, match=r"cluster\.workers: this model is trained in one process only"):
         train([f"experiment={experiment}", "cluster.workers=2", *overrides], Quiet(), root=tracked)
 
 
@@ -152,6 +152,8 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
     assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
+    if not isinstance(kind, kinds.FittedBaseline):
+        assert kinds.predictor_class(config).input_type == kind.input_type(config)
 
 
 @pytest.mark.parametrize("target", TASKS)

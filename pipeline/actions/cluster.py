@@ -30,6 +30,8 @@ def submit(
     config = load_config(*overrides, root=root, config_dir=config_dir)
     with jobs.packed(root, config_dir) as (folder, size):
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
+        for warning in provenance.gaps(root):
+            console.print(warning)
         (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         client = jobs.connect(address)
         words = ["train", *(["--config-dir", jobs.CONFIG_DIR] if config_dir else []), *overrides]

@@ -68,6 +68,8 @@ def sweep(
         "command": redact(shlex.join(["pipeline", "sweep", *options, *overrides, "--trials", str(count)])),
         "sweep": {"keys": list(axes), "train": [*options, *fixed]},
     }
+    for warning in provenance.gaps(root):
+        console.print(warning)
     run_dir = records.create(root, {**plain, "name": f"sweep-{plain['name']}"}, facts)
     for number, (point, config) in enumerate(zip(points, configs, strict=True), 1):
         _store(records.create_trial(run_dir, number, point), config)

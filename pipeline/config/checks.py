@@ -94,6 +94,12 @@ def _check_call(node: dict[str, Any], path: str) -> None:
             f"pipeline/tasks, pipeline/data or pipeline/training/baselines.py, {', '.join(sorted(THEIRS))}."
         )
     accepted = parameters(target)
+    unknown = [key for key in node if key not in ("_target_", "_partial_", *accepted)]
+    if target in THEIRS and unknown:
+        raise ConfigError(
+            f"{', '.join(f'{path}.{key}' for key in unknown)}: {target} takes no such argument. It takes: "
+            f"{', '.join(accepted)}. Remove the others with {' '.join(f'`~{path}.{key}`' for key in unknown)}."
+        )
     for key, value in node.items():
         if key in ("_target_", "_partial_") or (path == "data" and key in SOURCE_KEYS):
             continue

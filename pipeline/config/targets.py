@@ -25,6 +25,9 @@ THEIRS = {
 }
 
 
+SUPPLIED = ("params", "optimizer")  # arguments that a task passes to an optimiser and to a schedule
+
+
 def allowed(target: str) -> bool:
     """Whether a configuration may call the target."""
     return target in THEIRS or _ours(target) is not None
@@ -38,7 +41,8 @@ def locate(target: str) -> tuple[Path, int]:
 
 def parameters(target: str) -> dict[str, str]:
     """The arguments of an allowed target with their annotations, from the first of its bases that has a constructor."""
-    return _parameters(*_defined(target)) or {}
+    accepted = _parameters(*_defined(target)) or {}
+    return {name: annotation for name, annotation in accepted.items() if target not in THEIRS or name not in SUPPLIED}
 
 
 def _defined(target: str) -> tuple[Path, Definition]:

@@ -23,7 +23,7 @@ MAX_COORDINATE = 1e6
 HOSTS = ["127.0.0.1", "localhost"]
 
 
-class PredictionBody(BaseModel):
+class PredictionResponse(BaseModel):
     """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255."""
 
     label: str | None = None
@@ -36,7 +36,7 @@ class Response(BaseModel):
     """The model (name, seed, the first digits of its weights' digest) and its predictions in the inputs' order."""
 
     model: str
-    answers: list[PredictionBody]
+    answers: list[PredictionResponse]
 
 
 class Health(BaseModel):

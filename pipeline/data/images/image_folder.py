@@ -120,7 +120,7 @@ class ImageFolder(BatchedData):
         if len(aside) > 10:
             yield f"set aside   and {len(aside) - 10:,} more"
         if alike := len(groups) - len(set(groups.tolist())):
-            yield f"duplicates  {alike:,} near-duplicates of other images; they are never split apart"
+            yield f"duplicates  {alike:,} images are near-duplicates of others; near-duplicates stay in one split"
 
     def picture_reader(self) -> Callable[[Path], Tensor]:
         return self.read

@@ -61,7 +61,8 @@ class PigLatinData(BatchedData):
         val, test = self.sizes["val"], self.sizes["test"]
         if val + test >= len(words):
             raise ConfigError(
-                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to train on."
+                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to train on. "
+                "Lower one of them."
             )
         order = torch.randperm(len(words), generator=torch.Generator().manual_seed(SPLIT_SEED)).tolist()
         shuffled = [words[index] for index in order]

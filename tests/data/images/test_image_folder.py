@@ -72,7 +72,7 @@ def test_near_duplicates_stand_on_the_same_side(fold: int, shapes: Path) -> None
         there = [name for name in names(module, split) if "copy" in name]
         for number in range(4):
             assert sum(f"copy{number}-" in name for name in there) in (0, 3)
-    assert [remark for remark in module.remarks() if "8 of the pictures" in remark]
+    assert [remark for remark in module.remarks() if "8 images are near-duplicates" in remark]
 
 
 def test_fingerprints_are_compared_with_mirrors_and_in_blocks() -> None:
@@ -192,7 +192,7 @@ def test_a_frozen_net_refuses_pictures_that_change(shapes: Path) -> None:
     module = data(
         shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, min_area: 0.5}"
     )
-    with pytest.raises(ConfigError, match=r"data\.augment: a frozen net sees each picture once"):
+    with pytest.raises(ConfigError, match=r"data\.augment: features of a frozen net are computed once"):
         module.use_frozen_features(lambda images: images[:, None], "net")
 
 

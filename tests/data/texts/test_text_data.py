@@ -62,7 +62,7 @@ def test_of_a_long_text_the_first_or_last_words_stay() -> None:
     ("override", "message"),
     [
         ("data.truncation_side=middle", "data.truncation_side: expected left or right"),
-        ("data.val_size=80", "leaves none to learn from"),
+        ("data.val_size=80", "leaves none to train on"),
     ],
 )
 def test_what_can_not_be_done_is_said(override: str, message: str, tiny_imdb: Path) -> None:

@@ -68,7 +68,7 @@ def test_an_unknown_problem_is_answered_with_those_there_are(project: Path) -> N
 
 @pytest.mark.parametrize("features", [["x1²"], ["x1", "x2", "sin x1"]])
 def test_the_drawn_points_are_coordinates_and_give_the_inputs_of_the_net(features: list[str]) -> None:
-    data = PlaygroundData("plane", "xor", 40, 0.0, 2, [len(features)], 10, features, folder=Path())
+    data = PlaygroundData("toy2d", "xor", 40, 0.0, 2, [len(features)], 10, features, folder=Path())
     data.setup()
     points_N2, labels_N = data.points("test")
     x, y = points_N2.numpy().T
