@@ -89,6 +89,19 @@ def predictor_class(config: Config) -> "type[Net]":
     }[task_of(config).does]
 
 
+def net_input_type(config: Config) -> InputType | None:
+    """The `input_type` of `predictor_class`, without importing torch."""
+    by_rank: dict[int, InputType] = {0: "texts", 3: "images"}
+    by_task: dict[str, InputType | None] = {
+        "classify": by_rank.get(len(config["data"].get("in_shape") or ()), "points"),
+        "classify frozen features": "images",
+        "translate": "sentences",
+        "generate": "classes",
+        "model language": None,
+    }
+    return by_task[task_of(config).does]
+
+
 class FixedUnit(_EvaluatedByPredictor):
     """A net with fixed weights, set by hand; nothing is trained."""
 
@@ -101,7 +114,7 @@ class FixedUnit(_EvaluatedByPredictor):
         return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
 
     def input_type(self, config: Config) -> InputType | None:
-        return predictor_class(config).input_type
+        return net_input_type(config)
 
     def fit(self, config: Config, context: FitContext) -> FitResult:
         from pipeline.training.fixed_unit import assemble
@@ -170,7 +183,7 @@ class EnsembleOfModels(_EvaluatedByPredictor):
         return f"mean of {', '.join(requirements.members(config))}"
 
     def input_type(self, config: Config) -> InputType | None:
-        return predictor_class(config).input_type
+        return net_input_type(config)
 
     def fit(self, config: Config, context: FitContext) -> FitResult:
         from pipeline.training.fixed_unit import assemble
@@ -212,10 +225,19 @@ def load(model_dir: Path) -> Predictor:
 
 def _load(model_dir: Path) -> Predictor:
     manifest = checkpoints.verify(model_dir)
+    config = read_config(model_dir)
+    return kind_of(config).load(model_dir, config, manifest)
+
+
+def read_config(model_dir: Path) -> Config:
+    """The configuration of a stored model, with today's names.
+
+    Raises: CheckpointError if it can't be read or describes no model.
+    """
     path = model_dir / checkpoints.CONFIG
     try:
-        config = upgrade(json.loads(path.read_text()))
-        kind = kind_of(config)
+        config: Config = upgrade(json.loads(path.read_text()))
+        kind_of(config)
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path}: not a model's configuration ({error!r}). Train again.") from error
-    return kind.load(model_dir, config, manifest)
+    return config

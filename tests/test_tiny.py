@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.actions import models
+from pipeline.actions import evaluate
 from pipeline.actions.train import train
 from pipeline.errors import LaunchError
 from pipeline.runs import checkpoints, lookup, records
@@ -41,7 +41,7 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
         assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
-    scored = models.evaluate(summary["name"], "test", root=tracked)
+    scored = evaluate.evaluate(summary["name"], "test", root=tracked)
     assert scored["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
     assert scored["dataset"] == summary["dataset"]
 
@@ -115,8 +115,8 @@ def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkey
             train([*TINY, "trainer.checkpoint_every_s=0"], Quiet(), root=tracked)
     failed = lookup.find("latest", tracked)
     assert failed["status"] == "failed"
-    with pytest.raises(Exception, match="failed and has no model yet"):
-        models.evaluate(failed["name"], "test", root=tracked)
+    with pytest.raises(Exception, match="failed, and has no model yet"):
+        evaluate.evaluate(failed["name"], "test", root=tracked)
 
     summary = resume("latest", Quiet(), root=tracked)
     assert lookup.find("latest", tracked)["status"] == "finished"
@@ -168,7 +168,7 @@ def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"data_digest": "0" * 64}))
     with pytest.raises(Exception, match="this model saw data 000000000000"):
-        models.evaluate("latest", "test", root=tracked)
+        evaluate.evaluate("latest", "test", root=tracked)
 
 
 def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(

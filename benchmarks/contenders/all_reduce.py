@@ -1,6 +1,6 @@
-"""Milliseconds by which a step is longer if workers on this machine agree on their gradients after it, by gloo.
+"""Milliseconds that an all-reduce of gradients by gloo adds to a step of workers on this machine.
 
-So it counts, too, that they are not done at the same moment.
+They include waiting, since workers do not finish a step at the same moment.
 
 `python -m benchmarks.contenders.all_reduce WORKERS NUMBERS`
 """
@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch.multiprocessing.spawn import spawn
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 
 TURNS, TIMES = 11, 20
 SIDE = 1000  # of a square matrix, whose product with itself takes as long as a small step
@@ -26,18 +26,18 @@ def _worker(rank: int, workers: int, numbers: int, folder: str) -> None:
     dist.init_process_group("gloo", f"file://{folder}/meet", world_size=workers, rank=rank)
     gradients, matrix = torch.zeros(numbers), torch.rand(SIDE, SIDE)
 
-    def ms(agree: bool) -> float:
+    def ms(reduce: bool) -> float:
         dist.barrier()
         began = time.perf_counter()
         for _ in range(TIMES):
             matrix @ matrix
-            if agree:
+            if reduce:
                 dist.all_reduce(gradients)
         dist.barrier()
         return 1000 * (time.perf_counter() - began) / TIMES
 
-    ms(agree=True)  # the first ones are slower
-    longer = [ms(agree=True) - ms(agree=False) for _ in range(TURNS)]
+    ms(reduce=True)  # warm-up
+    longer = [ms(reduce=True) - ms(reduce=False) for _ in range(TURNS)]
     if rank == 0:
         Path(folder, "ms").write_text(str(median(longer)))
     dist.destroy_process_group()
@@ -46,7 +46,7 @@ def _worker(rank: int, workers: int, numbers: int, folder: str) -> None:
 def main(workers: int, numbers: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         spawn(_worker, (workers, numbers, folder), nprocs=workers)
-        tell(ms_per_step=float(Path(folder, "ms").read_text()))
+        report(ms_per_step=float(Path(folder, "ms").read_text()))
 
 
 if __name__ == "__main__":

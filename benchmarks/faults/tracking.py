@@ -1,4 +1,4 @@
-"""Faults of the tracking server, its data base and its ports."""
+"""Faults of the tracking server, its database and its ports."""
 
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ STORE = "tests/tracking/test_mlflow_store.py::test_"
 
 
 def slow_tracking(project: Path, rng: Random) -> Trial:
-    """The same run on a server that is well and on one that is not, in either order."""
+    """The same run on a healthy and on a faulty server, in either order."""
     mode, step_s = rng.choice(["slow", "hangs", "429", "500"]), {}
     with mlflow_server(project) as server, proxy(server) as between:
         for between.mode in rng.sample(["well", mode], 2):
@@ -28,7 +28,7 @@ FAULTS = [
     Fault(
         8,
         "MLflow dead at start, mid-run, flapping",
-        "trains, spools, replays; no point doubled",
+        "trains, queues, sends later; no point duplicated",
         (
             OUTAGES,
             "tests/tracking/test_upload_queue.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
@@ -45,7 +45,7 @@ FAULTS = [
     Fault(
         10,
         "MLflow's SQLite locked",
-        "bounded retry, then the spool",
+        "bounded retries, then the upload queue",
         (f"{STORE}a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync",),
     ),
     Fault(

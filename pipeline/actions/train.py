@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
 from pipeline.actions.log_file import redirect_output
-from pipeline.config import build_data, flatten, load_config, resolve, stored, training
+from pipeline.config import build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
@@ -58,6 +58,8 @@ def train(
         "hardware": cpu.describe(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
+    for warning in provenance.gaps(root):
+        console.print(warning)
     run_dir = records.create(root, plain, facts)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
     return _train(plain, run_dir, console, root=root, verbose=verbose)
@@ -118,6 +120,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         stack.enter_context(cluster.connect(config["cluster"]))
         config["cluster"]["gpus_per_worker"] = cluster.resolve_gpus(config["cluster"])
+        check_precision(config)
         data, model = run_description.announce(config, console, root=root, run_dir=run_dir)
         console.print(f"tracked in  {redact(uri)}")
         record = records.read(run_dir)
@@ -201,7 +204,7 @@ def finish(
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)
     assess.draw(evaluation, predictor, data, "test", figures)
-    scores = assess.scores(evaluation, "test")
+    scores = assess.named_metrics(evaluation, "test")
     history = events.read(run_dir)[0]
     if history:
         learning_curves(history, figures / "learning_curves.png")

@@ -99,10 +99,10 @@ def stop(job: Job, address: Address = LOCAL) -> None:
     from pipeline.actions import cluster as action
 
     name, status = action.stop(job, address=address)
-    print(f"{name}: {status}. Its run goes on with `pipeline resume RUN`, in the job's folder on the cluster.")
+    print(f"{name}: {status}. {action.next_step(name, status)}")
 
 
 def _exit(status: str) -> None:
-    """End with 1 if the job failed, 75 if it was stopped and can go on."""
+    """End with 1 if the job failed, 75 if it was stopped and can be resumed."""
     if code := {"FAILED": 1, "STOPPED": 75}.get(status):
         sys.exit(code)

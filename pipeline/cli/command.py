@@ -12,8 +12,11 @@ import typer
 
 from pipeline.cli import app as pages
 from pipeline.cli import cluster, data, models, reproduce, results, train
+from pipeline.cli.options import project_root
 from pipeline.cli.usage import UsageError, translate
+from pipeline.cli.user import provide_user
 from pipeline.errors import Interrupted, PipelineError
+from pipeline.tracking.address import bypass_proxy
 from pipeline.training import cpu
 
 app = typer.Typer(
@@ -29,11 +32,14 @@ for group in (train, models, results, reproduce, pages, cluster):
 app.add_typer(data.app, name="data")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of a disk
+READER_LEFT = 141  # as a program that SIGPIPE ends
 
 
 def main() -> None:
     """Run the command; every error the user can fix becomes a few words and exit code 2."""
     cpu.fix_instructions()
+    provide_user(project_root() / ".cache/home")
+    bypass_proxy()
     _print_any_text()
     debug = "--debug" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--debug"]
@@ -60,6 +66,10 @@ def _run(words: list[str], debug: bool) -> int:
             raise
         _complain(f"error: {error.filename or 'disk'}: {error.strerror}. Make room, then type the command again.")
         return 2
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):  # else typer's 1, which is a failed verb's
+            raise
+        return READER_LEFT
     if code == 130:  # how typer returns a KeyboardInterrupt
         _complain("interrupted")
     return code if isinstance(code, int) else 0
@@ -87,10 +97,10 @@ def _complain(line: str) -> None:
 
 
 def _flush(code: int) -> int:
-    """Flush standard output; return the exit code, SIGPIPE's 141 if its reader has left (`pipeline runs | head`)."""
+    """Flush standard output; return the exit code, another one if its reader has left (`pipeline runs | head`)."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
-        return 141
+        return READER_LEFT
     return code

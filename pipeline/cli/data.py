@@ -26,7 +26,9 @@ def pull(
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="A JSON file to write the digests to.")] = None,
 ) -> None:
-    """Download data sets into data/ and verify every byte; what is there already is not downloaded again.
+    """Download data sets into data/ and verify every byte.
+
+    What is there already is not downloaded again.
 
     Example: pipeline data pull mnist
     """
@@ -44,7 +46,9 @@ def pull(
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb …; default: all.")] = None,
 ) -> None:
-    """Verify every byte of the data sets; exit code 2 if one is missing or wrong.
+    """Verify every byte of the data sets.
+
+    Exit code 2 if one is missing or wrong.
 
     Example: pipeline data verify mnist
     """

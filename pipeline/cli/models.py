@@ -1,6 +1,7 @@
 """Verbs that use a stored model: evaluate, predict, serve, export."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ def evaluate(
 
     Example: pipeline evaluate latest --split val
     """
-    from pipeline.actions import models
+    from pipeline.actions import evaluate as action
     from pipeline.actions import record as recording
     from pipeline.runs import lookup
 
@@ -33,7 +34,7 @@ def evaluate(
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] | None = {} if record or record_as else None
     samples: dict[str, str] = {}
-    result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
+    result = action.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
         model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, model_dir, project_root(), record_as)
@@ -60,7 +61,7 @@ def predict(
 ) -> None:
     """Predict classes or translations with a stored model.
 
-    Example: pipeline predict latest digits/ --out answers.jsonl
+    Example: pipeline predict latest digits/ --out predictions.jsonl
     """
     from pipeline.runs import lookup
 
@@ -71,22 +72,27 @@ def predict(
 
     if out:
         with Terminal() as console:
-            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=console.predictions)
-        failures = f", {written.errors:,} of the new ones errors" if written.errors else ""
-        print(f"{written.answers:,} predictions, {written.before:,} of them from an earlier call{failures}: {out}")
+            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=console.predictions)
+        errors = f", {written.errors:,} errors among the new ones" if written.errors else ""
+        print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
-    predictions: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names in another encoding
+    kept: dict[str, list[dict[str, Any]]] = {"predictions": [], "errors": []}
+    count = failed = 0
+    first_error = ""
     for prediction in action.predict(run, inputs, root=root, cluster=cluster):
-        (failed if "error" in prediction else predictions).append(prediction)
-        if "error" not in prediction:
+        count += 1
+        if "error" in prediction:
+            failed, first_error = failed + 1, first_error or prediction["error"]
+        else:
             probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
             print(f"{prediction['input']}\t{prediction['label']}{probability}", flush=True)
+        if as_json:
+            kept["errors" if "error" in prediction else "predictions"].append(prediction)
     if as_json:
-        print(json.dumps({"predictions": predictions, "errors": failed}))
+        print(json.dumps(kept))
     if failed:
-        total = len(predictions) + len(failed)
-        raise DataError(f"{failed[0]['error']} ({len(failed):,} of {total:,} inputs have no prediction)")
+        raise DataError(f"{first_error} ({failed:,} of {count:,} inputs have no prediction)")
 
 
 @app.command()
@@ -111,7 +117,7 @@ def export(
     run: Run,
     form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
     out: Annotated[
-        Path | None, typer.Option(help="The file to write. Default: EXPERIMENT-SEED.FORMAT in the current folder.")
+        Path | None, typer.Option(help="The file to write. Default: exports/EXPERIMENT-SEED.FORMAT.")
     ] = None,
     as_json: Json = False,
 ) -> None:

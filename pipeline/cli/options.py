@@ -41,5 +41,8 @@ RecordAs = Annotated[
     str | None, typer.Option(metavar="NAME", help="As --record, under this name instead of EXPERIMENT-SEED.")
 ]
 Run = Annotated[
-    str, typer.Argument(help="A run's name or its first characters, its MLflow id, its folder, or 'latest'.")
+    str,
+    typer.Argument(
+        help="A run's name or its first characters, its MLflow id, its folder, 'latest', or EXPERIMENT@latest."
+    ),
 ]

@@ -27,7 +27,7 @@ def evaluate(predictions: Predictions, data: "BatchedData", split: Split) -> Eva
 
 
 def correctness(truth: Sequence[Any], predicted: Sequence[Any]) -> dict[str, str]:
-    """`right`, the digit 1 for each correct sample and 0 for each other, and `truth_digest`, the SHA-256 of the truth."""
+    """`right`, a digit for each sample (1 if it is correct), and `truth_digest`, the SHA-256 of the true values."""
     right = "".join("01"[true == guess] for true, guess in zip(truth, predicted, strict=True))
     return {"right": right, "truth_digest": hashlib.sha256(repr(list(truth)).encode()).hexdigest()}
 
@@ -55,9 +55,7 @@ def roc_auc(predictions: Predictions) -> float:
 
     Source: Fawcett 2006, doi:10.1016/j.patrec.2005.10.010.
     """
-    scores = (
-        predictions.y_score[:, 1] - predictions.y_score[:, 0]
-    )  # the probability alone has ties where it rounds to 1
+    scores = predictions.y_score[:, 1] - predictions.y_score[:, 0]  # a probability alone ties where it rounds to 1
     _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[index]  # from 1; ties share their mean rank
     positive = predictions.y_true == 1

@@ -19,12 +19,12 @@ BLOCK = 500  # rows of a distance matrix in memory at a time
 
 
 def metrics(generated: JudgedImages, real: JudgedImages, train: JudgedImages) -> dict[str, float]:
-    """GeneratedImages images against real ones of a split that neither the generator nor the judge learned from.
+    """Compare generated images with real ones of a split that neither the generator nor the judge was trained on.
 
-    `fid_floor` is the distance of as many images of `train`: what a generator as good as the data would reach.
+    `fid_floor` is the Fréchet distance of as many images of `train`, which a perfect generator would reach.
 
-    Returns: fid, fid_floor, coverage, variance_ratio, precision, recall, nearest_ratio, and conditional_accuracy if
-    classes were asked for.
+    Returns: fid, fid_floor, coverage, variance_ratio, precision, recall, nearest_ratio, and for conditional generators
+    conditional_accuracy.
     """
     classes_N = generated.scores.argmax(axis=1)
     variance, real_variance = (within_class_variance(images.features, _classes(images)) for images in (generated, real))

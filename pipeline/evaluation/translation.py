@@ -5,7 +5,7 @@ from pipeline.types import Translations
 
 
 def metrics(translations: Translations) -> dict[str, float]:
-    """`exact_match`, the fraction of correct predictions, and `letter_error_rate`, edits per letter of the references."""
+    """`exact_match`, the fraction of correct words, and `letter_error_rate`, edits per letter of the references."""
     pairs = list(zip(translations.references, translations.predictions, strict=True))
     return {
         "exact_match": sum(reference == prediction for reference, prediction in pairs) / len(pairs),
@@ -24,7 +24,7 @@ def exact_match_by_rule(translations: Translations) -> dict[str, tuple[int, int]
 
 
 def edit_distance(source: str, target: str) -> int:
-    """The least number of insertions, deletions and substitutions that turn `source` into `target` (Levenshtein 1966)."""
+    """The Levenshtein distance: the least number of insertions, deletions and substitutions (Levenshtein 1966)."""
     row = list(range(len(target) + 1))  # distances from the letters of `source` so far to each prefix of `target`
     for count, letter in enumerate(source, start=1):
         above, row = row, [count]

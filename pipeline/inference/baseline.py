@@ -1,4 +1,4 @@
-"""A stored shallow baseline that classifies texts."""
+"""Predictor for the fitted text baselines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions
 
 
 class TextModel(Protocol):
-    """A fitted model of texts."""
+    """A fitted text classifier."""
 
     def load(self, folder: Path) -> None: ...
 
@@ -29,10 +29,10 @@ class TextModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BaselineClassifier:
-    """A fitted baseline, ready to answer."""
+    """A fitted baseline, ready to predict."""
 
     model: TextModel
-    config: dict[str, Any]  # name, seed, data, model, requires
+    config: dict[str, Any]  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
     input_type: ClassVar[InputType | None] = "texts"
 
@@ -41,14 +41,14 @@ class BaselineClassifier:
         return tuple(self.config["labels"])
 
     def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of texts as they were written."""
+        """(N, C) class probabilities of raw texts."""
         return self.model.probabilities(texts)
 
     def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
         return self.text_probabilities(inputs)
 
     def predict_split(self, data: TextData, split: Split) -> Predictions:
-        """All of a split, in its order."""
+        """Predictions for all samples of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
@@ -59,28 +59,28 @@ class BaselineClassifier:
         return classification.evaluate(self.predict_split(data, split), data, split)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
     def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
     def exportable(self, data: TextData, count: int) -> ExportableModel:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
-    def _no_tensor(self) -> ConfigError:
+    def _has_no_tensor(self) -> ConfigError:
         return ConfigError(
-            f"{self.config['name']}: counts of words are no tensor, so baselines have no portable form. Copy the "
-            "model's folder: it holds plain arrays (safetensors) and a list of words."
+            f"{self.config['name']}: a {type(self.model).__name__} baseline, whose inputs are word counts, can't be "
+            "exported. Copy the model's folder: it holds arrays (safetensors) and a list of words."
         )
 
 
 def load(model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> BaselineClassifier:
-    """Rebuild a baseline from its verified model folder.
+    """Load a baseline from its verified model folder.
 
-    Raises: CheckpointError if the folder does not hold one.
+    Raises: CheckpointError if the folder does not hold a baseline.
     """
     try:
         model: TextModel = build(config["model"])

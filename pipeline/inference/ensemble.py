@@ -1,4 +1,4 @@
-"""The mean of several classifiers.
+"""Ensemble averaging: the mean class probabilities of several classifiers.
 
 Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 """
@@ -22,10 +22,10 @@ from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction,
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Classifiers that answer together: with the mean of their probabilities."""
+    """Classifiers whose class probabilities are averaged."""
 
     members: tuple[Classifier, ...]
-    config: dict[str, Any]  # name, seed, data, model, requires
+    config: dict[str, Any]  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
 
     @property
@@ -37,7 +37,7 @@ class Ensemble:
         return tuple(self.config["labels"])
 
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """A batch of what the members take -> (B, C) class probabilities."""
+        """(B, C) class probabilities of a batch of the members' inputs."""
         total: Tensor = sum(member.probabilities(inputs) for member in self.members)  # type: ignore[assignment]
         return total / len(self.members)
 
@@ -46,17 +46,18 @@ class Ensemble:
         return classification.log_odds(self.probabilities(inputs)[:, label].numpy())
 
     def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of texts as they were written."""
+        """(N, C) class probabilities of raw texts."""
         return _mean([member.text_probabilities(texts) for member in self.members])
 
     def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(N, C) class probabilities of what the members take."""
+        """(N, C) class probabilities of inputs of the members' input type."""
         return _mean([member.class_probabilities(inputs) for member in self.members])
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
-        """All of a split, in its order."""
-        answers = [member.predict_split(data, split) for member in self.members]
-        return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
+        """Predictions for all samples of a split, in its order."""
+        predictions = [member.predict_split(data, split) for member in self.members]
+        y_score = _mean([prediction.y_score for prediction in predictions])
+        return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
         return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
@@ -65,20 +66,20 @@ class Ensemble:
         return classification.evaluate(self.predict_split(data, split), data, split)
 
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
-        """The members' nets as one.
+        """The members' nets as one module that averages their outputs.
 
-        Raises: ConfigError if one of them has no portable form, or they number words differently.
+        Raises: ConfigError if a member can't be exported, or the members' vocabularies differ.
         """
-        forms = [member.exportable(data, count) for member in self.members]
-        first: ExportableModel = forms[0]
-        if any(form.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for form in forms):
+        exported = [member.exportable(data, count) for member in self.members]
+        first: ExportableModel = exported[0]
+        if any(model.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for model in exported):
             raise ConfigError(
-                f"{self.config['name']}: its members number words differently, so no one input fits all. Export each."
+                f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
             )
-        told = {**first.facts, **facts(self.config, None)}
-        return replace(first, net=Mean([form.net for form in forms]).eval(), facts=told)
+        metadata = {**first.facts, **facts(self.config, None)}
+        return replace(first, net=Mean([model.net for model in exported]).eval(), facts=metadata)
 
 
-def _mean(answers: Sequence[np.ndarray]) -> np.ndarray:
-    mean: np.ndarray = np.mean(answers, axis=0)
+def _mean(scores: Sequence[np.ndarray]) -> np.ndarray:
+    mean: np.ndarray = np.mean(scores, axis=0)
     return mean

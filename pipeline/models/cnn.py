@@ -16,7 +16,9 @@ from pipeline.models.neuron import Activate
 
 
 class ConvBlock(nn.Sequential):
-    """Convolution, batch norm, activation and (where `pool` > 1) max pooling; without `padding` stride 1 keeps size.
+    """Convolution, batch norm, activation and, for `pool` > 1, max pooling.
+
+    `padding` None keeps the size at stride 1.
 
     Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
     """
@@ -45,12 +47,11 @@ class ConvBlock(nn.Sequential):
 class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
-    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `ConvBlock`; `hidden` units (none if None)
-    in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each channel's
-    mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
-    the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
-    pixels are left out. Pixels are multiplied by `input_scale`: with 255 the net sees them as they are stored. With
-    `tta_shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `shifted`.
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `ConvBlock`. `mean_pool` adds global
+    average pooling. `hidden_layers` fully connected layers of `hidden` units follow, none if `hidden` is None. Before
+    the convolutions, `crop` pixels are cut from each side, pixels are multiplied by `input_scale` (255 restores the
+    stored values), and `unshuffle` r folds r x r neighbouring pixels into channels (Shi et al. 2016, arXiv:1609.05158).
+    In evaluation, `tta_shift_px` > 0 averages the logits over the image and its `shifted` versions.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -87,7 +88,7 @@ class CNN(nn.Module):
             between += [Activate(activation)]
             width = units
         self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(width, classes))
-        # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
+        # Convolutions of images stored as (N, H, W, C) are 1.3 to 1.5 times faster on CPUs and GPUs.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
@@ -104,21 +105,21 @@ class CNN(nn.Module):
         return logits_BK
 
     def _width(self, in_shape: Sequence[int]) -> int:
-        """How many features an image of this shape has after the convolutions."""
+        """Number of features of an image of this shape after the convolutions."""
         try:
             with torch.no_grad():
                 return int(self.features.eval()(torch.zeros(1, *in_shape)).shape[1])
         except RuntimeError as error:
             raise ConfigError(
-                f"model.net.layers: an image of shape {tuple(in_shape)} is too small for them."
+                f"model.net.layers: an image of shape {tuple(in_shape)} is too small for them. Set fewer layers."
             ) from error
         finally:
             self.features.train()
 
 
 def shifted(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
-    """The images moved down, up, right and left; what comes in is 0, as MNIST's ground is."""
+    """The images shifted down, up, right and left by `pixels`, padded with 0."""
     height, width = images_BCHW.shape[2:]
-    wide = F.pad(images_BCHW, (pixels,) * 4)
+    padded = F.pad(images_BCHW, (pixels,) * 4)
     corners = (0, pixels), (2 * pixels, pixels), (pixels, 0), (pixels, 2 * pixels)
-    return [wide[:, :, y : y + height, x : x + width] for y, x in corners]
+    return [padded[:, :, y : y + height, x : x + width] for y, x in corners]

@@ -1,5 +1,6 @@
-"""Finding runs: all of them, a sweep's trials, the one of a name, the one to resume."""
+"""Finding runs: all of them, a sweep's trials, the run of a name, the run to resume, the model of a run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,56 +8,86 @@ from pipeline import files
 from pipeline.errors import LaunchError
 from pipeline.runs.records import RECORD, read
 
-
-def listing(root: Path) -> list[dict[str, Any]]:
-    """The records of all runs, newest first."""
-    records = [read(path.parent) for path in (root / "runs").glob(f"*/{RECORD}")]
-    return sorted(records, key=lambda record: record["started"], reverse=True)
+LATEST = "latest"
+Record = dict[str, Any]
 
 
-def trials(sweep_dir: Path) -> list[dict[str, Any]]:
+def listing(root: Path) -> list[Record]:
+    """The records of all runs, newest first; folders whose record can't be read are left out."""
+    return sorted(_readable(root / "runs"), key=lambda record: float(record.get("started", 0)), reverse=True)
+
+
+def _readable(folder: Path) -> Iterator[Record]:
+    for path in folder.glob(f"*/{RECORD}"):
+        try:
+            yield read(path.parent)
+        except LaunchError:
+            continue
+
+
+def trials(sweep_dir: Path) -> list[Record]:
     """The records of a sweep's trials, in their order; none of another run."""
     return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
 
 
 def find_resumable(identity: str, root: Path) -> Path | None:
-    """The newest interrupted run that is the same one: of the same configuration, seed, data and code."""
+    """The newest interrupted run of the same identity: configuration, seed, data and code."""
     records = (each for each in listing(root) if each.get("identity") == identity and each["status"] == "interrupted")
     return next((Path(each["run_dir"]) for each in records), None)
 
 
-def find(run: str, root: Path) -> dict[str, Any]:
-    """The run of a name, an unambiguous start of one, an MLflow run id, a folder, or `latest`.
+def find(run: str, root: Path) -> Record:
+    """The run of a name, the start of a name, an MLflow run id, a folder, `latest` or `EXPERIMENT@latest`.
 
-    Raises: LaunchError if there is none or more than one.
+    Raises: LaunchError if no run matches, or more than one.
     """
+    return _find(run, root, listing(root))
+
+
+def _find(run: str, root: Path, records: list[Record]) -> Record:
     if (Path(run) / RECORD).is_file():
         return read(Path(run).absolute())
-    records = listing(root)
-    if run == "latest" and records:
-        return records[0]
-    exact = [record for record in records if run in (record["name"], record.get("run_id"))]
-    matches = exact or [record for record in records if run and record["name"].startswith(run)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(record["name"] for record in matches[:5])
-        raise LaunchError(f"{run}: {len(matches)} runs begin so ({names}, …). Give more of the name.")
-    newest = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
-    raise LaunchError(f"{run}: no such run in {root / 'runs'}.{newest} `pipeline runs` lists them.")
+    experiment, _, newest = run.rpartition("@")
+    if newest == LATEST:
+        matches = [record for record in records if experiment in ("", record["experiment"])][:1]
+    else:
+        exact = [record for record in records if run in (record["name"], record["run_id"])]
+        matches = exact or [record for record in records if run and record["name"].startswith(run)]
+    if not matches:
+        hint = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
+        raise LaunchError(f"{run}: no such run in {root / 'runs'}.{hint} `pipeline runs` lists them.")
+    if len(matches) > 1:
+        raise LaunchError(_ambiguous(run, matches))
+    return matches[0]
+
+
+def _ambiguous(run: str, matches: list[Record]) -> str:
+    names = ", ".join(record["name"] for record in matches[:5]) + (", …" if len(matches) > 5 else "")
+    latest = f"{matches[0]['experiment']}@{LATEST}"
+    return (
+        f"Ambiguous run name {run!r}: {len(matches)} runs match ({names}). "
+        f"Type more of it, or {latest} for the newest of that experiment."
+    )
 
 
 def model_dir(run: str, root: Path) -> Path:
-    """Where the model of a run stands; a model folder itself will do.
+    """The folder of a run's model, or a model folder itself; `latest` counts only runs that have a model.
 
-    Raises: LaunchError if the run has no model yet.
+    Raises: LaunchError if no run matches, or it has no model yet.
     """
     if (Path(run) / "manifest.json").is_file():
         return Path(run)
-    record = find(run, root)
-    folder = Path(record["run_dir"]) / "model"
-    if not files.exists(folder):
+    records = listing(root)
+    if run.rpartition("@")[2] == LATEST:
+        records = [record for record in records if files.exists(_model_of(record))] or records
+    record = _find(run, root, records)
+    if not files.exists(_model_of(record)):
         raise LaunchError(
-            f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
+            f"{record['name']}: {record['status']}, and has no model yet. "
+            f"Finish it with `pipeline resume {record['name']}`."
         )
-    return folder
+    return _model_of(record)
+
+
+def _model_of(record: Record) -> Path:
+    return Path(record["run_dir"]) / "model"

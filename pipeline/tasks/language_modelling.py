@@ -10,9 +10,10 @@ from pipeline.tasks.task import Task
 
 
 class LanguageModelling(Task):
-    """Train `net`, whose `nll` at a batch of texts is in nats; `loss` is the mean of a word.
+    """Train `net` on the negative log-likelihood of the next word; `loss` is its mean a word, in nats.
 
-    It begins with how often each word occurs (`init_unigram_bias`), which would take it hundreds of steps to find out.
+    The output bias is initialised with the unigram distribution (`init_unigram_bias`), which would otherwise take
+    hundreds of steps to learn.
     """
 
     net: Any
@@ -21,9 +22,9 @@ class LanguageModelling(Task):
         self.net.init_unigram_bias(self.trainer.datamodule.unigram_probabilities())  # type: ignore[attr-defined]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        nats, words = self.net.nll(batch[0], exact=False)
-        self.add("train", nats, words)
-        loss: Tensor = nats / words.clamp(min=1)
+        nll, words = self.net.nll(batch[0], exact=False)
+        self.add("train", nll, words)
+        loss: Tensor = nll / words.clamp(min=1)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -36,5 +37,5 @@ class LanguageModelling(Task):
         self._log("val")
 
     def _log(self, split: str) -> None:
-        nats, words = self.total(split, 2)
-        self.log(f"{split}/loss", nats / words)
+        nll, words = self.total(split, 2)
+        self.log(f"{split}/loss", nll / words)

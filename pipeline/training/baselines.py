@@ -68,8 +68,9 @@ class LinearText:
         if positive_NU.shape[1] == 1:
             return np.concatenate([1 - positive_NU, positive_NU], axis=1)
         # All of them can underflow to 0 at once.
-        shares_NK: np.ndarray = positive_NU / positive_NU.sum(axis=1, keepdims=True).clip(np.finfo(np.float64).tiny)
-        return shares_NK
+        sums_N1 = positive_NU.sum(axis=1, keepdims=True).clip(np.finfo(np.float64).tiny)
+        probabilities_NK: np.ndarray = positive_NU / sums_N1
+        return probabilities_NK
 
     def scale(self, counts_NG: sp.csr_array, positive_UN: Sequence[np.ndarray]) -> np.ndarray:
         """(U, G) factors of the n-grams in each unit, or (1, G) that all units share."""

@@ -71,7 +71,8 @@ class ProgressAndSeeds(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs["loss"].item()
-        if trainer.is_global_zero and time.monotonic() - self.told >= PROGRESS_EVERY_S:
+        last = trainer.global_step == module.total_steps  # so that a finished run is shown as finished
+        if trainer.is_global_zero and (last or time.monotonic() - self.told >= PROGRESS_EVERY_S):
             self.told = time.monotonic()
             self.event_log.append(
                 step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss

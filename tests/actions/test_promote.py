@@ -52,12 +52,12 @@ def champion(root: Path) -> Any:
 
 def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root: Path) -> None:
     first = promote.promote("first", Quiet(), root=root)
-    assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "the first one")
+    assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "first model of this data set")
     tie = promote.promote("same", Quiet(), root=root)
     assert (tie.promoted, tie.rival, tie.difference, tie.champion) == (False, "first", 0.0, "first")
     assert champion(root).version == 1
     again = promote.promote("first", Quiet(), root=root)
-    assert (again.promoted, again.version, again.why) == (False, "1", "it was before")
+    assert (again.promoted, again.version, again.why) == (False, "1", "is the champion already")
     better = promote.promote("better", Quiet(), root=root)
     assert (better.promoted, better.champion) == (True, "better")
     assert better.difference == pytest.approx(0.15)

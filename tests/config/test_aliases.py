@@ -66,5 +66,5 @@ def test_former_keys_of_augmentation_and_nets_are_read_as_todays() -> None:
     )
     found = upgrade({**former, "data": {**former["data"], "name": "plane"}})
     assert found["model"] == {"net": {"init": "keras", "input_scale": 255, "tta_shift_px": 1}}
-    assert found["data"] == {"name": "toy2d", "augment": {"brightness": 0.1, "erase": 0.2}}
+    assert found["data"] == {"name": "plane", "augment": {"brightness": 0.1, "erase": 0.2}}
     assert upgrade(old([], {}, augment=None))["data"]["augment"] is None

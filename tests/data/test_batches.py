@@ -105,7 +105,7 @@ class Trainer:
 SETS = [
     ["data=digits", "model=mlp"],
     ["data=imdb", "model=gru", *TINY_TEXT[1:]],
-    ["data=toy2d", "model=mlp", "data.batch_size=8"],
+    ["data=plane", "model=mlp", "data.batch_size=8"],
     ["data=piglatin", "model=seq2seq", "data.words=300", "data.val_size=20", "data.test_size=20"],
 ]
 

@@ -120,7 +120,7 @@ class Length(nn.Module):
 def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> None:
     lengths_N = np.random.default_rng(0).integers(1, 40, 200)
     rows, truth_N = [torch.ones(length, dtype=torch.long) for length in lengths_N], torch.arange(200) % 2
-    data: Any = SimpleNamespace(numbered=lambda split: (rows, truth_N), labels=("a", "b"))
+    data: Any = SimpleNamespace(encoded_split=lambda split: (rows, truth_N), labels=("a", "b"))
     predictions = TextClassifier(Length(), {}, {}).predict_split(data, "test")
     np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
     assert predictions.y_true.tolist() == truth_N.tolist()

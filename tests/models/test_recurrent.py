@@ -12,7 +12,7 @@ from torch import nn
 
 from pipeline.errors import ConfigError
 from pipeline.inference.export import ExportableModel, to_onnx, with_softmax
-from pipeline.models.recurrent import FACTOR, Recurrent
+from pipeline.models.recurrent import HASH_FACTOR, Recurrent
 
 KINDS = [
     (cell, both, pooling)
@@ -80,7 +80,7 @@ def test_pairs_of_neighbouring_words_add_their_mean_times_the_root_of_their_numb
     one = Recurrent(12, 2, "gru", 3, 4, bigram_buckets=1 << 10).eval()
     before = one(TEXTS)
     weight = one.pairs.weight.data.normal_()  # type: ignore[union-attr]
-    places = [[(a * FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]
+    places = [[(a * HASH_FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]
     texts = torch.tensor([[3, 4, 5], [6, 7, 0]])
     expected = torch.stack([weight[rows].sum(dim=0) / math.sqrt(len(rows)) for rows in places])
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, pairs: in
 
 
 @pytest.mark.parametrize(
-    ("cell", "pooling", "message"), [("elman", "last", "no such cell 'elman'"), ("none", "last", "'last' with")]
+    ("cell", "pooling", "message"), [("elman", "last", "unknown cell 'elman'"), ("none", "last", "'last' with")]
 )
 def test_what_does_not_exist_is_said(cell: str, pooling: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

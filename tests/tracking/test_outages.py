@@ -1,4 +1,4 @@
-"""R6 with MLflow's own server: whatever it does meanwhile, a run ends well, and nothing is lost or doubled."""
+"""Outages of MLflow's own server: a run still finishes, and nothing is lost or doubled."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def faulty(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 
 class Switching(Quiet):
-    """Changes the server's mood once training is seen to train."""
+    """Switches the server's behaviour at the first progress of training."""
 
     def __init__(self, faulty: Proxy, mode: Mode):
         super().__init__()
@@ -59,12 +59,12 @@ def check_nothing_lost_or_doubled(root: Path, uri: str) -> None:
         for event in events.read(Path(record["run_dir"]))[0]
         for name in event.get("metrics", {})
     )
-    told = Counter(
+    sent = Counter(
         (point.key, point.step)
         for name in {name for name, _ in written}
         for point in client.get_metric_history(record["run_id"], name)
     )
-    assert told == written
+    assert sent == written
     assert set(written.values()) == {1}
     assert len({step for _, step in written}) == EPOCHS
     assert found.data.metrics["test/accuracy"] == record["metrics"]["test/accuracy"]

@@ -71,7 +71,7 @@ EXPERIMENT_YAML = """# @package _global_
 # pipeline train --config-dir my_conf experiment=playground
 # Same problem and network; the loss is cross-entropy and the initial weights are torch's.
 defaults:
-  - override /data: toy2d
+  - override /data: plane
   - override /model: {model}
 
 name: playground

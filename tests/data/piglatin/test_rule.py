@@ -210,7 +210,7 @@ def test_two_workers_share_the_batches_that_one_would_see() -> None:
 
 def test_the_recipe_builds_this_data(tmp_path: Path) -> None:
     data = build_data(resolve(load_config("experiment=piglatin_seq2seq", "data.words=100000")), tmp_path)
-    with pytest.raises(ConfigError, match=r"data\.words: 100000 asked for, but there are only \d+ of 2 to 14"):
+    with pytest.raises(ConfigError, match=r"data\.words: 100000, but there are only \d+ of 2 to 14"):
         data.setup()
 
 

@@ -26,7 +26,7 @@ def test_it_reads_train_and_the_texts_without_a_label_but_neither_validation_nor
 def test_of_a_large_split_some_texts_are_measured_evenly_spread(tiny_imdb: Path, monkeypatch: object) -> None:
     import pipeline.data.texts.language_data as module
 
-    monkeypatch.setattr(module, "MEASURED", 7)  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "EVALUATED", 7)  # type: ignore[attr-defined]
     data = build_data(resolve(load_config("experiment=imdb_lm", *TINY_TEXT[1:])), tiny_imdb / "data")
     ((tokens, _),) = data.batches("test")
     assert len(tokens) == data.describe().rows["test"] == 7

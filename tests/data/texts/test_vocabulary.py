@@ -1,6 +1,9 @@
 """Splitting texts into words, and numbering them."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,14 @@ def test_a_torn_vocabulary_is_named(tmp_path: Path) -> None:
 def test_words_are_those_of_the_definition(text: str) -> None:
     without_tags = re.sub(r"<[^<>]{0,100}>", " ", text)
     assert tokenize(text) == re.findall(r"[^\W_]+(?:['’][^\W_]+)*|[!?]", without_tags.lower())
+
+
+def test_words_are_the_same_in_a_turkish_locale() -> None:
+    """In Turkish the lower case of I is ı; English words may not depend on where the program runs."""
+    text = "IN IT I'M Istanbul"
+    code = (
+        f"from pipeline.data.texts.vocabulary import tokenize; print(*tokenize({text!r}), *tokenize({text + ' é'!r}))"
+    )
+    environment = {**os.environ, "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["in", "it", "i'm", "istanbul", "in", "it", "i'm", "istanbul", "é"]

@@ -52,7 +52,7 @@ def test_without_noise_every_label_is_what_the_place_says() -> None:
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_seed_gives_the_same_points_and_half_are_learned_from(problem: str, project: Path) -> None:
-    overrides = ("model=mlp", "data=toy2d", f"data.problem={problem}", "data.noise=0.2")
+    overrides = ("model=mlp", "data=plane", f"data.problem={problem}", "data.noise=0.2")
     one, again, other = (
         build_data(resolve(load_config(*overrides, f"seed={seed}")), project).describe() for seed in (0, 0, 1)
     )
@@ -62,8 +62,8 @@ def test_a_seed_gives_the_same_points_and_half_are_learned_from(problem: str, pr
 
 
 def test_an_unknown_problem_is_answered_with_those_there_are(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.problem: no such problem 'torus'\. There are: circle"):
-        build_data(resolve(load_config("model=mlp", "data=toy2d", "data.problem=torus")), project)
+    with pytest.raises(ConfigError, match=r"data\.problem: unknown problem 'torus'\. Choose one of circle"):
+        build_data(resolve(load_config("model=mlp", "data=plane", "data.problem=torus")), project)
 
 
 @pytest.mark.parametrize("features", [["x1²"], ["x1", "x2", "sin x1"]])
