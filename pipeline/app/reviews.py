@@ -51,7 +51,7 @@ def _explain(predictor: Any, text: str, tokens: list[str]) -> dict[str, Any]:
     prefix_scores, effects = attribution.word_occlusion(predictor, tokens[:EXPLAINED])
     return {
         "score": round(float(predictor.text_probabilities([text])[0, -1]), 4),
-        "prefix_scores": np.round(prefix_scores, 4).tolist(),
+        "prefix_scores": np.round(prefix_scores.astype(np.float64), 4).tolist(),
         "effects": np.round(effects, 3).tolist(),
     }
 
