@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-from hypothesis import settings
-
 from pipeline.training import cpu
+
+cpu.fix_instructions()  # as the command does, before numpy and torch read what it sets
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # Before any test imports these libraries: no network, no usage reports, no start-up messages.
 os.environ.update(
@@ -25,7 +27,6 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
-cpu.fix_instructions()
 # No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
