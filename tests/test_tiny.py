@@ -89,8 +89,7 @@ def test_no_secret_reaches_mlflow_or_the_runs_files(tracked: Path, monkeypatch: 
     monkeypatch.setenv("PIPELINE_DATA_MIRROR", "http://user:canary-1@127.0.0.1:9")
     monkeypatch.setenv("MY_NOTE", "canary-2")
     monkeypatch.setenv("MY_STORE", "http://user:canary-3@127.0.0.1:9")
-    secret = ["+api_token=canary-4", "+note=${oc.env:MY_NOTE}", "+place=postgresql://canary-5@host/db"]
-    train([*TINY, *secret], Quiet(), root=tracked)
+    train([*TINY, "data.mirror=${oc.env:MY_NOTE}"], Quiet(), root=tracked)
     train([*TINY, "tracking.uri=${oc.env:MY_STORE}"], Quiet(), root=tracked)
     console = Quiet()
     stores = ["tracking.uri='http://user:canary-6@127.0.0.1:9'", "data.mirror='http://user:canary-7@127.0.0.1:9'"]
