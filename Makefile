@@ -17,7 +17,7 @@ train: $(READY) ## train the default experiment, a CNN on MNIST
 	$(BIN)/pipeline train
 
 test: $(READY) $(CHECKERS) check ## lint, check types and run the tests but for the slow ones
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 test-slow: $(READY) $(CHECKERS) ## run the slow tests; TESTS=tests/launch runs those of a folder
 	$(BIN)/python -m pytest -m slow $(TESTS)

@@ -166,7 +166,7 @@ def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None
     manifest = Path(summary["run_dir"]) / "model/manifest.json"
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"data_digest": "0" * 64}))
-    with pytest.raises(Exception, match="this model saw data 000000000000"):
+    with pytest.raises(Exception, match="the model was trained on data 000000000000"):
         evaluate.evaluate("latest", "test", root=tracked)
 
 

@@ -33,7 +33,7 @@ ATTACKS = [
             f"{JOBS}a_job_is_submitted_listed_followed_and_stopped",
             f"{JOBS}an_address_is_refused_where_it_can_not_be_trusted_or_reached",
             f"{JOBS}the_token_is_its_owners_alone",
-            "tests/launch/test_cluster.py::test_a_ray_of_ones_own_has_a_private_token_no_dashboard_and_is_no_other",
+            "tests/launch/test_cluster.py::test_a_private_cluster_has_a_private_token_and_no_dashboard_whatever_ray_address_names",
         ),
     ),
     Attack(
@@ -67,7 +67,7 @@ ATTACKS = [
         "an exact list on the composed configuration, before anything is built or sent",
         (
             f"{CONFIG}no_other_target_can_be_called",
-            f"{CONFIG}a_target_hidden_in_a_list_or_deep_below_is_found",
+            "tests/config/test_checks.py::test_a_target_hidden_in_a_list_or_deep_below_is_found",
         ),
     ),
     Attack(
@@ -97,7 +97,7 @@ ATTACKS = [
         "secrets are stored as `***`",
         (
             f"{TINY}no_secret_reaches_mlflow_or_the_runs_files",
-            f"{CONFIG}the_unresolved_config_never_holds_an_environment_variable",
+            "tests/config/test_snapshot.py::test_the_unresolved_config_never_holds_an_environment_variable",
             f"{TRACKING}passwords_are_redacted",
             f"{TRACKING}secret_like_keys_have_no_value",
         ),
@@ -118,8 +118,7 @@ ATTACKS = [
         (
             "tests/app/test_server.py::"
             "test_a_taken_port_is_named_with_its_owner_and_the_next_one_is_served_on_loopback_only",
-            "tests/launch/test_serve.py::"
-            "test_a_served_model_answers_many_at_once_as_predict_does_and_leaves_no_process",
+            "tests/launch/test_serve.py::test_a_served_model_predicts_many_at_once_as_predict_does_and_leaves_no_process",
             f"{SAFETY}another_host_is_refused",
             f"{SAFETY}another_origin_is_refused",
             f"{SAFETY}a_websocket_of_another_page_is_refused",

@@ -115,7 +115,7 @@ def _reference() -> str:
         return _weights(running)
 
 
-ON_NODES = f"{GROUP}test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one"
+ON_NODES = f"{GROUP}test_a_run_resumes_without_a_killed_node_grows_back_and_leaves_a_draining_one"
 ON_MACHINES = (
     "tests/launch/test_network.py::test_a_run_on_machines_that_share_no_folder_outlives_a_dead_one_and_a_cut_link"
 )
@@ -152,7 +152,7 @@ FAULTS = [
         4,
         "head killed",
         "clear failure, exit 75; `pipeline resume` works on a new cluster",
-        (f"{GROUP}test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere",),
+        (f"{GROUP}test_a_lost_head_ends_the_driver_with_75_and_the_run_resumes_elsewhere",),
     ),
     Fault(7, "`ray drain-node`", "checkpoint, at most one step lost", (ON_NODES,)),
     Fault(
@@ -161,7 +161,7 @@ FAULTS = [
         "error in ≤ 15 s with the next step",
         (
             f"{GROUP}test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds",
-            "tests/launch/test_cluster.py::test_a_session_that_is_over_is_named_and_not_waited_for",
+            "tests/launch/test_cluster.py::test_an_ended_session_is_refused_at_once",
         ),
     ),
     Fault(

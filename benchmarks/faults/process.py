@@ -132,7 +132,7 @@ FAULTS = [
         "SIGTERM",
         "checkpoint at the next step, exit 75, status interrupted, same weights after `pipeline resume`",
         (
-            "tests/runs/test_records.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/runs/test_records.py::test_a_run_that_is_killed_is_resumed_to_the_same_weights",
             "tests/training/test_resume.py::test_a_request_to_stop_costs_no_step",
         ),
         terminate_one_process,
@@ -143,7 +143,7 @@ FAULTS = [
         "once: checkpoint at the next step, exit 130, no process left, same weights after `pipeline resume`; twice: "
         "ends at once; three times: ends unconditionally; never exit 0",
         (
-            "tests/runs/test_records.py::test_a_run_that_is_killed_goes_on_to_the_same_weights",
+            "tests/runs/test_records.py::test_a_run_that_is_killed_is_resumed_to_the_same_weights",
             "tests/runs/test_interruption.py::test_the_first_asks_the_second_ends_and_the_third_ends_whatever_happens",
         ),
         interrupt_one_process,

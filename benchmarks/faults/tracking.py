@@ -32,7 +32,7 @@ FAULTS = [
         (
             OUTAGES,
             "tests/tracking/test_upload_queue.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
-            "tests/tracking/test_uploader.py::test_an_outage_in_the_middle_is_told_once_and_caught_up_with",
+            "tests/tracking/test_uploader.py::test_an_outage_in_the_middle_is_reported_once_and_made_up_for",
         ),
     ),
     Fault(

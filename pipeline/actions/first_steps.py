@@ -139,7 +139,7 @@ class Side:
 
         texts = list(place("build_data")(config, self.data_dir).unlabeled_texts())
         model = place("load")(self.model(teacher))
-        predict = getattr(model, "texts", None) or model.scores  # its former name and today's
+        predict = getattr(model, "texts", None) or model.text_probabilities  # its former name and today's
         chosen = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]
         parts = [predict(chosen[start : start + TEXTS_AT_ONCE]) for start in range(0, len(chosen), TEXTS_AT_ONCE)]
         found_NK = torch.cat([torch.as_tensor(part) for part in parts]).float()

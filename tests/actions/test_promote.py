@@ -72,7 +72,7 @@ def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root:
 def test_what_can_not_be_compared_leaves_the_champion(root: Path) -> None:
     promote.promote("first", Quiet(), root=root)
     records.update(root / "runs/better", truth="other")
-    with pytest.raises(LaunchError, match="better and the champion first were validated on other samples of mnist"):
+    with pytest.raises(LaunchError, match="better and the champion first were validated on different samples of mnist"):
         promote.promote("better", Quiet(), root=root)
     (root / "runs/first").rename(root / "gone")
     with pytest.raises(LaunchError, match=r"mnist: its champion, version 1, .* Fetch that run's folder"):

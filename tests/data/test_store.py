@@ -148,7 +148,8 @@ def test_a_body_that_breaks_off_is_resumed_where_it_stopped(empty: Path) -> None
 
 
 PULL = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell inherits that it is ignored
 from pathlib import Path
 from pipeline.data import store
 files, address, root = sys.argv[1:]

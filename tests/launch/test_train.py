@@ -89,7 +89,7 @@ def test_workers_are_a_number_or_the_least_and_the_most(workers: str) -> None:
 
 
 def test_a_batch_that_not_every_size_of_group_can_share_is_refused(project: Path) -> None:
-    with pytest.raises(ConfigError, match="128 can't be shared equally by 3 workers"):
+    with pytest.raises(ConfigError, match="128 is not a multiple of 3 workers"):
         run(["data=mnist-5k", "cluster=ray", "cluster.address=auto", "cluster.workers=[2,4]"], Quiet(), root=project)
 
 
