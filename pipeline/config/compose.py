@@ -127,17 +127,24 @@ def revive(plain: dict[str, Any]) -> dict[str, Any]:
 def digest(config: dict[str, Any]) -> str:
     """SHA-256 of all that decides a model's weights.
 
-    Left out are its judge, where it is tracked, where its data stands, which checkpoints are kept and on which device
-    its workers run.
+    Left out are its judge, where it is tracked, where its data stands, which checkpoints are kept, and how many workers
+    run it on which devices. One shard counts as none, and workers as one, as in the digests of older results.
     """
     kept = {key: config[key] for key in ("seed", "model")}
     kept["requires"] = {key: names for key, names in config["requires"].items() if names and key != "judge"}
-    kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
-    kept["cluster"] = {
-        key: value for key, value in config["cluster"].items() if key not in ("address", "gpus_per_worker")
-    }
+    kept["trainer"] = deciding(config["trainer"])
+    kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"], "workers": 1}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in (*SOURCE_KEYS, "path")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def deciding(trainer: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a trainer that decide weights: not how often it stores its state, nor the shards if there is one."""
+    return {
+        key: value
+        for key, value in trainer.items()
+        if "checkpoint" not in key and not (key == "shards" and value == 1)
+    }
 
 
 SOURCE_KEYS = ("mirror", "allow_sample", "sample")  # where data may come from; the data module never sees them
