@@ -20,6 +20,7 @@ from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import kind_of
 from pipeline.launch import cluster as clusters
+from pipeline.launch import placement
 from pipeline.runs import events, provenance, requirements
 from pipeline.runs import records as run_records
 from pipeline.tracking import address
@@ -98,7 +99,7 @@ def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or not be compared with the first."""
     if not kind_of(config).by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
-    if not clusters.in_process(config["cluster"]):
+    if not placement.in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
     if config["data"]["name"] != first["data"]["name"]:
         raise ConfigError(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import Needs, kind_of, load
 from pipeline.launch import cluster as clusters
+from pipeline.launch import placement
+from pipeline.launch.local import LocalWorkers
+from pipeline.launch.train import prepare
+from pipeline.launch.train import train as launch
 from pipeline.runs import events as run_events
 from pipeline.runs import fingerprint, interruption, provenance, records, requirements
 from pipeline.runs.goodput import goodput
@@ -50,7 +55,6 @@ def train(
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
     _check_workers(resolve(config))
-    clusters.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
@@ -115,11 +119,13 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
     started = time.perf_counter()
     uri, told = config["tracking"]["uri"], json.loads((run_dir / records.CONFIG).read_text())["unresolved"]
     config = training(config)
+    config["cluster"]["workers"] = placement.resolve_workers(config)
     with ExitStack() as stack:
         stack.enter_context(records.status(run_dir))
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         stack.enter_context(clusters.connect(config["cluster"]))
         data, model = _announce(config, console, root=root, run_dir=run_dir)
+        local = stack.enter_context(prepare(config))  # forks, so before tracking starts its threads
         console.print(f"tracked in  {redact(uri)}")
         record = records.read(run_dir)
         run = stack.enter_context(
@@ -137,7 +143,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
         )
         records.update(run_dir, **run.ids, dataset=asdict(data))
         with run_events.follow(run_dir, console.progress):
-            result = _fit(config, data, console, root=root, run_dir=run_dir)
+            result = _fit(config, data, console, local, root=root, run_dir=run_dir)
         console.print("testing and storing the model")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
@@ -174,35 +180,35 @@ def _announce(config: dict[str, Any], console: Console, *, root: Path, run_dir: 
 
 
 def _check_workers(config: dict[str, Any]) -> None:
-    """Raises: ConfigError if the model or its batches can't be shared by the workers."""
-    least, most = clusters.bounds(config["cluster"])
-    for workers in range(least, most + 1):
-        if config["data"]["batch_size"] % workers:
-            raise ConfigError(
-                f"data.batch_size: {config['data']['batch_size']} can't be shared equally by {workers} workers. "
-                "Choose a multiple, or other cluster.workers."
-            )
-    if most > 1 and not kind_of(config).spreads(config):
+    """Raises: ConfigError if the workers do not fit the shards or the model; LaunchError if they can't be had."""
+    cluster, spreads = config["cluster"], kind_of(config).spreads(config)
+    if not spreads and cluster["workers"] not in (1, "auto"):
         raise ConfigError("cluster.workers: this model is made in one process only. Use cluster.workers=1.")
+    if not spreads and config["trainer"]["shards"] > 1:
+        raise ConfigError("trainer.shards: this model is made in one process only. Use trainer.shards=1.")
+    clusters.check({**cluster, "workers": placement.resolve_workers(config)})
 
 
-def _fit(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
+def _fit(
+    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+) -> FitResult:
     """Make what is configured, whatever its kind, and leave the model in `run_dir/model`.
 
     Raises: Interrupted if training was asked to stop; its state is kept.
     """
     members = {name: requirement_actions.find(name, root) for name in requirements.members(config)}
-    needs = Needs(root / "data", run_dir, members, lambda: _launch(config, data, console, root=root, run_dir=run_dir))
+    launch = partial(_launch, config, data, console, local, root=root, run_dir=run_dir)
+    needs = Needs(root / "data", run_dir, members, launch)
     return kind_of(config).fit(config, needs)
 
 
-def _launch(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
+def _launch(
+    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+) -> FitResult:
     """Train a net on the configured workers."""
-    from pipeline.launch.train import train as launch
-
     requirement_actions.fetch(config, run_dir, root, console)
     with interruption.gracefully(run_dir, console.print) as codes:
-        result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
+        result = launch(config, data, data_dir=root / "data", run_dir=run_dir, local=local)
     if result.stopped:
         raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
     return result

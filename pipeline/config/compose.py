@@ -139,11 +139,9 @@ def digest(config: dict[str, Any]) -> str:
 
 
 def deciding(trainer: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a trainer that decide weights: not how often it stores its state, nor the shards if there is one."""
+    """The settings of a trainer that decide weights: not how often it stores its state, nor a single shard."""
     return {
-        key: value
-        for key, value in trainer.items()
-        if "checkpoint" not in key and not (key == "shards" and value == 1)
+        key: value for key, value in trainer.items() if "checkpoint" not in key and not (key == "shards" and value == 1)
     }
 
 

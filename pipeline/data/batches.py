@@ -29,7 +29,7 @@ SPLIT_SEED = 0  # validation is the same slice of train whatever the run's seed:
 class Shard(NamedTuple):
     """One logical shard of a global batch."""
 
-    index: int
+    number: int
     total: int  # samples of the whole batch
     batch: tuple[Tensor, ...]
 
@@ -72,7 +72,7 @@ class Batches:
         *,
         seed: int,
         epoch: Callable[[], int],
-        shards: Shards = Shards(),  # noqa: B008  # frozen
+        shards: Shards = Shards(),  # frozen
     ):
         self.inputs, self.targets = arrays
         self.batch_size = min(batch_size, len(self.targets))

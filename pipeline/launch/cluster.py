@@ -1,4 +1,4 @@
-"""The Ray cluster that a run uses: one of its own on this machine, or an existing one by its address."""
+"""The Ray cluster that a run uses, by its address; and a private one for sweeps."""
 
 import atexit
 import os
@@ -12,6 +12,8 @@ from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import ensure
+from pipeline.launch.placement import bounds as bounds
+from pipeline.launch.placement import cores as cores
 
 CONNECT_S = 5
 HEAD_TRIES = 3
@@ -36,17 +38,6 @@ class HeadLost(SystemExit):
     """The cluster's head is gone, and with it this driver's cluster: an interruption that another cluster can mend."""
 
 
-def in_process(cluster: dict[str, Any]) -> bool:
-    """Whether a run needs no cluster: one worker, and no address of a cluster."""
-    return cluster["workers"] == 1 and not cluster.get("address")
-
-
-def bounds(cluster: dict[str, Any]) -> tuple[int, int]:
-    """The least and the most workers."""
-    workers = cluster["workers"]
-    return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
-
-
 def check(cluster: dict[str, Any]) -> None:
     """Find out within seconds whether the cluster can be had.
 
@@ -63,19 +54,14 @@ def check(cluster: dict[str, Any]) -> None:
         )
 
 
-def cores() -> int:
-    """How many cores of this machine this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
 def connect(cluster: dict[str, Any]) -> Iterator[None]:
-    """Use the configured cluster for as long as the block runs; without one, do nothing.
+    """Use the cluster at the configured address for as long as the block runs; without one, do nothing.
 
     Raises: LaunchError if it can't be had.
     """
     check(cluster)
-    if in_process(cluster):
+    if not cluster.get("address"):
         yield
         return
     _set(HEALTH)
@@ -84,11 +70,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
 
     address = cluster.get("address")
     try:
-        if address:
-            ray.init(address=_resolved(address), log_to_driver=True)
-        else:
-            # One CPU more than the workers take, for what else Ray runs.
-            start(bounds(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)
+        ray.init(address=_resolved(str(address)), log_to_driver=True)
     except AuthenticationError as error:
         raise LaunchError(
             f"cluster.address={address}: the cluster wants another token ({str(error).splitlines()[0]}). "

@@ -1,7 +1,8 @@
 """A group of workers on a Ray cluster that outlives its members.
 
 Ray Train replaces a dead worker. Where that is not enough (a node gone, new or draining, a set-up that failed) a new
-group of the size that fits is started here. Each group goes on from the newest checkpoint in the run's folder.
+group is started here, of the largest number of workers that fits the nodes and the shards. Each group resumes from the
+newest checkpoint in the run's folder.
 """
 
 import os
@@ -19,14 +20,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
+from pipeline.launch import placement
 from pipeline.launch.data_bundle import pack, unpack
+from pipeline.launch.failures import PATIENCE as PATIENCE
+from pipeline.launch.failures import FailureCount
 from pipeline.launch.run_dir_actor import RunDirActor, step, workspace
 from pipeline.runs import interruption
-from pipeline.runs.events import EventLog
 from pipeline.training import cpu
 from pipeline.types import DataSet, FitResult
 
-PATIENCE = 3  # failures without a new checkpoint between them; the next would fail, too
 COLLECTIVE_S = 180  # that a worker waits for another's gradients; torch's default is half an hour
 LEAVE_S = 5  # that a broken group may take to leave; Ray gives it 30, and one that hangs takes them all
 ROOM_S = 300  # that a run waits for nodes
@@ -53,7 +55,7 @@ def run(config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Path)
         "run_dir": str(run_dir),
         "home": home,
     }
-    return _Groups(config["cluster"], run_dir, home, arguments).run()
+    return _Groups(config["cluster"], run_dir, home, arguments, config["trainer"].get("shards", 1)).run()
 
 
 class TooFewNodes(Exception):
@@ -63,15 +65,16 @@ class TooFewNodes(Exception):
 class _Groups:
     """One group after the other, until one ends as it should."""
 
-    def __init__(self, cluster: dict[str, Any], run_dir: Path, home: Any, arguments: dict[str, Any]) -> None:
-        self.cluster, self.run_dir, self.home, self.arguments = cluster, run_dir, home, arguments
+    def __init__(
+        self, cluster: dict[str, Any], run_dir: Path, home: Any, arguments: dict[str, Any], shards: int
+    ) -> None:
+        self.cluster, self.run_dir, self.home, self.arguments, self.shards = cluster, run_dir, home, arguments, shards
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
-        least, most = clusters.bounds(self.cluster)
         failures = Failures(self.run_dir, self.cluster)
         while True:
-            workers = min(max(clusters.room(self.cluster), least), most)
+            workers = self.fitting()
             try:
                 result = self.group(workers, failures)
             except (TrainingFailedError, RayActorError) as error:  # the latter: the controller itself died
@@ -84,6 +87,10 @@ class _Groups:
                 return result
             interruption.withdraw(self.run_dir)
             failures.note(why, f"{MAKE_WAY[why]}: going on from step {step(self.run_dir)}")
+
+    def fitting(self) -> int:
+        """How many workers the next group has."""
+        return placement.largest_fitting(clusters.room(self.cluster), self.cluster, self.shards)
 
     def group(self, workers: int, failures: "Failures") -> FitResult:
         """The result of a group of workers."""
@@ -126,8 +133,7 @@ class _Groups:
         used = ray.get(self.home.nodes.remote())
         if used & clusters.draining():
             return "drain"
-        most = clusters.bounds(self.cluster)[1]
-        return "resize" if used and workers < min(clusters.room(self.cluster), most) else None
+        return "resize" if used and workers < self.fitting() else None
 
     def judge(self, error: Exception, workers: int, failures: "Failures") -> None:
         """Raises: PipelineError if there is no going on after a group's end."""
@@ -148,12 +154,12 @@ class _Groups:
         failures.note("room", f"no room for {workers} workers yet")
 
 
-class Failures(UserCallback):  # type: ignore[misc]
-    """Decides in Ray Train's controller whether what a worker died of may be tried again, and says so in the spool."""
+class Failures(FailureCount, UserCallback):  # type: ignore[misc]
+    """Decides in Ray Train's controller whether workers start again after a failure, and logs it."""
 
     def __init__(self, run_dir: Path, cluster: dict[str, Any]):
-        self.run_dir, self.cluster = run_dir, cluster
-        self.workers, self.step, self.failures = 0, -1, 0
+        super().__init__(run_dir)
+        self.cluster, self.workers = cluster, 0
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Raises: PipelineError, which ends the run: what a worker raised itself, or that none gets further;
@@ -166,35 +172,17 @@ class Failures(UserCallback):  # type: ignore[misc]
                     raise cause
         # One that died makes the others fail.
         rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
-        self.count(f"worker {rank}", error)
+        self.count(f"worker {rank}", error, hung="HealthCheckTimeout" in type(error).__name__)
         if clusters.room(self.cluster) < self.workers:
             raise TooFewNodes
 
-    def count(self, who: str, error: Exception) -> None:
-        """Raises: LaunchError if this is one failure too many since the newest checkpoint."""
-        newest = step(self.run_dir)
-        self.failures = self.failures + 1 if newest == self.step else 1
-        self.step = newest
-        text = " ".join(str(error).split())[:300]
-        if self.failures > PATIENCE:
-            raise LaunchError(
-                f"{self.run_dir.name}: {who} failed for the {self.failures}th time without a new checkpoint ({text}). "
-                f"See {self.run_dir / 'log.txt'}, then `pipeline resume {self.run_dir.name}`."
-            )
-        hung = "HealthCheckTimeout" in type(error).__name__
-        self.note("hang" if hung else "failure", f"{who} {'hangs' if hung else 'failed'}: going on from step {newest}")
-
-    def note(self, cause: str, text: str) -> None:
-        event_log = EventLog(self.run_dir)
-        event_log.append(step=step(self.run_dir), interrupted=cause, notice=text)
-        event_log.close()
-
 
 def _worker(arguments: dict[str, Any]) -> FitResult:
-    """What each worker runs."""
+    """Train as one worker of the group."""
     cpu.fix_instructions()  # its node may have been started without
-    from ray.train.lightning import RayDDPStrategy, RayLightningEnvironment, prepare_trainer
+    from ray.train.torch import get_device
 
+    from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
     home, parcel, context = arguments["home"], arguments["parcel"], ray.train.get_context()
@@ -207,11 +195,8 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
             data_dir=unpack(parcel, Path(arguments["data_dir"])),
             run_dir=run_dir,
             data_digest=parcel.digest,
-            # Running means are shared before they are used (`ProgressAndSeeds`), not before every step.
-            strategy=RayDDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
-            plugins=[RayLightningEnvironment()],
-            prepare=prepare_trainer,
-            devices="auto",
+            exchange=ProcessGroup(),
+            device=get_device(),
         )
 
 

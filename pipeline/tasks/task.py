@@ -21,7 +21,7 @@ class Task(LightningModule):
 
     # S shard, K sum
     samples: Tensor | None = None  # (N, H, W) uint8: what a generator drew at the last validation
-    # The logical shard in hand, which the strategy sets; how many a batch has and which are this worker's, set by `fit`.
+    # The logical shard in hand, set by the strategy; how many a batch has and which are this worker's, set by `fit`.
     shard, shards, own = 0, 1, range(1)
     total_steps: int  # optimiser steps of the whole run, set by `fit`
 

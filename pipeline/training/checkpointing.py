@@ -65,8 +65,8 @@ class AtomicCheckpointIO(CheckpointIO):
 class Checkpoints(Checkpoint):
     """Keeps the last few states of training and the best one, each whole or absent.
 
-    A state is stored between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` returns true,
-    at the end of an epoch that validates better than any before, and when an exception is raised between two steps.
+    A state is stored between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` is true, at
+    the end of an epoch that validates better than any before, and when an exception is raised between two steps.
     Several workers store and stop together, after the step that any of them started with that wish: their wishes travel
     with the step's gradients.
 

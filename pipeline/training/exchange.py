@@ -24,6 +24,10 @@ CHUNK_BYTES = 4 << 20  # of a vector, exchanged at a time
 PATIENCE_S = 180.0  # that a worker waits for another, which may be writing a checkpoint
 
 
+class WorkerSilentError(LaunchError):
+    """A worker that another has waited for too long."""
+
+
 class Exchange(Protocol):
     """The sums of a group of workers, of which this process is one."""
 
@@ -33,7 +37,7 @@ class Exchange(Protocol):
     def sum(self, vector: Tensor) -> Tensor:
         """Add the vectors (one dimension, one length) of all workers; each gets the same bits.
 
-        Raises: LaunchError if another worker does not answer.
+        Raises: WorkerSilentError if another worker does not answer.
         """
 
 
@@ -71,9 +75,9 @@ class SharedMemory:
     """The workers of one machine: each writes its vector into shared memory, and adds up all of them.
 
     `memory` has two slots of `CHUNK_BYTES` for each worker, used in turn: a worker that is ahead by one chunk does not
-    overwrite what another still reads, and it can't be ahead by two. `inboxes` are the ends of a pipe for each worker, for
-    reading and writing. A message on a pipe says that a rank has written chunk number n; the kernel's lock on the pipe
-    orders memory, too. A worker that waits sleeps in the kernel, so no core is taken from the one that is waited for.
+    overwrite what another still reads, and it can't be ahead by two. `inboxes` are the ends of a pipe for each worker,
+    for reading and writing. A message on a pipe means that a rank has written chunk number n; the kernel's lock on the
+    pipe orders memory, too. A worker that waits sleeps in the kernel and takes no core from the one it waits for.
     """
 
     MESSAGE = struct.Struct("=qq")
@@ -110,7 +114,7 @@ class SharedMemory:
         deadline = time.monotonic() + PATIENCE_S
         while (slowest := min(self.written)) < number:
             if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-                raise LaunchError(
+                raise WorkerSilentError(
                     f"Worker {self.rank} has waited {PATIENCE_S:.0f} s for worker {self.written.index(slowest)}. "
                     "See the run's log, then `pipeline resume`."
                 )

@@ -49,8 +49,8 @@ def fit(
 ) -> FitResult:
     """Train as configured and leave the model in `run_dir/model`; resume from the newest checkpoint in `run_dir`.
 
-    Every worker calls this, with its `exchange` and `device`; rank 0 writes. The weights depend on `trainer.shards`, not
-    on the number of workers. `prepare` changes the Trainer before it starts. A run that is requested to stop
+    Every worker calls this, with its `exchange` and `device`; rank 0 writes. Weights depend on `trainer.shards`, not on
+    the number of workers. `prepare` changes the Trainer before it starts. A run that is requested to stop
     (`interruption.request`) stores its state after the step and returns with `stopped`, without a model. The model of
     `requires.init_from` lies in `run_dir/init_from`, the predictions of `requires.teacher` in `run_dir/teacher`.
 

@@ -6,7 +6,7 @@ S / W shards each end with the same bits for every W. Source of the idea: EasySc
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -24,8 +24,8 @@ class ShardedStrategy(SingleDeviceStrategy):
     """Lightning's strategy for one device that computes some shards of each batch, and adds the other workers' results.
 
     With one shard this is plain training. With more, batches are lists of `Shard`s, and a shard's loss counts by the
-    number of samples (or words) it is a mean of: the sum is the gradient of the mean over the whole batch. Gradients are
-    exchanged once a micro-batch; clipping, the optimiser and averaged weights follow on every worker alike.
+    number of samples (or words) it is a mean of: the sum is the gradient of the mean over the whole batch. Gradients
+    are exchanged once a micro-batch; clipping, the optimiser and averaged weights follow on every worker alike.
 
     `wishes` are flags of this worker; after a step they are how many workers had raised each before it.
     """
@@ -43,7 +43,7 @@ class ShardedStrategy(SingleDeviceStrategy):
 
     def setup_environment(self) -> None:
         super().setup_environment()
-        rank_zero_only.rank = self.exchange.rank
+        rank_zero_only.rank = self.exchange.rank  # type: ignore[attr-defined]
 
     @property
     def is_global_zero(self) -> bool:
@@ -62,7 +62,7 @@ class ShardedStrategy(SingleDeviceStrategy):
             seed_draws(task.device, draws_seed(self.seed, task.trainer.global_step, 0, micro))
             return super().training_step(batch, batch_idx)
         self.layout = self.layout or Layout(task)
-        filled = {shard.index: shard for shard in batch}
+        filled = {shard.number: shard for shard in batch}
         before = [buffer.clone() for buffer in self.layout.buffers]
 
         def vector(low: int, high: int) -> Tensor:
@@ -83,15 +83,15 @@ class ShardedStrategy(SingleDeviceStrategy):
         assert layout is not None
         if shard is None:
             return layout.empty()
-        task.shard = shard.index
-        seed_draws(task.device, draws_seed(self.seed, task.trainer.global_step, shard.index, micro))
+        task.shard = shard.number
+        seed_draws(task.device, draws_seed(self.seed, task.trainer.global_step, shard.number, micro))
         for buffer, value in zip(layout.buffers, before, strict=True):
             buffer.copy_(value)
-        loss: Tensor = super().training_step(shard.batch, batch_idx)
+        loss = cast(Tensor, super().training_step(shard.batch, batch_idx))
         weight = task.weight(shard.batch) / shard.total
         scaled = self.precision_plugin.pre_backward(loss * weight / task.trainer.accumulate_grad_batches, task)
         gradients = torch.autograd.grad(scaled, layout.parameters, allow_unused=True)
-        return layout.pack(gradients, before, loss.detach(), weight, first=shard.index == 0)
+        return layout.pack(gradients, before, loss.detach(), weight, first=shard.number == 0)
 
     def backward(self, closure_loss: Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Add the step's gradients, which are known already, to those of earlier micro-batches."""
@@ -110,7 +110,7 @@ class ShardedStrategy(SingleDeviceStrategy):
             super().validation_step(batch, batch_idx)
             return
         for shard in batch:
-            self.lightning_module.shard = shard.index
+            self.lightning_module.shard = shard.number
             super().validation_step(shard.batch, batch_idx)
 
     def reduce(self, tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -151,7 +151,13 @@ class Layout:
         return vector[-2:]
 
     def pack(
-        self, gradients: Sequence[Tensor | None], before: list[Tensor], loss: Tensor, weight: float | Tensor, *, first: bool
+        self,
+        gradients: Sequence[Tensor | None],
+        before: list[Tensor],
+        loss: Tensor,
+        weight: float | Tensor,
+        *,
+        first: bool,
     ) -> Tensor:
         pairs = zip(gradients, self.parameters, strict=True)
         parts = [p.new_zeros(p.numel()) if g is None else in_memory_order(g, p) for g, p in pairs]

@@ -1,0 +1,80 @@
+"""How many workers compute a run's shards, and how many this machine has room for."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError
+
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def in_process(cluster: dict[str, Any]) -> bool:
+    """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
+    return cluster["workers"] in (1, "auto") and not cluster.get("address")
+
+
+def fitting(shards: int) -> list[int]:
+    """The numbers of workers that can compute so many shards: 1, 2, 4, … up to `shards`."""
+    return [workers for workers in range(1, shards + 1) if shards % workers == 0]
+
+
+def resolve_workers(config: dict[str, Any]) -> Any:
+    """The workers of a configuration, `auto` resolved: a number, or [least, most] of an elastic group.
+
+    `auto` is the most that `trainer.shards` allows and this machine has cores (or GPUs) for; on a cluster, [1, shards].
+    Raises: ConfigError if the shards are not a power of two, or if the workers do not fit them.
+    """
+    shards, cluster = config["trainer"].get("shards", 1), config["cluster"]
+    if shards & (shards - 1):
+        raise ConfigError(
+            f"trainer.shards: expected a power of two (1, 2, 4, …), got {shards}. Set it with `trainer.shards=…`."
+        )
+    workers, fits = cluster["workers"], fitting(shards)
+    if workers == "auto":
+        if cluster.get("address"):
+            return [1, shards]
+        return max(count for count in fits if count == 1 or count <= _places(cluster))
+    least, most = bounds(cluster)
+    allowed = [count for count in fits if least <= count <= most]
+    if not allowed:
+        raise ConfigError(
+            f"cluster.workers: {workers} can't compute trainer.shards={shards} in equal parts. "
+            f"Use {', '.join(map(str, fits))} or auto, or other trainer.shards."
+        )
+    if isinstance(workers, list) and not cluster.get("address"):
+        return max(count for count in allowed if count == allowed[0] or count <= _places(cluster))
+    return workers
+
+
+def largest_fitting(room: int, cluster: dict[str, Any], shards: int) -> int:
+    """How many workers of an elastic group compute the shards where there is room for so many."""
+    least, most = bounds(cluster)
+    allowed = [count for count in fitting(shards) if least <= count <= most]
+    return max(count for count in allowed if count == allowed[0] or count <= room)
+
+
+def _places(cluster: dict[str, Any]) -> int:
+    """How many workers this machine has room for."""
+    if cluster["gpus_per_worker"] != 0:
+        import torch
+
+        if gpus := torch.cuda.device_count():
+            return gpus
+    return cores() // int(cluster["threads_per_worker"])
+
+
+def bounds(cluster: dict[str, Any]) -> tuple[int, int]:
+    """The least and the most workers, `auto` resolved."""
+    workers = cluster["workers"]
+    return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
+
+
+def cores() -> int:
+    """How many cores of this machine this process may use: its affinity, and a container's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no cgroup, or no quota: "max 100000"
+        quota, period = map(int, QUOTA.read_text().split())
+        return max(1, min(allowed, quota // period))
+    return allowed
