@@ -58,6 +58,9 @@ class Shards:
         return ((index, slice(index, None, filled)) for index in self.own if index < filled)
 
 
+ONE_SHARD = Shards()
+
+
 class Batches:
     """This worker's shards of every global batch of an epoch; whole batches only.
 
@@ -72,7 +75,7 @@ class Batches:
         *,
         seed: int,
         epoch: Callable[[], int],
-        shards: Shards = Shards(),  # frozen
+        shards: Shards = ONE_SHARD,
     ):
         self.inputs, self.targets = arrays
         self.batch_size = min(batch_size, len(self.targets))
@@ -154,7 +157,7 @@ class BatchedData(LightningDataModule):
     some data sets have (`pictures`, `points`, `written` …) are None for the others.
     """
 
-    shards = Shards()  # set by `fit`
+    shards = ONE_SHARD  # set by `fit`
 
     labels: tuple[str, ...] = ()  # names of the classes, if there are classes
     centred_digits = False  # whether a picture is to be centred as MNIST's digits are

@@ -28,9 +28,7 @@ def resolve_workers(config: dict[str, Any]) -> Any:
     """
     shards, cluster = config["trainer"].get("shards", 1), config["cluster"]
     if shards & (shards - 1):
-        raise ConfigError(
-            f"trainer.shards: expected a power of two (1, 2, 4, …), got {shards}. Set it with `trainer.shards=…`."
-        )
+        raise ConfigError(f"trainer.shards: expected a power of two, got {shards}. Use 1, 2, 4, 8, …")
     workers, fits = cluster["workers"], fitting(shards)
     if workers == "auto":
         if cluster.get("address"):

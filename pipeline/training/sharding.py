@@ -13,10 +13,11 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from pipeline.data.batches import Shard, Shards
+from pipeline.data.batches import ONE_SHARD, Shard, Shards
 from pipeline.tasks.task import Task
 from pipeline.training.exchange import Alone, Exchange
 
+CPU = torch.device("cpu")
 MICRO = 2_654_435_761  # odd, about 2^32 / golden ratio: the seeds of micro-batches lie far from those of steps
 
 
@@ -32,7 +33,9 @@ class ShardedStrategy(SingleDeviceStrategy):
 
     lightning_module: Task
 
-    def __init__(self, seed: int, shards: Shards = Shards(), exchange: Exchange | None = None, device: Any = "cpu"):  # noqa: B008
+    def __init__(
+        self, seed: int, shards: Shards = ONE_SHARD, exchange: Exchange | None = None, device: torch.device = CPU
+    ):
         super().__init__(device)
         self.seed, self.shards, self.exchange = seed, shards, exchange or Alone()
         self.global_rank = self.local_rank = self.exchange.rank

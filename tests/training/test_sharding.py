@@ -2,7 +2,6 @@
 
 from multiprocessing import Pipe
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
