@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks import accuracy, memory, noop, scaling, stages, startup, text, throughput, tracking, verbs, workers
+from benchmarks import accuracy, memory, noop, scaling, shards, stages, startup, text, throughput, tracking, verbs
 from benchmarks.harness import RESULTS, ROOT, Pair, kept
 from benchmarks.question import Question
 
 QUESTIONS: tuple[Question, ...] = tuple(
     module.QUESTION
-    for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop)
+    for module in (accuracy, throughput, startup, stages, verbs, shards, scaling, text, tracking, memory, noop)
 )
 PICTURES = ROOT / "docs/images/performance"
 UNITS = {

@@ -54,7 +54,7 @@ def train(
 def resume(
     run: Run,
     allow_drift: Annotated[
-        bool, typer.Option("--allow-drift", help="Even if code, configuration, data, packages or workers have changed.")
+        bool, typer.Option("--allow-drift", help="Even if code, configuration, data or packages have changed.")
     ] = False,
     as_json: Json = False,
     verbose: Verbose = False,

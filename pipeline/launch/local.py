@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.launch.failures import FailureCount, newest_step
-from pipeline.launch.local_group import Job, ignore_signals, picklable, start, watch
+from pipeline.launch.local_group import Job, ignore_signals, portable, start, watch
 from pipeline.runs.events import EventLog
 from pipeline.types import FitResult
 
@@ -85,7 +85,7 @@ def _supervise(control: Connection, drivers_end: Connection | None) -> None:
 
     with suppress(EOFError, OSError):
         job: Job = control.recv()
-        control.send(picklable(_outcome(job, control)))
+        control.send(portable(_outcome(job, control)))
 
 
 def _outcome(job: Job, control: Connection) -> Any:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import pickle
 import signal
 import struct
 import sys
@@ -187,7 +186,7 @@ def _work(job: Job, place: Place) -> None:
     except BaseException as error:
         traceback.print_exc()
         outcome = error if isinstance(error, Exception) else LaunchError(f"{type(error).__name__}: {error}")
-    place.outcome.send(picklable(outcome))
+    place.outcome.send(portable(outcome))
 
 
 def _fit(job: Job, place: Place, memory: mmap) -> FitResult:
@@ -221,10 +220,11 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def picklable(outcome: Any) -> Any:
-    """The outcome, or its text where another process could not rebuild it."""
+def portable(outcome: Any) -> Any:
+    """The outcome as another process can rebuild it: of an exception its class and arguments, else its text."""
+    if not isinstance(outcome, Exception):
+        return outcome
     try:
-        pickle.loads(pickle.dumps(outcome))  # noqa: S301  # made here, a line above
-    except Exception:
+        return type(outcome)(*outcome.args)
+    except TypeError:
         return PipelineError(f"{type(outcome).__name__}: {outcome}. See the run's log.")
-    return outcome

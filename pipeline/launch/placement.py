@@ -64,8 +64,8 @@ def _places(cluster: dict[str, Any]) -> int:
 
 
 def bounds(cluster: dict[str, Any]) -> tuple[int, int]:
-    """The least and the most workers, `auto` resolved."""
-    workers = cluster["workers"]
+    """The least and the most workers; of `auto`, where it is not resolved, one."""
+    workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 

@@ -45,7 +45,7 @@ def provenance(root: Path) -> dict[str, Any]:
 
 
 def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str, root: Path) -> list[str]:
-    """What is not as it was when a run began: code, configuration, data, packages, number of workers.
+    """What is not as it was when a run began: code, configuration, data, packages.
 
     What a record lacks is not compared: older ones have no fingerprint.
     """

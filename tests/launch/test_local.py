@@ -1,6 +1,8 @@
 """Workers of this machine: killed, hung, stopped and failing ones, and those that lose their parents; for real."""
 
+import json
 import os
+import random
 import signal
 import threading
 import time
@@ -21,8 +23,8 @@ from pipeline.runs import checkpoints, events, interruption
 from pipeline.types import DataSet, FitResult
 from tests.launch.nodes import SAMPLE, hurt, job
 
-TWO = [*SAMPLE, "trainer.shards=2", "trainer.max_epochs=2", "trainer.checkpoint_every_s=60"]
-LONG = [*SAMPLE, "trainer.shards=2", "trainer.max_epochs=1000"]
+TWO = [*SAMPLE, "trainer.max_epochs=2", "trainer.checkpoint_every_s=60"]
+LONG = [*SAMPLE, "trainer.max_epochs=1000"]
 
 
 def run(
@@ -196,9 +198,7 @@ def test_workers_end_with_a_driver_that_is_killed(long_run: Any) -> None:
 
 @pytest.mark.slow
 def test_twenty_kills_and_changes_of_size_change_no_bit(project: Path) -> None:
-    """A driver that is killed 20 times at random, each time resumed on one, two or four workers."""
-    import random
-
+    """A driver that is killed 20 times at random, each time resumed on one or two workers."""
     rng = random.Random(0)
     words = [*SAMPLE, "trainer.shards=4", "trainer.max_epochs=60", "trainer.checkpoint_every_s=0.5"]
     run(project, "whole", *words, workers=1)
@@ -209,6 +209,10 @@ def test_twenty_kills_and_changes_of_size_change_no_bit(project: Path) -> None:
             time.sleep(rng.random() * 3)
             running.process.kill()
             name = name or running.run_dir.name  # type: ignore[union-attr]
+        path = project / "runs" / name / "config.json"
+        config = json.loads(path.read_text())
+        config["resolved"]["cluster"]["workers"] = rng.choice((1, 2))  # as `auto` may resolve it on another machine
+        path.write_text(json.dumps(config))
         verb = ("resume", name)
     with job(project, *verb) as running:
         assert running.end() == 0, running.said()

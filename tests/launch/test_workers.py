@@ -70,7 +70,7 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
             raise end
         return end
 
-    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {})
+    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
     monkeypatch.setattr(groups, "group", group)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
@@ -81,25 +81,28 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) -> None:
-    weights_of = []
-    for kill in (False, True):
-        with job(project, "train", *SAMPLE, "trainer.max_epochs=6", "cluster.workers=2") as running:
-            if kill:
-                running.until_step(30)
-                hurt(workers(running.process.pid)[-1], signal.SIGKILL)
+def test_a_cluster_ends_with_the_bits_of_one_process_also_where_a_worker_is_killed(project: Path) -> None:
+    six = [*SAMPLE, "trainer.max_epochs=6"]
+    with job(project, "train", *six, "cluster.workers=1") as running:
+        assert running.end() == 0, running.said()
+        assert running.run_dir
+        expected = weights(running.run_dir)
+    with nodes(1, 1) as cluster:
+        words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=2"]
+        with job(project, "train", *six, *words) as running:
+            running.until_step(30)
+            hurt(workers()[-1], signal.SIGKILL)
             assert running.end() == 0, running.said()
             assert running.run_dir
-            assert [event["restarts"] for event in starts(running.events())] == ([0, 1] if kill else [0])
-            weights_of.append(weights(running.run_dir))
-    assert weights_of[0] == weights_of[1]
+            assert [(event["workers"], event["restarts"]) for event in starts(running.events())] == [(2, 0), (2, 1)]
+            assert weights(running.run_dir) == expected
 
 
 @pytest.mark.slow
 def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
-    with job(project, "train", *LONG, "cluster.workers=2") as running:
+    with nodes(2) as cluster, job(project, "train", *LONG, "cluster=ray", RAY_ADDRESS=cluster.address) as running:
         running.until_step(30)
-        victim = workers(running.process.pid)[-1]
+        victim = workers()[-1]
         at = hurt(victim, signal.SIGSTOP)
         found = running.until(lambda events: next((e for e in events if e.get("interrupted")), None))
         assert found["interrupted"] == "hang"

@@ -29,7 +29,7 @@ KINDS = {
     "accumulating": [*CNN, "trainer.accumulate_grad_batches=2"],  # of three batches: the last step has one
     "small": [*CNN, "data.val_size=59"],  # five images: two shards of three and two, two empty ones
     "single": [*CNN, "data.val_size=63", "+model.net.batch_norm=false"],
-    "mlp": ["experiment=digits_mlp", "data.batch_size=200", "trainer.max_epochs=2", "+model.net.dropout=0.3"],
+    "mlp": ["experiment=digits_mlp", "data.batch_size=200", "trainer.max_epochs=2", "model.net.dropout=0.3"],
     "lstm": ["experiment=imdb_lstm", *TEXT],
     "gru": ["experiment=imdb_gru", *TEXT],
     "rnn": ["experiment=imdb_rnn", *TEXT],
