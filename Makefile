@@ -3,25 +3,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 CHECKERS := .venv/checkers
+TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow check format lock
+.PHONY: help setup train test test-slow test-gpu check format lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(READY) ## install everything into .venv
+setup: $(READY) ## create .venv and install the locked packages
 
-train: $(READY) ## run the main job: the CNN on MNIST
+train: $(READY) ## train the default experiment, a CNN on MNIST
 	$(BIN)/pipeline train
 
-test: $(READY) $(CHECKERS) check ## lint, check types and run the tests
+test: $(READY) $(CHECKERS) check ## lint, check types and run the tests but for the slow ones
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-test-slow: $(READY) $(CHECKERS) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+test-slow: $(READY) $(CHECKERS) ## run the slow tests; TESTS=tests/launch runs those of a folder
+	$(BIN)/python -m pytest -m slow $(TESTS)
 
-check: $(READY) ## lint, formatting, types
+test-gpu: $(READY) ## run the tests that need a CUDA GPU; skipped without one
+	$(BIN)/python -m pytest -m gpu
+
+check: $(READY) ## lint, check formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,7 +45,7 @@ $(CHECKERS): $(READY) infra/requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement infra/requirements.lock
 	touch $@
 
-lock: ## resolve pyproject.toml anew into requirements.lock
+lock: ## resolve pyproject.toml into requirements.lock and infra/requirements.lock
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock
 	.cache/lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev]'
 	.cache/lock/bin/python -m pip freeze --exclude lecture-pipeline | sed -E 's/\+cpu$$//' > requirements.lock

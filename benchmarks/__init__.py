@@ -1,1 +1,1 @@
-"""Measurements, each one command; what they found stands beside them and in docs/."""
+"""Benchmarks, one command each; their results are in benchmarks/results/ and docs/performance.md."""

@@ -1,13 +1,13 @@
-"""`python -m benchmarks`: write docs/performance.md and its pictures from what was measured."""
+"""`python -m benchmarks`: write docs/performance.md and its figures from benchmarks/results/."""
 
-from benchmarks.harness import ROOT, kept
-from benchmarks.page import QUESTIONS, draw, render
+from benchmarks.harness import ROOT, load
+from benchmarks.page import BENCHMARKS, draw, render
 
 
 def main() -> None:
-    for question in QUESTIONS:
-        if pairs := kept(question.name):
-            draw(question, pairs)
+    for benchmark in BENCHMARKS:
+        if pairs := load(benchmark.name):
+            draw(benchmark, pairs)
     page = ROOT / "docs/performance.md"
     page.write_text(render(), encoding="utf-8")
     print(page.relative_to(ROOT))

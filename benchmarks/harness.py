@@ -1,7 +1,7 @@
-"""Runs contenders side by side and keeps what each run cost, so that an interrupted measurement goes on.
+"""Run contenders in turn and save the cost of each run, so that an interrupted measurement resumes.
 
-Every run is a process of its own. A pair is one run of each contender, one right after the other, in an order that
-turns from pair to pair: what slows the machine down for a while slows all of them.
+Every run is a process of its own. A pair is one run of each contender, in immediate succession, in an order that
+rotates from pair to pair: a load on the machine slows all contenders alike.
 """
 
 import ctypes
@@ -27,35 +27,35 @@ PYTHON = (sys.executable, "-m")
 PIPELINE = (*PYTHON, "pipeline")
 Figures = dict[str, float]
 Pair = dict[str, Figures]  # by contender
-SUBREAPER, REAP_S = 36, 30  # prctl's number; how long what a contender left behind may take to end
+SUBREAPER, REAP_S = 36, 30  # prctl's number; how long daemons of a contender may take to end
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One process that has ended."""
+    """A finished process."""
 
     stdout: str
     started: float  # seconds since the epoch
     ended: float
-    cpu_s: float  # its own and of all it started
+    cpu_s: float  # of it and of all that it started
     peak_mb: float  # of its largest process
 
 
 def last_line(outcome: Outcome) -> dict[str, Any]:
-    """What a contender tells; what Ray's workers print may still come after it."""
+    """The figures that a contender printed; output of Ray's workers may follow them."""
     lines = [line for line in outcome.stdout.splitlines() if line.startswith("{")]
-    told: dict[str, Any] = json.loads(lines[-1])
-    return told
+    figures: dict[str, Any] = json.loads(lines[-1])
+    return figures
 
 
-def nothing(outcome: Outcome) -> dict[str, Any]:
-    """For commands whose cost is all there is to know."""
+def no_figures(outcome: Outcome) -> dict[str, Any]:
+    """No figures: of this command only the cost is measured."""
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A command and how its figures are read; "{pair}" in a word is the pair's number, which serves as the seed."""
+    """A command and how its figures are read; `{pair}` in a word is replaced by the pair's number, the seed."""
 
     name: str
     words: Sequence[str]
@@ -66,7 +66,7 @@ class Contender:
 
 
 def execute(contender: Contender, number: int, folder: Path) -> Outcome:
-    """Raises: RuntimeError with what the command said, if it does not exit as it should."""
+    """Run a contender. Raises: RuntimeError with its output, if it exits with another code than `exits`."""
     words = [word.replace("{pair}", str(number)) for word in contender.words]
     env = {
         **os.environ,
@@ -75,8 +75,8 @@ def execute(contender: Contender, number: int, folder: Path) -> Outcome:
         "BENCHMARK_DATA": str(DATA),
         "PYTHONPATH": str(ROOT),
     }
-    env.pop("PYTHONDONTWRITEBYTECODE", None)  # imports cost what they cost a user
-    # What daemons leave behind comes to this process, which then knows what they cost.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # so that imports cost what they cost a user
+    # Orphaned daemons become children of this process, so that their cost is counted.
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryFile("w+") as out:
         started = time.time()
@@ -91,76 +91,76 @@ def execute(contender: Contender, number: int, folder: Path) -> Outcome:
         ended = time.time()
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
-        said = out.read()
+        output = out.read()
     if child.returncode != contender.exits:
-        raise RuntimeError(f"{' '.join(words)} in {folder}: exit {child.returncode}\n{said[-3000:]}")
-    usages = [usage, *_left_behind()]
-    cpu_s = sum(one.ru_utime + one.ru_stime for one in usages)
-    return Outcome(said, started, ended, cpu_s, max(one.ru_maxrss for one in usages) / 1024)
+        raise RuntimeError(f"{' '.join(words)} in {folder}: exit {child.returncode}\n{output[-3000:]}")
+    usages = [usage, *_orphans()]
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Outcome(output, started, ended, cpu_s, max(usage.ru_maxrss for usage in usages) / 1024)
 
 
-def _left_behind() -> list[Any]:
+def _orphans() -> list[Any]:
     """The resource usage of daemons that a contender started and did not wait for."""
-    found, until = [], time.monotonic() + REAP_S
+    usages, until = [], time.monotonic() + REAP_S
     while time.monotonic() < until:
         try:
             pid, _, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             break
         if pid:
-            found.append(usage)
+            usages.append(usage)
         else:
             time.sleep(0.1)
-    return found
+    return usages
 
 
 def measure(contender: Contender, number: int, folder: Path) -> Figures:
-    """One run: cpu_s, wall_s, peak_mb, and what it tells; before_s and after_s if it tells its first and last step."""
+    """One run: cpu_s, wall_s, peak_mb and its own figures; before_s and after_s if it has steps."""
     load = os.getloadavg()[0]
     outcome = execute(contender, number, folder)
-    told = contender.read(outcome)
-    if "first_step" in told:
-        told["before_s"] = told.pop("first_step") - outcome.started
-        told["after_s"] = outcome.ended - told.pop("last_step")
+    figures = contender.read(outcome)
+    if "first_step" in figures:
+        figures["before_s"] = figures.pop("first_step") - outcome.started
+        figures["after_s"] = outcome.ended - figures.pop("last_step")
     spent = {"cpu_s": outcome.cpu_s, "wall_s": outcome.ended - outcome.started, "peak_mb": outcome.peak_mb}
-    return {name: round(value, 4) for name, value in {**spent, **told, "load": load}.items()}
+    return {name: round(value, 4) for name, value in {**spent, **figures, "load": load}.items()}
 
 
 def compare(name: str, contenders: Sequence[Contender], pairs: int, *, warm: Sequence[str] = ()) -> None:
-    """Measure until there are so many pairs; each run is saved as it ends. `warm` is trained first, and not counted."""
-    pairs_kept = kept(name)
+    """Measure until there are `pairs` pairs; each run is saved as it ends. `warm` is trained first, uncounted."""
+    measured = load(name)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         folder = project(Path(scratch))
         if warm:
             execute(Contender("warm-up", [*PIPELINE, "train", *warm]), 0, folder)
         for number in range(pairs):
-            pairs_kept += [{}] if number == len(pairs_kept) else []
+            measured += [{}] if number == len(measured) else []
             turn = number % len(contenders)
             for contender in [*contenders[turn:], *contenders[:turn]]:
-                if contender.name in pairs_kept[number]:
+                if contender.name in measured[number]:
                     continue
-                pairs_kept[number][contender.name] = measure(contender, number, folder)
-                keep(name, pairs_kept)
-                print(f"{name} {number + 1}/{pairs} {contender.name}: {pairs_kept[number][contender.name]}", flush=True)
+                measured[number][contender.name] = measure(contender, number, folder)
+                save(name, measured)
+                print(f"{name} {number + 1}/{pairs} {contender.name}: {measured[number][contender.name]}", flush=True)
 
 
 def project(folder: Path) -> Path:
-    """A project with the data and nothing else: what contenders run in."""
+    """A project with data and configuration only, in which contenders run."""
     for name in ("conf", "data", "data.dvc"):
         (folder / name).symlink_to(ROOT / name)
     return folder
 
 
-def kept(name: str) -> list[Pair]:
-    """What was measured so far; the last pair may lack contenders."""
+def load(name: str) -> list[Pair]:
+    """The pairs measured so far; the last one may lack contenders."""
     file = RESULTS / f"{name}.json"
     pairs: list[Pair] = json.loads(file.read_text())["pairs"] if file.is_file() else []
     return pairs
 
 
-def keep(name: str, pairs: list[Pair]) -> None:
-    """Write what was measured, whole or not at all."""
-    installed = {one.name: one.version for one in distributions()}
+def save(name: str, pairs: list[Pair]) -> None:
+    """Write the pairs with machine and versions, whole or not at all."""
+    installed = {package.name: package.version for package in distributions()}
     used = [name for name in ("torch", "lightning", "ray", "mlflow", "keras") if name in installed]  # keras is optional
     versions = {"python": platform.python_version()} | {name: installed[name] for name in used}
     content = {
@@ -175,7 +175,7 @@ def keep(name: str, pairs: list[Pair]) -> None:
 
 
 def mnist() -> None:
-    """Write what the contenders read: MNIST's images and labels, split as the pipeline splits them."""
+    """Write MNIST's images and labels for the contenders, split as the pipeline splits them."""
     import numpy as np
 
     from pipeline.config import build_data, load_config, resolve

@@ -1,18 +1,18 @@
-"""docs/performance.md and its pictures, made from what was measured."""
+"""Render docs/performance.md and its figures from the results."""
 
 import json
 from collections.abc import Sequence
 from statistics import median
 
 from benchmarks import accuracy, memory, noop, scaling, shards, stages, startup, text, throughput, tracking, verbs
-from benchmarks.harness import RESULTS, ROOT, Pair, kept
-from benchmarks.question import Question
+from benchmarks.benchmark import Benchmark
+from benchmarks.harness import RESULTS, ROOT, Pair, load
 
-QUESTIONS: tuple[Question, ...] = tuple(
-    module.QUESTION
+BENCHMARKS: tuple[Benchmark, ...] = tuple(
+    module.BENCHMARK
     for module in (accuracy, throughput, startup, stages, verbs, shards, scaling, text, tracking, memory, noop)
 )
-PICTURES = ROOT / "docs/images/performance"
+FIGURES = ROOT / "docs/images/performance"
 UNITS = {
     "beside_ms_per_step": "{:.2f}",
     "_s": "{:.2f}",
@@ -32,48 +32,53 @@ LABELS = {
 }
 HEAD = """# Performance
 
-Written by `python -m benchmarks` from the files in `benchmarks/results/`. Each question is a command, `python -m
-benchmarks.NAME`, which runs the contenders in turn, each in a process of its own, and goes on where it was interrupted.
-The contenders are written from published recipes in their own idiom (`benchmarks/contenders/`); Keras, on its torch
-backend, comes with `pip install --no-deps -r benchmarks/requirements.lock`.
+Speed and memory of the pipeline, beside Keras, plain PyTorch, Lightning and Ray.
 
-A figure is the median over the pairs, with the least and the most, and how many pairs there are. CPU-seconds are of a
-process and all it started, `peak_mb` of its largest process; every contender has one thread a process.
-Where the load average is over 1, other work ran beside: then seconds of the clock are too high, and ratios of
-CPU-seconds are what counts.
+```
+python -m benchmarks.accuracy    # measure one benchmark; an interrupted measurement resumes
+python -m benchmarks             # write this page from benchmarks/results/
+```
+
+- A value is the median over pairs, with the least and the greatest, and the number of pairs. A pair is one run of each
+  contender, in immediate succession, each in a process of its own with one thread.
+- CPU-seconds are of a process and all that it started; `peak_mb` is of its largest process.
+- Where the load average is over 1, other work ran at the same time: wall-clock seconds are then too high, and ratios of
+  CPU-seconds count.
+- Contenders are written from published recipes in their own idiom (`benchmarks/contenders/`). Keras, on its torch
+  backend, is installed by `pip install --no-deps -r benchmarks/requirements.lock`.
 
 """
 
 
-def render(questions: Sequence[Question] = QUESTIONS) -> str:
-    """The page, in Markdown: all claims at a glance, then a section a question."""
+def render(benchmarks: Sequence[Benchmark] = BENCHMARKS) -> str:
+    """The page in Markdown: a table of all claims, then a section a benchmark."""
     rows = "".join(
-        f"| [{question.title}](#{_anchor(question.title)}) | {claim.what} | {claim.asked} | {claim.said(pairs)} | "
-        f"{'yes' if claim.holds(pairs) else '**no**'} |\n"
-        for question in questions
-        for pairs in [kept(question.name)]
-        for claim in question.claims
+        f"| [{benchmark.title}](#{_anchor(benchmark.title)}) | {claim.name} | {claim.threshold} | "
+        f"{claim.measured(pairs)} | {'yes' if claim.holds(pairs) else '**no**'} |\n"
+        for benchmark in benchmarks
+        for pairs in [load(benchmark.name)]
+        for claim in benchmark.claims
         if claim.values(pairs)
     )
-    table = f"| question | claim | bar | measured (pairs) | holds |\n|{' --- |' * 5}\n{rows}"
-    return HEAD + table + "".join(_section(question, kept(question.name)) for question in questions)
+    table = f"| benchmark | claim | threshold | measured (pairs) | holds |\n|{' --- |' * 5}\n{rows}"
+    return HEAD + table + "".join(_section(benchmark, load(benchmark.name)) for benchmark in benchmarks)
 
 
-def _section(question: Question, pairs: list[Pair]) -> str:
-    head = f"\n## {question.title}\n\n`python -m benchmarks.{question.name}`. {question.text}\n\n"
+def _section(benchmark: Benchmark, pairs: list[Pair]) -> str:
+    head = f"\n## {benchmark.title}\n\n`python -m benchmarks.{benchmark.name}`. {benchmark.text}\n\n"
     if not pairs:
         return head + "Not measured yet.\n"
-    content = json.loads((RESULTS / f"{question.name}.json").read_text())
+    content = json.loads((RESULTS / f"{benchmark.name}.json").read_text())
     versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
-    columns = f"| | {' | '.join(question.shown)} |\n|{' --- |' * (len(question.shown) + 1)}\n"
+    columns = f"| | {' | '.join(benchmark.shown)} |\n|{' --- |' * (len(benchmark.shown) + 1)}\n"
     rows = "".join(
-        f"| {contender.name} | {' | '.join(_cell(pairs, contender.name, measure) for measure in question.shown)} |\n"
-        for contender in question.contenders
+        f"| {contender.name} | {' | '.join(_cell(pairs, contender.name, measure) for measure in benchmark.shown)} |\n"
+        for contender in benchmark.contenders
     )
-    picture = f"\n![{question.title}](images/performance/{question.name}.png)\n"
+    figure = f"\n![{benchmark.title}](images/performance/{benchmark.name}.png)\n"
     loads = [run["load"] for pair in pairs for run in pair.values()]
     load = f"load average before the runs: {min(loads):.1f} to {max(loads):.1f}"
-    return f"{head}{columns}{rows}{question.more(pairs)}{picture}\n{content['machine']}; {load}; {versions}.\n"
+    return f"{head}{columns}{rows}{benchmark.more(pairs)}{figure}\n{content['machine']}; {load}; {versions}.\n"
 
 
 def _cell(pairs: Sequence[Pair], name: str, measure: str) -> str:
@@ -83,7 +88,7 @@ def _cell(pairs: Sequence[Pair], name: str, measure: str) -> str:
 
 
 def _values(pairs: Sequence[Pair], name: str, measure: str) -> list[float]:
-    """Of the runs that there are."""
+    """The measure of a contender in all runs that have it."""
     return [pair[name][measure] for pair in pairs if measure in pair.get(name, {})]
 
 
@@ -91,15 +96,15 @@ def _anchor(title: str) -> str:
     return "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c == "-")
 
 
-def draw(question: Question, pairs: Sequence[Pair]) -> None:
-    """A bar a contender and a dot a run, by the first measure that is shown, or by each where they are parts."""
+def draw(benchmark: Benchmark, pairs: Sequence[Pair]) -> None:
+    """Draw a bar a contender and a dot a run, of the first measure shown, or of each where they are parts."""
     from matplotlib.figure import Figure
 
-    measure = question.shown[0]
-    names = [contender.name for contender in question.contenders]
+    measure = benchmark.shown[0]
+    names = [contender.name for contender in benchmark.contenders]
     rows = {name: _values(pairs, name, measure) for name in names}
-    if question.parts:
-        rows = {f"{part}, {name}": _values(pairs, name, part) for part in question.shown for name in names}
+    if benchmark.parts:
+        rows = {f"{part}, {name}": _values(pairs, name, part) for part in benchmark.shown for name in names}
     rows = {name: values for name, values in rows.items() if values}
     figure = Figure(figsize=(8, 0.6 + 0.38 * len(rows)), layout="constrained")
     axes = figure.subplots()
@@ -112,5 +117,5 @@ def draw(question: Question, pairs: Sequence[Pair]) -> None:
     axes.set_xlim(left=0)
     axes.set_xlabel(LABELS.get(measure, "CPU-seconds"))
     axes.spines[["top", "right"]].set_visible(False)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURES / f"{question.name}.png", dpi=110, metadata={"Software": None})
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(FIGURES / f"{benchmark.name}.png", dpi=110, metadata={"Software": None})

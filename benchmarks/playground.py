@@ -1,7 +1,7 @@
-"""How smooth the Playground is in a real browser: `python -m benchmarks.playground`.
+"""Frames and epochs a second of the Playground in a real browser: `python -m benchmarks.playground`.
 
-The page is opened in a Chromium without a window and without a GPU, and runs at its normal speed (it aims at 90 epochs
-a second); counted is what it drew and the epochs it ran, by its own clock. Writes benchmarks/results/playground.json.
+The page runs in headless Chromium without a GPU, at its normal speed (at most 90 epochs a second). Frames and epochs
+are counted by the page's clock. Writes benchmarks/results/playground.json.
 """
 
 import argparse
@@ -28,27 +28,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.playground")
     parser.add_argument("--times", type=int, default=5, help="measurements of each setting")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_browser(playwright.chromium.executable_path), args=["--no-sandbox"]
         )
         for name, state in SETTINGS.items():
-            rates = [rate(browser, f"{address}/playground{state}", asked.seconds) for _ in range(asked.times)]
+            rates = [rate(browser, f"{address}/playground{state}", arguments.seconds) for _ in range(arguments.times)]
             measured[name] = {
                 key: {"median": round(statistics.median(each), 1), "min": round(min(each), 1), "all": each}
                 for key, each in zip(BARS, zip(*rates, strict=True), strict=True)
             }
-            told = ", ".join(f"{key} {value['median']} (min {value['min']})" for key, value in measured[name].items())
-            print(f"{name:14} {told}", flush=True)
+            summary = ", ".join(
+                f"{key} {value['median']} (min {value['min']})" for key, value in measured[name].items()
+            )
+            print(f"{name:14} {summary}", flush=True)
         chromium = browser.version
         browser.close()
-    keep("playground", {"bars": BARS, "seconds": asked.seconds, "chromium": chromium, "measured": measured})
+    save("playground", {"bars": BARS, "seconds": arguments.seconds, "chromium": chromium, "measured": measured})
 
 
-def keep(name: str, content: dict[str, Any]) -> None:
-    """Write what was measured, with the machine and what else it did."""
+def save(name: str, content: dict[str, Any]) -> None:
+    """Write results with the machine and its load."""
     path = RESULTS / f"{name}.json"
     machine = {"machine": cpu.describe(), "load": round(os.getloadavg()[0], 2)}
     path.write_text(json.dumps({**machine, **content}, indent=1) + "\n")
@@ -56,7 +58,7 @@ def keep(name: str, content: dict[str, Any]) -> None:
 
 
 def rate(browser: Any, address: str, seconds: float) -> tuple[float, float]:
-    """Pictures and epochs a second."""
+    """Frames and epochs a second."""
     with opened(browser) as page:
         page.goto(address)
         until(page, "window.playground?.frames > 0")

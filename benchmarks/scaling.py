@@ -1,11 +1,11 @@
-"""`python -m benchmarks.scaling`: a model of a step's time, held against this machine and carried on past it."""
+"""`python -m benchmarks.scaling`: a model of a step's time, validated on this machine and extrapolated to clusters."""
 
 from collections.abc import Callable, Sequence
 from math import log2
 from statistics import median
 
+from benchmarks.benchmark import Benchmark, Claim, main
 from benchmarks.harness import PYTHON, Contender, Pair
-from benchmarks.question import Claim, Question, main
 
 CORES, BATCH, SHARDS, NUMBERS = 2, 512, 4, 230_500  # of this machine; global; a batch's; a step's sums of `model=cnn`
 LINK_BITS_S, LATENCY_S = 10e9, 50e-6  # assumed of a cluster: 10 Gbit/s Ethernet
@@ -30,13 +30,13 @@ def _alone(workers: int) -> Contender:
     """As many processes as there are cores, each with what a worker computes and nobody to exchange it with."""
     copies = min(workers, CORES)
     share = (f"data.batch_size={BATCH // workers}", f"trainer.shards={SHARDS // workers}", "cluster.workers=1")
-    words = ("benchmarks.contenders.at_once", str(copies), "steady", "6", *TRAINED, *share)
+    words = ("benchmarks.contenders.copies", str(copies), "steady", "6", *TRAINED, *share)
     return Contender(_compute(workers), [*PYTHON, *words])
 
 
 def _pipeline(workers: int) -> Contender:
     # More workers than there are cores are refused, unless the cluster says that it has them.
-    how = ("crowded", "6", str(workers)) if workers > CORES else ("steady", "6", f"cluster.workers={workers}")
+    how = ("oversubscribed", "6", str(workers)) if workers > CORES else ("steady", "6", f"cluster.workers={workers}")
     shared = (f"data.batch_size={BATCH}", f"trainer.shards={SHARDS}")
     return Contender(_measured(workers), [*PYTHON, f"benchmarks.contenders.{how[0]}", *how[1:], *TRAINED, *shared])
 
@@ -56,7 +56,7 @@ def _error(workers: int) -> Callable[[Pair], float]:
     return lambda pair: abs(predicted_ms(pair, workers) / pair[_measured(workers)]["ms_per_step"] - 1)
 
 
-def beyond(pairs: Sequence[Pair]) -> str:
+def extrapolated(pairs: Sequence[Pair]) -> str:
     """A table of clusters with one shard and one core a worker."""
     compute_s = median(pair[_compute(COUNTS[-1])]["ms_per_step"] for pair in pairs) / 1000
     rows, share = "", BATCH // SHARDS
@@ -70,19 +70,20 @@ def beyond(pairs: Sequence[Pair]) -> str:
     return (
         f"\nPast this machine, with a shard of {share} images and a core for each worker, "
         f"{LINK_BITS_S / 1e9:.0f} Gbit/s and {1e6 * LATENCY_S:.0f} µs a message, nothing overlapped with the backward "
-        "pass. Messages and MB are of one worker and step: recursive doubling sends the whole vector once a level of the "
-        "tree.\n\n"
+        "pass. Messages and MB are of one worker and step: recursive doubling sends the whole vector once a level of "
+        "the tree.\n\n"
         f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n{rows}"
     )
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "scaling",
     "Scaling past this machine",
     f"The model of a step of `model=cnn` with {BATCH} images in {SHARDS} shards: the time of a worker's shards, "
     "measured in processes that keep all cores busy and exchange nothing, and the time of adding a step's sums in the "
-    "tree of the shards, measured alone. The model is held against `pipeline train` with 1 and 2 local workers (shared "
-    "memory), and with 4 on a Ray that is told of more cores than there are (gloo): each then has half a core.",
+    "tree of the shards, measured alone. The model is compared with `pipeline train` with 1 and 2 local workers "
+    "(shared memory), and with 4 on a Ray that is configured with more cores than there are (gloo): each then has half "
+    "a core.",
     (
         *(_alone(count) for count in COUNTS),
         *(_pipeline(count) for count in COUNTS),
@@ -91,8 +92,8 @@ QUESTION = Question(
     tuple(Claim(f"off by, workers: {count}", _error(count), 0.15, "{:.0%}", least=False) for count in COUNTS),
     shown=("ms_per_step",),
     warm=("experiment=mlp_xor",),
-    more=beyond,
+    more=extrapolated,
 )
 
 if __name__ == "__main__":
-    main(QUESTION)
+    main(BENCHMARK)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from benchmarks.benchmark import Benchmark, Claim, main, ratio
 from benchmarks.harness import PYTHON, Contender, Pair
-from benchmarks.ours import training
-from benchmarks.question import Claim, Question, main, ratio
+from benchmarks.pipeline_train import training
 
 CNN, LSTM = ("model=cnn", "data=mnist", "data.allow_sample=false"), ("model=lstm", "data=imdb")
 LOADS = {"CNN at 128": (CNN, 128), "CNN at 512": (CNN, 512), "LSTM at 128": (LSTM, 128)}
@@ -38,7 +38,7 @@ def _claims(load: str) -> tuple[Claim, ...]:
     )
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "shards",
     "Logical shards",
     "The time of a step of `pipeline train`, over six seconds of training, with the same two shards a batch in one "
@@ -68,4 +68,4 @@ QUESTION = Question(
 )
 
 if __name__ == "__main__":
-    main(QUESTION)
+    main(BENCHMARK)

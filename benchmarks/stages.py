@@ -1,22 +1,22 @@
-"""`python -m benchmarks.stages`: where the CPU-seconds of `pipeline train` go."""
+"""`python -m benchmarks.stages`: CPU-seconds of `pipeline train` by stage."""
 
+from benchmarks.benchmark import Benchmark, main
 from benchmarks.harness import PYTHON, Contender
-from benchmarks.question import Question, main
 
 STAGES = (
     *("imports", "configuration", "data", "steps", "validation", "checkpoints", "test and pictures", "portable model"),
     *("beside (MLflow)", "rest"),
 )
-BEFORE = "d9811d7"  # the last commit before anything was done about it
+BEFORE = "d9811d7"  # the last commit before these stages were optimised
 WORDS = ("stages", "experiment=mnist_fast", "seed={pair}")
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "stages",
-    "Where the time goes",
-    "The CPU-seconds of `pipeline train experiment=mnist_fast`, stage by stage, now and before anything was done about "
-    f"them (commit {BEFORE}, with its recipe of then). *Imports* are torch's, Lightning's and Ray's own; *beside* is "
-    "the thread that imports MLflow and talks to its data base while training goes on.",
+    "CPU-seconds by stage",
+    "CPU-seconds of `pipeline train experiment=mnist_fast` by stage, now and before they were optimised (commit "
+    f"{BEFORE}, with the recipe of that time). *Imports* are of torch, Lightning and Ray. *Beside* is the thread "
+    "that imports MLflow and writes to its database during training.",
     (
-        Contender("before", [*PYTHON, "benchmarks.contenders.past", BEFORE, *WORDS]),
+        Contender("before", [*PYTHON, "benchmarks.contenders.at_commit", BEFORE, *WORDS]),
         Contender("pipeline", [*PYTHON, f"benchmarks.contenders.{WORDS[0]}", *WORDS[1:]]),
     ),
     (),
@@ -26,4 +26,4 @@ QUESTION = Question(
 )
 
 if __name__ == "__main__":
-    main(QUESTION)
+    main(BENCHMARK)

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.startup`: how long a run of two workers takes to begin and to end, beside Ray's own example."""
+"""`python -m benchmarks.startup`: seconds before the first and after the last step, beside Ray's example."""
 
+from benchmarks.benchmark import Benchmark, Claim, main
 from benchmarks.harness import PYTHON, Contender
-from benchmarks.ours import training
-from benchmarks.question import Claim, Question, main
+from benchmarks.pipeline_train import training
 
 ONE, TWO, RAY = "pipeline, 1 worker", "pipeline, 2 workers", "Ray's example, 2 workers"
 WORDS = ("model=cnn", "data=mnist", "data.allow_sample=false", "trainer.max_epochs=1")
@@ -15,12 +15,12 @@ def _both(name: str, bar: float) -> Claim:
     return Claim(f"{name}: before the first step and after the last", seconds, bar, "{:.1f} s", least=False)
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "startup",
-    "What stands around training",
-    "`before_s` runs from the start of the process to the end of the first step, `after_s` from the end of the last "
-    "epoch to the end of the process. Ours then tests the model, draws pictures, writes the portable model and tells "
-    "MLflow; Ray's documented Lightning example does none of these.",
+    "Start and end of a run",
+    "`before_s` is from the start of the process to the end of the first step, `after_s` from the end of the last "
+    "epoch to the end of the process. In that time the pipeline tests the model, draws figures, writes the portable "
+    "model and sends it to MLflow. Ray's documented Lightning example does none of these.",
     (
         training(ONE, *WORDS),
         training(TWO, *WORDS, "trainer.shards=2", "cluster.workers=2"),
@@ -32,4 +32,4 @@ QUESTION = Question(
 )
 
 if __name__ == "__main__":
-    main(QUESTION)
+    main(BENCHMARK)

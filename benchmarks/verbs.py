@@ -1,27 +1,27 @@
-"""`python -m benchmarks.verbs`: how long the smallest questions take, beside the libraries' own commands."""
+"""`python -m benchmarks.verbs`: latency of short commands, beside those of the libraries."""
 
 import sys
 from pathlib import Path
 
-from benchmarks.harness import PIPELINE, Contender, nothing
-from benchmarks.question import Claim, Question, amount, main
+from benchmarks.benchmark import Benchmark, Claim, amount, main
+from benchmarks.harness import PIPELINE, Contender, no_figures
 
 HELP, ERROR, SHOW = "pipeline --help", "a config error", "pipeline data show"
 
 
 def _installed(command: str) -> Contender:
-    return Contender(f"{command} --help", [str(Path(sys.executable).with_name(command)), "--help"], nothing)
+    return Contender(f"{command} --help", [str(Path(sys.executable).with_name(command)), "--help"], no_figures)
 
 
-QUESTION = Question(
+BENCHMARK = Benchmark(
     "verbs",
-    "Small questions",
-    "`pipeline data show` reads and verifies all of `data/`, 207 MB. A config error takes Hydra's import and the "
-    "composition that fails; the key that was meant is looked for in what was composed until then.",
+    "Short commands",
+    "`pipeline data show` reads and verifies all of `data/`, 207 MB. A configuration error takes Hydra's import and "
+    "the composition that fails; the suggested key is looked up in what was composed until then.",
     (
-        Contender(HELP, [*PIPELINE, "--help"], nothing),
-        Contender(ERROR, [*PIPELINE, "train", "trainer.max_epoch=3"], nothing, exits=2),
-        Contender(SHOW, [*PIPELINE, "data", "show"], nothing),
+        Contender(HELP, [*PIPELINE, "--help"], no_figures),
+        Contender(ERROR, [*PIPELINE, "train", "trainer.max_epoch=3"], no_figures, exits=2),
+        Contender(SHOW, [*PIPELINE, "data", "show"], no_figures),
         *map(_installed, ("dvc", "ray", "mlflow")),
     ),
     tuple(Claim(name, amount("wall_s", name), 0.6, "{:.2f} s", least=False) for name in (HELP, ERROR, SHOW)),
@@ -30,4 +30,4 @@ QUESTION = Question(
 )
 
 if __name__ == "__main__":
-    main(QUESTION)
+    main(BENCHMARK)

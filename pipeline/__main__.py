@@ -1,5 +1,5 @@
 """`python -m pipeline` is the command `pipeline`."""
 
-from pipeline.cli.main import main
+from pipeline.cli import main
 
 main()

@@ -1,20 +1,20 @@
-"""The one error tree: what users can cause or mend, told in one line.
+"""The one error tree: errors that users can cause or fix, each with a message of one line.
 
-Every message says what, where, what was found, and the next step. `cli/main.py` turns these into text and an exit
-code; anything else that escapes is a bug and keeps its traceback.
+Every message names what failed, where, what was found, and the next step. `cli/command.py` prints it and sets the exit
+code; any other exception that escapes is a bug and keeps its traceback.
 """
 
 
 class PipelineError(Exception):
-    """An error the user can act on. Its text is complete: it is printed as it stands."""
+    """An error that the user can act on. Its message is complete and is printed unchanged."""
 
 
 class ConfigError(PipelineError):
-    """A configuration that can't be composed, typed, ranged or built."""
+    """A configuration that can't be composed, or has a value of a wrong type, range or class."""
 
 
 class DataError(PipelineError):
-    """Data that is missing, unreachable, malformed or not the bytes that were promised."""
+    """Data that is missing, unreachable, malformed or whose bytes differ from its digest."""
 
 
 class CheckpointError(PipelineError):
@@ -22,11 +22,11 @@ class CheckpointError(PipelineError):
 
 
 class LaunchError(PipelineError):
-    """A run that can't be started, found or continued on the machines at hand."""
+    """A run that can't be started, found or resumed on the available machines."""
 
 
 class Interrupted(PipelineError):
-    """A run stopped by Ctrl-C or a termination signal, that can go on."""
+    """A run that was stopped by Ctrl-C or a termination signal and can be resumed."""
 
     def __init__(self, message: str, exit_code: int):
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""The one table of model kinds: how each is made, loaded and evaluated.
+"""The table of model kinds: how a model of each kind is fitted, loaded and evaluated.
 
-A kind is added by one class here, and one line in `KINDS` and in `pipeline.config.kind`. Heavy libraries are imported
-only by the kind that needs them.
+A new kind is one class here and one line each in `KINDS` and in `pipeline.config.kind`. Each kind imports its heavy
+libraries itself.
 """
 
 import json
@@ -16,54 +16,57 @@ from pipeline.config.aliases import upgrade
 from pipeline.config.kind import Kind, kind_name, task_of
 from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints, requirements
-from pipeline.types import Evaluation, FitResult, Inputs, Judge, Predictor, Split
+from pipeline.types import Evaluation, FitResult, InputType, Judge, Predictor, Split
 
-if TYPE_CHECKING:  # a mistyped key is answered without torch's import
+if TYPE_CHECKING:  # a mistyped key is reported without importing torch
     from pipeline.data.batches import BatchedData
     from pipeline.inference.predictor import Net
 
 Config = dict[str, Any]
-Launch = Callable[[], FitResult]  # trains a net on the workers that are configured, and stores it
+Launch = Callable[[], FitResult]  # trains a net on the configured workers and stores it
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What making a model may need beside its configuration."""
+class FitContext:
+    """Inputs of `ModelKind.fit` beside the configuration."""
 
     data_dir: Path
     run_dir: Path
-    members: Mapping[str, Path]  # the model folders of `requires.members`, by name
+    members: Mapping[str, Path]  # model folders of `requires.members`, by EXPERIMENT-SEED
     launch: Launch
 
 
 class ModelKind(Protocol):
-    """What all kinds of models offer."""
+    """Operations that every kind of model supports."""
 
-    by_epochs: bool  # whether training can be stopped early, as a sweep does
+    trains_by_epochs: bool  # whether a sweep can stop training early
 
-    def spreads(self, config: Config) -> bool:
-        """Whether several workers can share making it."""
+    def distributable(self, config: Config) -> bool:
+        """Whether several workers can train it together."""
 
     def describe(self, config: Config) -> str:
-        """The model in a few words. Raises: ConfigError if it can't be built."""
+        """A one-line description of the model.
 
-    def inputs(self, config: Config) -> Inputs | None:
-        """What it takes; None if it answers nothing."""
+        Raises: ConfigError if the model can't be built.
+        """
 
-    def fit(self, config: Config, needs: Needs) -> FitResult:
-        """Make the model and leave it in `needs.run_dir/model`."""
+    def input_type(self, config: Config) -> InputType | None:
+        """The type of the model's inputs; None if it can't predict single inputs."""
+
+    def fit(self, config: Config, context: FitContext) -> FitResult:
+        """Fit the model and store it in `context.run_dir/model`."""
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
-        """Rebuild a stored model from its verified folder."""
+        """Load a stored model from its verified folder."""
 
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
     ) -> Evaluation:
-        """Score a stored model on a split."""
+        """Evaluate a stored model on a split."""
 
 
-class _Evaluated:
-    """The evaluation is the predictor's own."""
+class _EvaluatedByPredictor:
+    """A kind whose predictor evaluates itself."""
 
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
@@ -72,38 +75,51 @@ class _Evaluated:
 
 
 def predictor_class(config: Config) -> "type[Net]":
-    """The class of a net's predictor: by its task, and of classifiers by the shape of their inputs."""
+    """The predictor class of a net, chosen by its task and, for classifiers, by the rank of the input shape."""
     from pipeline.inference import generator, predictor, translator
 
     classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
     return {
         "classify": classifiers.get(len(shape), predictor.PointClassifier),
-        "classify frozen views": predictor.FrozenClassifier,
+        "classify frozen features": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "generate": generator.Generator,
         "model language": predictor.LanguageModel,
     }[task_of(config).does]
 
 
-class FixedUnit(_Evaluated):
-    """A net whose weights are set by hand: there is nothing to train."""
+def net_input_type(config: Config) -> InputType | None:
+    """The `input_type` of `predictor_class`, without importing torch."""
+    by_rank: dict[int, InputType] = {0: "texts", 3: "images"}
+    by_task: dict[str, InputType | None] = {
+        "classify": by_rank.get(len(config["data"].get("in_shape") or ()), "points"),
+        "classify frozen features": "images",
+        "translate": "sentences",
+        "generate": "classes",
+        "model language": None,
+    }
+    return by_task[task_of(config).does]
 
-    by_epochs = False
 
-    def spreads(self, config: Config) -> bool:
+class FixedUnit(_EvaluatedByPredictor):
+    """A net with fixed weights, set by hand; nothing is trained."""
+
+    trains_by_epochs = False
+
+    def distributable(self, config: Config) -> bool:
         return False
 
     def describe(self, config: Config) -> str:
-        return f"{type(build(config['model']['net'])).__name__}, set by hand"
+        return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
 
-    def inputs(self, config: Config) -> Inputs | None:
-        return predictor_class(config).inputs
+    def input_type(self, config: Config) -> InputType | None:
+        return net_input_type(config)
 
-    def fit(self, config: Config, needs: Needs) -> FitResult:
+    def fit(self, config: Config, context: FitContext) -> FitResult:
         from pipeline.training.fixed_unit import assemble
 
-        return assemble(config, {}, data_dir=needs.data_dir, run_dir=needs.run_dir)
+        return assemble(config, {}, data_dir=context.data_dir, run_dir=context.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
         from pipeline.inference.predictor import load as load_net
@@ -112,42 +128,42 @@ class FixedUnit(_Evaluated):
 
 
 class TrainedNet(FixedUnit):
-    """A net that Lightning trains, on as many workers as are configured."""
+    """A net that Lightning trains on the configured workers."""
 
-    by_epochs = True
+    trains_by_epochs = True
 
-    def spreads(self, config: Config) -> bool:
+    def distributable(self, config: Config) -> bool:
         return task_of(config).distributes
 
     def describe(self, config: Config) -> str:
         from pipeline.training.fit import build_task
 
         net = build_task(config).net
-        size = sum(p.numel() for p in net.parameters())
-        return f"{type(net).__name__}, {size:,} parameters, epochs: {config['trainer']['max_epochs']}"
+        count = sum(p.numel() for p in net.parameters())
+        return f"{type(net).__name__}, {count:,} parameters, epochs: {config['trainer']['max_epochs']}"
 
-    def fit(self, config: Config, needs: Needs) -> FitResult:
-        return needs.launch()
+    def fit(self, config: Config, context: FitContext) -> FitResult:
+        return context.launch()
 
 
-class FittedBaseline(_Evaluated):
-    """A shallow model of texts that scikit-learn fits in this process."""
+class FittedBaseline(_EvaluatedByPredictor):
+    """A shallow text classifier that scikit-learn fits in this process."""
 
-    by_epochs = False
+    trains_by_epochs = False
 
-    def spreads(self, config: Config) -> bool:
+    def distributable(self, config: Config) -> bool:
         return False
 
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
 
-    def inputs(self, config: Config) -> Inputs | None:
+    def input_type(self, config: Config) -> InputType | None:
         return "texts"
 
-    def fit(self, config: Config, needs: Needs) -> FitResult:
+    def fit(self, config: Config, context: FitContext) -> FitResult:
         from pipeline.training import baselines
 
-        return baselines.fit(config, data_dir=needs.data_dir, run_dir=needs.run_dir)
+        return baselines.fit(config, data_dir=context.data_dir, run_dir=context.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
         from pipeline.inference import baseline
@@ -155,31 +171,31 @@ class FittedBaseline(_Evaluated):
         return baseline.load(model_dir, config, manifest)
 
 
-class EnsembleOfModels(_Evaluated):
-    """The mean of other experiments' classifiers, each stored whole."""
+class EnsembleOfModels(_EvaluatedByPredictor):
+    """The mean of other experiments' classifiers; the model folder holds a copy of each member."""
 
-    by_epochs = False
+    trains_by_epochs = False
 
-    def spreads(self, config: Config) -> bool:
+    def distributable(self, config: Config) -> bool:
         return False
 
     def describe(self, config: Config) -> str:
-        return f"the mean of {', '.join(requirements.members(config))}"
+        return f"mean of {', '.join(requirements.members(config))}"
 
-    def inputs(self, config: Config) -> Inputs | None:
-        return predictor_class(config).inputs
+    def input_type(self, config: Config) -> InputType | None:
+        return net_input_type(config)
 
-    def fit(self, config: Config, needs: Needs) -> FitResult:
+    def fit(self, config: Config, context: FitContext) -> FitResult:
         from pipeline.training.fixed_unit import assemble
 
-        return assemble(config, needs.members, data_dir=needs.data_dir, run_dir=needs.run_dir)
+        return assemble(config, context.members, data_dir=context.data_dir, run_dir=context.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
         members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
-        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members classify
+        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members are classifiers
 
 
 KINDS: dict[Kind, ModelKind] = {
@@ -193,25 +209,35 @@ KINDS: dict[Kind, ModelKind] = {
 def kind_of(config: Config) -> ModelKind:
     """The kind of the configured model.
 
-    Raises: ConfigError if the configuration describes none.
+    Raises: ConfigError if the configuration describes no model.
     """
     return KINDS[kind_name(config)]
 
 
 def load(model_dir: Path) -> Predictor:
-    """The stored model, verified and ready to predict, whatever its kind.
+    """Load a stored model of any kind after verifying its folder.
 
-    Raises: CheckpointError if the folder is not whole; ConfigError if its configuration names what may not be called.
+    Raises: CheckpointError if the folder is incomplete or damaged; ConfigError if its configuration has a `_target_`
+    that is not allowed.
     """
     return files.read_folder(model_dir, _load)
 
 
 def _load(model_dir: Path) -> Predictor:
     manifest = checkpoints.verify(model_dir)
-    place = model_dir / checkpoints.CONFIG
+    config = read_config(model_dir)
+    return kind_of(config).load(model_dir, config, manifest)
+
+
+def read_config(model_dir: Path) -> Config:
+    """The configuration of a stored model, with today's names.
+
+    Raises: CheckpointError if it can't be read or describes no model.
+    """
+    path = model_dir / checkpoints.CONFIG
     try:
-        config = upgrade(json.loads(place.read_text()))
-        kind = kind_of(config)
+        config: Config = upgrade(json.loads(path.read_text()))
+        kind_of(config)
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{place}: not a model's configuration ({error!r}). Train again.") from error
-    return kind.load(model_dir, config, manifest)
+        raise CheckpointError(f"{path}: not a model's configuration ({error!r}). Train again.") from error
+    return config

@@ -1,6 +1,6 @@
-"""The narrow waist: small results that cross a boundary between modules."""
+"""Types that cross a boundary between packages: results as frozen dataclasses, models and consoles as Protocols."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -10,17 +10,17 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
     from torch import Tensor
 
 Split = Literal["train", "val", "test"]
-Inputs = Literal["images", "points", "texts", "sentences", "classes"]  # what a model takes; classes are drawn
-Answer = dict[str, Any]  # a classifier's label, its probability and all of them; a translation; an image
-# What an experiment is judged by: the first of these that it has, and how many decimals it is given.
-HEADLINES = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
-SHARES = ("accuracy", "exact_match")  # higher is better
-PAD, END = 0, 1  # the first two symbols of every vocabulary: what fills a row up, and what ends an answer
+InputType = Literal["images", "points", "texts", "sentences", "classes"]  # a generator's inputs are classes
+Prediction = dict[str, Any]  # JSON: a classifier's label and probabilities, a translation, a generated image
+# Metrics that an experiment can be judged by, the first that it has, with the number of decimals it is printed with.
+PRIMARY_METRICS = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
+FRACTION_METRICS = ("accuracy", "exact_match")  # printed in percent; higher is better
+PAD, END = 0, 1  # the first two symbols of every vocabulary: padding and end of sequence
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """The data a run was promised: which, its digest, how many rows in each split."""
+    """The identity of a data set: its name, its digest, the number of rows in each split."""
 
     name: str
     digest: str  # SHA-256 over the digests of its files
@@ -29,7 +29,7 @@ class DataSet:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a classifier says of N samples, whatever library it was made with.
+    """A classifier's predictions for N samples, independent of the library that computed them.
 
     `y_true` is (N,) int; `y_score` is (N, C) class probabilities; `labels` names the C classes.
     """
@@ -38,26 +38,27 @@ class Predictions:
     y_score: "np.ndarray"
     labels: tuple[str, ...]
 
-    def of(self, chosen_N: "np.ndarray") -> "Predictions":
-        """Those of some samples only."""
+    def subset(self, chosen_N: "np.ndarray") -> "Predictions":
+        """The predictions of the samples that a boolean mask or an array of indices selects."""
         return Predictions(self.y_true[chosen_N], self.y_score[chosen_N], self.labels)
 
 
 @dataclass(frozen=True, slots=True)
 class Translations:
-    """What a translator says of N words: the sources, their true translations, its answers."""
+    """Predicted translations of N words beside their sources and the references."""
 
     sources: tuple[str, ...]
-    truth: tuple[str, ...]
-    answers: tuple[str, ...]
+    references: tuple[str, ...]
+    predictions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """N images, drawn or real, as a trained classifier sees them.
+class JudgedImages:
+    """N images, generated or real, with a trained classifier's features and class probabilities.
 
-    `images` is (N, ...) in [0, 1]; `labels` is (N,) int, the classes they are of or were asked to be, None if none was
-    asked for; `features` is (N, F), what the judge's last layer sees; `scores` is (N, C), its class probabilities.
+    `images` is (N, ...) in [0, 1]; `labels` is (N,) int, the true or requested classes, None if generation was
+    unconditional; `features` is (N, F), the input of the classifier's last layer; `scores` is (N, C) class
+    probabilities.
     """
 
     images: "np.ndarray"
@@ -67,21 +68,21 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Translated:
-    """A translator's answers to a split, and how it came to the `answer` to one word, `example`.
+class TranslationDetails:
+    """A translator's predictions on a split, and the attention weights behind its `prediction` for `example`.
 
-    `weights_TS` is (T, S): how much each letter of the answer, and its end, looked at each letter of the example.
+    `weights_TS` is (T, S): the attention of each letter of the prediction, and of its end, to each source letter.
     """
 
     translations: Translations
     example: str
-    answer: str
+    prediction: str
     weights_TS: "np.ndarray"
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """Images of a generator in [0, 1]: (100, C, H, W), ten a class, and (K, S, H, W), a walk a class."""
+class GeneratedImages:
+    """Images of a generator in [0, 1]: (100, C, H, W), ten a class, and (K, S, H, W), a latent walk for each class."""
 
     hundred_NCHW: "np.ndarray"
     walks_KSHW: "np.ndarray"
@@ -89,15 +90,16 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model's scores on a split, and what they were computed from.
+    """A model's metrics on a split, and what they were computed from.
 
-    `samples` holds which samples were answered `right`, a digit 1 or 0 each, and the SHA-256 of the true answers
-    (`truth_digest`); it is empty where an answer is neither right nor wrong. `details` is what figures are drawn from.
+    `samples` holds `right`, a digit for each sample (1 if it was predicted correctly), and `truth_digest`, the SHA-256
+    of the true labels; it is empty where predictions are neither right nor wrong. `details` is what figures are drawn
+    from.
     """
 
     metrics: dict[str, float]
     samples: dict[str, str] = field(default_factory=dict)
-    details: Predictions | Translated | Drawn | None = None
+    details: Predictions | TranslationDetails | GeneratedImages | None = None
 
 
 class Judge(Protocol):
@@ -106,73 +108,76 @@ class Judge(Protocol):
     @property
     def config(self) -> dict[str, Any]: ...
 
-    def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> Judged: ...
+    def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> JudgedImages: ...
 
 
 class Predictor(Protocol):
-    """A stored model, ready to predict, whatever made it."""
+    """A stored model of any kind, ready to predict."""
 
     @property
     def config(self) -> dict[str, Any]:
-        """name, seed, data, model, requires."""
+        """The stored configuration: name, seed, data, model, requires, labels."""
 
     @property
     def manifest(self) -> dict[str, Any]: ...
 
     @property
-    def inputs(self) -> Inputs | None:
-        """What it takes; None if it answers nothing."""
+    def input_type(self) -> InputType | None:
+        """The type of its inputs; None if it can't predict single inputs."""
 
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        """The answer to each of one or more inputs, in their order."""
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        """The prediction for each of one or more inputs, in their order."""
 
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
-        """The scores of a split; only a generator needs a judge."""
+        """The metrics of a split; only a generator needs a judge."""
 
-    def portable(self, data: Any, count: int) -> Any:
-        """The `export.Portable` with `count` inputs of the data. Raises: ConfigError if the model has no such form."""
+    def exportable(self, data: Any, count: int) -> Any:
+        """The `export.ExportableModel` with `count` inputs of the data.
+
+        Raises: ConfigError if the model can't be exported.
+        """
 
 
 class Classifier(Predictor, Protocol):
-    """A stored model that gives inputs the probabilities of classes."""
+    """A stored model that predicts class probabilities."""
 
-    def predict(self, data: Any, split: Split) -> Predictions:
-        """All of a split, in its order."""
+    def predict_split(self, data: Any, split: Split) -> Predictions:
+        """Predictions for all samples of a split, in its order."""
 
     def probabilities(self, inputs: "Tensor") -> "Tensor":
-        """(B, C) of a batch of images or points."""
+        """(B, C) class probabilities of a batch of images or points."""
 
     def log_odds(self, inputs: "Tensor", label: int) -> "np.ndarray":
-        """(B,) of a class, for a batch of images or points."""
+        """(B,) log-odds of a class, for a batch of images or points."""
 
-    def texts(self, texts: Sequence[str]) -> "np.ndarray":
-        """(N, C) class probabilities of texts as they were written."""
+    def text_probabilities(self, texts: Sequence[str]) -> "np.ndarray":
+        """(N, C) class probabilities of raw texts."""
 
-    def scores(self, inputs: Sequence[Any]) -> "np.ndarray":
-        """(N, C) class probabilities of whatever it takes."""
+    def class_probabilities(self, inputs: Sequence[Any]) -> "np.ndarray":
+        """(N, C) class probabilities of inputs of the classifier's input type."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """What training leaves behind; seconds are of the training loop (validation included), not of start-up."""
+    """The result of training; seconds are of the training loop with its validation, not of start-up."""
 
     model_dir: Path
     metrics: dict[str, float]  # the last epoch's train/ and val/ metrics
     steps: int
     epochs: int
     wall_s: float
-    cpu_s: float  # summed over the workers; like `wall_s`, over all tries
+    cpu_s: float  # summed over the workers; like `wall_s`, over all attempts
     workers: int = 1
     threads: int = 1
     device: str = "cpu"
-    stopped: bool = False  # asked to, before the end: there is a state to go on from, and no model
+    stopped: bool = False  # by a stop request before the end: there is a checkpoint to resume from, and no model
 
 
 class Console(Protocol):
-    """Where a verb tells what it does."""
+    """Output of a verb while it works."""
 
     def print(self, line: str) -> None: ...
 
@@ -180,12 +185,12 @@ class Console(Protocol):
 
     def download(self, label: str, done: int, total: int) -> None: ...
 
-    def answers(self, done: int, total: int) -> None: ...
+    def predictions(self, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
-    """The figure that stands for a result; shares are in percent."""
+class PrimaryMetric:
+    """The metric that an experiment is judged by; fractions are in percent."""
 
     name: str
     value: float
@@ -193,18 +198,18 @@ class Headline:
     unit: str
 
     @classmethod
-    def of(cls, scores: dict[str, float], split: Split = "test") -> "Headline | None":
-        """The headline among a split's scores; None if there is none."""
-        for name, digits in HEADLINES.items():
-            if (value := scores.get(f"{split}/{name}")) is not None:
-                share = name in SHARES
-                return cls(name.replace("_", " "), 100 * value if share else value, digits, " %" if share else "")
+    def of(cls, metrics: Mapping[str, float], split: Split = "test") -> "PrimaryMetric | None":
+        """The primary metric of a split; None if none of `PRIMARY_METRICS` was measured."""
+        for name, digits in PRIMARY_METRICS.items():
+            if (value := metrics.get(f"{split}/{name}")) is not None:
+                percent = name in FRACTION_METRICS
+                return cls(name.replace("_", " "), 100 * value if percent else value, digits, " %" if percent else "")
         return None
 
     @property
-    def figure(self) -> str:
+    def formatted(self) -> str:
         """The value with its unit."""
         return f"{self.value:.{self.digits}f}{self.unit}"
 
     def __str__(self) -> str:
-        return f"{self.name} {self.figure}"
+        return f"{self.name} {self.formatted}"

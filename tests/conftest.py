@@ -17,19 +17,37 @@ from hypothesis import settings
 
 from pipeline.training import cpu
 
-# Before any test imports them: no network, no usage reports, no start-up chatter.
+# Before any test imports these libraries: no network, no usage reports, no start-up messages.
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
     DVC_NO_ANALYTICS="1",
-    CUDA_VISIBLE_DEVICES="",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
 cpu.fix_instructions()
-# Nothing here asserts how long something takes: a busy machine would fail it.
+# No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs, so that results do not depend on the machine, unless this process runs the tests of GPUs alone.
+
+    A process that has initialised CUDA keeps the devices it saw then, so tests with and without GPUs can't share one.
+    """
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip(
+                f"no CUDA GPU that torch {torch.__version__} can use; `make test-gpu` runs this where there is one"
+            )
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -147,7 +165,7 @@ class Quiet:
     def download(self, label: str, done: int, total: int) -> None:
         self.lines.append(f"{label} {done}/{total}")
 
-    def answers(self, done: int, total: int) -> None:
+    def predictions(self, done: int, total: int) -> None:
         self.lines.append(f"answers {done}/{total}")
 
 

@@ -1,4 +1,4 @@
-"""The page of performance says what was measured, and the contenders do what is said of them."""
+"""The performance page states the results, and the contenders do what their descriptions claim."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from benchmarks import harness, page
+from benchmarks.benchmark import Claim, amount, ratio
 from benchmarks.contenders import plain_lightning, torch_loop, torch_mnist
 from benchmarks.harness import Contender
-from benchmarks.question import Claim, amount, ratio
 from pipeline.config import build_data, load_config, resolve
 from pipeline.runs import checkpoints
 from pipeline.training.fit import build_task, fit
@@ -21,36 +21,36 @@ ROOT = Path(__file__).parents[1]
 PAIRS = [{"ours": {"cpu_s": cost}, "theirs": {"cpu_s": 12.0}} for cost in (2.0, 3.0, 4.0)]
 
 
-def test_the_page_states_what_was_measured() -> None:
+def test_the_page_states_the_results() -> None:
     assert (ROOT / "docs/performance.md").read_text(encoding="utf-8") == page.render()
 
 
-def test_every_question_and_every_result_is_a_command() -> None:
-    names = {question.name for question in page.QUESTIONS}
+def test_every_benchmark_and_every_result_has_a_command() -> None:
+    names = {benchmark.name for benchmark in page.BENCHMARKS}
     measured = {file.stem for file in harness.RESULTS.glob("*.json")}
     assert all((ROOT / f"benchmarks/{name}.py").is_file() for name in names | measured)
 
 
-def test_a_claim_is_the_median_with_its_spread_against_its_bar() -> None:
+def test_a_claim_compares_the_median_with_its_threshold_and_shows_the_spread() -> None:
     claim = Claim("less", ratio("cpu_s", "theirs", "ours"), 4, "{:.1f}x")
-    assert claim.said(PAIRS) == "**4.0x** (3.0x to 6.0x; 3)"
+    assert claim.measured(PAIRS) == "**4.0x** (3.0x to 6.0x; 3)"
     assert claim.holds(PAIRS)
     assert not Claim("cost", amount("cpu_s", "ours"), 2.9, least=False).holds(PAIRS)
 
 
-def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_measurement_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "RESULTS", tmp_path)
-    tells = "import json, sys; json.load(open('broken')) if sys.argv[1] == 'breaks' else print('{\"seed\": 7}')"
-    good = Contender("good", [sys.executable, "-c", tells, "well"])
+    prints = "import json, sys; json.load(open('broken')) if sys.argv[1] == 'breaks' else print('{\"seed\": 7}')"
+    good = Contender("good", [sys.executable, "-c", prints, "well"])
     with pytest.raises(RuntimeError, match="FileNotFoundError"):
-        harness.compare("x", [good, Contender("bad", [sys.executable, "-c", tells, "breaks"])], 1)
-    measured = harness.kept("x")[0]["good"]
-    harness.compare("x", [good, Contender("bad", [sys.executable, "-c", tells, "well"])], 2)
-    assert harness.kept("x")[0]["good"] == measured
-    assert [set(pair) for pair in harness.kept("x")] == [{"good", "bad"}] * 2
+        harness.compare("x", [good, Contender("bad", [sys.executable, "-c", prints, "breaks"])], 1)
+    measured = harness.load("x")[0]["good"]
+    harness.compare("x", [good, Contender("bad", [sys.executable, "-c", prints, "well"])], 2)
+    assert harness.load("x")[0]["good"] == measured
+    assert [set(pair) for pair in harness.load("x")] == [{"good", "bad"}] * 2
 
 
-def test_what_a_contender_and_its_children_spend_is_counted(tmp_path: Path) -> None:
+def test_the_cpu_time_of_a_contender_and_its_orphans_is_counted(tmp_path: Path) -> None:
     burn = "import time; end = time.process_time() + .3\nwhile time.process_time() < end: pass"
     parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True)"
     outcome = harness.execute(Contender("left behind", [sys.executable, "-c", parent]), 0, tmp_path)

@@ -1,4 +1,4 @@
-"""Every model's recipe trains: one batch, a finite loss, weights that move."""
+"""Every configured model trains for one batch: a finite loss, every parameter changes. Headers are in one form."""
 
 import re
 from pathlib import Path
@@ -16,8 +16,8 @@ EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
 
 def usual_data(model: str) -> str:
-    """The data set that the first line of a model's file names."""
-    found = re.search(r"^# pipeline train model=\w+ data=(\w+) ", (CONF / f"model/{model}.yaml").read_text())
+    """The data set in the command of a model's header."""
+    found = re.search(rf"^# pipeline train model={model} data=(\w+)$", (CONF / f"model/{model}.yaml").read_text(), re.M)
     assert found, model
     return found[1]
 
@@ -30,8 +30,8 @@ def test_every_model_trains_for_one_batch(model: str, tiny_mnist: Path, tiny_imd
     config = resolve(load_config(f"model={model}", *which, *SMALL, root=tiny_mnist if own else None))
     data, task = build_data(config, tiny_mnist / "data"), build(config["model"])
     data.setup()
-    if hasattr(task.net, "views"):
-        data.pass_through(task.net.views, task.net.frozen_digest())
+    if hasattr(task.net, "extract_features"):
+        data.use_frozen_features(task.net.extract_features, task.net.frozen_digest())
     learned = [parameter for parameter in task.parameters() if parameter.requires_grad]
     optimizer = task.optimizer(learned)
     before = [parameter.detach().clone() for parameter in learned]
@@ -40,6 +40,19 @@ def test_every_model_trains_for_one_batch(model: str, tiny_mnist: Path, tiny_imd
     optimizer.step()
     assert torch.isfinite(loss)
     assert all((a != b).any() for a, b in zip(before, learned, strict=True))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [*(CONF / "model").glob("*.yaml"), *(CONF / "data").glob("*.yaml")],
+    ids=lambda file: f"{file.parent.name}-{file.stem}",
+)
+def test_the_header_of_a_model_and_of_a_data_set_says_what_it_is_and_its_command(file: Path) -> None:
+    what, command, *_ = file.read_text().splitlines()
+    assert what.startswith("# ")
+    assert what.endswith(".")
+    assert command.startswith("# pipeline train model=")
+    assert f"{file.parent.name}={file.stem}" in command.split()
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -1,20 +1,23 @@
-"""What the documents say is what the program does."""
+"""Commands, paths, links and results in the documents are those of the program."""
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
-from pipeline.cli.main import app
+from pipeline.cli.command import app
 from pipeline.config import load_config
 from pipeline.report.claims import markdown, table
 from pipeline.report.markdown import readme_table, results_markdown
 from pipeline.runs import results
 
 ROOT = Path(__file__).parents[1]
+HISTORIC = ("CHANGELOG.md",)  # names the files of its day
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
@@ -36,18 +39,32 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("verb", verbs())
-def test_every_verb_has_help_a_runnable_example_and_a_place_in_the_readme(verb: str) -> None:
+def test_every_command_has_help_a_runnable_example_and_a_place_in_the_reference(verb: str) -> None:
     help_text = verbs()[verb].help
     example = re.search(rf"Example: (pipeline {verb}\b.*)", help_text)
     assert example
     check(example[1])
-    assert f"pipeline {verb}" in (ROOT / "README.md").read_text()
+    assert f"pipeline {verb}" in (ROOT / "docs/commands.md").read_text()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_in_a_document_can_be_typed(document: Path) -> None:
     for command in commands(document.read_text()):
         check(command)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_benchmark_and_stage_in_a_document_exists(document: Path) -> None:
+    text = document.read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^\$ |^)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    for module in re.findall(r"python -m (benchmarks[.\w]*)", text):
+        assert find_spec(module.rstrip(".").removesuffix(".NAME")), module
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for stage, item in re.findall(r"dvc (?:repro|exp run(?: --queue)?) ([a-z_]+)(?:@([\w-]+))?", text):
+        assert stage in stages, stage
+        runs = yaml.safe_load((ROOT / "runs.yaml").read_text())["runs"]
+        assert not item or item == "NAME" or ("foreach" in stages[stage] and (stage == "collect" or item in runs)), item
 
 
 def check(command: str) -> None:
@@ -77,6 +94,32 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "document", [path for path in DOCUMENTS if path.name not in HISTORIC], ids=lambda path: path.name
+)
+def test_every_path_in_a_document_exists(document: Path) -> None:
+    for path in paths(document.read_text(), tour=document.name == "tour.md"):
+        assert (ROOT / path).exists() or (ROOT / "pipeline" / path).exists(), path
+
+
+def paths(text: str, *, tour: bool) -> set[str]:
+    """The paths of the project in a document's code, `a/{b,c}.py` as two; without placeholders such as NAME or x.py."""
+    tops = "pipeline|conf|tests|benchmarks|infra|docs" + ("|data|models|tasks|training|inference|evaluation" * tour)
+    found = set()
+    for path in re.findall(rf"`((?:{tops})/[\w./{{}},-]*)`", text):
+        head, _, rest = path.partition("{")
+        inner, _, tail = rest.partition("}")
+        found |= {f"{head}{name}{tail}" for name in inner.split(",")}
+    return {path for path in found if not re.search(r"[A-Z]{3}|/(test_)?x\.|shapes", path)}
+
+
+def test_the_paths_of_a_document_are_found() -> None:
+    assert paths("`pipeline/a/{b,c}.py`, `models/d.py`, `conf/data/NAME.yaml`", tour=False) == {
+        "pipeline/a/b.py",
+        "pipeline/a/c.py",
+    }
 
 
 def test_the_readme_and_the_results_page_state_the_committed_results() -> None:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from pipeline import kinds
-from pipeline.actions import models
+from pipeline.actions import evaluate
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.config import build_data, load_config, resolve, targets
+from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
 from tests.conftest import TINY_TEXT, Quiet
 
@@ -34,7 +35,7 @@ def tracked(tiny_imdb: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
 def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
     console = Quiet()
     summary = train(list(overrides), console, root=root)
-    scored = models.evaluate(summary["name"], "test", root=root)
+    scored = evaluate.evaluate(summary["name"], "test", root=root)
     assert scored["metrics"] == {name: value for name, value in summary["metrics"].items() if name.startswith("test/")}
     return summary, console, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
 
@@ -62,7 +63,7 @@ def test_a_net_that_reads(tracked: Path) -> None:
     (tracked / "torn.txt").write_bytes(b"\xff")
     first, torn, last = predict("latest", ["great fine great", "torn.txt", "review.txt"], root=tracked)
     assert [first["label"], last["label"]] == ["positive", "negative"]
-    assert torn["error"].startswith("torn.txt: expected a text in UTF-8")
+    assert torn["error"].startswith("torn.txt: expected text in UTF-8")
 
 
 def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
@@ -78,7 +79,7 @@ def test_a_language_model_is_trained_first_and_a_classifier_begins_with_it(track
     summary, _, figures = run(tracked, "experiment=imdb_lm", *small)
     assert summary["metrics"]["test/perplexity"] == pytest.approx(np.exp(summary["metrics"]["test/loss"]))
     assert figures == {"learning_curves.png"}
-    with pytest.raises(ConfigError, match="is a language model"):
+    with pytest.raises(ConfigError, match="a language model, which predicts no classes"):
         predict("latest", ["great"], root=tracked)
     # As it is configured, not as it was trained here: so it is made to be found.
     found = Path(summary["run_dir"]) / "model"
@@ -99,7 +100,7 @@ def test_points_of_the_plane_are_drawn(tracked: Path) -> None:
 
 def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None:
     summary, out, figures = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1")
-    assert "lecture_gan needs digits_mlp-0, which is trained first" in out.lines
+    assert "lecture_gan requires digits_mlp-0, which is trained first" in out.lines
     assert {"test/fid", "test/fid_floor", "test/coverage", "test/variance_ratio"} <= set(summary["metrics"])
     assert {"samples.png", "samples_over_epochs.png", "latent_walk.png"} <= figures
     assert portable(summary, noise=np.zeros((3, 100), np.float32)).shape == (3, 1, 8, 8)
@@ -107,7 +108,7 @@ def test_a_generator_has_its_judge_trained_first_and_once(tracked: Path) -> None
         predict("latest", ["7"], root=tracked)
     _, out, _ = run(tracked, "experiment=lecture_gan", "trainer.max_epochs=1", "seed=1")
     assert not any("trained first" in line for line in out.lines)
-    assert sum(record["experiment"] == "digits_mlp" for record in records.listing(tracked)) == 1
+    assert sum(record["experiment"] == "digits_mlp" for record in lookup.listing(tracked)) == 1
 
 
 def test_a_translator(tracked: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_translator(tracked: Path) -> None:
 @pytest.mark.parametrize("experiment", ["perceptron_gates", "neuron", "imdb_tfidf"])
 def test_what_is_made_in_one_process_refuses_several_workers(experiment: str, tracked: Path) -> None:
     overrides = TINY_TEXT[1:] if experiment.startswith("imdb") else []
-    with pytest.raises(ConfigError, match=r"cluster\.workers: this model is made in one process only"):
+    with pytest.raises(ConfigError, match=r"cluster\.workers: this model is trained in one process only"):
         train([f"experiment={experiment}", "cluster.workers=2", *overrides], Quiet(), root=tracked)
 
 
@@ -150,16 +151,18 @@ def test_every_experiment_is_of_one_kind_and_takes_one_sort_of_input(experiment:
     config = resolve(load_config(f"experiment={experiment}"))
     usual = kinds.TrainedNet, "texts" if experiment.startswith(("imdb", "lecture_gru")) else "images"
     kind = kinds.kind_of(config)
-    assert (type(kind), kind.inputs(config)) == UNUSUAL.get(experiment, usual)
+    assert (type(kind), kind.input_type(config)) == UNUSUAL.get(experiment, usual)
+    if not isinstance(kind, kinds.FittedBaseline):
+        assert kinds.predictor_class(config).input_type == kind.input_type(config)
 
 
-@pytest.mark.parametrize("target", kinds.TASKS)
+@pytest.mark.parametrize("target", TASKS)
 def test_the_table_of_tasks_names_classes_that_there_are(target: str) -> None:
     assert targets.allowed(target)
 
 
 def test_a_configuration_without_a_model_is_refused() -> None:
-    with pytest.raises(ConfigError, match="describes no model"):
+    with pytest.raises(ConfigError, match="no model is configured"):
         kinds.kind_of({"name": "x", "requires": {}, "model": {}})
 
 
@@ -178,7 +181,7 @@ def test_a_model_that_a_former_version_stored_is_loaded(project: Path) -> None:
         (project / "aside").rename(folder)
     loaded: Any = kinds.load(both)
     assert loaded.config["requires"] == {"members": ["neuron"]}
-    assert loaded.predict(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert loaded.predict_split(build_data(config, project), "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
 
 
 def _copy(folder: Path, aside: Path) -> None:
@@ -203,7 +206,7 @@ def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, 
     assert summary["metrics"]["test/accuracy"] >= 0.8
     if "image_folder" not in overrides:
         return
-    assert {"hardest.png", "worst_errors.png", "confusion_matrix.png"} <= figures
+    assert {"highest_loss.png", "worst_errors.png", "confusion_matrix.png"} <= figures
     (shapes / "cross/large.png").write_bytes((shapes / "cross/1.png").read_bytes())
     (answer,) = predict("latest", ["shapes/cross/large.png"], root=tracked)
     assert answer["label"] == "cross"

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.actions import models
+from pipeline.actions import evaluate
 from pipeline.actions.train import train
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup, records
 from tests.conftest import TINY, Quiet
 
 
@@ -35,13 +35,13 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     assert summary["metrics"]["test/accuracy"] == 1.0
     assert summary["dataset"]["rows"] == {"train": 48, "val": 16, "test": 40}
     assert any("mnist, 48 / 16 / 40" in line for line in console.lines)
-    record = records.find("latest", tracked)
+    record = lookup.find("latest", tracked)
     assert (record["status"], record["run_id"]) == ("finished", summary["run_id"])
     checkpoints.verify(run_dir / "model")
     for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
         assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
-    scored = models.evaluate(summary["name"], "test", root=tracked)
+    scored = evaluate.evaluate(summary["name"], "test", root=tracked)
     assert scored["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
     assert scored["dataset"] == summary["dataset"]
 
@@ -99,7 +99,7 @@ def test_no_secret_reaches_mlflow_or_the_runs_files(tracked: Path, monkeypatch: 
     assert {"mlflow.db", "events.jsonl", "tracking.json", "log.txt", "model.onnx"} <= {path.name for path in files}
     assert [path for path in files if b"canary" in path.read_bytes()] == []
     assert "canary" not in str(console.lines)
-    config = json.loads((Path(records.find("latest", tracked)["run_dir"]) / "config.json").read_text())["resolved"]
+    config = json.loads((Path(lookup.find("latest", tracked)["run_dir"]) / "config.json").read_text())["resolved"]
     assert config["tracking"]["uri"] == "http://***@127.0.0.1:9"
 
 
@@ -113,13 +113,13 @@ def test_a_run_that_fails_says_so_everywhere_and_can_go_on(tracked: Path, monkey
         patch.setattr("pipeline.training.fit.store_model", broken)
         with pytest.raises(RuntimeError, match="no disk"):
             train([*TINY, "trainer.checkpoint_every_s=0"], Quiet(), root=tracked)
-    failed = records.find("latest", tracked)
+    failed = lookup.find("latest", tracked)
     assert failed["status"] == "failed"
-    with pytest.raises(Exception, match="failed and has no model yet"):
-        models.evaluate(failed["name"], "test", root=tracked)
+    with pytest.raises(Exception, match="failed, and has no model yet"):
+        evaluate.evaluate(failed["name"], "test", root=tracked)
 
     summary = resume("latest", Quiet(), root=tracked)
-    assert records.find("latest", tracked)["status"] == "finished"
+    assert lookup.find("latest", tracked)["status"] == "finished"
     assert summary["name"] == failed["name"]
     assert summary["run_id"] == failed["run_id"]  # one MLflow run through every try
     with pytest.raises(Exception, match="is finished"):
@@ -156,7 +156,7 @@ def test_a_locale_that_can_not_name_the_folder_changes_no_weight(project: Path) 
         (project / name).mkdir()
         command = [sys.executable, "-m", "pipeline", "train", *words]
         subprocess.run(command, cwd=project / name, env={**os.environ, **locale}, check=True, capture_output=True)
-        run_dir = Path(records.find("latest", project / name)["run_dir"])
+        run_dir = Path(lookup.find("latest", project / name)["run_dir"])
         assert (run_dir / "model.onnx").is_file()
         digests.append(checkpoints.weights_digest(checkpoints.verify(run_dir / "model")))
     assert digests[0] == digests[1]
@@ -168,7 +168,7 @@ def test_evaluation_refuses_other_data_than_the_model_saw(tracked: Path) -> None
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"data_digest": "0" * 64}))
     with pytest.raises(Exception, match="this model saw data 000000000000"):
-        models.evaluate("latest", "test", root=tracked)
+        evaluate.evaluate("latest", "test", root=tracked)
 
 
 def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
@@ -180,7 +180,7 @@ def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
         patch.setattr("pipeline.training.fit.store_model", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(TINY, Quiet(), root=tracked)
-    record = records.find("latest", tracked)
+    record = lookup.find("latest", tracked)
     run_dir = Path(record["run_dir"])
     code = {**record["fingerprint"]["code"], "pipeline.training.fit": "0" * 64}
     records.update(run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={"digest": "1" * 64})
@@ -195,7 +195,7 @@ def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
         "data: 111111111111 then",
     ):
         assert what in str(refused.value)
-    assert records.find("latest", tracked)["status"] == "failed"  # nothing was touched
+    assert lookup.find("latest", tracked)["status"] == "failed"  # nothing was touched
     configs["resolved"]["seed"] = 0
     (run_dir / "config.json").write_text(json.dumps(configs))
     console = Quiet()

@@ -1,4 +1,4 @@
-"""A finished run, with its model, told to MLflow without training anything."""
+"""A finished run with its model, sent to MLflow without training."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ URI = "sqlite:///runs/mlflow.db"
 
 
 def track(root: Path, name: str) -> str:
-    """Tell MLflow of the run in `runs/NAME`; returns its id there."""
+    """Send the run in `runs/NAME` to MLflow; its id there."""
     log = events.EventLog(root / "runs" / name)
     log.append(run={"key": name, "name": name, "params": {}, "tags": {}, "dataset": {"name": "mnist", "digest": "0"}})
     log.append(files="model", under="model")
     log.append(status="FINISHED")
     log.close()
-    outbox = UploadQueue(root / "runs" / name, MLflowStore(URI, root))
-    outbox.send()
-    assert outbox.run_id
-    records.update(root / "runs" / name, run_id=outbox.run_id)
-    return outbox.run_id
+    queue = UploadQueue(root / "runs" / name, MLflowStore(URI, root))
+    queue.send()
+    assert queue.run_id
+    records.update(root / "runs" / name, run_id=queue.run_id)
+    return queue.run_id

@@ -1,4 +1,4 @@
-"""What contenders share: the same images in the same split, and how a result is told."""
+"""Shared by contenders: MNIST in the pipeline's split, clocks, and the printed result."""
 
 import json
 import os
@@ -22,14 +22,14 @@ def mnist() -> dict[str, Arrays]:
 
 
 class Clock:
-    """Seconds and CPU-seconds of this process since it was made; `epoch_cpu_s` of an epoch after the first."""
+    """Seconds and CPU-seconds of this process since the clock was made; `epoch_cpu_s` of an epoch after the first."""
 
     def __init__(self) -> None:
         self.began = self._now()
         self.ends: list[float] = []
 
     def epoch(self) -> None:
-        """Note that one ends."""
+        """Note the end of an epoch."""
         self.ends.append(self._now()[1])
 
     def read(self) -> dict[str, float]:
@@ -43,10 +43,10 @@ class Clock:
 
 
 def steady(cpu_s: Sequence[float]) -> dict[str, float]:
-    """What an epoch takes once training is under way, from the clock at each one's end."""
+    """CPU-seconds an epoch in the steady state, from the clock at the end of each epoch."""
     return {"epoch_cpu_s": (cpu_s[-1] - cpu_s[0]) / (len(cpu_s) - 1)} if len(cpu_s) > 1 else {}
 
 
-def tell(**figures: Any) -> None:
-    """The last line."""
+def report(**figures: Any) -> None:
+    """Print the figures as the last line."""
     print(json.dumps(figures), flush=True)

@@ -14,7 +14,7 @@ from statistics import median
 import torch
 import torch.distributed as dist
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 from pipeline.training.exchange import Exchange, ProcessGroup, SharedMemory, memory_bytes
 
 TURNS, TIMES = 11, 20
@@ -53,7 +53,7 @@ def main(workers: int, numbers: int, distributed: bool) -> None:
         ]
         for process in group:
             process.start()
-        tell(ms_per_step=found.get())
+        report(ms_per_step=found.get())
         for process in group:
             process.join()
 

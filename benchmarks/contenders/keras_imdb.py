@@ -1,4 +1,4 @@
-"""Keras's LSTM on IMDB, on its torch backend: its layers and recipe, for some steps.
+"""Keras's LSTM on IMDB, on its torch backend: its layers and recipe, for STEPS steps.
 
 Source: the example imdb_lstm of Keras 2: 20,000 words, the last 80 of a review, batch 32, Adam.
 `python -m benchmarks.contenders.keras_imdb DROPOUT STEPS`; the example's dropout is .2 in and between the steps.
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from keras import layers
 
-from benchmarks.contenders.common import Clock, tell
+from benchmarks.contenders.common import Clock, report
 
 WORDS, LENGTH, BATCH, WARM = 20_000, 80, 32, 3
 
@@ -22,7 +22,7 @@ WORDS, LENGTH, BATCH, WARM = 20_000, 80, 32, 3
 def main(dropout: float, steps: int) -> None:
     keras.utils.set_random_seed(0)
     torch.set_num_threads(1)
-    # Speed does not depend on which words they are.
+    # Random tokens: speed does not depend on the words.
     rng = np.random.default_rng(0)
     rows = (steps + WARM) * BATCH
     tokens, labels = rng.integers(1, WORDS, (rows, LENGTH)), rng.integers(0, 2, rows)
@@ -39,7 +39,7 @@ def main(dropout: float, steps: int) -> None:
     clock = Clock()
     model.fit(tokens[warm:], labels[warm:], batch_size=BATCH, verbose=2)
     spent = clock.read()
-    tell(
+    report(
         steps=steps,
         ms_per_step=1000 * spent["train_wall_s"] / steps,
         cpu_ms_per_step=1000 * spent["train_cpu_s"] / steps,

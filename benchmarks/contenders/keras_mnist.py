@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from keras import layers
 
-from benchmarks.contenders.common import GOAL, Clock, mnist, tell
+from benchmarks.contenders.common import GOAL, Clock, mnist, report
 
 EPOCHS, BATCH = 15, 128
 
@@ -57,7 +57,7 @@ def main(seed: int, epochs: int = EPOCHS) -> None:
     )
     spent = clock.read()
     test = model.evaluate(*data["test"], verbose=0)[1]
-    tell(epochs=stop.epochs, val=stop.val, test=test, **spent)
+    report(epochs=stop.epochs, val=stop.val, test=test, **spent)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""An idiomatic Lightning module with a DataLoader, as the libraries' own introductions write them.
+"""An idiomatic Lightning module with a DataLoader, as in the libraries' introductions.
 
-The nets have the pipeline's layers, written as torch's introductions write them: no memory format, no other batches.
+The nets have the pipeline's layers, without its memory format and batches.
 """
 
 import sys
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from benchmarks.contenders.common import Clock, mnist, tell
+from benchmarks.contenders.common import Clock, mnist, report
 from benchmarks.contenders.torch_mnist import Digits
 
 BATCH, TEST_BATCH, SMOOTHING = 128, 1000, 0.05
@@ -68,7 +68,7 @@ class Classifier(pl.LightningModule):
 
 
 class Times(pl.Callback):
-    """When training's first and last step ended, and what lay between its start and its end."""
+    """The times of the first and the last step, and the cost of training."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.clock, self.first_step = Clock(), 0.0
@@ -100,7 +100,7 @@ def main(name: str, epochs: int, seed: int) -> None:
     trainer = pl.Trainer(max_epochs=epochs, accelerator="cpu", callbacks=[times])
     trainer.fit(module, data["train"], data["val"])
     test = trainer.test(module, data["test"])[0]["test_acc"]
-    tell(test=test, **times.figures)
+    report(test=test, **times.figures)
 
 
 if __name__ == "__main__":

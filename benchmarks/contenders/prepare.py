@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
         pulled = time.perf_counter()
         data: Any = build_data(resolve(load_config("data=imdb", "model=lstm")), root / "data")
         data.setup()
-        tell(pull_s=pulled - began, arrays_s=time.perf_counter() - pulled)
+        report(pull_s=pulled - began, arrays_s=time.perf_counter() - pulled)
 
 
 if __name__ == "__main__":

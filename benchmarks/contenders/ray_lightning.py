@@ -1,4 +1,4 @@
-"""Ray's documented way to train a Lightning module on several workers, with the module of `plain_lightning`.
+"""The module of `plain_lightning` on several workers, as Ray documents it.
 
 Source: docs.ray.io, "Get Started with Distributed Training using PyTorch Lightning".
 """
@@ -15,7 +15,7 @@ import torch
 from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from benchmarks.contenders.common import mnist, tell
+from benchmarks.contenders.common import mnist, report
 from benchmarks.contenders.plain_lightning import BATCH, Classifier, Times
 from benchmarks.contenders.torch_mnist import Digits
 
@@ -39,19 +39,19 @@ def train_func(settings: dict[str, Any]) -> None:
     trainer = ray.train.lightning.prepare_trainer(trainer)
     trainer.fit(Classifier("cnn"), train, val)
     if trainer.is_global_zero:
-        Path(settings["told"]).write_text(json.dumps(times.figures))
+        Path(settings["out"]).write_text(json.dumps(times.figures))
 
 
 def main(workers: int, epochs: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "told.json"
+        out = Path(folder) / "figures.json"
         TorchTrainer(
             train_func,
-            train_loop_config={"epochs": epochs, "told": str(told)},
+            train_loop_config={"epochs": epochs, "out": str(out)},
             scaling_config=ScalingConfig(num_workers=workers, use_gpu=False),
             run_config=RunConfig(storage_path=folder),
         ).fit()
-        tell(**json.loads(told.read_text()))
+        report(**json.loads(out.read_text()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`steady` with an MLflow server, every answer of which takes a second longer.
+"""`steady` with an MLflow server that responds a second later.
 
 `python -m benchmarks.contenders.slow_tracking SECONDS OVERRIDE…`, in the folder of a project.
 """
@@ -19,24 +19,24 @@ DELAY_S, START_S = 1.0, 300
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 def _slow(upstream: int) -> ThreadingHTTPServer:
-    """A server on loopback that hands each request on, a second later."""
+    """A server on loopback that forwards each request after a second."""
 
     class Handler(BaseHTTPRequestHandler):
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             time.sleep(DELAY_S)
-            asked = http.client.HTTPConnection("127.0.0.1", upstream)
-            asked.request(self.command, self.path, body, dict(self.headers))
-            answer = asked.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+            connection = http.client.HTTPConnection("127.0.0.1", upstream)
+            connection.request(self.command, self.path, body, dict(self.headers))
+            response = connection.getresponse()
+            content = response.read()
+            self.send_response(response.status)
+            self.send_header("Content-Type", response.headers.get("Content-Type", "application/json"))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -44,7 +44,7 @@ def _slow(upstream: int) -> ThreadingHTTPServer:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Not on the terminal."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -55,9 +55,9 @@ def _wait(port: int) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         try:
-            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            asked.request("GET", "/health")
-            if asked.getresponse().status == 200:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
                 return
         except OSError:
             time.sleep(0.5)

@@ -1,7 +1,7 @@
 """`pipeline train` in this process, with the CPU-seconds that each stage takes.
 
-`python -m benchmarks.contenders.stages OVERRIDE…`, in the folder of a project. A stage's seconds are its own: what
-another stage takes inside it (an import, a checkpoint) is that one's.
+`python -m benchmarks.contenders.stages OVERRIDE…`, in the folder of a project. A stage's seconds exclude
+those of stages nested in it, such as an import or a checkpoint.
 """
 
 import builtins
@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 
 PLACES = {
     "configuration": ["config.compose:load_config", "config.compose:resolve", "runs.fingerprint:identity"],
-    "data": ["actions.train:obtain", "config.compose:build_data", "data.batches:BatchedData.describe"],
+    "data": ["actions.train:obtain", "config.instantiate:build_data", "data.batches:BatchedData.describe"],
     "steps": ["actions.train:_fit"],
     "checkpoints": ["training.checkpointing:Checkpoints._take", "training.fit:store_model"],
     "validation": ["tasks.classification:Classification.validation_step"],
@@ -31,7 +31,7 @@ REST = "rest"
 
 
 class Stages:
-    """CPU-seconds of the main thread by stage; the innermost one gets them."""
+    """CPU-seconds of the main thread by stage; nested stages are not counted twice."""
 
     def __init__(self) -> None:
         self.spent: dict[str, float] = defaultdict(float)
@@ -80,7 +80,7 @@ def main(*overrides: str) -> None:
             return plain_import(name, *args, **kwargs)
 
     builtins.__import__ = importing
-    from pipeline.cli.main import main as cli
+    from pipeline.cli import main as cli
 
     importlib.import_module("pipeline.training.fit")
     for stage, places in PLACES.items():
@@ -95,7 +95,7 @@ def main(*overrides: str) -> None:
     with stages.within(REST):
         pass
     stages.spent["beside (MLflow)"] = time.process_time() - time.thread_time()
-    tell(**stages.spent)
+    report(**stages.spent)
     os._exit(0)
 
 

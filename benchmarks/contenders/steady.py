@@ -1,4 +1,4 @@
-"""`pipeline train` for some seconds of steps, then asked to stop: how fast its steps are once it runs.
+"""Time of a step of `pipeline train` in the steady state, over SECONDS seconds, then Ctrl-C.
 
 `python -m benchmarks.contenders.steady SECONDS OVERRIDE…`, in the folder of a project.
 """
@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 
-START_S = 900  # that a first step may take on a busy machine
-WARM_S = 3  # of steps that are not counted
+START_S = 900  # the longest that a first step may take on a busy machine
+WARM_S = 3  # seconds of steps that are not counted
 
 
 def main(seconds: float, *overrides: str) -> None:
@@ -25,36 +25,36 @@ def main(seconds: float, *overrides: str) -> None:
         child = subprocess.Popen([sys.executable, "-m", "pipeline", "train", *overrides], stdout=log, stderr=log)
     try:
         first = _event(child, known, after=0.0)
-        one = _event(child, known, after=first["time"] + WARM_S)
-        cpu_one, beside_one = _cpu_s(child.pid), _beside_s(child.pid)
-        two = _event(child, known, after=one["time"] + seconds)
-        cpu_two, beside_two = _cpu_s(child.pid), _beside_s(child.pid)
+        begin = _event(child, known, after=first["time"] + WARM_S)
+        begin_cpu, begin_beside = _cpu_s(child.pid), _beside_s(child.pid)
+        end = _event(child, known, after=begin["time"] + seconds)
+        end_cpu, end_beside = _cpu_s(child.pid), _beside_s(child.pid)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait()
-    steps = two["step"] - one["step"]
-    per_step = (two["time"] - one["time"]) / steps
-    tell(
+    steps = end["step"] - begin["step"]
+    per_step = (end["time"] - begin["time"]) / steps
+    report(
         steps=steps,
         ms_per_step=1000 * per_step,
-        cpu_ms_per_step=1000 * (cpu_two - cpu_one) / steps,
-        beside_ms_per_step=1000 * (beside_two - beside_one) / steps,
+        cpu_ms_per_step=1000 * (end_cpu - begin_cpu) / steps,
+        beside_ms_per_step=1000 * (end_beside - begin_beside) / steps,
     )
 
 
 def _cpu_s(pid: int) -> float:
-    """Of a process and its children; what children that have ended took is not in it."""
+    """CPU-seconds of a process and its running children."""
     process = psutil.Process(pid)
-    return sum(sum(one.cpu_times()[:2]) for one in [process, *process.children(recursive=True)])
+    return sum(sum(each.cpu_times()[:2]) for each in [process, *process.children(recursive=True)])
 
 
 def _beside_s(pid: int) -> float:
-    """Of all threads of a process but its first, which trains."""
-    return sum(one.user_time + one.system_time for one in psutil.Process(pid).threads() if one.id != pid)
+    """CPU-seconds of all threads of a process but the first, which trains."""
+    return sum(each.user_time + each.system_time for each in psutil.Process(pid).threads() if each.id != pid)
 
 
 def _event(child: "subprocess.Popen[bytes]", known: set[Path], *, after: float) -> dict[str, Any]:
-    """The first progress of the new run after a time, as soon as it is there."""
+    """Wait for the first progress event of the new run after a time."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and child.poll() is None:
         for folder in set(Path("runs").glob("*")) - known:
@@ -67,7 +67,7 @@ def _event(child: "subprocess.Popen[bytes]", known: set[Path], *, after: float) 
 
 
 def _lines(file: Path) -> list[str]:
-    """The whole lines that a file has by now."""
+    """The complete lines of a file that is being written."""
     return [line for line in file.read_text().splitlines(True) if line.endswith("\n")] if file.is_file() else []
 
 

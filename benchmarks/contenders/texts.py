@@ -1,4 +1,4 @@
-"""One's own texts of so many megabytes, made up, from a CSV file through batches to steps of an LSTM.
+"""Synthetic texts of MB megabytes, from a CSV file through batches to training steps of an LSTM.
 
 `python -m benchmarks.contenders.texts MB`, in a folder of its own; nothing stays there.
 """
@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contenders.common import Clock, tell
+from benchmarks.contenders.common import Clock, report
 
 STEPS, VOCABULARY, FRAGMENTS, SENTENCE = 100, 50_000, 4096, 12
 OVERRIDES = ("data=own_texts", "model=lstm", "data.classes=2", "data.val_size=1000", "data.test_size=1000")
 
 
 def write(path: Path, megabytes: int) -> None:
-    """About 235 words a text, as reviews have; the k-th commonest of the words is there 1/k as often.
+    """Write texts of about 235 words, as reviews have, by Zipf's law: the k-th most frequent word has weight 1/k.
 
     A text is 1 to 9 of the same 4,096 fragments, so that a gigabyte takes seconds.
     """
     rng = np.random.default_rng(0)
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
     words = np.array(["".join(rng.choice(letters, size)) for size in rng.integers(2, 9, VOCABULARY)])
-    shares = 1 / np.arange(1, VOCABULARY + 1)
-    drawn = rng.choice(words, (FRAGMENTS, 4, SENTENCE), p=shares / shares.sum())
-    fragments = [" ".join(f"{' '.join(one).capitalize()}." for one in sentences) for sentences in drawn]
+    weights = 1 / np.arange(1, VOCABULARY + 1)
+    drawn = rng.choice(words, (FRAGMENTS, 4, SENTENCE), p=weights / weights.sum())
+    fragments = [" ".join(f"{' '.join(words).capitalize()}." for words in sentences) for sentences in drawn]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
@@ -65,7 +65,7 @@ def main(megabytes: int) -> None:
     again: Any = build_data(config, Path("data"))
     again.setup()
     texts = sum(again.describe().rows.values())
-    tell(prepare_cpu_s=prepare_s, again_cpu_s=clock.read()["train_cpu_s"], texts=texts)
+    report(prepare_cpu_s=prepare_s, again_cpu_s=clock.read()["train_cpu_s"], texts=texts)
     shutil.rmtree(cache)
     path.unlink()
 

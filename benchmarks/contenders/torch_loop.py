@@ -1,4 +1,4 @@
-"""The least that training takes: a bare torch loop over the pipeline's own net, batches and order.
+"""A bare torch loop over the pipeline's net, batches and sample order: the least that training can take.
 
 With the same seed and no dropout it ends with the pipeline's weights, bit for bit (tests/test_benchmarks.py).
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.contenders.common import Clock, mnist, tell
+from benchmarks.contenders.common import Clock, mnist, report
 from pipeline.config import load_config, resolve
 from pipeline.training.fit import build_task
 
@@ -20,7 +20,7 @@ EVAL_BATCH = 1000
 
 
 def configured(model: str, epochs: int, seed: int) -> dict[str, Any]:
-    """What the pipeline is asked to do."""
+    """The pipeline's resolved configuration."""
     words = (f"model={model}", "data=mnist", "model.net.dropout=0", f"trainer.max_epochs={epochs}", f"seed={seed}")
     plain: dict[str, Any] = resolve(load_config(*words))
     return plain
@@ -39,7 +39,7 @@ def train(
     data: dict[str, tuple[Tensor, Tensor]],
     epoch_ends: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train for all epochs; the accuracy on validation after the last one."""
+    """Train for all epochs. Returns: validation accuracy after the last epoch."""
     images, labels = data["train"]
     model, batch, epochs = config["model"], config["data"]["batch_size"], config["trainer"]["max_epochs"]
     settings = {key: value for key, value in model["optimizer"].items() if not key.startswith("_")}
@@ -66,11 +66,11 @@ def train(
 def accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
     net.eval()
     with torch.no_grad():
-        right = [
-            net(some.float().div_(255)).argmax(dim=1) == truth
-            for some, truth in zip(images.split(EVAL_BATCH), labels.split(EVAL_BATCH), strict=True)
+        correct = [
+            net(batch.float().div_(255)).argmax(dim=1) == truth
+            for batch, truth in zip(images.split(EVAL_BATCH), labels.split(EVAL_BATCH), strict=True)
         ]
-    return torch.cat(right).float().mean().item()
+    return torch.cat(correct).float().mean().item()
 
 
 def main(model: str, epochs: int, seed: int) -> None:
@@ -84,7 +84,7 @@ def main(model: str, epochs: int, seed: int) -> None:
     clock = Clock()
     val = train(net, config, data, clock.epoch)
     spent = clock.read()
-    tell(val=val, test=accuracy(net, *data["test"]), **spent)
+    report(val=val, test=accuracy(net, *data["test"]), **spent)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The MNIST example of pytorch/examples, its net and recipe, stopped by validation.
+"""The MNIST example of pytorch/examples: its net and recipe, stopped by validation.
 
 Source: github.com/pytorch/examples, mnist/main.py: batch 64, Adadelta, rate 1 and .7 of it each epoch, ≤ 14 epochs.
-torchvision's wheels do not fit every build of torch, so what its data set does for each image is written out. Batches
+The transforms of torchvision's data set are written out, because its wheels do not fit every build of torch. Batches
 are shuffled, which the example does on GPUs only.
 """
 
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.contenders.common import GOAL, Arrays, Clock, mnist, tell
+from benchmarks.contenders.common import GOAL, Arrays, Clock, mnist, report
 
 EPOCHS, BATCH, TEST_BATCH, RATE, GAMMA = 14, 64, 1000, 1.0, 0.7
 
 
 class Digits(Dataset[tuple[Tensor, int]]):
-    """torchvision's MNIST with ToTensor and Normalize: a picture at a time."""
+    """torchvision's MNIST with ToTensor and Normalize, image by image."""
 
     def __init__(self, arrays: Arrays) -> None:
         self.images, self.labels = (torch.from_numpy(array) for array in arrays)
@@ -83,7 +83,7 @@ def main(seed: int, epochs: int = EPOCHS) -> None:
         schedule.step()
         epoch += 1
     spent = clock.read()
-    tell(epochs=epoch, val=val, test=accuracy(net, DataLoader(data["test"], batch_size=TEST_BATCH)), **spent)
+    report(epochs=epoch, val=val, test=accuracy(net, DataLoader(data["test"], batch_size=TEST_BATCH)), **spent)
 
 
 if __name__ == "__main__":

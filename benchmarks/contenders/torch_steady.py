@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from benchmarks.contenders.common import mnist, tell
+from benchmarks.contenders.common import mnist, report
 from benchmarks.contenders.torch_loop import configured, order
 from pipeline.training.fit import build_task
 
@@ -38,7 +38,7 @@ def main(seconds: float, threads: int, batch: int) -> None:
         if not began and time.perf_counter() - started > WARM_S:
             steps, began, cpu = 0, time.perf_counter(), _cpu_s()
     spent = time.perf_counter() - began
-    tell(steps=steps, ms_per_step=1000 * spent / steps, cpu_ms_per_step=1000 * (_cpu_s() - cpu) / steps)
+    report(steps=steps, ms_per_step=1000 * spent / steps, cpu_ms_per_step=1000 * (_cpu_s() - cpu) / steps)
 
 
 def _cpu_s() -> float:

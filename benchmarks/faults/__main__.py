@@ -18,12 +18,12 @@ def main() -> None:
     measured = {fault.name: fault for fault in FAULTS if fault.measure}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(measured)}, or all")
-    parser.add_argument("--times", type=int, default=50, help="how many trials there shall be of each")
-    parser.add_argument("--again", action="store_true", help="forget the trials there are")
+    parser.add_argument("--times", type=int, default=50, help="number of trials of each measurement")
+    parser.add_argument("--again", action="store_true", help="discard earlier trials")
     arguments = parser.parse_args()
     names = list(measured) if arguments.names == ["all"] else arguments.names
     if unknown := set(names) - set(measured):
-        sys.exit(f"no such measurement: {', '.join(sorted(unknown))}. There are: {', '.join(measured)}.")
+        sys.exit(f"unknown measurement {', '.join(sorted(unknown))}. Choose from {', '.join(measured)}.")
     for name in names:
         take(measured[name], arguments.times, again=arguments.again)
     page = ROOT / "docs/faults.md"
@@ -32,13 +32,13 @@ def main() -> None:
 
 
 def take(fault: Fault, times: int, *, again: bool) -> None:
-    """Inject a fault until there are as many trials; each is saved as it ends."""
+    """Inject a fault until there are `times` trials; each is saved as it ends."""
     assert fault.measure
     trials = [] if again else fault.trials()
     for number in range(len(trials), times):
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
             trials.append(fault.measure(Path(folder), random.Random(number)))
-        fault.keep(trials)
+        fault.save(trials)
         print(f"{fault.name} {number + 1}/{times}: {trials[-1]}", flush=True)
 
 

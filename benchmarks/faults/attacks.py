@@ -1,4 +1,4 @@
-"""Hostile input: where it comes in, what stands there by default, and the tests that fail if it does not."""
+"""Hostile input: its surface, the default that refuses it, and the tests that fail without it."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ class Attack:
 ATTACKS = [
     Attack(
         "Ray's dashboard and jobs",
-        "a token is asked for, its file has mode 0600; the dashboard listens on loopback; an address elsewhere is "
-        "refused without a token; a cluster of one's own has no dashboard",
+        "a token is required, its file has mode 0600; the dashboard listens on loopback; another machine's address is "
+        "refused without a token; a cluster that the pipeline starts has no dashboard",
         (
             f"{JOBS}a_job_is_submitted_listed_followed_and_stopped",
             f"{JOBS}an_address_is_refused_where_it_can_not_be_trusted_or_reached",
@@ -38,7 +38,7 @@ ATTACKS = [
     ),
     Attack(
         "MLflow's server",
-        "loopback, named hosts, no job execution, no unpickling; a data base's password is not on its command line",
+        "loopback, named hosts, no job execution, no unpickling; a database password is not on its command line",
         (
             f"{TRACKING}the_server_listens_on_loopback_alone_and_runs_no_jobs",
             f"{TRACKING}a_data_bases_password_is_not_on_the_servers_command_line",
@@ -54,7 +54,7 @@ ATTACKS = [
         ),
     ),
     Attack(
-        "checkpoints and weights of others",
+        "checkpoints and weights from elsewhere",
         "the digest first, then `weights_only=True`, everywhere",
         (
             "tests/training/test_resume.py::test_a_poisoned_state_is_refused_unread",
@@ -72,7 +72,7 @@ ATTACKS = [
     ),
     Attack(
         "archives, idx files, pictures, mirrors",
-        "SHA-256 first; members are streamed; no links, devices, ways out; members, bytes and ratio are limited",
+        "SHA-256 first; members are streamed; no links, devices or paths out; members, bytes and ratio are limited",
         (
             f"{STORE}a_wrong_file_is_set_aside_and_named_with_both_digests",
             f"{STORE}a_mirror_that_misbehaves_is_named_and_leaves_nothing",
@@ -93,7 +93,7 @@ ATTACKS = [
     ),
     Attack(
         "secrets",
-        "what the environment holds is resolved late and stored as `${oc.env:…}`; keys and addresses that look like "
+        "values of the environment are resolved late and stored as `${oc.env:…}`; keys and addresses that look like "
         "secrets are stored as `***`",
         (
             f"{TINY}no_secret_reaches_mlflow_or_the_runs_files",
@@ -103,7 +103,7 @@ ATTACKS = [
         ),
     ),
     Attack(
-        "what a job is sent",
+        "the upload of a job",
         "names of variables, never their values; code and configuration, never data, runs or `.git`",
         (
             f"{JOBS}an_override_with_a_secret_is_not_sent",
@@ -114,7 +114,7 @@ ATTACKS = [
     ),
     Attack(
         "the web page and served models",
-        "loopback, our own names and origins only; bodies, rates and numbers of inputs are limited",
+        "loopback, own host names and origins only; bodies, rates and numbers of inputs are limited",
         (
             "tests/app/test_server.py::"
             "test_a_taken_port_is_named_with_its_owner_and_the_next_one_is_served_on_loopback_only",

@@ -24,7 +24,7 @@ LOCAL = "tests/launch/test_local.py::"
 TWO = ["trainer.shards=2", "cluster.workers=2"]
 JOBS = "tests/launch/test_jobs.py::"
 MINUTES_5 = 300
-STEPS = 480  # of 500: a fault after the last checkpoint has no step to recover to
+STEPS = 480  # of 500: after the last checkpoint there is no new step to recover to
 
 
 def kill_worker(project: Path, rng: Random) -> Trial:
@@ -61,12 +61,14 @@ def kill_worker_every_five_minutes(project: Path, rng: Random) -> Trial:
         time.sleep(max(0.0, began + MINUTES_5 - time.time()))
         running.process.send_signal(signal.SIGTERM)
         code = running.end(120)
-        found = goodput(running.events())
-    share = round(found.pop("run/goodput"), 4)
-    lost = ", ".join(f"{name.rpartition('/')[2]} {seconds:.1f} s" for name, seconds in found.items() if "lost" in name)
+        metrics = goodput(running.events())
+    share = round(metrics.pop("run/goodput"), 4)
+    lost = ", ".join(
+        f"{name.rpartition('/')[2]} {seconds:.1f} s" for name, seconds in metrics.items() if "lost" in name
+    )
     load = os.getloadavg()[1]  # of the last five minutes
     note = f"killed after {dies:.0f} s; lost to {lost}; load {load:.1f}" + (f"; exit code {code}" if code != 75 else "")
-    return Trial(held=code == 75 and found["run/restarts"] == 1 and share >= 0.95, goodput=share, note=note)
+    return Trial(held=code == 75 and metrics["run/restarts"] == 1 and share >= 0.95, goodput=share, note=note)
 
 
 def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
@@ -75,8 +77,8 @@ def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
 
 
 def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
-    """Let the run meet a fault, and see it to its end."""
-    load = os.getloadavg()[0]  # of the last minute: the run's two workers and whatever else the machine does
+    """Inject a fault into the run and wait for its end."""
+    load = os.getloadavg()[0]  # over a minute: the run's two workers and other work
     fault()
     at = time.time()
     code = running.end(900)
@@ -86,18 +88,20 @@ def _recovered(running: Job, fault: Any, *, same_weights: bool = True) -> Trial:
     begun = [event for event in events if "workers" in event]
     noticed = next((f", noticed after {event['time'] - at:.1f} s" for event in events if "interrupted" in event), "")
     lost = max(0, done - begun[-1]["step"]) if len(begun) > 1 else None
-    found = {
+    observed = {
         "exit code": (code, 0),
         "status": (running.record()["status"], "finished"),
         "groups": (len(begun), 2),
         **({"weights": (_weights(running), _reference())} if same_weights else {}),
     }
-    wrong = "; ".join(f"{what}: {got}, not {wanted}" for what, (got, wanted) in found.items() if got != wanted)
+    deviations = "; ".join(
+        f"{name}: {got}, not {expected}" for name, (got, expected) in observed.items() if got != expected
+    )
     return Trial(
-        held=not wrong and (lost is None or lost <= EVERY),
+        held=not deviations and (lost is None or lost <= EVERY),
         recovery_s=round(min(new) - at, 2) if new else None,
         steps_lost=lost,
-        note=f"at step {done}{noticed}, load {load:.1f}" + (f"; {wrong}" if wrong else ""),
+        note=f"at step {done}{noticed}, load {load:.1f}" + (f"; {deviations}" if deviations else ""),
     )
 
 
@@ -108,9 +112,9 @@ def _weights(running: Job) -> str:
 
 @cache
 def _reference() -> str:
-    """The weights of the same run with two workers that nothing happened to."""
+    """The weights of an undisturbed run with two workers."""
     with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, *TWO) as running:
-        assert running.end(900) == 0, running.said()
+        assert running.end(900) == 0, running.output()
         return _weights(running)
 
 
@@ -122,14 +126,14 @@ FAULTS = [
     Fault(
         1,
         "`kill -9` of a worker",
-        "the group starts again from the newest checkpoint; same weights, one run",
+        "the group restarts from the newest checkpoint; same weights, one run",
         (f"{LOCAL}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
         kill_worker,
     ),
     Fault(
         1,
         "`kill -9` of a worker, once in every five minutes of training",
-        "at least 95 % of the time is spent on steps not done before",
+        "at least 95 % of the time is spent on new steps",
         (f"{LOCAL}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
         kill_worker_every_five_minutes,
     ),
@@ -143,7 +147,7 @@ FAULTS = [
     Fault(
         3,
         "a node's raylet killed",
-        "goes on with the nodes left; grows back when one joins",
+        "continues on the remaining nodes; grows when one joins",
         (ON_NODES, ON_MACHINES),
         kill_node,
     ),
@@ -157,7 +161,7 @@ FAULTS = [
     Fault(
         25,
         "stale Ray session, dead `RAY_ADDRESS`",
-        "≤ 15 s, says what to do",
+        "error in ≤ 15 s with the next step",
         (
             f"{GROUP}test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds",
             "tests/launch/test_cluster.py::test_a_session_that_is_over_is_named_and_not_waited_for",
@@ -166,13 +170,13 @@ FAULTS = [
     Fault(
         31,
         "network partition: the link to a node is cut",
-        "goes on with the nodes left within 3 minutes; a healed link brings nothing back twice",
+        "continues on the remaining nodes within 3 minutes; a healed link duplicates nothing",
         (ON_MACHINES,),
     ),
     Fault(
         32,
         "job upload too large",
-        "refused before upload, sizes by top folder",
+        "refused before upload, with the size of each top folder",
         (f"{JOBS}test_a_pack_too_large_is_refused_with_the_size_of_each_folder",),
     ),
 ]

@@ -1,4 +1,4 @@
-"""What a fault is, what one injection of it did, and where that is kept."""
+"""A fault, the trials that injected it, and their file."""
 
 import json
 import os
@@ -13,13 +13,13 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one injected fault did."""
+    """The effect of one injected fault."""
 
-    held: bool  # whether what is expected came true
-    recovery_s: float | None = None  # from the fault to the first optimiser step that was not done before
-    steps_lost: int | None = None  # optimiser steps that had to be done again
-    goodput: float | None = None  # the share of a run's training time that went into steps not done before
-    note: str = ""  # what went otherwise, or is worth telling
+    held: bool  # whether the expected behaviour was observed
+    recovery_s: float | None = None  # from the fault to the first new optimiser step
+    steps_lost: int | None = None  # optimiser steps that were repeated
+    goodput: float | None = None  # the part of a run's training time spent on new steps
+    note: str = ""  # circumstances, and deviations from what was expected
 
 
 Measure = Callable[[Path, Random], Trial]
@@ -27,29 +27,29 @@ Measure = Callable[[Path, Random], Trial]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A row of the page; a row's number may appear several times, for several ways to meet the fault."""
+    """A row of the page; a row's number may occur several times, for several forms of the fault."""
 
     row: int
     title: str
     expected: str
     tests: tuple[str, ...] = ()  # tests/….py::name, each of which injects it
     measure: Measure | None = None  # injects it once, in an empty folder, at a random time
-    by_hand: str = ""  # what was observed where there is no test, and why there is none
+    by_hand: str = ""  # what was observed, where there is no test, and why there is none
 
     @property
     def name(self) -> str:
-        """What its measurement is called, and the file it is kept in."""
+        """The name of its measurement and of the results file."""
         return self.measure.__name__ if self.measure else ""
 
     def trials(self) -> list[Trial]:
-        """What was measured so far."""
+        """The trials measured so far."""
         file = RESULTS / f"{self.name}.json"
         if not self.measure or not file.is_file():
             return []
         return [Trial(**trial) for trial in json.loads(file.read_text())["trials"]]
 
-    def keep(self, trials: list[Trial]) -> None:
-        """Write what was measured, whole or not at all."""
+    def save(self, trials: list[Trial]) -> None:
+        """Write the trials, whole or not at all."""
         file = RESULTS / f"{self.name}.json"
         file.parent.mkdir(exist_ok=True)
         aside = file.with_suffix(".aside")

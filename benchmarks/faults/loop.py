@@ -1,4 +1,4 @@
-"""`kill -9` of training alone, often: three kinds of net, in processes forked from one that has imported all."""
+"""`kill -9` of training alone, many times: three kinds of net, in forks of a process that has imported everything."""
 
 import os
 import signal
@@ -44,14 +44,14 @@ def kill_training_loop(project: Path, rng: Random) -> Trial:
 
 @cache
 def _reference(kind: str) -> tuple[int, str]:
-    """Steps and weights of a run that nothing happened to."""
+    """Steps and weights of an undisturbed run."""
     with tempfile.TemporaryDirectory(prefix="faults-reference-") as folder:
         os.waitpid(_train(Path(folder), kind), 0)
         return _steps(Path(folder)), _weights(Path(folder))
 
 
 def _train(project: Path, kind: str) -> int:
-    """Begin or go on with training in a process of its own; its id."""
+    """Start or resume training in a process of its own; its id."""
     from pipeline.config import load_config, resolve
     from pipeline.training import callbacks
     from pipeline.training.fit import fit
@@ -67,7 +67,7 @@ def _train(project: Path, kind: str) -> int:
         rng = Random(0)
         lines = [f"{' '.join(rng.choices(words.split(), k=9))},{label}" for words, label in (praise, blame) * 100]
         Path("texts.csv").write_text("\n".join(["text,label", *lines]))
-        callbacks.PROGRESS_EVERY_S = 0  # every step is told, so that the steps lost can be counted
+        callbacks.PROGRESS_EVERY_S = 0  # an event for every step, so that lost steps can be counted
         config = resolve(load_config(*KINDS[kind], f"trainer.checkpoint_every_steps={EVERY}"))
         config["cluster"]["gpus_per_worker"] = 0
         fit(config, data_dir=project / "data", run_dir=project)
@@ -89,7 +89,7 @@ FAULTS = [
     Fault(
         1,
         "`kill -9` of training, of a CNN, an LSTM or a GAN",
-        f"goes on from the newest checkpoint: ≤ {EVERY} steps lost (an interval), same weights",
+        f"resumes from the newest checkpoint: ≤ {EVERY} steps lost (an interval), same weights",
         (
             "tests/training/test_resume.py::test_a_run_killed_at_random_steps_ends_with_the_same_weights_and_metrics",
             "tests/training/test_resume.py::test_no_batch_is_repeated_or_skipped",

@@ -1,4 +1,4 @@
-"""docs/faults.md, rendered from the faults and what was measured of them."""
+"""Render docs/faults.md from the faults and their trials."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -8,26 +8,30 @@ from benchmarks.faults.fault import Fault, Trial
 
 HEAD = """# Faults
 
-What goes wrong on purpose in this project's tests and measurements, and what happens then. This page is written by
-`python -m benchmarks.faults`, from the files in `benchmarks/faults/results/`. How a fault is added stands in
-`benchmarks/faults/__init__.py`.
+Faults that tests and measurements inject, with the expected behaviour and the observed recovery.
 
-- *held*: in how many of the trials the expected came true;
-- *recovery*: from the fault to the first optimiser step that was not done before, median and longest, with the start of
-  a new process where one is needed;
-- *steps lost*: optimiser steps that had to be done again, at most;
-- *goodput*: the share of training time that went into steps not done before, median and least. Every run logs its own
-  as `run/goodput`, with the seconds lost to each cause (`run/lost_s/…`).
+```
+python -m benchmarks.faults kill_one_process --times 50    # inject a fault and measure
+python -m benchmarks.faults                                # write this page from benchmarks/faults/results/
+```
 
-Measured on two cores. How busy they were otherwise stands beside each trial in the results (`load`; a run makes one
-of it, a group two to three): recovery is mostly the start of Python processes, which a busy machine delays.
+- *held*: the number of trials in which the expected behaviour was observed.
+- *recovery*: seconds from the fault to the first new optimiser step, median and longest, with the start of a new
+  process where one is needed.
+- *steps lost*: the greatest number of optimiser steps that were repeated.
+- *goodput*: the part of training time spent on new steps, median and least. Every run logs its own as `run/goodput`,
+  with the seconds lost to each cause (`run/lost_s/…`).
+
+Measured on two cores. The results hold the load average of each trial (`load`; a run adds one, a group two to three).
+Recovery is mostly the start of Python processes, which a busy machine delays. `benchmarks/faults/__init__.py`
+explains how a fault is added.
 
 """
 COLUMNS = "| # | fault | expected | held | recovery p50 / max | steps lost | goodput | tests |\n|" + " --- |" * 8 + "\n"
 HOSTILE = """
 ## Attacks
 
-What each surface does by default, and the tests that fail if it does not.
+The default of each surface, and the tests that fail without it.
 
 | surface | default | tests |
 | --- | --- | --- |
@@ -35,7 +39,7 @@ What each surface does by default, and the tests that fail if it does not.
 
 
 def render(faults: Sequence[Fault], attacks: Sequence[Attack]) -> str:
-    """The page, in Markdown."""
+    """The page in Markdown."""
     rows = "".join(_row(fault, fault.trials()) for fault in sorted(faults, key=lambda fault: fault.row))
     notes = "".join(f"\n{fault.row}. {fault.title}: {fault.by_hand}\n" for fault in faults if fault.by_hand)
     by_hand = f"\n## Observed by hand\n{notes}" if notes else ""
@@ -46,7 +50,7 @@ def render(faults: Sequence[Fault], attacks: Sequence[Attack]) -> str:
 def _row(fault: Fault, trials: Sequence[Trial]) -> str:
     seconds = sorted(trial.recovery_s for trial in trials if trial.recovery_s is not None)
     lost = [trial.steps_lost for trial in trials if trial.steps_lost is not None]
-    shares = sorted(trial.goodput for trial in trials if trial.goodput is not None)
+    goodputs = sorted(trial.goodput for trial in trials if trial.goodput is not None)
     cells = [
         str(fault.row),
         fault.title,
@@ -54,7 +58,7 @@ def _row(fault: Fault, trials: Sequence[Trial]) -> str:
         f"{sum(trial.held for trial in trials)} of {len(trials)}" if trials else "",
         f"{median(seconds):.1f} / {seconds[-1]:.1f} s" if seconds else "",
         str(max(lost)) if lost else "",
-        f"{100 * median(shares):.1f} / {100 * shares[0]:.1f} %" if shares else "",
+        f"{100 * median(goodputs):.1f} / {100 * goodputs[0]:.1f} %" if goodputs else "",
         _links(fault.tests) or "by hand",
     ]
     return f"| {' | '.join(cells)} |\n"

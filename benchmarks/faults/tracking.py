@@ -1,11 +1,11 @@
-"""Faults of the tracking server, its data base and its ports."""
+"""Faults of the tracking server, its database and its ports."""
 
 from pathlib import Path
 from random import Random
 
 from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import RUN, begin, steps_of
-from pipeline.runs import records
+from pipeline.runs import lookup
 from tests.faulty import mlflow_server, proxy
 
 OUTAGES = "tests/tracking/test_outages.py::test_a_run_survives_a_server_that"
@@ -13,12 +13,12 @@ STORE = "tests/tracking/test_mlflow_store.py::test_"
 
 
 def slow_tracking(project: Path, rng: Random) -> Trial:
-    """The same run on a server that is well and on one that is not, in either order."""
+    """The same run on a healthy and on a faulty server, in either order."""
     mode, step_s = rng.choice(["slow", "hangs", "429", "500"]), {}
     with mlflow_server(project) as server, proxy(server) as between:
         for between.mode in rng.sample(["well", mode], 2):
             assert begin(project, "train", *RUN, f"tracking.uri=http://127.0.0.1:{between.port}").wait(900) == 0
-            steps = steps_of(Path(records.find("latest", project)["run_dir"]))
+            steps = steps_of(Path(lookup.find("latest", project)["run_dir"]))
             step_s[between.mode] = (steps[-1]["time"] - steps[0]["time"]) / (steps[-1]["step"] - steps[0]["step"])
     growth = step_s[mode] / step_s["well"] - 1
     return Trial(held=growth < 0.05, note=f"{mode}: step time {100 * growth:+.1f} %")
@@ -28,7 +28,7 @@ FAULTS = [
     Fault(
         8,
         "MLflow dead at start, mid-run, flapping",
-        "trains, spools, replays; no point doubled",
+        "trains, queues, sends later; no point duplicated",
         (
             OUTAGES,
             "tests/tracking/test_upload_queue.py::test_an_outage_at_any_call_loses_nothing_and_doubles_nothing",
@@ -45,7 +45,7 @@ FAULTS = [
     Fault(
         10,
         "MLflow's SQLite locked",
-        "bounded retry, then the spool",
+        "bounded retries, then the upload queue",
         (f"{STORE}a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync",),
     ),
     Fault(

@@ -1,1 +1,1 @@
-"""What each verb does, one file a group; `cli/main.py` gives them names, help and output."""
+"""What each verb does, one file a group; `cli/command.py` gives them names, help and output."""

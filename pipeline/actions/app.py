@@ -1,4 +1,4 @@
-"""The pages in the browser, on loopback."""
+"""Serve the interactive pages on the loopback interface."""
 
 import socket
 import webbrowser
@@ -8,13 +8,13 @@ from pathlib import Path
 from pipeline.actions.doctor import port_owner
 from pipeline.errors import LaunchError
 
-TRIES = 20  # ports after the one that is taken
+TRIES = 20  # ports, from the chosen one on
 
 
 def serve(*, root: Path, port: int, browser: bool, print_line: Callable[[str], None]) -> None:
     """Serve the pages until interrupted, at the first free port from `port` on.
 
-    Raises: LaunchError if there is none.
+    Raises: LaunchError if none of 20 ports is free.
     """
     from pipeline.app import server
 
@@ -22,7 +22,7 @@ def serve(*, root: Path, port: int, browser: bool, print_line: Callable[[str], N
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
         def started() -> None:
-            print_line(f"The pages: {address}  (Ctrl-C stops them)")
+            print_line(f"Serving at {address}  (Ctrl-C stops it)")
             if browser:
                 webbrowser.open(address)
 
@@ -40,5 +40,5 @@ def _listen(port: int, print_line: Callable[[str], None]) -> socket.socket:
         return listening
     raise LaunchError(
         f"Ports {port} to {tried} are taken, {port} by {port_owner(port) or 'another program'}. "
-        "Stop that, or use another with `pipeline app --port …`."
+        "Stop that program, or choose another port: `pipeline app --port …`."
     )

@@ -1,9 +1,9 @@
-"""The claims table: from committed results, or with what is missing trained first."""
+"""The table of the lecture's claims, from committed results; missing ones can be trained first."""
 
 from pathlib import Path
 from typing import Any
 
-from pipeline.actions import models, record, train
+from pipeline.actions import evaluate, record, train
 from pipeline.report import claims
 from pipeline.runs import results
 from pipeline.types import Console
@@ -12,12 +12,12 @@ SEEDS = (0, 1, 2)
 
 
 def table(root: Path) -> list[claims.Claim]:
-    """A row a claim, from the results that are there."""
+    """A row for each claim, from the committed results."""
     return claims.table(results.committed(root))
 
 
 def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:
-    """Train, test and keep every experiment that a claim needs and that has no results, three seeds each."""
+    """Train, evaluate and record three seeds of every experiment that a claim needs and that has no results."""
     for name in claims.missing(results.committed(root)):
         for seed in SEEDS:
             summary: dict[str, Any] = train.train(
@@ -25,6 +25,6 @@ def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:
             )
             details: dict[str, Any] = {}
             model_dir = record.model(summary, root)
-            result = models.evaluate(str(model_dir), "test", root=root, details=details)
+            result = evaluate.evaluate(str(model_dir), "test", root=root, details=details)
             record.evaluation(result, details, model_dir, root, None)
         record.collect(name, root)

@@ -1,4 +1,4 @@
-"""Jobs on a cluster, from this machine: submitting, listing, following, stopping."""
+"""Jobs on a cluster, from this machine: submit, list, follow and stop them."""
 
 import json
 from collections.abc import Sequence
@@ -18,18 +18,20 @@ def submit(
 ) -> str:
     """Check the configuration here, send code and configuration, start the job there; its name.
 
-    Raises: ConfigError for a bad override or one that holds a secret; LaunchError if it can't be sent.
+    Raises: ConfigError for a wrong override or one with a secret; LaunchError if the cluster can't be used.
     """
     overrides = ["cluster=ray", "cluster.address=auto", *overrides]
     for override in overrides:
         if redact(override) != override:
             raise ConfigError(
-                f"{redact(override)}: holds a secret, and whoever sees the cluster's jobs would read it. Name a "
+                f"{redact(override)}: holds a secret, which all who see the cluster's jobs could read. Name a "
                 "variable of the cluster's nodes instead: `KEY=${oc.env:NAME}`, in single quotes."
             )
     config = load_config(*overrides, root=root, config_dir=config_dir)
     with jobs.packed(root, config_dir) as (folder, size):
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
+        for warning in provenance.gaps(root):
+            console.print(warning)
         (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         client = jobs.connect(address)
         words = ["train", *(["--config-dir", jobs.CONFIG_DIR] if config_dir else []), *overrides]
@@ -39,7 +41,7 @@ def submit(
 
 
 def follow(job: str, console: Console, *, address: str) -> str:
-    """Say what a job prints until it ends; its status."""
+    """Print a job's output until it ends; its status."""
     client = jobs.connect(address)
     job = jobs.find(client, job)
     for text in jobs.follow(client, job):
@@ -48,7 +50,7 @@ def follow(job: str, console: Console, *, address: str) -> str:
 
 
 def logs(job: str, *, address: str) -> str:
-    """What a job has printed so far."""
+    """A job's output so far."""
     client = jobs.connect(address)
     return str(client.get_job_logs(jobs.find(client, job)))
 
@@ -59,7 +61,17 @@ def listing(*, address: str) -> list[dict[str, Any]]:
 
 
 def stop(job: str, *, address: str) -> tuple[str, str]:
-    """Let a job keep its state and end; its name and status."""
+    """Request a job to store its state and end; its name and status."""
     client = jobs.connect(address)
     job = jobs.find(client, job)
     return job, jobs.stop(client, job)
+
+
+def next_step(job: str, status: str) -> str:
+    """The next step after `stop`; only a job with status STOPPED has a run to resume."""
+    return {
+        "STOPPED": "If it had started to train, its run can be resumed: `pipeline resume RUN`, in the job's folder on "
+        "the cluster.",
+        "SUCCEEDED": "It had finished before; there is nothing to resume.",
+        "FAILED": f"It had failed before: `pipeline logs {job}` shows why.",
+    }.get(status, f"It has not ended yet: `pipeline logs {job} -f` follows it.")

@@ -1,4 +1,4 @@
-"""Getting, checking and showing data sets."""
+"""Download, verify and describe data sets."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,14 +15,16 @@ Progress = Callable[[str, int, int], None]
 
 
 def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Progress) -> dict[str, str]:
-    """Make data sets complete and verified under `data/`; where each came from. Without names, all that can be had.
+    """Download data sets into `data/` and verify them; without names, all that can be downloaded.
 
-    Raises: DataError naming what was tried, or what `.dvc` files and `dvc.lock` would have written outside the project.
+    Returns: the source of each.
+    Raises: DataError with the sources that were tried, or the outputs of `.dvc` files and `dvc.lock` that lie outside
+    the project.
     """
     if escaped := outside(root):
         raise DataError(
-            f"would be written outside the project: {', '.join(escaped)}. Nothing was pulled. "
-            "Mend that path, or remove the link it goes through."
+            f"DVC would write outside the project: {', '.join(escaped)}. Nothing was downloaded. "
+            "Correct that path, or remove the link in it."
         )
     return {
         name: store.pull(name, root / "data", cache_dir=root / ".cache", mirror=mirror, progress=progress)
@@ -31,13 +33,13 @@ def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Prog
 
 
 def write_manifest(names: Sequence[str], path: Path) -> None:
-    """The digests of data sets that were just verified: what a later stage depends on."""
+    """Write the digests of verified data sets, on which later stages depend, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
 
 
 def state(name: str, root: Path) -> dict[str, Any]:
-    """A data set's digest, size and whether its bytes are there and right."""
+    """Return a data set's name, digest, bytes, whether it is complete and verified, and the problem if not."""
     try:
         store.verify(name, root / "data")
         problem = None
@@ -50,10 +52,10 @@ def state(name: str, root: Path) -> dict[str, Any]:
 def obtain(
     config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
 ) -> tuple[Any, dict[str, Any]]:
-    """Make a configuration's data ready; where it can't be had and the user allows it, configure its sample instead.
+    """Download a configuration's data; where that fails and the user allows it, configure its sample instead.
 
     Returns: the configuration to run, unresolved and resolved.
-    Raises: DataError if the data can't be had and a sample is not allowed or not known.
+    Raises: DataError if the download fails and the data has no sample or the user does not allow it.
     """
     plain = resolve(config)
     chosen = plain["data"]
@@ -68,9 +70,9 @@ def obtain(
         if not (chosen["allow_sample"] and chosen["sample"]):
             raise
     console.print(
-        f"NOT {chosen['name'].upper()}, which can't be had here (`pipeline data pull {chosen['name']}` says why): "
-        f"training on the embedded sample {chosen['sample']}."
+        f"NOT {chosen['name'].upper()}, which can't be downloaded here (`pipeline data pull {chosen['name']}` shows "
+        f"why): training on the embedded sample {chosen['sample']}."
     )
-    kept = [override for override in overrides if not override.startswith("data=")]
-    config = load_config(*kept, f"data={chosen['sample']}", root=root, config_dir=config_dir)
+    others = [override for override in overrides if not override.startswith("data=")]
+    config = load_config(*others, f"data={chosen['sample']}", root=root, config_dir=config_dir)
     return config, resolve(config)

@@ -1,4 +1,4 @@
-"""Is this machine ready? One line a check, each with the next step where it is not."""
+"""Check whether this machine is ready: one line a check, with the next step where one fails."""
 
 import os
 import platform
@@ -14,42 +14,57 @@ from pipeline.graph.outputs import outside
 
 STACK = ("torch", "lightning", "ray", "mlflow", "hydra-core", "dvc")
 UI_PORT = 5000
-NEEDED_BYTES = 2 * 10**9  # data, one run's checkpoints and MLflow's artifacts, with room to spare
+NEEDED_BYTES = 2 * 10**9  # data, one run's checkpoints and MLflow's artifacts, with a margin
+
+Check = tuple[str, bool, str]
 
 
-def checks(root: Path) -> list[tuple[str, bool, str]]:
-    """(what, whether it is well, what was found and the next step)."""
-    found = [("python", sys.version_info >= (3, 11), platform.python_version())]
-    found += [_package(name) for name in STACK]
-    free = shutil.disk_usage(root).free
-    found.append(("disk", free >= NEEDED_BYTES, f"{free / 1e9:.1f} GB free at {root}"))
-    found.append(
-        ("project", os.access(root, os.W_OK), f"{root}" if os.access(root, os.W_OK) else f"{root} can't be written")
-    )
+def checks(root: Path) -> list[Check]:
+    """Return (name, whether it passed, what was found and the next step) of each check."""
+    return [
+        ("python", sys.version_info >= (3, 11), platform.python_version()),
+        *(_package(name) for name in STACK),
+        *_disk(root),
+        _dvc(root),
+        *(_data(name, root) for name in store.FILES),
+        _port(),
+        _cluster(),
+        _tracking(root),
+    ]
+
+
+def _disk(root: Path) -> list[Check]:
+    free, writable = shutil.disk_usage(root).free, os.access(root, os.W_OK)
+    return [
+        ("disk", free >= NEEDED_BYTES, f"{free / 1e9:.1f} GB free at {root}"),
+        ("project", writable, f"{root}" if writable else f"{root} can't be written. Work in a folder of your own."),
+    ]
+
+
+def _dvc(root: Path) -> Check:
     escaped = outside(root)
-    told = f"would write outside the project: {', '.join(escaped)}. Don't `dvc pull`." if escaped else "stays inside"
-    found.append(("dvc", not escaped, told))
-    for name in store.FILES:
-        data = state(name, root)
-        found.append(
-            (
-                f"data {name}",
-                data["verified"],
-                f"digest {data['digest'][:12]}" if data["verified"] else f"not here: `pipeline data pull {name}`",
-            )
-        )
+    found = f"would write outside the project: {', '.join(escaped)}. Don't `dvc pull`." if escaped else "stays inside"
+    return "dvc outputs", not escaped, found
+
+
+def _data(name: str, root: Path) -> Check:
+    data = state(name, root)
+    found = f"digest {data['digest'][:12]}" if data["verified"] else f"not complete: `pipeline data pull {name}`"
+    return f"data {name}", data["verified"], found
+
+
+def _port() -> Check:
     owner = port_owner(UI_PORT)
-    found.append(
-        ("port", owner is None, f"{UI_PORT} is {f'used by {owner}: `pipeline ui --port …`' if owner else 'free'}")
-    )
-    found.append(("cluster", *_cluster()))
+    return "port", owner is None, f"{UI_PORT} is {f'used by {owner}: `pipeline ui --port …`' if owner else 'free'}"
+
+
+def _tracking(root: Path) -> Check:
     database = root / "runs/mlflow.db"
-    found.append(("tracking", True, str(database) if database.is_file() else f"{database}, made by the first run"))
-    return found
+    return "tracking", True, str(database) if database.is_file() else f"{database}, made by the first run"
 
 
 def port_owner(port: int) -> str | None:
-    """Who listens on a loopback port, as `pid 123 (name)`; None if nobody does."""
+    """Return the process that listens on a loopback port, as `pid 123 (name)`; None if the port is free."""
     import psutil
 
     with socket.socket() as probe:
@@ -66,16 +81,14 @@ def port_owner(port: int) -> str | None:
     return f"pid {pids[0]} ({psutil.Process(pids[0]).name()})" if pids else "another user's process"
 
 
-def _package(name: str) -> tuple[str, bool, str]:
+def _package(name: str) -> Check:
     try:
         return name, True, version(name)
     except PackageNotFoundError:
         return name, False, "not installed: `make setup`"
 
 
-def _cluster() -> tuple[bool, str]:
-    cores = os.cpu_count() or 1
+def _cluster() -> Check:
     address = os.environ.get("RAY_ADDRESS")
-    return True, f"{cores} cores here" + (
-        f"; RAY_ADDRESS={address}" if address else "; no Ray cluster named by RAY_ADDRESS"
-    )
+    found = f"RAY_ADDRESS={address}" if address else "RAY_ADDRESS is not set, so Ray starts on this machine"
+    return "cluster", True, f"{os.cpu_count() or 1} cores here; {found}"

@@ -1,4 +1,4 @@
-"""Portable forms of stored models, each held against the model it came from."""
+"""Export of stored models, each file checked against the model that it was made from."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -8,91 +8,96 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.actions import output_file
 from pipeline.config import build_data
 from pipeline.data.texts.vocabulary import PADDING
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import atomic_file, atomic_write, sha256
-from pipeline.inference.export import Portable, largest_difference, to_onnx, to_pt2, to_safetensors
+from pipeline.inference.export import ExportableModel, largest_difference, to_onnx, to_pt2, to_safetensors
 from pipeline.kinds import load
-from pipeline.runs import records
+from pipeline.runs import lookup
 from pipeline.types import Predictor
 
-FORMS = ("onnx", "pt2", "safetensors")
-SIZES = (1, 3, 64)  # batches that a portable form is tried with
-TOLERANCE = 1e-5
+FORMATS = ("onnx", "pt2", "safetensors")
+BATCH_SIZES = (1, 3, 64)  # that an exported model is checked with
+TOLERANCE = 1e-5  # absolute, of probabilities or pixels in [0, 1]
+FOLDER = "exports"
 
 
-def export(run: str, form: str, target: Path | None, *, root: Path) -> dict[str, Any]:
-    """Write a stored model in a portable form, unless it differs from the model on real inputs.
+def export(run: str, file_format: str, target: Path | None, *, root: Path) -> dict[str, Any]:
+    """Export a stored model to `target` (default: exports/EXPERIMENT-SEED.FORMAT in the project), with its SHA-256.
 
     Returns: path, bytes, digest, difference, inputs (name -> dtype and shape), sizes, data.
-    Raises: ConfigError if the model has no such form; CheckpointError if what was written says something else.
+    Raises: ConfigError if the model has no such format; CheckpointError if the outputs of the file differ from the
+    model's on real inputs; DataError if `target` can't be written.
     """
-    if form not in FORMS:
-        raise ConfigError(f"--format {form}: no such form. There are: {', '.join(FORMS)}.")
-    predictor = load(records.model_dir(run, root))
+    if file_format not in FORMATS:
+        raise ConfigError(f"--format {file_format}: unknown format. Choose one of {', '.join(FORMATS)}.")
+    if target:
+        output_file.check(target, "--out")
+    predictor = load(lookup.model_dir(run, root))
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
-    portable: Portable = predictor.portable(build_data(predictor.config, root / "data"), sum(SIZES))
-    if form == "pt2" and portable.text:
-        portable = _padded(portable, predictor.config["data"])
-    target = target or Path.cwd() / f"{name}.{form}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(target, f".{form}") as aside:
-        if form == "safetensors":
-            answers = to_safetensors(portable, aside, lambda: deepcopy(portable.net).apply(_forget))
+    model: ExportableModel = predictor.exportable(build_data(predictor.config, root / "data"), sum(BATCH_SIZES))
+    if file_format == "pt2" and model.text:
+        model = _padded(model, predictor.config["data"])
+    target = target or root / FOLDER / f"{name}.{file_format}"
+    output_file.check(target, "--out")
+    with atomic_file(target, f".{file_format}") as aside:
+        if file_format == "safetensors":
+            run_exported = to_safetensors(model, aside, lambda: deepcopy(model.net).apply(_set_to_zero))
         else:
-            answers = (to_onnx if form == "onnx" else to_pt2)(portable, aside)
-        difference = largest_difference(answers, portable, SIZES)
+            run_exported = (to_onnx if file_format == "onnx" else to_pt2)(model, aside)
+        difference = largest_difference(run_exported, model, BATCH_SIZES)
         if difference > TOLERANCE:
             raise CheckpointError(
-                f"{target}: the {form} form differs from the model by {difference:.1e}, more than {TOLERANCE:.0e}, on "
-                f"batches of {SIZES}. Nothing was written; use another --format."
+                f"{target}: outputs differ from the model's by {difference:.1e}, more than {TOLERANCE:.0e}, on batches "
+                f"of {BATCH_SIZES}. Nothing was written; choose another --format than {file_format}."
             )
     digest = sha256(target)
     atomic_write(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
-    free = [0, 1] if portable.text and form != "pt2" else [0]
-    inputs = {key: _shape(tensor, free) for key, tensor in portable.inputs.items()}
-    for key in portable.ignored:
-        inputs[key] += ", ignored: this net can't be asked for a class" + " (none of the graph's)" * (form == "onnx")
+    variable = [0, 1] if model.text and file_format != "pt2" else [0]
+    inputs = {key: _shape(tensor, variable) for key, tensor in model.inputs.items()}
+    for key in model.ignored:
+        inputs[key] += ", ignored: this generator is unconditional" + " (not in the graph)" * (file_format == "onnx")
     return {
         "path": str(target),
         "bytes": target.stat().st_size,
         "digest": digest,
         "difference": difference,
         "inputs": inputs,
-        "sizes": list(SIZES),
+        "sizes": list(BATCH_SIZES),
         "data": predictor.config["data"]["name"],
     }
 
 
 def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
-    """Write a run's ONNX; an example of its inputs and what it answers. None if the model has no such form."""
+    """Write a run's ONNX file; example inputs and the output for them, or None if the model can't be exported."""
     try:
-        portable: Portable = predictor.portable(data, 2)
+        model: ExportableModel = predictor.exportable(data, 2)
     except ConfigError:
         return None
-    to_onnx(portable, path)
+    to_onnx(model, path)
     with torch.inference_mode():
-        answer = portable.net(*portable.inputs.values())
-    inputs = {name: tensor.numpy() for name, tensor in portable.inputs.items() if name not in portable.ignored}
-    return inputs, answer.numpy()
+        output = model.net(*model.inputs.values())
+    inputs = {name: tensor.numpy() for name, tensor in model.inputs.items() if name not in model.ignored}
+    return inputs, output.numpy()
 
 
-def _padded(portable: Portable, reading: dict[str, Any]) -> Portable:
-    """Texts filled up to the most that the net reads: torch.export fixes the length."""
-    longest = reading.get("max_tokens") or reading["longest"]
-    inputs = portable.inputs["input"]
-    full = torch.nn.functional.pad(inputs, (0, longest - inputs.shape[1]), value=PADDING)
-    return replace(portable, inputs={"input": full})
+def _padded(model: ExportableModel, data: dict[str, Any]) -> ExportableModel:
+    """The model with texts padded to the maximal length, since torch.export fixes the length."""
+    longest = data.get("max_tokens") or data["longest"]
+    inputs = model.inputs["input"]
+    padded = torch.nn.functional.pad(inputs, (0, longest - inputs.shape[1]), value=PADDING)
+    return replace(model, inputs={"input": padded})
 
 
-def _forget(module: Any) -> None:
-    """Every weight and buffer to zero: what a net says afterwards comes from the file."""
+def _set_to_zero(module: torch.nn.Module) -> None:
+    """Set all weights and buffers to zero, so that the net's outputs prove that the file was loaded."""
     for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
         tensor.data.zero_()
 
 
-def _shape(tensor: Tensor, free: list[int]) -> str:
+def _shape(tensor: Tensor, variable: list[int]) -> str:
     names = {0: "batch", 1: "time"}
-    sizes = ", ".join(names[place] if place in free else str(size) for place, size in enumerate(tensor.shape))
+    sizes = ", ".join(names[dim] if dim in variable else str(size) for dim, size in enumerate(tensor.shape))
     return f"{str(tensor.dtype).removeprefix('torch.')} ({sizes})"

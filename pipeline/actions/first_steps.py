@@ -1,4 +1,4 @@
-"""Train experiments for their first optimiser steps with the code of one tree, and write down digests of the weights.
+"""Train experiments for their first optimiser steps with the code of one tree, and write digests of the weights.
 
 A script that `prove` runs for each of two trees: `python -P first_steps.py TREE FOLDER STEPS MISSING EXPERIMENT…` with
 TREE as PYTHONPATH. TREE may be another commit, so the package is imported by name and at run time only (`PLACES`).
@@ -20,31 +20,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-VERSION = 1  # raised where the same code would give other weights here
-TEACHER_TEXTS = (
-    300  # predicted by a stored net; their rows are repeated for the other texts, which would take 10 minutes
-)
-AT_ONCE = 5000  # texts that a teacher predicts together
-WHOLE = 1000  # samples of a whole run, all epochs together, up to which a run is not cut short
+VERSION = 2  # raised where the same code gives other weights: since 2, OpenBLAS uses AVX2
+TEACHER_TEXTS = 300  # predicted by a net; their rows are repeated for the other texts, which would take 10 minutes
+TEXTS_AT_ONCE = 5000  # that a teacher predicts together
+WHOLE = 1000  # samples, of all epochs together, up to which a run is trained to its end
 
-# Where the package keeps what is needed here, newest layout first: modules, and the names in them.
+# Names used here: the modules that define each in some layout of the package, newest first, and its names there.
 CONFIG, CHECKPOINTS = "pipeline.config", "pipeline.runs.checkpoints pipeline.checkpoint"
+UNTRAINED = "pipeline.training.untrained pipeline.training.fixed_unit"
 PLACES = {
-    "load_config": (CONFIG, "load_config"),
-    "resolve": (CONFIG, "resolve"),
-    "training": (CONFIG, "training"),
-    "build_data": (CONFIG, "build_data"),
+    **{name: (CONFIG, name) for name in ("load_config", "resolve", "training", "build_data")},
+    **{name: (CHECKPOINTS, name) for name in ("copy", "publish", "save_tensors")},
     "fix_instructions": ("pipeline.training.cpu pipeline.processor", "fix_instructions"),
     "fit": ("pipeline.training.fit pipeline.fit", "fit"),
     "fit_baseline": ("pipeline.training.baselines pipeline.baselines", "fit"),
-    "assemble": (
-        "pipeline.training.untrained pipeline.training.fixed_unit pipeline.untrained pipeline.actions.untrained",
-        "assemble",
-    ),
+    "assemble": (f"{UNTRAINED} pipeline.untrained pipeline.actions.untrained", "assemble"),
     "load": ("pipeline.kinds pipeline.ensemble", "load"),
-    "copy": (CHECKPOINTS, "copy"),
-    "publish": (CHECKPOINTS, "publish"),
-    "save_tensors": (CHECKPOINTS, "save_tensors"),
     "init_from": (CHECKPOINTS, "INIT_FROM START"),  # a folder's name
     "teacher": (CHECKPOINTS, "TEACHER TAUGHT"),
 }
@@ -53,7 +44,7 @@ WEIGHTS, GRAMS = "model.safetensors", "grams.txt"
 
 @cache
 def place(name: str) -> Any:
-    """The function or constant of the tree's package that goes by this name in `PLACES`.
+    """Return the function or constant of the tree's package that has this name in `PLACES`.
 
     Raises: LookupError if none of its places exists.
     """
@@ -72,7 +63,7 @@ def place(name: str) -> Any:
 
 
 def parents(config: dict[str, Any]) -> dict[str, list[str]]:
-    """The models that training needs, as EXPERIMENT-SEED under members, init_from and teacher; in either spelling."""
+    """Return the required models (EXPERIMENT-SEED) under members, init_from and teacher; reads both spellings."""
     requires, model, teacher = config["requires"], config["model"] or {}, config["data"].get("teacher")
     if not isinstance(requires, dict):  # a list of judges, which only evaluation needs
         stored = teacher if isinstance(teacher, str) else None
@@ -85,32 +76,32 @@ def parents(config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _with_seeds(names: list[str], seed: int) -> Iterator[str]:
-    """EXPERIMENT-SEED of each name: the i-th of k that are the same has the seed k * seed + i."""
+    """Yield EXPERIMENT-SEED for each name: the i-th of k equal ones has the seed k * seed + i."""
     for index, name in enumerate(names):
         number = seed * names.count(name) + names[:index].count(name)
         yield name if re.fullmatch(r".+-\d+", name) else f"{name}-{number}"
 
 
 class Side:
-    """One tree's code: `model` trains what is asked for and what that needs, in `folder`."""
+    """The code of one tree: `model` trains a model and the models that it requires, in `folder`."""
 
     def __init__(self, folder: Path, steps: int):
         self.folder, self.data_dir, self.steps = folder, folder / "data", steps
         self.models = folder / f"models-{steps}"
 
     def config(self, experiment: str, seed: int = 0) -> dict[str, Any]:
-        """The resolved configuration of an experiment, on one thread of a CPU."""
+        """Return the resolved configuration of an experiment, on one thread of a CPU."""
         composed = place("load_config")(f"experiment={experiment}", f"seed={seed}", root=self.folder)
         config: dict[str, Any] = place("training")(place("resolve")(composed))
         config["cluster"].update(gpus_per_worker=0, threads_per_worker=1)
         return config
 
     def model(self, name: str) -> Path:
-        """The model folder of EXPERIMENT-SEED, trained now if it is not there."""
+        """Return the model folder of EXPERIMENT-SEED, which is trained if it does not exist."""
         run_dir = self.models / name
         if not (run_dir / "model").is_dir():
             experiment, _, seed = name.rpartition("-")
-            aside = self.models / f".{name}"  # what an earlier process left behind is not resumed
+            aside = self.models / f".{name}"  # a part that an earlier process left is not resumed
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
             result = self.train(self.config(experiment, int(seed)), aside)
@@ -123,7 +114,7 @@ class Side:
         return run_dir / "model"
 
     def train(self, config: dict[str, Any], run_dir: Path) -> Any:
-        """Leave a model in `run_dir/model`, after the first steps of its run; a baseline after its whole fit."""
+        """Store a model in `run_dir/model`, after the first steps of its run; a baseline after its whole fit."""
         _seed_everything()
         needs = parents(config)
         where = {"data_dir": self.data_dir, "run_dir": run_dir}
@@ -136,28 +127,27 @@ class Side:
             place("copy")(self.model(name), run_dir / place("init_from"))
         for name in needs.get("teacher", ()):
             self._predict(name, config, run_dir / place("teacher"))
-        result = place("fit")(
-            config, **where, prepare=partial(cut, steps=self.steps, batch=config["data"]["batch_size"])
-        )
+        prepare = partial(cut, steps=self.steps, batch=config["data"]["batch_size"])
+        result = place("fit")(config, **where, prepare=prepare)
         if not result.steps:
             raise RuntimeError("no optimiser step was made")
         return result
 
     def _predict(self, teacher: str, config: dict[str, Any], folder: Path) -> None:
-        """Publish a stored teacher's predictions for the texts without a label: a net's for the first, repeated."""
+        """Store a teacher's predictions for the unlabelled texts; a net's for the first texts, repeated."""
         import torch
 
-        texts = list(place("build_data")(config, self.data_dir).unlabelled())
+        texts = list(place("build_data")(config, self.data_dir).unlabeled_texts())
         model = place("load")(self.model(teacher))
-        predict = getattr(model, "texts", None) or model.scores  # its name before and now
-        asked = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]
-        parts = [predict(asked[start : start + AT_ONCE]) for start in range(0, len(asked), AT_ONCE)]
+        predict = getattr(model, "texts", None) or model.scores  # its former name and today's
+        chosen = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]
+        parts = [predict(chosen[start : start + TEXTS_AT_ONCE]) for start in range(0, len(chosen), TEXTS_AT_ONCE)]
         found_NK = torch.cat([torch.as_tensor(part) for part in parts]).float()
         rows_NK = found_NK[torch.arange(len(texts)) % len(found_NK)]
         place("publish")(folder, lambda aside: place("save_tensors")({folder.name: rows_NK}, aside / WEIGHTS))
 
     def result(self, experiment: str) -> dict[str, Any]:
-        """Digests of an experiment's weights with seed 0; of an ensemble, of its members' in their order."""
+        """Return digests of an experiment's weights with seed 0; for an ensemble, of its members' in their order."""
         started = time.perf_counter()
         config = self.config(experiment)
         folders = [self.model(name) for name in parents(config).get("members") or [f"{experiment}-0"]]
@@ -176,7 +166,7 @@ def _is_baseline(config: dict[str, Any]) -> bool:
 
 
 def cut(trainer: Any, steps: int, batch: int) -> Any:
-    """The Trainer, stopping after `steps` optimiser steps without validation; the schedule stays the whole run's."""
+    """Let the Trainer stop after `steps` optimiser steps, without validation; the schedule stays the whole run's."""
     from lightning.pytorch.callbacks import LambdaCallback
 
     def limit(trainer: Any, task: Any) -> None:
@@ -189,7 +179,7 @@ def cut(trainer: Any, steps: int, batch: int) -> Any:
 
 
 def weights(folder: Path) -> dict[str, str]:
-    """Type, shape and SHA-256 of each tensor in a model folder, by name; of a baseline's word sequences, too."""
+    """Return type, shape and SHA-256 of each tensor in a model folder, by name, and of a baseline's n-grams."""
     file, found = folder / WEIGHTS, {}
     with file.open("rb") as content:
         size = int.from_bytes(content.read(8), "little")
@@ -205,12 +195,12 @@ def weights(folder: Path) -> dict[str, str]:
 
 
 def digest(tensors: dict[str, str]) -> str:
-    """SHA-256 over names, types, shapes and bytes, sorted by name."""
+    """Return a SHA-256 over names, types, shapes and bytes, sorted by name."""
     return hashlib.sha256("\n".join(f"{name} {tensors[name]}" for name in sorted(tensors)).encode()).hexdigest()
 
 
 def _seed_everything() -> None:
-    """Give every run the same random state, whatever this process trained before it."""
+    """Give every run the same random state, independent of the runs before it in this process."""
     import random
 
     import numpy as np
@@ -222,7 +212,7 @@ def _seed_everything() -> None:
 
 
 def write(file: Path, find: Callable[[], dict[str, Any]]) -> None:
-    """Write what `find` returns, or its error, so that the file is whole or absent."""
+    """Write the result of `find`, or its error, so that the file is whole or absent."""
     try:
         content = find()
     except Exception as error:
@@ -235,7 +225,7 @@ def write(file: Path, find: Callable[[], dict[str, Any]]) -> None:
 
 
 def main(tree: Path, folder: Path, steps: int, missing: list[str], experiments: list[str]) -> None:
-    """Write FOLDER/steps-STEPS/EXPERIMENT.json for each experiment that has none yet."""
+    """Write FOLDER/steps-STEPS/EXPERIMENT.json for each experiment without one."""
     package = import_module("pipeline")
     if not Path(str(package.__file__)).resolve().is_relative_to(tree.resolve()):
         raise SystemExit(f"{package.__file__} was imported, expected the package of {tree}. Set PYTHONPATH={tree}.")

@@ -1,42 +1,45 @@
-"""Answers to many inputs: streamed, on this machine or a cluster; to a file, where an interrupted run goes on."""
+"""Batch prediction, streamed on this machine or a cluster; to a file, an interrupted prediction is resumed."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
-from pipeline.errors import DataError
+from pipeline.actions import output_file
+from pipeline.errors import ConfigError, DataError
 from pipeline.files import fsync
-from pipeline.inference.inputs import STDIN, InputChunk, chunks
-from pipeline.inference.requests import named_model, of_chunk, takes
-from pipeline.kinds import load
-from pipeline.runs import records
-from pipeline.types import Answer
+from pipeline.inference.inputs import STDIN, InputChunk, check_arguments, chunks
+from pipeline.inference.requests import model_name, predict_chunk
+from pipeline.kinds import kind_of, load, read_config
+from pipeline.runs import lookup
+from pipeline.types import Prediction
+
+MAX_LINE_BYTES = 16 << 20  # of an output file; a longer line is not a prediction
 
 
 class Written(NamedTuple):
-    """What a file of answers holds: how many, how many of them from before, how many errors among the new ones."""
+    """Counts of a file of predictions: all of them, those of earlier attempts, and the errors among the new ones."""
 
-    answers: int
-    before: int
+    predictions: int
+    resumed: int
     errors: int
 
 
-Answered = Callable[[Iterable[InputChunk]], Iterator[list[Answer]]]
+ChunkPredictor = Callable[[Iterable[InputChunk]], Iterator[list[Prediction]]]
 
 
 def predict(
-    run: str, inputs: Sequence[str], *, root: Path, stdin: Iterable[str] | None = None, cluster: bool = False
-) -> Iterator[Answer]:
-    """What a model makes of each input, in their order; an input that can't be read has an `error` instead.
+    run: str, inputs: Sequence[str], *, root: Path, stdin: Iterable[str | bytes] | None = None, cluster: bool = False
+) -> Iterator[Prediction]:
+    """The prediction for each input, in their order; an input that can't be read has an `error` instead.
 
-    Inputs are files (PNG, IDX, text, JSON Lines), folders of them, `-` for the lines of `stdin`, or texts as they are.
+    Inputs are files (images, IDX, text, JSON Lines), folders of them, `-` for the lines of `stdin`, or literal texts.
 
     Raises: DataError if there is nothing to read, or the model takes no input.
     """
-    answered, found, _ = _prepare(run, inputs, root, stdin, cluster)
-    return chain.from_iterable(answered(found))
+    predict_chunks, found, _ = _prepare(run, inputs, root, stdin, cluster)
+    return chain.from_iterable(predict_chunks(found))
 
 
 def predict_to(
@@ -45,92 +48,114 @@ def predict_to(
     inputs: Sequence[str],
     *,
     root: Path,
-    stdin: Iterable[str] | None = None,
+    stdin: Iterable[str | bytes] | None = None,
     cluster: bool = False,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
-    """`predict` as lines of JSON in a file; one that was interrupted goes on after its last whole line.
+    """Write the predictions of `predict` as JSON lines to a file; an interrupted file is resumed after its last line.
 
-    Each line names the model by the beginning of its weights' digest. `told` hears how many
-    answers there are, of how many (0 while that is not known).
+    Each line names the model. `progress` is called with the number of predictions so far and in all (0 if unknown).
 
-    Raises: DataError if the file holds answers of another model, or to other inputs.
+    Raises: DataError if `out` is not a regular file, or has predictions of another model or for other inputs.
     """
-    answered, found, model = _prepare(run, inputs, root, stdin, cluster)
+    output_file.check(out, "--out")
+    predict_chunks, found, model = _prepare(run, inputs, root, stdin, cluster)
     total = 0
     if STDIN not in inputs:
         found = list(found)
         total = sum(len(chunk.names) for chunk in found)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    remaining = iter(found)
+    first = next(remaining, None)  # raises for empty inputs, before the file is made
     with out.open("a+b") as file:
-        kept = _kept(file, out)
-        before, rest = 0, iter(found)
-        stored: Sequence[tuple[str, str]] = ()
-        left: InputChunk | None = None
-        for chunk in rest:
-            names = chunk.names
-            stored = kept[before : before + len(names)]
-            _same(stored, names, model, f"{out}:{before + 1}")
-            before += len(stored)
-            if len(stored) < len(names):
-                left = chunk
-                break
-        if len(kept) > before:
-            raise DataError(f"{out}: holds {len(kept):,} answers, to more inputs than these. Give another --out.")
-        skipped = len(stored) if left else 0
-        count, errors = before, 0
-        for answers in answered(chain([left], rest) if left else ()):
-            lines = [json.dumps({"model": model, **answer}, ensure_ascii=False) for answer in answers[skipped:]]
-            file.write("".join(f"{line}\n" for line in lines).encode())
+        stored = _StoredPredictions(file, out)
+        chunk, skipped = _first_incomplete(chain([first] if first else [], remaining), stored, model)
+        resumed = count = stored.count
+        file.truncate(stored.end)
+        errors = 0
+        for predictions in predict_chunks(chain([chunk], remaining) if chunk else ()):
+            new = predictions[skipped:]
+            # A name that is not UTF-8 is stored with escapes, which JSON reads back.
+            lines = [json.dumps({"model": model, **prediction}, ensure_ascii=False) for prediction in new]
+            file.write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
             file.flush()
-            errors += sum("error" in answer for answer in answers[skipped:])
-            count, skipped = count + len(lines), 0
-            told(count, total)
+            errors += sum("error" in prediction for prediction in new)
+            count, skipped = count + len(new), 0
+            progress(count, total)
     fsync(out)
-    return Written(count, before, errors)
+    return Written(count, resumed, errors)
 
 
 def _prepare(
-    run: str, inputs: Sequence[str], root: Path, stdin: Iterable[str] | None, cluster: bool
-) -> tuple[Answered, Iterable[InputChunk], str]:
-    """What answers chunks, the chunks, and the model's name in a line."""
-    folder = records.model_dir(run, root)
+    run: str, inputs: Sequence[str], root: Path, stdin: Iterable[str | bytes] | None, cluster: bool
+) -> tuple[ChunkPredictor, Iterable[InputChunk], str]:
+    """The function that predicts chunks, the chunks, and the model's name in an output line."""
+    folder = lookup.model_dir(run, root)
+    config = read_config(folder)
+    input_type = kind_of(config).input_type(config)
+    if input_type == "classes":
+        raise DataError(f"{run}: a generator takes no input. Its run's figures/ has images that it generated.")
+    if input_type is None:
+        raise ConfigError(
+            f"{run}: a language model, which predicts no classes. Choose a classifier initialised from it."
+        )
+    check_arguments(inputs, input_type)
     predictor = load(folder)
-    content = takes(predictor)
-    if content == "classes":
-        raise DataError(f"{run}: a generator takes no input; what it draws is in its run's figures/.")
-    found = chunks(inputs, content, stdin)
-    model = named_model(predictor)
+    found = chunks(inputs, input_type, stdin)
     if cluster:
-        from pipeline.launch.batch import answered as on_cluster
+        from pipeline.launch.batch import predict_chunks as predict_on_cluster
 
-        return lambda some: on_cluster(folder, list(some)), found, model
-    return lambda some: (of_chunk(predictor, chunk) for chunk in some), found, model
+        return lambda some: predict_on_cluster(folder, list(some)), found, model_name(predictor)
+    return lambda some: (predict_chunk(predictor, chunk) for chunk in some), found, model_name(predictor)
 
 
-def _kept(file: Any, out: Path) -> list[tuple[str, str]]:
-    """(model, input) of each whole line of a file of answers; a torn last line is cut off."""
-    file.seek(0)
-    kept, whole = [], 0
-    for line in file:
-        if not line.endswith(b"\n"):
-            break
+class _StoredPredictions:
+    """The (model, input) of each complete line of an output file, read one line at a time."""
+
+    def __init__(self, file: IO[bytes], path: Path):
+        self.file, self.path = file, path
+        self.count, self.end = 0, 0  # complete lines read, and the byte after them
+        file.seek(0)
+
+    def read(self) -> tuple[str, str] | None:
+        """The next line; None at the end, or at a line that an interruption cut off.
+
+        Raises: DataError if the line is not a prediction.
+        """
+        line = self.file.readline(MAX_LINE_BYTES)
+        if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
+            return None
         try:
             row = json.loads(line)
-            kept.append((row["model"], row["input"]))
-        except (ValueError, KeyError, TypeError) as error:
+            found = row["model"], row["input"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
-                f"{out}:{len(kept) + 1}: no answer of `pipeline predict`. Give another --out; nothing was changed."
+                f"{self.path}:{self.count + 1}: not a prediction of `pipeline predict`. Choose another --out; nothing "
+                "was changed."
             ) from error
-        whole += len(line)
-    file.truncate(whole)
-    return kept
+        self.count, self.end = self.count + 1, self.end + len(line)
+        return found
 
 
-def _same(stored: Sequence[tuple[str, str]], names: Sequence[str], model: str, where: str) -> None:
-    for found, expected in zip(stored, ((model, name) for name in names), strict=False):
-        if found != expected:
-            raise DataError(
-                f"{where}: holds what {found[0]} says of {found[1]!r}, expected {expected[0]} and {expected[1]!r}. "
-                "Give another --out; nothing was changed."
-            )
+def _first_incomplete(
+    found: Iterable[InputChunk], stored: _StoredPredictions, model: str
+) -> tuple[InputChunk | None, int]:
+    """The first chunk that has inputs without a stored prediction, and how many of its inputs have one.
+
+    Raises: DataError if a stored prediction is of another model or input, or there are more than inputs.
+    """
+    for chunk in found:
+        for index, name in enumerate(chunk.names):
+            row = stored.read()
+            if row is None:
+                return chunk, index
+            if row != (model, name):
+                raise DataError(
+                    f"{stored.path}:{stored.count}: expected a prediction of {model} for {name!r}, got one of {row[0]} "
+                    f"for {row[1]!r}. Choose another --out; nothing was changed."
+                )
+    if stored.read():
+        raise DataError(
+            f"{stored.path}: has predictions for more than these {stored.count - 1:,} inputs. Choose another --out; "
+            "nothing was changed."
+        )
+    return None, 0

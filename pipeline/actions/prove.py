@@ -1,8 +1,8 @@
-"""Proof of an unchanged result: each experiment's first steps with a commit's code and with today's, compared.
+"""Prove unchanged results: train each experiment's first steps with a commit's code and with today's, and compare.
 
 Two processes train at the same time, one with the working tree's code, one with the commit's in a git worktree. Each
 has its own cache, so that its own code computes what is prepared from data. Digests of the weights are kept under
-`.cache/proof/sides/`: what was trained once with the same code on the same kind of processor is not trained again.
+`.cache/proof/sides/`: the same code is trained once on the same kind of processor.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ POLL_S = 0.2
 
 @dataclass(slots=True)
 class Side:
-    """One tree that trains: its code, the folder it works in and its process."""
+    """One of the two trees: its code, its working folder and its process."""
 
     label: str
     tree: Path
@@ -55,9 +55,10 @@ class Side:
 def prove(
     commit: str, experiments: Sequence[str], console: Console, *, root: Path, steps: int = 20, file: Path | None = None
 ) -> tuple[dict[str, Any], Path]:
-    """Compare the first steps of experiments (default: all) with those of a commit; the proof, and where it is kept.
+    """Compare the first steps of experiments (default: all) with those of a commit.
 
-    Raises: LaunchError if the commit is not there; ConfigError for an unknown experiment.
+    Returns: the proof, and its file.
+    Raises: LaunchError if the project has no such commit; ConfigError for an unknown experiment.
     """
     commit = _full(commit, root)
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
@@ -65,22 +66,22 @@ def prove(
     proof = {**_facts(commit, root), "steps": steps}
     with worktree(commit, root) as tree:
         pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
-        for one in unpaired:
-            console.print(str(one))
+        for verdict in unpaired:
+            console.print(str(verdict))
         before = Side(commit[:12], tree, _folder(root, commit[:12], proof))
         now = Side("the working tree", root, _folder(root, f"tree-{proof['working_tree']['digest']}", proof))
-        _forget_other_trees(now.folder.parent)
+        _remove_other_trees(now.folder.parent)
         verdicts = unpaired
         with (
             _training(before, [old for _, old in pairs], root, steps, missing),
             _training(now, [new for new, _ in pairs], root, steps, missing),
         ):
-            for one in follow(pairs, before, now, steps):
-                console.print(str(one))
-                verdicts.append(one)
-    _unchanged(now, proof["working_tree"]["digest"])
-    proof["experiments"] = {one.experiment: asdict(one) for one in verdicts}
-    proof["identical"], proof["of"] = sum(one.verdict == "identical" for one in verdicts), len(verdicts)
+            for verdict in follow(pairs, before, now, steps):
+                console.print(str(verdict))
+                verdicts.append(verdict)
+    _check_unchanged(now, proof["working_tree"]["digest"])
+    proof["experiments"] = {verdict.experiment: asdict(verdict) for verdict in verdicts}
+    proof["identical"], proof["of"] = sum(verdict.verdict == "identical" for verdict in verdicts), len(verdicts)
     file = file or root / ".cache/proof" / f"{commit[:12]}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(proof, indent=1) + "\n")
@@ -88,35 +89,35 @@ def prove(
 
 
 def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) -> Iterator[Verdict]:
-    """A verdict for each pair as soon as both sides have their result, or one's process has ended without it."""
+    """Yield the verdict on each pair as soon as both sides have a result, or a process has ended without one."""
     waiting = list(pairs)
     while waiting:
         for new, old in list(waiting):
-            found = [_found(side, name, steps) for side, name in ((before, old), (now, new))]
-            if found[0] and found[1]:
+            then, today = _result(before, old, steps), _result(now, new, steps)
+            if then and today:
                 waiting.remove((new, old))
-                yield compare(new, found[0], found[1])
+                yield compare(new, then, today)
         if waiting:
             time.sleep(POLL_S)
 
 
-def _found(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
-    """Return the result that a side has written; an error if its process has ended without one."""
+def _result(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
+    """Return the result that a side has written, an error if its process has ended without one, None until then."""
     ended = side.ended  # read before the file, which a process may write as its last act
     file = side.folder / f"steps-{steps}" / f"{experiment}.json"
     if file.is_file():
-        found: dict[str, Any] = json.loads(file.read_text())
-        return found
+        result: dict[str, Any] = json.loads(file.read_text())
+        return result
     return {"error": f"its process ended without a result, see {side.log}"} if ended else None
 
 
 @contextmanager
 def _training(side: Side, experiments: list[str], root: Path, steps: int, missing: list[str]) -> Iterator[None]:
-    """Let a side's process train meanwhile; it ends with the block."""
+    """Run a side's process inside the block."""
     results = side.folder / f"steps-{steps}"
     results.mkdir(parents=True, exist_ok=True)
     for file in results.glob("*.json"):
-        if "weights" not in json.loads(file.read_text()):  # an error, or data that was missing: both are tried again
+        if "weights" not in json.loads(file.read_text()):  # an error or missing data: tried again
             file.unlink()
     (root / "data").mkdir(exist_ok=True)
     for name, target in (("conf", side.tree / "conf"), ("data", root / "data")):
@@ -136,14 +137,14 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
 
 
 def _missing(names: set[str], root: Path, console: Console) -> list[str]:
-    """Complete `data/`, and list the data sets that no mirror has."""
+    """Download what is missing in `data/`; return the data sets that no source has."""
     mirror, missing = os.environ.get("PIPELINE_DATA_MIRROR"), []
     for name in sorted(names & store.FILES.keys()):
         try:
             store.verify(name, root / "data")
             continue
         except DataError as error:
-            console.print(f"getting {name}: {str(error).splitlines()[0]}")
+            console.print(f"downloading {name}: {str(error).splitlines()[0]}")
         try:
             data.pull([name], root=root, mirror=mirror, progress=console.download)
         except DataError as error:
@@ -157,7 +158,7 @@ def _all(tree: Path) -> list[str]:
 
 
 def _facts(commit: str, root: Path) -> dict[str, Any]:
-    """Describe the comparison: both codes, the processor, the versions."""
+    """Return the facts of the comparison: both codes, the processor, the versions."""
     known = provenance.provenance(root)
     return {
         "commit": commit,
@@ -170,35 +171,35 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
 
 
 def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
-    """Name the folder of a code's models, caches and results: one for each kind of processor and set of libraries."""
+    """Return the folder for a code's models, caches and results, one for each processor and set of libraries."""
     known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
     return root / ".cache/proof/sides" / code / name
 
 
-def _forget_other_trees(tree: Path) -> None:
-    """Remove the folders of earlier states of the working tree, which will not be compared again."""
+def _remove_other_trees(tree: Path) -> None:
+    """Remove the folders of earlier states of the working tree, which are not compared again."""
     for folder in tree.parent.glob("tree-*"):
         if folder != tree:
             shutil.rmtree(folder)
 
 
 def _digest(tree: Path) -> str:
-    """The start of a SHA-256 over the code, the configuration and the lock file as they lie there, committed or not."""
+    """Return 12 digits of a SHA-256 over code, configuration and lock file, committed or not."""
     files = [*tree.glob("pipeline/**/*.py"), *tree.glob("conf/**/*.yaml"), *tree.glob("requirements.lock")]
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()} {file.relative_to(tree)}" for file in files]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-def _unchanged(side: Side, digest: str) -> None:
-    """Raises: LaunchError if the code changed while it trained; what it trained is removed."""
+def _check_unchanged(side: Side, digest: str) -> None:
+    """Raises: LaunchError if the code has changed since the training started; what was trained is removed."""
     if _digest(side.tree) != digest:
         shutil.rmtree(side.folder)
-        raise LaunchError(f"{side.tree}: changed while it was compared. Run it again, and change nothing meanwhile.")
+        raise LaunchError(f"{side.tree}: changed during the comparison. Repeat it without changing files meanwhile.")
 
 
 def _full(commit: str, root: Path) -> str:
-    """Raises: LaunchError if the project has no such commit."""
+    """Return the full digest of a commit. Raises: LaunchError if the project has no such commit."""
     command = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,8 +1,8 @@
-"""Recording a result: DVC's outputs of a run (`models/`, `evaluations/`) and git's file of an experiment (`results/`).
+"""Record results: a run's outputs for DVC (models/, evaluations/) and an experiment's file for git (results/).
 
-`train --record` fills `models/EXPERIMENT-SEED`, `evaluate --record` fills `evaluations/EXPERIMENT/SEED`, and `collect`
-gathers the evaluations of an experiment in `results/EXPERIMENT.json`. What shows samples of the data stays out of
-`results/`: no part of a data set is in git.
+`train --record` writes models/EXPERIMENT-SEED, `evaluate --record` writes evaluations/EXPERIMENT/SEED, and `collect`
+gathers an experiment's evaluations in results/EXPERIMENT.json. Samples of the data are not written to results/: no part
+of a data set is in git.
 """
 
 import json
@@ -11,12 +11,15 @@ from typing import Any
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
-from pipeline.runs import checkpoints, events, records, requirements, results
+from pipeline.runs import checkpoints, events, lookup, records, requirements, results
 
-SHEETS = 8  # of a generator's epochs, evenly chosen
-HISTORY, SAMPLES = "history.json", "samples.png"  # in a model's folder: learning curves, images drawn over the epochs
-RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation's folder
-# Of a run's record: who made it, from what, at what cost.
+SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
+HISTORY, SAMPLES = (
+    "history.json",
+    "samples.png",
+)  # in a model folder: curves and images over the epochs
+RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
+# Keys of a run record that a result keeps: provenance and cost.
 FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
 
 
@@ -33,7 +36,7 @@ def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
 
 
 def history(run_dir: Path, scores: dict[str, float]) -> list[dict[str, float]]:
-    """A run's metrics, a row an epoch; of a model that is not trained by epochs one row, without its scores on test."""
+    """A run's metrics, a row for each epoch; a single row, without test metrics, if it was not trained by epochs."""
     rows: dict[int, dict[str, float]] = {}
     for event in events.read(run_dir)[0]:
         if metrics := event.get("metrics"):
@@ -52,8 +55,8 @@ def samples_over_epochs(run_dir: Path) -> bytes | None:
 
     from pipeline.report.details import sheet
 
-    chosen = dict.fromkeys(round(place) for place in np.linspace(0, len(sheets) - 1, SHEETS))
-    images = [np.load(sheets[place]) for place in chosen]
+    chosen = dict.fromkeys(round(index) for index in np.linspace(0, len(sheets) - 1, SAMPLED_EPOCHS))
+    images = [np.load(sheets[index]) for index in chosen]
     return sheet([each[:: max(1, len(each) // 10)][:10] for each in images])
 
 
@@ -75,17 +78,16 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
 
 
 def collect(experiment: str, root: Path) -> Path:
-    """Rebuild `results/EXPERIMENT.json` from the evaluations of all seeds.
+    """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
 
-    A run whose weights and scores are as committed keeps its committed facts: repeating a result does not change who
-    made it and at what cost.
+    A run with the committed weights and metrics keeps its committed provenance and cost.
 
     Raises: DataError if there is no evaluation.
     """
     path = results.path_of(experiment, root)
     folders = sorted((root / "evaluations" / experiment).glob(f"*/{RESULT}"), key=lambda file: int(file.parent.name))
     if not folders:
-        raise DataError(f"{root / 'evaluations' / experiment}: no evaluations. `dvc repro collect@{experiment}`.")
+        raise DataError(f"{root / 'evaluations' / experiment}: no evaluations. Run `dvc repro collect@{experiment}`.")
     committed = results.read(path)
     known = {run["seed"]: run for run in committed["runs"]}
     found = [_run(file.parent, known, root) for file in folders]
@@ -105,8 +107,8 @@ def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.
 
 
 def _facts(result: results.Result, root: Path) -> dict[str, Any]:
-    """What the run's record says of how these weights were made; None where the run's folder is not here."""
-    for record in records.listing(root):
+    """Provenance and cost of the run that made these weights; None for each fact if its folder is not in runs/."""
+    for record in lookup.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
             continue
         run_dir = Path(record["run_dir"])
@@ -121,13 +123,13 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
 
 
 def _details(folder: Path) -> dict[str, Any]:
-    """What the report shows of an experiment's first seed, but for samples of the data."""
+    """The details of an experiment's first seed, without samples of the data."""
     import base64
 
-    found: dict[str, Any] = json.loads((folder / DETAILS).read_text())
+    details: dict[str, Any] = json.loads((folder / DETAILS).read_text())
     if (folder / SAMPLES).is_file():
-        found["samples"] = base64.b64encode((folder / SAMPLES).read_bytes()).decode()
-    return found
+        details["samples"] = base64.b64encode((folder / SAMPLES).read_bytes()).decode()
+    return details
 
 
 def _write(path: Path, content: Any) -> None:

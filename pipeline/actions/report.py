@@ -1,4 +1,4 @@
-"""The pages of results, from the committed results: `docs/results.md` and one HTML file."""
+"""Write the results pages from the committed results: docs/results.md, README's table and an HTML file."""
 
 import base64
 import json
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.actions import output_file
 from pipeline.actions.record import ERRORS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
@@ -16,9 +17,9 @@ MARKS = "<!-- results: written by `pipeline report` -->", "<!-- end of results -
 
 
 def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path]:
-    """Write the pages of all committed results; of some experiments, the HTML page alone.
+    """Write the pages of all committed results; with `names`, only the HTML page of those experiments.
 
-    Raises: DataError if there are no results, or none of an experiment that was asked for.
+    Raises: DataError if there are no results, or none of a named experiment.
     """
     from pipeline.report import charts, claims, figures, markdown
     from pipeline.report import page as pages
@@ -26,31 +27,32 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
     entries = results.committed(root)
     if lacking := set(names) - {entry["experiment"] for entry in entries}:
         raise DataError(
-            f"{root / results.RESULTS}: no results of {', '.join(sorted(lacking))}. `dvc repro` makes them."
+            f"{root / results.RESULTS}: no results of {', '.join(sorted(lacking))}. Make them with `dvc repro`."
         )
     rows = [] if names else claims.table(entries)
     entries = [entry for entry in entries if not names or entry["experiment"] in names]
-    found = {name: recorded(name, group, root) for name, group in markdown.grouped(entries).items()}
-    target = _put(root / page, pages.html(entries, rows, found))
+    output_file.check(root / page, "--page")
+    data = {name: recorded(name, group, root) for name, group in markdown.grouped(entries).items()}
+    target = _write(root / page, pages.html(entries, rows, data))
     if names:
         return [target]
     figures.activations(_parent(root / "docs/images/activations.png"))
-    _put(root / "docs/images/costs.svg", charts.alone(charts.costs(pages.compared(entries))))
+    _write(root / "docs/images/costs.svg", charts.standalone(charts.costs(pages.compared(entries))))
     _fill(root / "README.md", markdown.readme_table(entries, root))
-    return [target, _put(root / "docs/results.md", markdown.results_markdown(entries, claims.markdown(rows)))]
+    return [target, _write(root / "docs/results.md", markdown.results_markdown(entries, claims.markdown(rows)))]
 
 
 def _fill(readme: Path, table: str) -> None:
-    """Replace what stands between the two marks in README, if they are there."""
+    """Replace the text between the two marks in README, if it has them."""
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     before, start, rest = text.partition(f"{MARKS[0]}\n")
     _, end, after = rest.partition(MARKS[1])
     if start and end:
-        _put(readme, f"{before}{start}{table}{end}{after}")
+        _write(readme, f"{before}{start}{table}{end}{after}")
 
 
 def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
-    """What is shown of an experiment beside its scores; errors show samples of the data, so only DVC has them."""
+    """The recorded data of an experiment beside its metrics; only DVC stores errors, which show samples of the data."""
     from pipeline.report.page import Recorded
 
     details = results.read(results.path_of(name, root)).get("details")
@@ -67,10 +69,10 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text()) if path.is_file() else None
     except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error}). `dvc repro` makes it anew.") from error
+        raise DataError(f"{path}: not JSON ({error}). Make it again with `dvc repro`.") from error
 
 
-def _put(path: Path, text: str) -> Path:
+def _write(path: Path, text: str) -> Path:
     atomic_write(_parent(path), text)
     return path
 

@@ -1,6 +1,6 @@
-"""Running a tracked run again as it was, its code in a git worktree, and comparing the two.
+"""Repeat a run with its own code, in a git worktree, and compare weights and metrics.
 
-`commit`, `config.json` and the digests of a run's record are enough; the run itself is not touched.
+The record's `commit` and digests and the run's `config.json` suffice; the run itself is not changed.
 """
 
 import json
@@ -15,49 +15,55 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, fingerprint, provenance, records
+from pipeline.runs import checkpoints, fingerprint, lookup, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run and its repetition: whether the weights are bit-identical, what differs, each metric then and now."""
+    """A run compared with its repetition: weights, facts that differ, each metric (then, now)."""
 
     run: str
     again: str
     identical: bool
-    differs: dict[str, tuple[Any, Any]]  # of code, data, configuration, environment, hardware
+    differs: dict[str, tuple[Any, Any]]  # those of code, data, configuration, environment, hardware that differ
     metrics: dict[str, tuple[float, float]]
 
 
 def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
-    """Run a finished run again in a clean process, from the code it was made with.
+    """Repeat a finished run in a new process, with the code that trained it.
 
     Raises: LaunchError if the run is not finished, its commit is gone, or the repetition fails.
     """
-    record = records.find(run, root)
+    record = lookup.find(run, root)
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
-        raise LaunchError(f"{record['name']} is {record['status']}; only a finished run can be compared. Resume it.")
+        raise LaunchError(
+            f"{record['name']}: is {record['status']}. Only a finished run can be compared. Finish it: "
+            f"`pipeline resume {record['name']}`."
+        )
     if record.get("dirty"):
-        console.print("its code was not committed: the last commit before it is run instead")
+        console.print("its code was not committed: the last commit before it is used instead")
     with worktree(record["commit"], root) as tree:
-        console.print(f"running {record['name']} again, code {record['commit'][:12]}")
+        console.print(f"repeating {record['name']} with the code of {record['commit'][:12]}")
         repeat(run_dir, tree, console)
-        again = records.listing(tree)[0]
+        again = lookup.listing(tree)[0]
         return compare(record, again, root)
 
 
 @contextmanager
 def worktree(commit: str | None, root: Path) -> Iterator[Path]:
-    """The project as it was at a commit, with today's data and MLflow's store left out, in a folder that goes away."""
+    """Check out the project at a commit in a temporary folder, with links to today's data and models, without runs.
+
+    Raises: LaunchError if the project has no such commit.
+    """
     with tempfile.TemporaryDirectory(prefix="reproduce-") as parent:
         tree = Path(parent) / "project"
         if not commit or _git(root, "worktree", "add", "--detach", str(tree), commit).returncode:
-            raise LaunchError(f"{root}: has no commit {commit}. Fetch the branch that the run was made on.")
+            raise LaunchError(f"{root}: has no commit {commit}. Fetch the branch of the run: `git fetch`.")
         try:
-            for name in ("data", "models"):  # what others trained (a judge, an ensemble's members) is not trained again
+            for name in ("data", "models"):  # required models (a judge, an ensemble's members) are not trained again
                 if (root / name).is_dir():
                     (tree / name).symlink_to(root / name)
             yield tree
@@ -66,7 +72,10 @@ def worktree(commit: str | None, root: Path) -> Iterator[Path]:
 
 
 def repeat(run_dir: Path, tree: Path, console: Console) -> None:
-    """Train a run's own configuration in the worktree, in a process that has imported nothing yet."""
+    """Train a run's own configuration in the worktree, in a new process.
+
+    Raises: LaunchError with the last line of its output if it fails.
+    """
     config = json.loads((run_dir / "config.json").read_text())["resolved"]
     folder = tree / "runs/again"
     folder.mkdir(parents=True)
@@ -85,18 +94,18 @@ def repeat(run_dir: Path, tree: Path, console: Console) -> None:
         done = subprocess.run(command, cwd=tree, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             log.seek(0)
-            raise LaunchError(f"{run_dir.name}: running it again failed: {log.read().strip().splitlines()[-1]}")
+            raise LaunchError(f"{run_dir.name}: the repetition failed: {log.read().strip().splitlines()[-1]}")
 
 
 def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Comparison:
-    """What is the same of two finished runs, and what is not."""
-    manifests = [checkpoints.verify(Path(one["run_dir"]) / "model") for one in (record, again)]
+    """Compare two finished runs."""
+    manifests = [checkpoints.verify(Path(each["run_dir"]) / "model") for each in (record, again)]
     weights = [checkpoints.weights_digest(manifest) for manifest in manifests]
     facts = {
         "code": _code(record, again),
         "data": [manifest["data_digest"] for manifest in manifests],
         "configuration": [manifest["config_digest"] for manifest in manifests],
-        "environment": [one["lock_digest"] for one in (record, again)],
+        "environment": [each["lock_digest"] for each in (record, again)],
         "hardware": [record.get("hardware") or "not recorded", cpu.describe()],
     }
     differs = {name: (before, after) for name, (before, after) in facts.items() if before != after}
@@ -106,10 +115,10 @@ def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Compar
 
 
 def _code(*records: dict[str, Any]) -> list[str]:
-    """The code of each of two runs: the same text if it is the same code; its commit too where it is not."""
-    commits = [f"{one['commit']}{' and changes' if one.get('dirty') else ''}" for one in records]
-    codes = [fingerprint.code_of(one) for one in records]
-    if None in codes:  # a record of before there were fingerprints
+    """Describe the code of two runs: by equal texts if it is the same code, else by digests and commits."""
+    commits = [f"{record['commit']}{' and changes' if record.get('dirty') else ''}" for record in records]
+    codes = [fingerprint.code_of(record) for record in records]
+    if None in codes:  # a record from before there were fingerprints
         return commits
     if codes[0] == codes[1]:
         return [commits[0]] * 2

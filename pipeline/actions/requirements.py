@@ -1,6 +1,5 @@
-"""Finding the models that a run requires of other experiments, and handing them to its training."""
+"""Find the models of other experiments that a run requires, and copy them into its folder."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,15 @@ from typing import Any
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements, results
 from pipeline.types import Console
 
 
 def fetch(config: dict[str, Any], run_dir: Path, root: Path, console: Console) -> None:
-    """Put into a run's folder what its training starts from, unless it is there: a model, a teacher's predictions."""
+    """Copy the initial weights and the teacher's predictions into a run's folder, unless they are there.
+
+    Raises: LaunchError if a required model has not been trained; ConfigError if the teacher does not fit the data.
+    """
     if origin := requirements.init_from(config):
         folder = checkpoints.parent_folder(run_dir, checkpoints.INIT_FROM)
         if not folder.exists():
@@ -26,26 +28,34 @@ def fetch(config: dict[str, Any], run_dir: Path, root: Path, console: Console) -
 
 
 def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> Any:
-    """A stored model's class probabilities for the texts without a label."""
+    """Return a stored model's class probabilities (N, C) for the unlabelled texts.
+
+    Raises: ConfigError if the data has no unlabelled texts, or the model does not classify texts.
+    """
     from pipeline.data.texts.pseudo_labels import teacher_predictions
     from pipeline.data.texts.text_data import TextData
 
     if not isinstance(data, TextData):
-        raise ConfigError(f"requires.teacher: {data.data_name} has no texts without a label. Leave the teacher out.")
+        raise ConfigError(f"requires.teacher: {data.data_name} has no unlabelled texts. Remove the teacher.")
     weights = checkpoints.weights_digest(checkpoints.verify(model_dir))
     return teacher_predictions(
-        lambda: _reader(model_dir), weights, data.unlabelled, data.source("unsup"), cache, console.answers
+        lambda: _text_classifier(model_dir),
+        weights,
+        data.unlabeled_texts,
+        data.source("unsup"),
+        cache,
+        console.predictions,
     )
 
 
-def _reader(model_dir: Path) -> Any:
-    """A function from texts to class probabilities."""
+def _text_classifier(model_dir: Path) -> Any:
+    """Return the function of a stored model from texts to class probabilities."""
     model = load(model_dir)
-    if model.inputs != "texts":
+    if model.input_type != "texts":
         raise ConfigError(
-            f"requires.teacher: {model_dir} takes {model.inputs}, not texts. Choose a classifier of texts."
+            f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
-    return model.scores  # type: ignore[attr-defined]  # what takes texts classifies them
+    return model.class_probabilities  # type: ignore[attr-defined]  # a model that takes texts classifies them
 
 
 def _tensors(predictions: Any) -> Callable[[Path], None]:
@@ -53,19 +63,20 @@ def _tensors(predictions: Any) -> Callable[[Path], None]:
 
 
 def find(name: str, root: Path) -> Path:
-    """The folder of the model EXPERIMENT-SEED as it is configured today: kept by `--record`, or of a finished run.
+    """Return the folder of the model EXPERIMENT-SEED as configured today: stored by `--record`, or of a finished run.
 
-    A folder is of today's configuration if its manifest bears the digest of it, or if its weights are those that the
-    committed results record for it (a folder from before a key was renamed bears a former digest).
+    A folder is of today's configuration if its manifest has the configuration's digest, or if its weights are those
+    that the committed results record for the digest (a key may have been renamed since the folder was written).
 
-    Raises: LaunchError if there is none.
+    Raises: LaunchError if there is no such folder.
     """
     experiment, _, seed = name.rpartition("-")
     expected = digest(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
-    recorded = recorded_weights(root, experiment, int(seed), expected)
+    recorded = results.find(name, root) or {}
+    weights = recorded.get("weights_digest") if recorded.get("config_digest") == expected else None
     finished = [
         Path(record["run_dir"]) / "model"
-        for record in records.listing(root)
+        for record in lookup.listing(root)
         if (record["experiment"], str(record["seed"]), record["status"]) == (experiment, seed, "finished")
     ]
     for folder in (root / "models" / name, *finished):
@@ -73,19 +84,9 @@ def find(name: str, root: Path) -> Path:
             manifest = checkpoints.verify(folder)
         except CheckpointError:
             continue
-        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == recorded:
+        if manifest["config_digest"] == expected or checkpoints.weights_digest(manifest) == weights:
             return folder
     raise LaunchError(
         f"{name}: no model of today's configuration in {root / 'models'} or {root / 'runs'}. "
         f"Train it: `pipeline train experiment={experiment} seed={seed}`."
     )
-
-
-def recorded_weights(root: Path, experiment: str, seed: int, config_digest: str) -> str | None:
-    """The digest of the weights that `results/EXPERIMENT.json` records for a seed and a configuration, if it does."""
-    try:
-        rows = json.loads((root / "results" / f"{experiment}.json").read_text())["runs"]
-    except (OSError, ValueError, KeyError):
-        return None
-    found = (row for row in rows if row.get("seed") == seed and row.get("config_digest") == config_digest)
-    return next((row.get("weights_digest") for row in found), None)

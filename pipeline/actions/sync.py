@@ -1,4 +1,4 @@
-"""Telling MLflow what it could not be told while runs were training."""
+"""Send MLflow the events that it could not take while runs were training."""
 
 import logging
 from collections.abc import Iterator
@@ -6,51 +6,52 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.runs import events
-from pipeline.runs import records as run_records
+from pipeline.runs import events, lookup, records
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
 
 
 def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any]]:
-    """Tell MLflow all that waits, of one run or of all; each run's name, MLflow id and how many events were sent.
+    """Send all waiting events, of one run or of all; each run's name, MLflow id and number of events.
 
-    Raises: LaunchError if MLflow is still down, or another process tracks the run named.
+    Raises: LaunchError if MLflow is still down, or another process sends the run's events.
     """
-    # MLflow's own words of what it retries would stand between ours.
+    # MLflow's log of its retries would stand between the lines of this command.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-    records = [run_records.find(run, root)] if run else run_records.listing(root)
+    chosen = [lookup.find(run, root)] if run else lookup.listing(root)
     sent = []
-    for record, outbox in _waiting(records, root):
-        count = outbox.waiting()
+    for record, queue in _waiting(chosen, root):
+        count = queue.waiting()
         console.print(f"{record['name']}: {count} events")
         try:
-            with outbox.alone():
-                outbox.send()
+            with queue.locked():
+                queue.send()
         except OutageError as error:
-            raise LaunchError(f"MLflow can't be told yet: {error}. Nothing is lost; try again later.") from error
-        run_records.update(outbox.run_dir, run_id=outbox.run_id, experiment_id=outbox.experiment_id)
-        sent.append({"name": record["name"], "run_id": outbox.run_id, "events": count})
+            raise LaunchError(
+                f"MLflow can't take them yet: {error}. Nothing is lost: run `pipeline sync` again later."
+            ) from error
+        records.update(queue.run_dir, run_id=queue.run_id, experiment_id=queue.experiment_id)
+        sent.append({"name": record["name"], "run_id": queue.run_id, "events": count})
     return sent
 
 
-def _waiting(records: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[str, Any], UploadQueue]]:
-    """The runs that MLflow has not been told all of; those that are running tell it themselves."""
-    for record in records:
+def _waiting(chosen: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[str, Any], UploadQueue]]:
+    """Records and queues of the runs with waiting events; runs that are running send their own."""
+    for record in chosen:
         run_dir = Path(record["run_dir"])
-        if record["status"] == "running" or not (run_dir / run_records.CONFIG).is_file():
+        if record["status"] == "running" or not (run_dir / records.CONFIG).is_file():
             continue
         if record["status"] == "interrupted":
             _close(run_dir)
-        outbox = UploadQueue(run_dir, MLflowStore(run_records.config(run_dir)["tracking"]["uri"], root))
-        if outbox.waiting():
-            yield record, outbox
-        yield from _waiting(run_records.trials(run_dir), root)  # after their sweep: they belong to its run
+        queue = UploadQueue(run_dir, MLflowStore(records.config(run_dir)["tracking"]["uri"], root))
+        if queue.waiting():
+            yield record, queue
+        yield from _waiting(lookup.trials(run_dir), root)  # after their sweep, to whose run they belong
 
 
 def _close(run_dir: Path) -> None:
-    """Say that a run was killed, if its process could not."""
+    """Append the status KILLED to the log of a run whose process could not."""
     ends = ["status" in event for event, _ in events.scan(run_dir) if "run" in event or "status" in event]
     if ends and not ends[-1]:
         log = events.EventLog(run_dir)

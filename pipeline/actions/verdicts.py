@@ -1,4 +1,4 @@
-"""Verdicts on weights that two trees trained: pair the experiments of both, compare the tensors of each pair."""
+"""Compare the weights that two trees trained: pair their experiments, compare the tensors of each pair."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ FORMER = {today: former for former, today in EXPERIMENTS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One experiment's outcome: identical, different, error or not compared."""
+    """The verdict on an experiment: identical, different, error or not compared."""
 
     experiment: str
     verdict: str
@@ -26,7 +26,10 @@ class Verdict:
 
 
 def pair(now: list[str], before: list[str], *, everything: bool) -> tuple[list[tuple[str, str]], list[Verdict]]:
-    """The experiments of both trees, by their names now and before; and those that have no counterpart."""
+    """Pair the experiments of two trees as (name now, name before).
+
+    Returns: the pairs, and a verdict for each experiment without a counterpart.
+    """
     partners = {name: name if name in before else FORMER.get(name) for name in now}
     pairs = [(name, old) for name, old in partners.items() if old in before]
     unpaired = [
@@ -40,11 +43,11 @@ def pair(now: list[str], before: list[str], *, everything: bool) -> tuple[list[t
 
 def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Verdict:
     """Return the verdict on the results of two trees; weights under other names are identical where all bytes agree."""
-    for label, found in (("the commit", before), ("the working tree", now)):
-        if "missing" in found:
-            return Verdict(experiment, "not compared", f"data missing ({found['missing']})")
-        if "error" in found:
-            return Verdict(experiment, "error", f"{label}: {found['error']}")
+    for label, result in (("the commit", before), ("the working tree", now)):
+        if "missing" in result:
+            return Verdict(experiment, "not compared", f"data missing ({result['missing']})")
+        if "error" in result:
+            return Verdict(experiment, "error", f"{label}: {result['error']}")
     facts = {
         "weights": (before["weights"], now["weights"]),
         "seconds": (before["seconds"], now["seconds"]),
@@ -59,17 +62,17 @@ def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Ver
 
 def _difference(before: dict[str, str], now: dict[str, str]) -> tuple[str, str]:
     """Return the verdict on weights whose digests differ, and the first tensor that differs."""
-    both = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
-    first = both[0]
+    differing = [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
+    first = differing[0]
     gone, new = sorted(before.keys() - now.keys()), sorted(now.keys() - before.keys())
     renamed = sorted(before[name] for name in gone) == sorted(now[name] for name in new)
-    if renamed and len(both) == len(gone) + len(new):
+    if renamed and len(differing) == len(gone) + len(new):
         return "identical", f"under other names ({', '.join(gone)} then, {', '.join(new)} now)"
     then = [tensors.get(first, "absent") for tensors in (before, now)]
-    return "different", f"{first} first ({_short(then[0])} then, {_short(then[1])} now; {len(both)} differ)"
+    return "different", f"{first} first ({_short(then[0])} then, {_short(then[1])} now; {len(differing)} differ)"
 
 
 def _short(described: str) -> str:
-    """A tensor's type and shape and the start of its digest."""
+    """Return a tensor's type, shape and 12 digits of its digest."""
     kind, _, content = described.rpartition(" ")
     return f"{kind} {content[:12]}".strip()

@@ -1,12 +1,12 @@
-"""The page in the browser: server, safety, and a module for each page.
+"""The web pages of `pipeline app`: the server, its protection, and one module a page.
 
-How a page is added: write `pipeline/app/NAME.py` with a `PAGE = Page("NAME", "Title", "one sentence", router)` (see
-`pages.py`), `static/pages/NAME.html` with what stands inside `<main>`, `static/pages/NAME.js` (an ES module, run when
-the page is open) and, if needed, `static/pages/NAME.css`; then name the module in `server.MODULES`. The page is served
-at `/NAME`, stands in the navigation, and wears the shell: `static/shell.html` with `app.css` (colours as CSS variables,
-light and dark) and `lib.js` (requests, errors, canvas and colour helpers).
+To add a page, write `pipeline/app/NAME.py` with `PAGE = Page("NAME", "Title", "description", router)` (see `pages.py`),
+`static/pages/NAME.html` with the content of `<main>`, `static/pages/NAME.js` (an ES module) and, if needed,
+`static/pages/NAME.css`; then add the module's name to `server.MODULES`. The page is served at `/NAME` and linked in the
+navigation. All pages share `static/shell.html`, `app.css` (colours are CSS variables, light and dark) and `lib.js`
+(requests, notices, canvas and colour functions).
 
-A router's addresses begin with `/NAME/`. It finds the project's folder in `request.app.state.root`; a PipelineError it
-raises is answered as {"error": text} with status 400, and `lib.js` throws that text. Nothing may ask for a file by a
-path that came with a request; the browser refuses inline scripts, inline styles and other hosts.
+A router's prefix is `/NAME`. `request.app.state.root` is the project's folder. A PipelineError becomes {"error": text}
+with status 400, a validation error {"error": text} with status 422; `lib.js` throws that text. No handler opens a file
+by a path from a request. Browsers refuse inline scripts, inline styles and other hosts (content-security-policy).
 """

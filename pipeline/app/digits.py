@@ -1,4 +1,4 @@
-"""Draw a digit: what perceptron, MLP and CNN make of it, what each rests on, and what the CNN's convolutions see."""
+"""Digits page: predictions of perceptron, MLP and CNN for a drawn digit, their attribution, the CNN's feature maps."""
 
 from typing import Annotated, Any
 
@@ -9,48 +9,60 @@ from pydantic import BaseModel, Field
 from pipeline.app import stored
 from pipeline.app.pages import Page
 
-SIDE = 140  # of the drawing, in pixels
+SIDE = 140  # pixels of a drawing's side
 MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", "mnist_cnn": "CNN"}
 router = APIRouter(prefix="/digits")
 Pixels = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)]
 
 
 class Drawing(BaseModel):
-    """White ink on black, row by row."""
+    """A square drawing, white ink on black, row by row."""
 
     pixels: Pixels
 
 
-@router.post("/answer")
-def answer(drawing: Drawing, request: Request) -> dict[str, Any]:
-    """What the nets see, and what each answers."""
+@router.get("/models")
+def load_models(request: Request) -> dict[str, Any]:
+    """Load the models, so that the first prediction is fast; the response names those that are ready."""
+    root = request.app.state.root
+    return {"ready": [title for experiment, title in MODELS.items() if stored.find_model(root, experiment)]}
+
+
+@router.post("/predict")
+def predict(drawing: Drawing, request: Request) -> dict[str, Any]:
+    """The 28x28 input, each model's class probabilities and attribution, and the CNN's feature maps."""
     import torch
 
     from pipeline.data.images.digits import centred
-    from pipeline.inference import attribution, feature_maps
-    from pipeline.inference.predictor import named
+    from pipeline.inference import feature_maps
 
-    seen = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
-    image_CHW = torch.from_numpy(seen)[None].float() / 255
-    told: dict[str, Any] = {"seen": seen.tolist(), "models": [], "maps": []}
+    input_HW = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
+    image_CHW = torch.from_numpy(input_HW)[None].float() / 255
+    models: list[dict[str, Any]] = []
+    maps: list[Any] = []
     for experiment, title in MODELS.items():
-        found = stored.model(request.app.state.root, experiment)
-        if found is None:
-            told["models"].append({"title": title, **stored.missing(experiment)})
+        model = stored.find_model(request.app.state.root, experiment)
+        if model is None:
+            models.append({"title": title, **stored.untrained(experiment)})
             continue
-        predictor = found.predictor
-        scores = predictor.probabilities(image_CHW[None])[0].numpy()
-        rests = attribution.patch_occlusion(predictor, image_CHW, int(scores.argmax()))
-        said = named(scores, predictor.labels)
-        shown = {"title": title, "experiment": experiment, "source": found.source, "rests": np.round(rests, 3).tolist()}
-        told["models"].append({**shown, **said})
+        models.append({"title": title, "experiment": experiment, "source": model.source, **_explain(model, image_CHW)})
         if title == "CNN":
-            told["maps"] = [_grey(maps) for maps in feature_maps.feature_maps(predictor.net, image_CHW)]
-    return told
+            maps = [_grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(model.predictor.net, image_CHW)]
+    return {"input": input_HW.tolist(), "models": models, "maps": maps}
+
+
+def _explain(model: stored.StoredModel, image_CHW: Any) -> dict[str, Any]:
+    """The prediction for an image, and for each pixel the log-odds that the class loses where it is covered."""
+    from pipeline.inference import attribution
+    from pipeline.inference.predictor import class_prediction
+
+    scores_C = model.predictor.probabilities(image_CHW[None])[0].numpy()
+    effects_HW = attribution.patch_occlusion(model.predictor, image_CHW, int(scores_C.argmax()))
+    return {**class_prediction(scores_C, model.predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
 
 
 def _grey(maps_CHW: np.ndarray) -> list[Any]:
-    """Each map from 0 to 255, by its layer's largest value."""
+    """Feature maps as 0 to 255, scaled by the layer's largest activation."""
     largest = max(float(maps_CHW.max()), 1e-9)
     return (maps_CHW.clip(0) * (255 / largest)).round().astype(int).tolist()  # type: ignore[no-any-return]
 

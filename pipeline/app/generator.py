@@ -1,7 +1,7 @@
-"""The generator: digits by class, sliders through its latent space, the way between two drawings, its training."""
+"""Generator page: samples of the GAN by class, latent directions, interpolation, and samples over the training."""
 
 from base64 import b64encode
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -10,62 +10,81 @@ from pydantic import BaseModel, Field
 from pipeline.app import stored
 from pipeline.app.pages import Page
 
+if TYPE_CHECKING:  # torch is imported when the first sample is drawn
+    from torch import Tensor
+
 EXPERIMENT = "mnist_gan"
-SLIDERS = 6
-STEPS = 9  # of the way between two drawings
+DIRECTIONS = 6
+STEPS = 9  # images of an interpolation
+EPOCHS_SHOWN = 8
 router = APIRouter(prefix="/generator")
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Slider = Annotated[float, Field(ge=-3, le=3)]
+Offset = Annotated[float, Field(ge=-3, le=3, allow_inf_nan=False)]
+
+# N images, S steps of the interpolation, Z latent dimensions
 
 
-class Asked(BaseModel):
-    """A seed for the noise, how far to go along each slider's direction, and the seed to walk to."""
+class LatentPoint(BaseModel):
+    """A seed of the noise, offsets along the latent directions, the seed to interpolate to, and the class."""
 
     seed: Seed
-    other: Seed
-    sliders: Annotated[list[Slider], Field(min_length=SLIDERS, max_length=SLIDERS)]
+    target_seed: Seed
+    offsets: Annotated[list[Offset], Field(min_length=DIRECTIONS, max_length=DIRECTIONS)]
     label: Annotated[int, Field(ge=0, le=9)]
 
 
 @router.post("/draw")
-def draw(asked: Asked, request: Request) -> dict[str, Any]:
-    """The same noise drawn as each class, and the chosen class on the way to the other noise."""
+def draw(point: LatentPoint, request: Request) -> dict[str, Any]:
+    """One noise vector drawn as each class, and the chosen class interpolated to another noise vector."""
     import torch
 
-    found = stored.model(request.app.state.root, EXPERIMENT)
-    if found is None:
-        return stored.missing(EXPERIMENT)
-    net = found.predictor.net
+    model = stored.find_model(request.app.state.root, EXPERIMENT)
+    if model is None:
+        return stored.untrained(EXPERIMENT)
+    net = model.predictor.net
     size = net.noise
     directions_ZZ, _ = torch.linalg.qr(_noise(size * size, 0).reshape(size, size))
-    start_Z = _noise(size, asked.seed) + torch.tensor(asked.sliders) @ directions_ZZ[:SLIDERS]
-    share_S1 = torch.linspace(0, torch.pi / 2, STEPS)[:, None]
-    # A quarter turn from one noise to the other: half-way of a straight line, noise is shorter than the net has seen.
-    way_SZ = share_S1.cos() * start_Z + share_S1.sin() * _noise(size, asked.other)
-    noise_NZ = torch.cat([start_Z.expand(10, -1), way_SZ])
-    labels_N = torch.cat([torch.arange(10), torch.full((STEPS,), asked.label)])
+    start_Z = _noise(size, point.seed) + torch.tensor(point.offsets) @ directions_ZZ[:DIRECTIONS]
+    noise_NZ = torch.cat([start_Z.expand(10, -1), _interpolate(start_Z, _noise(size, point.target_seed))])
+    labels_N = torch.cat([torch.arange(10), torch.full((STEPS,), point.label)])
     with torch.inference_mode():
         images = (net(noise_NZ, labels_N)[:, 0] * 255).round().int().tolist()
-    return {"experiment": EXPERIMENT, "source": found.source, "noise": size, "classes": images[:10], "way": images[10:]}
+    return {
+        "experiment": EXPERIMENT,
+        "source": model.source,
+        "noise": size,
+        "classes": images[:10],
+        "interpolation": images[10:],
+    }
 
 
 @router.get("/samples")
 def samples(request: Request) -> dict[str, Any]:
-    """What the net drew from the same noise over its epochs, one of each class: of its run, else what was recorded."""
-    root = request.app.state.root
-    if (found := stored.model(root, EXPERIMENT)) is None:
+    """Samples from one noise vector over the epochs of the run; of a recorded model, the sheet stored with it."""
+    if (model := stored.find_model(request.app.state.root, EXPERIMENT)) is None:
         return {"epochs": []}
-    kept = sorted((found.place.parent / "samples").glob("epoch-*.npy"))
-    shown = [kept[round(at)] for at in np.linspace(0, len(kept) - 1, min(8, len(kept)))]
-    sheet = found.place / "samples.png"  # of a recorded model
-    picture = b64encode(sheet.read_bytes()).decode() if not kept and sheet.is_file() else None
+    paths = sorted((model.folder.parent / "samples").glob("epoch-*.npy"))
+    shown = [paths[round(place)] for place in np.linspace(0, len(paths) - 1, min(EPOCHS_SHOWN, len(paths)))]
+    sheet = model.folder / "samples.png"
+    picture = b64encode(sheet.read_bytes()).decode() if not paths and sheet.is_file() else None
     return {"epochs": [np.load(path)[::10].tolist() for path in shown], "picture": picture}
 
 
-def _noise(size: int, seed: int) -> Any:
+def _interpolate(start_Z: "Tensor", end_Z: "Tensor") -> "Tensor":
+    """(S, Z) points of a quarter circle from one noise vector to another.
+
+    On a straight line the vectors half-way would be shorter than the noise that the generator was trained on.
+    """
+    import torch
+
+    angle_S1 = torch.linspace(0, torch.pi / 2, STEPS)[:, None]
+    return angle_S1.cos() * start_Z + angle_S1.sin() * end_Z
+
+
+def _noise(size: int, seed: int) -> "Tensor":
     import torch
 
     return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
-PAGE = Page("generator", "Generator", "A GAN draws digits: walk through what it can draw.", router)
+PAGE = Page("generator", "Generator", "A GAN draws digits: explore its latent space.", router)

@@ -1,4 +1,4 @@
-"""Training, live: start an experiment in a process of its own, watch it, stop it, go on with it, open it in MLflow."""
+"""Live page: start a training in a process of its own, watch its event log, stop and resume it, open it in MLflow."""
 
 import signal
 import socket
@@ -17,123 +17,134 @@ from pipeline.app.pages import Page
 from pipeline.config import load_config, resolve
 from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
-from pipeline.runs import events as run_events
+from pipeline.runs import events
 from pipeline.tracking.address import is_server
 
-LISTED = 30
+LISTED_RUNS = 30
+EVENTS = 2000  # of one response
 EXPERIMENTS = (
     "mnist_cnn", "mlp_mnist", "perceptron_mnist", "mlp_xor", "digits_mlp", "imdb_tfidf", "imdb_rnn", "imdb_gru",
     "imdb_lstm", "mnist_gan", "lecture_gan", "piglatin_seq2seq",
 )  # fmt: skip
-GOOD_ENDS = (0, 75, 130)  # done; interrupted, and can go on
+GOOD_EXIT_CODES = (0, 75, 130)  # finished; interrupted and resumable
 router = APIRouter(prefix="/live")
 _lock = threading.Lock()
-_children: dict[str, "subprocess.Popen[bytes]"] = {}  # what was started here: "training", "mlflow"
-_ui = ""  # where MLflow's pages are
+_children: dict[str, "subprocess.Popen[bytes]"] = {}  # by "training" and "mlflow"
+_mlflow_address = ""  # of the MLflow server that was started here
 
 
-class Start(BaseModel):
-    """An experiment of the list, and for how many epochs; its own number where none is given."""
+class StartRequest(BaseModel):
+    """An experiment of the list, and its number of epochs; None: as in its configuration."""
 
     experiment: Annotated[str, Field(max_length=50)]
     epochs: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
-class Named(BaseModel):
-    """A run of the list."""
+class RunRequest(BaseModel):
+    """The name of a run of the list."""
 
     run: Annotated[str, Field(max_length=200)]
 
 
 @router.get("/runs")
-def runs(request: Request) -> dict[str, Any]:
-    """The newest runs, what can be started, and what the last training said where it ended badly."""
+def list_runs(request: Request) -> dict[str, Any]:
+    """The newest runs, the experiments that can be started, and the state of the training that was started here.
+
+    `started_run` is the name of that training's run, None until the run exists; `failure` is the end of its output if
+    it failed.
+    """
     keys = ("name", "experiment", "status", "data", "run_id", "experiment_id", "metrics")
-    listed = stored.records(request.app.state.root)[:LISTED]
+    root: Path = request.app.state.root
+    records = stored.run_records(root)
     child = _children.get("training")
-    busy = child is not None and child.poll() is None
-    ended_badly = child is not None and child.poll() not in (None, *GOOD_ENDS)
     return {
-        "runs": [{key: record.get(key) for key in keys} for record in listed],
+        "runs": [{key: record.get(key) for key in keys} for record in records[:LISTED_RUNS]],
         "experiments": EXPERIMENTS,
-        "busy": busy,
-        "trouble": _words(request.app.state.root, "training") if ended_badly else "",
+        "busy": child is not None and child.poll() is None,
+        "started_run": child and next((record["name"] for record in records if record.get("pid") == child.pid), None),
+        "failure": _log_tail(root, "training") if child and child.poll() not in (None, *GOOD_EXIT_CODES) else "",
     }
 
 
 @router.get("/events")
-def events(request: Request, run: Annotated[str, Field(max_length=200)], start: Annotated[int, Field(ge=0)] = 0) -> Any:
-    """What a run has told since byte `start`, and where to go on."""
-    found, end = run_events.read(Path(_record(request, run)["run_dir"]), start)
-    return {"events": found[-2000:], "next": end}
+def read_events(
+    request: Request, run: Annotated[str, Field(max_length=200)], start: Annotated[int, Field(ge=0)] = 0
+) -> dict[str, Any]:
+    """The newest events of a run from byte `start` of its event log, and the byte to continue from."""
+    new, end = events.read(Path(_record(request, run)["run_dir"]), start)
+    return {"events": new[-EVENTS:], "next": end}
 
 
 @router.post("/start")
-def begin(asked: Start, request: Request) -> dict[str, Any]:
+def start(wanted: StartRequest, request: Request) -> dict[str, Any]:
     """Train an experiment of the list."""
-    if asked.experiment not in EXPERIMENTS:
-        raise LaunchError("No such experiment can be started here.")
-    epochs = [f"trainer.max_epochs={asked.epochs}"] if asked.epochs else []
-    return _train(request, "train", f"experiment={asked.experiment}", *epochs)
+    if wanted.experiment not in EXPERIMENTS:
+        raise LaunchError(
+            f"experiment: expected one of {', '.join(EXPERIMENTS)}. Start others with `pipeline train experiment=NAME`."
+        )
+    epochs = [f"trainer.max_epochs={wanted.epochs}"] if wanted.epochs else []
+    return _train(request, "train", f"experiment={wanted.experiment}", *epochs)
 
 
 @router.post("/resume")
-def resume(asked: Named, request: Request) -> dict[str, Any]:
-    """Go on with an interrupted run."""
-    return _train(request, "resume", _record(request, asked.run)["name"])
+def resume(wanted: RunRequest, request: Request) -> dict[str, Any]:
+    """Resume an interrupted run."""
+    return _train(request, "resume", _record(request, wanted.run)["name"])
 
 
 @router.post("/stop")
 def stop(request: Request) -> dict[str, Any]:
-    """Interrupt the training that was started here; it can go on later."""
+    """Interrupt the training that was started here; its run can be resumed."""
     child = _children.get("training")
     if child is None or child.poll() is not None:
-        raise LaunchError("No training that was started here is running.")
+        raise LaunchError("No training that was started on this page is running. Reload the page.")
     child.send_signal(signal.SIGINT)
     return {}
 
 
 @router.post("/mlflow")
-def mlflow(asked: Named, request: Request) -> dict[str, Any]:
-    """The address of a run in MLflow's pages, and whether they answer yet; they are started if they are not up."""
-    record = _record(request, asked.run)
+def open_in_mlflow(wanted: RunRequest, request: Request) -> dict[str, Any]:
+    """The address of a run in MLflow, and whether MLflow is up; an MLflow server is started if none is running."""
+    record = _record(request, wanted.run)
     if not record.get("run_id"):
-        raise LaunchError(f"{record['name']} is not tracked in MLflow yet. `pipeline sync` sends what waits.")
+        raise LaunchError(f"{record['name']} is not in MLflow yet. Send its metrics with `pipeline sync`.")
     root: Path = request.app.state.root
     uri = redact(resolve(load_config(root=root))["tracking"]["uri"]).replace(f"{HIDDEN}@", "")
     if not is_server(uri):
-        uri = _pages(root)
+        uri = _start_mlflow(root)
     page = f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}?workflowType=machine_learning"
-    return {"address": f"{uri}/{page}", "ready": _answers(uri)}
+    return {"address": f"{uri}/{page}", "ready": _is_up(uri)}
 
 
-def end() -> None:
-    """What was started here ends with the server: a training keeps its state and can go on later."""
+def interrupt_children() -> None:
+    """Interrupt the processes that were started here; a training saves its state and can be resumed."""
     for child in _children.values():
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
 
 
-def _pages(root: Path) -> str:
-    """Where MLflow's pages are, or are about to be.
+def _start_mlflow(root: Path) -> str:
+    """The address of an MLflow server, which may still be starting.
 
-    Raises: LaunchError if they could not be started.
+    Raises: LaunchError if it failed to start.
     """
-    global _ui
+    global _mlflow_address
     with _lock:
         child = _children.get("mlflow")
         if child is not None and child.poll():
             del _children["mlflow"]
-            raise LaunchError(f"MLflow's pages did not start: {_words(root, 'mlflow')}")
+            raise LaunchError(
+                f"MLflow did not start: {_log_tail(root, 'mlflow')} Try `pipeline ui` in a terminal to see all of it."
+            )
         if child is None or child.poll() is not None:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
             _spawn("mlflow", root, "ui", "--no-browser", "--port", str(port))
-            _ui = f"http://127.0.0.1:{port}"
-        return _ui
+            _mlflow_address = f"http://127.0.0.1:{port}"
+        return _mlflow_address
 
 
-def _answers(uri: str) -> bool:
+def _is_up(uri: str) -> bool:
     try:
         urllib.request.urlopen(f"{uri}/health", timeout=2).close()  # noqa: S310, tracking.uri is http(s) here
     except OSError:
@@ -143,26 +154,26 @@ def _answers(uri: str) -> bool:
 
 def _record(request: Request, name: str) -> dict[str, Any]:
     """Raises: LaunchError if no run has this name."""
-    for record in stored.records(request.app.state.root):
+    for record in stored.run_records(request.app.state.root):
         if record["name"] == name:
             return record
-    raise LaunchError("No such run.")
+    raise LaunchError("No run has this name. Reload the page for the current list.")
 
 
-def _train(request: Request, *words: str) -> dict[str, Any]:
+def _train(request: Request, *arguments: str) -> dict[str, Any]:
     with _lock:
         if (child := _children.get("training")) is not None and child.poll() is None:
             raise LaunchError("A training that was started here is still running. Stop it first.")
-        _spawn("training", request.app.state.root, *words)
+        _spawn("training", request.app.state.root, *arguments)
     return {}
 
 
-def _spawn(name: str, root: Path, *words: str) -> None:
+def _spawn(name: str, root: Path, *arguments: str) -> None:
     log = _log(root, name)
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
         _children[name] = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *words], cwd=root, stdout=file, stderr=file
+            [sys.executable, "-m", "pipeline", *arguments], cwd=root, stdout=file, stderr=file
         )
 
 
@@ -170,9 +181,9 @@ def _log(root: Path, name: str) -> Path:
     return root / f"runs/app-{name}.log"
 
 
-def _words(root: Path, name: str) -> str:
-    """The last that a process which was started here had to say."""
+def _log_tail(root: Path, name: str) -> str:
+    """The last 600 characters that a process started here has printed."""
     return _log(root, name).read_text(errors="replace")[-600:]
 
 
-PAGE = Page("live", "Training live", "Start a training and watch it learn.", router)
+PAGE = Page("live", "Training live", "Start a training and watch its loss and score.", router)

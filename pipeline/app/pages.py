@@ -1,4 +1,4 @@
-"""What a page is, and the shell that all pages wear, read once when the server starts."""
+"""Pages and their HTML: every file of the front end is read once, when the server starts."""
 
 import html
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 STATIC = Path(__file__).parent / "static"
-KINDS = {
+MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -18,49 +18,48 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its name in the address, its title, a sentence about it, and the requests it answers."""
+    """One page: its name in the address, its title, a one-sentence description, and its router."""
 
     name: str
     title: str
-    about: str
+    description: str
     router: APIRouter
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is sent for one address."""
+    """The response to a request for one address."""
 
     content: bytes
-    kind: str
+    media_type: str
 
 
-def files(pages: Sequence[Page]) -> dict[str, File]:
+def build_files(pages: Sequence[Page]) -> dict[str, File]:
     """Every address of the front end with its content.
 
-    A request looks its address up here: no path that came with a request ever reaches the file system.
+    Requests are looked up in this table: no path of a request reaches the file system.
     """
-    found = {
-        f"/static/{path.relative_to(STATIC).as_posix()}": File(path.read_bytes(), KINDS[path.suffix])
+    files = {
+        f"/static/{path.relative_to(STATIC).as_posix()}": File(path.read_bytes(), MEDIA_TYPES[path.suffix])
         for path in sorted(STATIC.rglob("*"))
-        if path.suffix in KINDS
+        if path.suffix in MEDIA_TYPES
     }
     shell = (STATIC / "shell.html").read_text(encoding="utf-8")
     for page in pages:
-        body = (STATIC / f"pages/{page.name}.html").read_text(encoding="utf-8")
         style = f"/static/pages/{page.name}.css"
         parts = {
             "title": html.escape(page.title),
-            "about": html.escape(page.about),
+            "description": html.escape(page.description),
             "name": page.name,
-            "style": f'<link rel="stylesheet" href="{style}">' if style in found else "",
-            "navigation": "\n".join(_link(other, other is page) for other in pages),
-            "main": body,
+            "style": f'<link rel="stylesheet" href="{style}">' if style in files else "",
+            "navigation": "\n".join(_link(linked, current=linked is page) for linked in pages),
+            "main": (STATIC / f"pages/{page.name}.html").read_text(encoding="utf-8"),
         }
         text = shell
         for key, value in parts.items():
             text = text.replace(f"{{{{{key}}}}}", value)
-        found[f"/{page.name}"] = File(text.encode(), "text/html; charset=utf-8")
-    return found
+        files[f"/{page.name}"] = File(text.encode(), "text/html; charset=utf-8")
+    return files
 
 
 def _link(page: Page, current: bool) -> str:

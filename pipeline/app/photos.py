@@ -1,5 +1,6 @@
-"""Drop a picture: what every net that learned from folders of pictures makes of it, and what each answer rests on."""
+"""Photos page: every model trained on a folder of pictures classifies a dropped picture."""
 
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,40 +9,42 @@ from starlette.concurrency import run_in_threadpool
 from pipeline.app import stored
 from pipeline.app.pages import Page
 
-LEARNED_FROM = "pipeline.data.images.image_folder.ImageFolder"
-EXAMPLE = "dogcat_transfer"  # what to train where there is none
-PIXELS = 40_000_000  # of a picture
+TRAINED_ON = "pipeline.data.images.image_folder.ImageFolder"
+EXAMPLE = "dogcat_transfer"  # the experiment to train where there is no model yet
+# The page scales larger pictures down before it sends them. Decoding takes about 16 bytes of memory a pixel.
+MAX_PIXELS = 8_000_000
 router = APIRouter(prefix="/photos")
 
 
-@router.post("/answer")
-async def answer(request: Request) -> dict[str, Any]:
-    """The answers to the PNG or JPEG that is the body."""
-    return await run_in_threadpool(_answer, request.app.state.root, await request.body())
+@router.post("/predict")
+async def predict(request: Request) -> dict[str, Any]:
+    """The predictions for the PNG or JPEG in the body."""
+    return await run_in_threadpool(_predict, request.app.state.root, await request.body())
 
 
-def _answer(root: Any, content: bytes) -> dict[str, Any]:
-    names = stored.experiments(root, LEARNED_FROM)
-    if not names:
-        return {"models": [{"title": EXAMPLE, **stored.missing(EXAMPLE)}]}
-    models = [(name, stored.model(root, name)) for name in names]
-    return {"models": [_said(name, model, content) for name, model in models if model]}
+def _predict(root: Path, content: bytes) -> dict[str, Any]:
+    experiments = stored.experiments_on(root, TRAINED_ON)
+    if not experiments:
+        return {"models": [{"title": EXAMPLE, **stored.untrained(EXAMPLE)}]}
+    models = [(experiment, stored.find_model(root, experiment)) for experiment in experiments]
+    return {"models": [_explain(experiment, model, content) for experiment, model in models if model]}
 
 
-def _said(name: str, found: stored.Found, content: bytes) -> dict[str, Any]:
+def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict[str, Any]:
+    """A model's prediction, its input as a PNG, and the log-odds lost where a region is covered."""
     import torch
 
     from pipeline.inference.attribution import region_effects
-    from pipeline.inference.predictor import named
-    from pipeline.inference.requests import picture
+    from pipeline.inference.predictor import class_prediction
+    from pipeline.inference.requests import decode_image
     from pipeline.report.details import png
 
-    predictor = found.predictor
-    seen_CHW = torch.as_tensor(picture(predictor, content, PIXELS))
-    said = named(predictor.probabilities(seen_CHW[None])[0].numpy(), predictor.labels)
-    seen = png(seen_CHW.permute(1, 2, 0).squeeze(2).numpy())
-    rests = region_effects(predictor, seen_CHW).round(3).tolist()
-    return {"title": name, "source": found.source, **said, "seen": seen, "rests": rests}
+    predictor = model.predictor
+    image_CHW = torch.as_tensor(decode_image(predictor, content, MAX_PIXELS))
+    prediction = class_prediction(predictor.probabilities(image_CHW[None])[0].numpy(), predictor.labels)
+    shown = png(image_CHW.permute(1, 2, 0).squeeze(2).numpy())
+    effects = region_effects(predictor, image_CHW).round(3).tolist()
+    return {"title": experiment, "source": model.source, **prediction, "input": shown, "attribution": effects}
 
 
-PAGE = Page("photos", "Photos", "Drop a picture: the nets that learned from folders of pictures, side by side.", router)
+PAGE = Page("photos", "Photos", "Drop a picture: all models trained on folders of pictures, side by side.", router)

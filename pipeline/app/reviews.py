@@ -1,6 +1,6 @@
-"""Type a film review: TF-IDF, RNN, GRU and LSTM side by side, word by word."""
+"""Reviews page: TF-IDF, RNN, GRU and LSTM classify a film review; each shows the effect of every word."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -10,33 +10,62 @@ from pipeline.app import stored
 from pipeline.app.pages import Page
 
 MODELS = {"imdb_tfidf": "TF-IDF", "imdb_rnn": "RNN", "imdb_gru": "GRU", "imdb_lstm": "LSTM"}
-WORDS = 120
+EXPLAINED = 120  # words whose effects are computed; each costs two more texts a model
+CHARACTERS = 20_000
 router = APIRouter(prefix="/reviews")
 
 
 class Review(BaseModel):
-    """A text, as it is typed."""
+    """The text in the page's text field."""
 
-    text: str = Field(max_length=5000)
+    text: Annotated[str, Field(max_length=CHARACTERS)]
 
 
-@router.post("/answer")
-def answer(review: Review, request: Request) -> dict[str, Any]:
-    """The words as the models read them; of each model the score after each word, and what each word adds."""
-    from pipeline.data.texts.vocabulary import words
+@router.post("/predict")
+def predict(review: Review, request: Request) -> dict[str, Any]:
+    """The text's words; of each model the score of the whole text, and the effect of each of the first words.
+
+    `score` is the probability of a positive review, `prefix_scores` the same after each of the first words, and
+    `effects` the log-odds lost without the word, in the text of the first words. A model that has no word of the text
+    in its vocabulary has `unknown` instead: its score would not depend on the text.
+    """
+    from pipeline.data.texts.vocabulary import tokenize
+
+    tokens = tokenize(review.text)
+    models: list[dict[str, Any]] = []
+    for experiment, title in MODELS.items():
+        model = stored.find_model(request.app.state.root, experiment)
+        if model is None:
+            models.append({"title": title, **stored.untrained(experiment)})
+        elif tokens:
+            facts = {"title": title, "experiment": experiment, "source": model.source}
+            models.append({**facts, **_explain(model.predictor, review.text, tokens)})
+    return {"words": tokens[:EXPLAINED], "count": len(tokens), "models": models}
+
+
+def _explain(predictor: Any, text: str, tokens: list[str]) -> dict[str, Any]:
     from pipeline.inference import attribution
 
-    tokens = words(review.text)
-    told: dict[str, Any] = {"words": tokens[:WORDS], "cut": max(0, len(tokens) - WORDS), "models": []}
-    for experiment, title in MODELS.items():
-        found = stored.model(request.app.state.root, experiment)
-        if found is None:
-            told["models"].append({"title": title, **stored.missing(experiment)})
-        elif tokens:
-            after, adds = attribution.word_occlusion(found.predictor, tokens[:WORDS])
-            shown = {"title": title, "experiment": experiment, "source": found.source}
-            told["models"].append({**shown, "after": np.round(after, 4).tolist(), "adds": np.round(adds, 3).tolist()})
-    return told
+    if not _knows_any(predictor, tokens):
+        return {"unknown": True}
+    prefix_scores, effects = attribution.word_occlusion(predictor, tokens[:EXPLAINED])
+    return {
+        "score": round(float(predictor.text_probabilities([text])[0, -1]), 4),
+        "prefix_scores": np.round(prefix_scores.astype(np.float64), 4).tolist(),
+        "effects": np.round(effects, 3).tolist(),
+    }
+
+
+def _knows_any(predictor: Any, tokens: list[str]) -> bool:
+    """Whether at least one word of a text is in a model's vocabulary."""
+    from pipeline.data.texts.vocabulary import UNKNOWN
+
+    vocabulary = getattr(predictor, "vocabulary", None)
+    if vocabulary is not None:
+        return any(number > UNKNOWN for number in vocabulary.numbers(tokens))
+    # A linear baseline without a known word gives every text the score of the empty text.
+    scores_2C = predictor.text_probabilities([" ".join(tokens), ""])
+    return bool((scores_2C[0] != scores_2C[1]).any())
 
 
 PAGE = Page("reviews", "Reviews", "Type a review: four models read it word by word.", router)

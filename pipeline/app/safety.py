@@ -1,8 +1,8 @@
-"""What a request must be before any page sees it: from this machine, from our own pages, small, and not too frequent.
+"""Middleware that refuses requests of other hosts and origins, large bodies, and too many requests a second.
 
-A page on another site can make the browser send requests here: the Host (DNS rebinding) and the Origin (cross-site
-requests and websockets, which no same-origin policy stops) tell them from ours. Sources: OWASP cheat sheets on
-cross-site request forgery and websockets.
+A page of another site can make the browser send requests to this server. The Host header reveals DNS rebinding; the
+Origin header reveals cross-site requests and websockets, which the same-origin policy does not stop. Sources: OWASP
+cheat sheets on cross-site request forgery and websockets.
 """
 
 import time
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES = 4 * 2**20
 REQUESTS_PER_S, BURST = 50.0, 200.0
-CLIENTS = 1024  # whose rates are remembered
+CLIENTS = 1024  # whose rates are kept
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -26,8 +26,8 @@ HEADERS = {
 }
 
 
-class Rate:
-    """A bucket of `burst` tokens that fills at `per_s`; `take` says whether there was one."""
+class RateLimit:
+    """A token bucket of `burst` tokens, refilled at `per_s`; `take` returns whether a token was left."""
 
     def __init__(self, per_s: float, burst: float, now: Callable[[], float] = time.monotonic):
         self.per_s, self.burst, self.now = per_s, burst, now
@@ -42,18 +42,18 @@ class Rate:
         return True
 
 
-class TooLarge(Exception):
-    """A body went over the limit while it was read."""
+class BodyTooLargeError(Exception):
+    """A body exceeded the limit while it was read."""
 
 
 class Safety:
-    """The outermost layer of the server: refuses what is not allowed, and tells browsers to be careful."""
+    """The outermost layer of the server: refuses requests, and adds security headers to responses."""
 
     def __init__(self, app: ASGIApp, port: int, body_bytes: int = BODY_BYTES):
         self.app, self.body_bytes = app, body_bytes
         self.hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self.origins = {f"http://{host}" for host in self.hosts}
-        self.rates: OrderedDict[str, Rate] = OrderedDict()
+        self.rates: OrderedDict[str, RateLimit] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -67,53 +67,53 @@ class Safety:
             await self._http(scope, receive, send)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """The status and reason with which a request is refused by its headers alone."""
+        """Status and reason if a request is refused for its headers; None if it is accepted."""
         headers = Headers(scope=scope)
         if headers.getlist("host")[1:] or headers.get("host", "").lower() not in self.hosts:
-            return 421, "This server answers only to its own address on this machine."
+            return 421, "This server serves only its own address on this machine."
         reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         origins = headers.getlist("origin")
         if (origins or not reads) and (len(origins) != 1 or origins[0].lower() not in self.origins):
-            return 403, "Only the pages of this server may ask this."
+            return 403, "Only pages of this server may send this request."
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > self.body_bytes:
-            return 413, f"At most {self.body_bytes:,} bytes can be sent."
+            return 413, f"A request may have at most {self.body_bytes:,} bytes."
         if not self._rate(scope).take():
             return 429, "Too many requests. Wait a second."
         return None
 
-    def _rate(self, scope: Scope) -> Rate:
+    def _rate(self, scope: Scope) -> RateLimit:
         client = (scope.get("client") or ("",))[0]
-        rate = self.rates.pop(client, None) or Rate(REQUESTS_PER_S, BURST)
+        rate = self.rates.pop(client, None) or RateLimit(REQUESTS_PER_S, BURST)
         self.rates[client] = rate
         if len(self.rates) > CLIENTS:
             self.rates.popitem(last=False)
         return rate
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size, answered = 0, False
+        size, started = 0, False
 
-        async def counted() -> Message:
+        async def limited_receive() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.body_bytes:  # a chunked body tells no length beforehand
-                raise TooLarge
+            if size > self.body_bytes:  # a chunked body has no content-length
+                raise BodyTooLargeError
             return message
 
-        async def careful(message: Message) -> None:
-            nonlocal answered
+        async def add_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                answered = True
+                started = True
                 extra = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
         try:
-            await self.app(scope, counted, careful)
-        except TooLarge:
-            if not answered:
-                await self._refuse(413, f"At most {self.body_bytes:,} bytes can be sent.", scope, receive, send)
+            await self.app(scope, limited_receive, add_headers)
+        except BodyTooLargeError:
+            if not started:
+                await self._refuse(413, f"A request may have at most {self.body_bytes:,} bytes.", scope, receive, send)
 
     async def _refuse(self, status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

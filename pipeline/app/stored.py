@@ -1,4 +1,4 @@
-"""The trained models that pages show, found by experiment, and the runs; no path comes from a request."""
+"""Trained models of an experiment, and the runs; no path comes from a request."""
 
 import json
 import math
@@ -12,102 +12,104 @@ from typing import Any
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, PipelineError
+from pipeline.errors import CheckpointError, LaunchError, PipelineError
 from pipeline.files import read_folder
-from pipeline.runs import checkpoints, run_record
+from pipeline.runs import checkpoints, records
 
-CHAMPIONS_S = 30.0  # for which MLflow is not asked again
+CHAMPION_TTL_S = 30.0  # how long the registry's response is used
 _lock = threading.Lock()
 _champions: dict[tuple[Path, str], tuple[float, tuple[str, str] | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A model that is ready to answer, its folder, and where it comes from, in words."""
+class StoredModel:
+    """A loaded model, its folder, and its origin as a phrase."""
 
     predictor: Any
-    place: Path
+    folder: Path
     source: str
 
 
-def records(root: Path) -> list[dict[str, Any]]:
-    """What is recorded of each run, newest first; a run whose process is gone is `interrupted`."""
+def run_records(root: Path) -> list[dict[str, Any]]:
+    """The record of each run, newest first; the status of a run whose process is gone is `interrupted`."""
     found = []
     for path in (root / "runs").glob("*/run.json"):
         try:
-            found.append(run_record.load(path.parent))
-        except (OSError, ValueError):
+            found.append(records.read(path.parent))
+        except LaunchError:
             continue
     return sorted(found, key=lambda record: record["started"], reverse=True)
 
 
-def model(root: Path, experiment: str) -> Found | None:
-    """An experiment's trained model, the first that is whole; None if it was not trained yet.
+def find_model(root: Path, experiment: str) -> StoredModel | None:
+    """The first complete model of an experiment; None if the experiment was not trained yet.
 
-    That is the registry's champion if it is of this experiment or a variant of it (`mnist_cnn_best` is one of
-    `mnist_cnn`), else the newest finished run's, else what `--record` kept.
+    First the registry's champion if it belongs to this experiment or a variant (`mnist_cnn_best` is a variant of
+    `mnist_cnn`), then the newest finished run, then the model recorded by `--record`.
     """
-    for place, source in _places(root, experiment):
+    for folder, source in _candidates(root, experiment):
         with suppress(CheckpointError, FileNotFoundError):
-            changed = read_folder(place, lambda now: (now / checkpoints.MANIFEST).stat().st_mtime_ns)
-            return Found(_load(place, changed), place, source)
+            changed = read_folder(folder, lambda current: (current / checkpoints.MANIFEST).stat().st_mtime_ns)
+            return StoredModel(_load(folder, changed), folder, source)
     return None
 
 
-def _places(root: Path, experiment: str) -> list[tuple[Path, str]]:
+def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
     variants = [
         record
-        for record in records(root)
+        for record in run_records(root)
         if record["status"] == "finished" and f"{record['experiment']}_".startswith(f"{experiment}_")
     ]
-    found = []
+    candidates = []
     for data in dict.fromkeys(record["data"] for record in variants if record.get("run_id")):
         version, run_id = _champion(root, data) or ("", "")
-        found += [
+        candidates += [
             (Path(record["run_dir"]) / "model", f"models:/{data}@champion, version {version}: {record['name']}")
             for record in variants
             if record.get("run_id") == run_id
         ]
     own = [record for record in variants if record["experiment"] == experiment]
-    found += [(Path(record["run_dir"]) / "model", f"run {record['name']}") for record in own]
-    kept = sorted((root / "models").glob(f"{experiment}-[0-9]*"))
-    return found + [(place, f"models/{place.name}, kept by --record") for place in kept]
+    candidates += [(Path(record["run_dir"]) / "model", f"run {record['name']}") for record in own]
+    recorded = sorted((root / "models").glob(f"{experiment}-[0-9]*"))
+    return candidates + [(folder, f"models/{folder.name} (recorded)") for folder in recorded]
 
 
-def experiments(root: Path, data: str) -> list[str]:
-    """The trained experiments whose data is of one class, such as `pipeline.data.texts.text_data.TextData`, by name."""
-    there = {record["experiment"] for record in records(root)}
-    kept = (path.name for path in (root / "models").glob("*-[0-9]*"))
-    there |= {name.rpartition("-")[0] for name in kept if not name.startswith(".")}  # half-written
-    return sorted(name for name in there if data in {_data(place) for place, _ in _places(root, name)})
+def experiments_on(root: Path, data_class: str) -> list[str]:
+    """Sorted names of the trained experiments whose data module is of a class, such as `…text_data.TextData`."""
+    names = {record["experiment"] for record in run_records(root)}
+    recorded = (path.name for path in (root / "models").glob("*-[0-9]*"))
+    names |= {name.rpartition("-")[0] for name in recorded if not name.startswith(".")}  # "." marks half-written ones
+    return sorted(
+        name for name in names if data_class in {_data_class(folder) for folder, _ in _candidates(root, name)}
+    )
 
 
-def _data(place: Path) -> str | None:
+def _data_class(folder: Path) -> str | None:
     try:
-        found: str = upgrade(json.loads((place / "config.json").read_text()))["data"]["_target_"]
+        target: str = upgrade(json.loads((folder / "config.json").read_text()))["data"]["_target_"]
     except (OSError, ValueError, LookupError):
         return None
-    return found
+    return target
 
 
 def _champion(root: Path, data: str) -> tuple[str, str] | None:
-    """Version and MLflow run of a data set's champion; None if there is none, or MLflow can't be asked now.
+    """Version and MLflow run of a data set's champion; None without a champion, or while MLflow is unreachable.
 
-    While one request waits for MLflow, others get the answer before: an outage must not stall every page.
+    While one request waits for MLflow, others get the former response: an outage does not stall all pages.
     """
     key = root, data
     with _lock:
-        asked, answer = _champions.get(key, (-math.inf, None))
-        if time.monotonic() - asked <= CHAMPIONS_S:
-            return answer
-        _champions[key] = time.monotonic(), answer
-    answer = _ask_champion(root, data)
+        queried, champion = _champions.get(key, (-math.inf, None))
+        if time.monotonic() - queried <= CHAMPION_TTL_S:
+            return champion
+        _champions[key] = time.monotonic(), champion
+    champion = _query_champion(root, data)
     with _lock:
-        _champions[key] = time.monotonic(), answer
-    return answer
+        _champions[key] = time.monotonic(), champion
+    return champion
 
 
-def _ask_champion(root: Path, data: str) -> tuple[str, str] | None:
+def _query_champion(root: Path, data: str) -> tuple[str, str] | None:
     from pipeline.tracking.address import check
     from pipeline.tracking.mlflow_store import MLflowStore
     from pipeline.tracking.registry import Registry
@@ -122,12 +124,12 @@ def _ask_champion(root: Path, data: str) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=16)
-def _load(place: Path, changed: int) -> Any:
+def _load(folder: Path, changed: int) -> Any:
     from pipeline.kinds import load
 
-    return load(place)
+    return load(folder)
 
 
-def missing(experiment: str) -> dict[str, str]:
-    """What a page shows in the place of a model: the command that trains it."""
-    return {"experiment": experiment, "missing": f"pipeline train experiment={experiment}"}
+def untrained(experiment: str) -> dict[str, str]:
+    """The part of a response that stands for a model that is not trained yet: the command that trains it."""
+    return {"experiment": experiment, "train_command": f"pipeline train experiment={experiment}"}

@@ -1,1 +1,5 @@
-"""The command's verbs: names, help, options and output."""
+"""The command `pipeline`: its verbs with their names, help, options and output."""
+
+from pipeline.cli.command import main
+
+__all__ = ["main"]

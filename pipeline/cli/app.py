@@ -1,4 +1,4 @@
-"""The verb that opens the pages."""
+"""The verb that serves the interactive pages."""
 
 from typing import Annotated
 
@@ -11,10 +11,14 @@ app = typer.Typer()
 
 @app.command(name="app")
 def pages(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="If it is taken, the next free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The first port that is tried; the next free one is taken.")
+    ] = 8000,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Tinker with nets in the browser, on this machine only.
+    """Serve the interactive pages to a browser on this machine.
+
+    Train small nets, watch a training, draw digits, type reviews.
 
     Example: pipeline app --port 8001 --no-browser
     """

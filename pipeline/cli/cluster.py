@@ -11,96 +11,98 @@ from pipeline.cli.options import ConfigDir, Json, Overrides, project_root
 from pipeline.cli.terminal import Terminal
 
 app = typer.Typer()
-Address = Annotated[
-    str, typer.Option(help="The cluster's dashboard.", envvar="PIPELINE_CLUSTER", show_default="http://127.0.0.1:8265")
-]
-Job = Annotated[str, typer.Argument(help="A job's name or the start of it, or 'latest'.")]
-HERE = "http://127.0.0.1:8265"
+Address = Annotated[str, typer.Option(help="URL of the cluster's dashboard.", envvar="PIPELINE_CLUSTER")]
+Job = Annotated[str, typer.Argument(help="A job's name or its first characters, or 'latest'.")]
+LOCAL = "http://127.0.0.1:8265"
 
 
 @app.command()
 def submit(
     overrides: Overrides = None,
-    address: Address = HERE,
+    address: Address = LOCAL,
     storage: Annotated[
-        str, typer.Option(help="The folder there that holds data/ and runs/; best one that all nodes see.")
+        str, typer.Option(help="The folder on the cluster that holds data/ and runs/; one that all nodes share.")
     ] = "~/lecture-pipeline",
     config_dir: ConfigDir = None,
-    wait: Annotated[bool, typer.Option(help="Follow the job until it ends.")] = True,
+    wait: Annotated[bool, typer.Option(help="Print the job's log until it ends.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Train on a cluster: send code and configuration, start a job there and follow it.
+    """Train on a cluster.
+
+    Code and configuration are sent; a job is started there and its log is printed.
 
     Example: pipeline submit experiment=mnist_cnn trainer.shards=2 --address http://127.0.0.1:8265
     """
     from pipeline.actions import cluster as action
 
-    console = Terminal()
-    job = action.submit(
-        overrides or [], console, address=address, storage=storage, root=project_root(), config_dir=config_dir
-    )
-    status = "SUBMITTED"
-    try:
-        status = action.follow(job, console, address=address) if wait else status
-    except KeyboardInterrupt:
-        console.print("no longer following; the job goes on")
-    console.print(f"look again     pipeline logs {job} -f")
-    console.print(f"end it         pipeline stop {job}")
-    if as_json:
-        console.print(json.dumps({"job": job, "status": status}))
+    with Terminal() as console:
+        job = action.submit(
+            overrides or [], console, address=address, storage=storage, root=project_root(), config_dir=config_dir
+        )
+        status = "SUBMITTED"
+        try:
+            status = action.follow(job, console, address=address) if wait else status
+        except KeyboardInterrupt:
+            console.print("no longer following; the job continues on the cluster")
+        console.row("follow its log", f"pipeline logs {job} -f")
+        console.row("stop it", f"pipeline stop {job}")
+        if as_json:
+            console.print(json.dumps({"job": job, "status": status}))
     _exit(status)
 
 
 @app.command()
-def jobs(address: Address = HERE, as_json: Json = False) -> None:
+def jobs(address: Address = LOCAL, as_json: Json = False) -> None:
     """List the cluster's jobs, newest first.
 
     Example: pipeline jobs
     """
     from pipeline.actions import cluster as action
 
-    found = action.listing(address=address)
+    listed = action.listing(address=address)
     if as_json:
-        print(json.dumps({"jobs": found}))
+        print(json.dumps({"jobs": listed}))
         return
-    for job in found:
+    for job in listed:
         started = datetime.fromtimestamp(job["started"]).strftime("%d %b %H:%M")
         print(f"{job['name']:44} {job['status']:10} {started}  {job['command']}")
-    if not found:
+    if not listed:
         print("No jobs yet: `pipeline submit`.")
 
 
 @app.command()
 def logs(
     job: Job,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job ends.")] = False,
-    address: Address = HERE,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the job ends.")] = False,
+    address: Address = LOCAL,
 ) -> None:
-    """Print what a job has said.
+    """Print a job's log.
 
     Example: pipeline logs latest -f
     """
     from pipeline.actions import cluster as action
 
     if follow:
-        _exit(action.follow(job, Terminal(), address=address))
+        with Terminal() as console:
+            status = action.follow(job, console, address=address)
+        _exit(status)
     else:
         print(action.logs(job, address=address), end="")
 
 
 @app.command()
-def stop(job: Job, address: Address = HERE) -> None:
-    """Let a job keep its state at its next step, and end it.
+def stop(job: Job, address: Address = LOCAL) -> None:
+    """Stop a job at its next step; its training state is kept.
 
     Example: pipeline stop latest
     """
     from pipeline.actions import cluster as action
 
     name, status = action.stop(job, address=address)
-    print(f"{name}: {status}. Its run goes on with `pipeline resume RUN`, in the job's folder on the cluster.")
+    print(f"{name}: {status}. {action.next_step(name, status)}")
 
 
 def _exit(status: str) -> None:
-    """End with 1 if the job failed, 75 if it was stopped and can go on."""
+    """End with 1 if the job failed, 75 if it was stopped and can be resumed."""
     if code := {"FAILED": 1, "STOPPED": 75}.get(status):
         sys.exit(code)

@@ -10,26 +10,33 @@ import typer
 from pipeline.cli.options import Json, project_root
 from pipeline.cli.terminal import Terminal
 
-app = typer.Typer(help="Get, check and show the data sets.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Download, verify and list the data sets.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb; all of them if none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="mnist, imdb …; default: all that can be downloaded.")
+    ] = None,
     mirror: Annotated[
         str | None,
-        typer.Option(envvar="PIPELINE_DATA_MIRROR", help="A folder, file or URL asked before the public ones."),
+        typer.Option(
+            envvar="PIPELINE_DATA_MIRROR", help="A folder, file or URL that is tried before the public sources."
+        ),
     ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="Also write the digests here, as JSON.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="A JSON file to write the digests to.")] = None,
 ) -> None:
-    """Make data sets complete and verified under data/.
+    """Download data sets into data/ and verify every byte.
+
+    What is there already is not downloaded again.
 
     Example: pipeline data pull mnist
     """
     from pipeline.actions import data
 
-    console = Terminal()
-    for name, source in data.pull(names or [], root=project_root(), mirror=mirror, progress=console.download).items():
+    with Terminal() as console:
+        sources = data.pull(names or [], root=project_root(), mirror=mirror, progress=console.download)
+    for name, source in sources.items():
         print(f"{name}: verified ({source})")
     if manifest:
         data.write_manifest(names or [], manifest)
@@ -37,9 +44,11 @@ def pull(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb; all if none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb …; default: all.")] = None,
 ) -> None:
-    """Check every byte of the data sets; exit code 2 if one is missing or wrong.
+    """Verify every byte of the data sets.
+
+    Exit code 2 if one is missing or wrong.
 
     Example: pipeline data verify mnist
     """
@@ -52,7 +61,7 @@ def verify(
 
 @app.command()
 def show(as_json: Json = False) -> None:
-    """List the data sets: digest, size, and whether they are here.
+    """List the data sets: digest, size, whether they are complete.
 
     Example: pipeline data show
     """
@@ -61,10 +70,11 @@ def show(as_json: Json = False) -> None:
     from pipeline.actions.data import state
     from pipeline.data import store
 
-    with ThreadPoolExecutor() as pool:  # digests are computed side by side
+    with ThreadPoolExecutor() as pool:  # digests are computed in parallel
         states = list(pool.map(partial(state, root=project_root()), store.FILES))
-    for one in states:
-        verdict = "verified" if one["verified"] else f"not complete: `pipeline data pull {one['name']}`"
-        print(f"{one['name']:8} {one['digest'][:12]}  {one['bytes'] / 1e6:6.1f} MB  {verdict}")
+    width = max(map(len, store.FILES))
+    for data_set in states:
+        verdict = "verified" if data_set["verified"] else f"not complete: `pipeline data pull {data_set['name']}`"
+        print(f"{data_set['name']:{width}}  {data_set['digest'][:12]}  {data_set['bytes'] / 1e6:6.1f} MB  {verdict}")
     if as_json:
         print(json.dumps({"data": states}))

@@ -1,6 +1,7 @@
-"""Verbs that ask a stored model."""
+"""Verbs that use a stored model: evaluate, predict, serve, export."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,26 +17,26 @@ app = typer.Typer()
 @app.command()
 def evaluate(
     run: Run,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, val or test.", metavar="SPLIT")] = "test",
     record: Record = False,
     record_as: RecordAs = None,
     as_json: Json = False,
 ) -> None:
-    """Score a stored model on a split of its data.
+    """Evaluate a stored model on a split of its data.
 
     Example: pipeline evaluate latest --split val
     """
-    from pipeline.actions import models
+    from pipeline.actions import evaluate as action
     from pipeline.actions import record as recording
-    from pipeline.runs import records
+    from pipeline.runs import lookup
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] | None = {} if record or record_as else None
     samples: dict[str, str] = {}
-    result = models.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
+    result = action.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
     if details is not None:
-        model_dir = records.model_dir(run, project_root())
+        model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, model_dir, project_root(), record_as)
     for name, value in result["metrics"].items():
         print(f"{name:14} {value:.4f}")
@@ -48,53 +49,61 @@ def evaluate(
 def predict(
     run: Run,
     inputs: Annotated[
-        list[str], typer.Argument(help="Pictures, idx, text or JSON Lines files, folders, texts; - reads lines.")
+        list[str], typer.Argument(help="Image, idx, text or JSON Lines files, folders, or texts; - reads lines.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write lines of JSON here; go on where an earlier try ended.")
+        Path | None, typer.Option(help="A JSON Lines file to write; an interrupted one is completed.")
     ] = None,
     cluster: Annotated[
-        bool, typer.Option("--cluster", help="Answer on the Ray cluster at RAY_ADDRESS, or here.")
+        bool, typer.Option("--cluster", help="Predict with Ray Data, on the cluster at RAY_ADDRESS or on this machine.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a stored model makes of images, texts or points.
+    """Predict classes or translations with a stored model.
 
-    Example: pipeline predict latest digits/ --out answers.jsonl
+    Example: pipeline predict latest digits/ --out predictions.jsonl
     """
-    from pipeline.runs import records
+    from pipeline.runs import lookup
 
     root = project_root()
-    records.model_dir(run, root)  # a wrong name is answered before torch is imported
+    lookup.model_dir(run, root)  # a wrong name is an error before torch is imported
 
     from pipeline.actions import predict as action
 
     if out:
-        written = action.predict_to(out, run, inputs, root=root, cluster=cluster, told=Terminal().answers)
-        trouble = f", {written.errors:,} of the new ones errors" if written.errors else ""
-        print(f"{written.answers:,} answers, {written.before:,} of them from before{trouble}: {out}")
+        with Terminal() as console:
+            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=console.predictions)
+        errors = f", {written.errors:,} errors among the new ones" if written.errors else ""
+        print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
-    answers: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
-    for answer in action.predict(run, inputs, root=root, cluster=cluster):
-        (failed if "error" in answer else answers).append(answer)
-        if "error" not in answer:
-            certain = f"\t{answer['probability']:.1%}" if "probability" in answer else ""
-            print(f"{answer['input']}\t{answer['label']}{certain}", flush=True)
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names in another encoding
+    kept: dict[str, list[dict[str, Any]]] = {"predictions": [], "errors": []}
+    count = failed = 0
+    first_error = ""
+    for prediction in action.predict(run, inputs, root=root, cluster=cluster):
+        count += 1
+        if "error" in prediction:
+            failed, first_error = failed + 1, first_error or prediction["error"]
+        else:
+            probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
+            print(f"{prediction['input']}\t{prediction['label']}{probability}", flush=True)
+        if as_json:
+            kept["errors" if "error" in prediction else "predictions"].append(prediction)
     if as_json:
-        print(json.dumps({"predictions": answers, "errors": failed}))
+        print(json.dumps(kept))
     if failed:
-        total = len(answers) + len(failed)
-        raise DataError(f"{failed[0]['error']} ({len(failed):,} of {total:,} inputs went unanswered)")
+        raise DataError(f"{first_error} ({failed:,} of {count:,} inputs have no prediction)")
 
 
 @app.command()
 def serve(
     run: Run,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")] = 8000,
-    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer, a core each.")] = 1,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on the loopback interface only.")] = 8000,
+    replicas: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve requests, a core each.")] = 1,
 ) -> None:
-    """Answer requests over HTTP with a stored model, by Ray Serve, on this machine only.
+    """Serve a stored model over HTTP with Ray Serve.
+
+    Only this machine can reach it.
 
     Example: pipeline serve latest --replicas 2
     """
@@ -107,10 +116,14 @@ def serve(
 def export(
     run: Run,
     form: Annotated[str, typer.Option("--format", help="onnx, pt2 or safetensors.")] = "onnx",
-    out: Annotated[Path | None, typer.Option(help="The file to write; EXPERIMENT-SEED.FORMAT here by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write. Default: exports/EXPERIMENT-SEED.FORMAT.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a stored model in a portable form, held against the model on real inputs.
+    """Export a stored model as ONNX, PT2 or safetensors.
+
+    The exported model is compared with the stored one on real inputs.
 
     Example: pipeline export latest --format onnx
     """
@@ -118,7 +131,7 @@ def export(
 
     result = action.export(run, form, out, root=project_root())
     for name, shape in result["inputs"].items():
-        print(f"takes     {name}: {shape}")
+        print(f"input     {name}: {shape}")
     sizes = ", ".join(map(str, result["sizes"]))
     print(f"equal     within {result['difference']:.1e} on batches of {sizes} of {result['data']}")
     print(f"sha256    {result['digest']}")

@@ -9,27 +9,40 @@ from pipeline.config import conf_dir, find_root
 
 
 def project_root() -> Path:
-    """The project, or where there is none (an installed package) the current folder."""
+    """Return the project that contains the current folder; without one (an installed package) the current folder."""
     return find_root(Path.cwd()) or Path.cwd()
 
 
 def _complete(incomplete: str) -> list[str]:
-    """`group=choice` for the shell's completion."""
+    """Return the `group=choice` that the shell's completion offers."""
     folder = conf_dir(find_root(Path.cwd()))
     choices = [f"{file.parent.name}={file.stem}" for file in sorted(folder.glob("*/*.yaml"))]
     return [choice for choice in choices if choice.startswith(incomplete)]
 
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Hydra overrides: group=choice or key=value.", autocompletion=_complete)
+    list[str] | None,
+    typer.Argument(
+        help="Hydra overrides: group=choice or key=value. `pipeline config` lists the keys.", autocompletion=_complete
+    ),
 ]
-ConfigDir = Annotated[Path | None, typer.Option(help="A folder with your own data/, model/, experiment/ … files.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries print.")]
+ConfigDir = Annotated[
+    Path | None,
+    typer.Option(help="A folder of your own with data/, model/, experiment/ … YAML files, searched beside conf/."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON object as the last line.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the libraries' output, which otherwise goes to the run's log.txt.")
+]
 Record = Annotated[
-    bool, typer.Option("--record", help="Keep the result, as DVC's stages do: in models/ or evaluations/.")
+    bool, typer.Option("--record", help="Also store the result in models/ or evaluations/, as DVC's stages do.")
 ]
 RecordAs = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Like --record, under this name instead of EXPERIMENT-SEED.")
+    str | None, typer.Option(metavar="NAME", help="As --record, under this name instead of EXPERIMENT-SEED.")
 ]
-Run = Annotated[str, typer.Argument(help="A run's name or the start of it, its MLflow id, its folder, or 'latest'.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="A run's name or its first characters, its MLflow id, its folder, 'latest', or EXPERIMENT@latest."
+    ),
+]

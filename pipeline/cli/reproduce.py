@@ -1,4 +1,4 @@
-"""Verbs that repeat results and judge what is repeated."""
+"""Verbs about reproducibility: fingerprints, DVC's stages, repeated runs, proofs of unchanged results."""
 
 import json
 from dataclasses import asdict
@@ -15,9 +15,13 @@ app = typer.Typer()
 
 @app.command()
 def fingerprint(
-    folder: Annotated[Path, typer.Argument(help="For EXPERIMENT.json (training) and evaluation/EXPERIMENT.json.")],
+    folder: Annotated[
+        Path, typer.Argument(help="The folder to write EXPERIMENT.json (training) and evaluation/EXPERIMENT.json into.")
+    ],
 ) -> None:
-    """Write what each experiment's result depends on: its configuration, data, code and packages, with digests.
+    """Write digests of all that each experiment depends on.
+
+    These are its configuration, data, code and packages.
 
     Example: pipeline fingerprint prepared/fingerprint
     """
@@ -29,7 +33,9 @@ def fingerprint(
 
 @app.command()
 def stages() -> None:
-    """Write runs.yaml, the runs that `dvc repro` records: from the seeds in params.yaml and what experiments require.
+    """Write runs.yaml, the list of runs for DVC.
+
+    It follows from the seeds in params.yaml and the models that experiments require.
 
     Example: pipeline stages
     """
@@ -39,8 +45,12 @@ def stages() -> None:
 
 
 @app.command()
-def collect(experiment: Annotated[str, typer.Argument(help="The experiment whose seeds were evaluated.")]) -> None:
-    """Gather the evaluations of an experiment's seeds in results/EXPERIMENT.json.
+def collect(
+    experiment: Annotated[str, typer.Argument(help="An experiment whose seeds are evaluated in evaluations/.")],
+) -> None:
+    """Collect the evaluations of an experiment's seeds.
+
+    They are written to results/EXPERIMENT.json.
 
     Example: pipeline collect mnist_cnn
     """
@@ -51,82 +61,93 @@ def collect(experiment: Annotated[str, typer.Argument(help="The experiment whose
 
 @app.command()
 def compare(
-    runs: Annotated[
-        list[str] | None, typer.Argument(help="EXPERIMENT-SEED; all that are evaluated here if none.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the comparison here, as JSON.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(help="EXPERIMENT-SEED …; default: all in evaluations/.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A JSON file to write the comparison to.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the evaluations in this working tree with the committed results; exit code 1 if one is different.
+    """Compare evaluations with the committed results.
+
+    Exit code 1 if one differs.
 
     Example: pipeline compare mnist_cnn-0
     """
     from pipeline.actions.compare import compare as action
 
-    found = action(runs or [], project_root())
-    for one in found:
-        spread = f"± {one.std:.2g} over {one.seeds} seeds" if one.seeds > 1 else "one seed"
+    rows = action(runs or [], project_root())
+    for row in rows:
+        spread = f"± {row.std:.2g} over {row.seeds} seeds" if row.seeds > 1 else "one seed"
         print(
-            f"{one.run:32} {one.verdict:10} {one.measure} {one.here:.6g} here, {one.committed:.6g} committed ({spread})"
+            f"{row.run:32} {row.verdict:10} {row.measure} {row.here:.6g} here, {row.committed:.6g} committed ({spread})"
         )
-    content = json.dumps({"comparison": [asdict(one) for one in found]})
+    content = json.dumps({"comparison": [asdict(row) for row in rows]})
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(f"{content}\n")
     if as_json:
         print(content)
-    if any(one.verdict == "different" for one in found):
+    if any(row.verdict == "different" for row in rows):
         raise typer.Exit(1)
 
 
 @app.command()
 def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline prove` wrote.")]) -> None:
-    """Carry recorded results over to renamed code, where a proof shows that it trains the same weights.
+    """Rewrite dvc.lock and results/ for renamed code.
+
+    The proof has to show that the renamed code trains the same weights.
 
     Example: pipeline migrate .cache/proof/a0342f496610.json
     """
     from pipeline.graph.migrate import migrate as action
 
     carried, left = action(proof, project_root())
-    print(f"{len(carried)} stages carried over in dvc.lock")
-    print(f"{len(left)} left stale{': ' if left else ''}{', '.join(left)}")
+    print(f"{len(carried)} stages are up to date in dvc.lock")
+    print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 
 
 @app.command()
 def reproduce(run: Run, as_json: Json = False) -> None:
-    """Run a finished run again, with its own code, configuration, seed and data, and say what differs.
+    """Repeat a finished run and compare weights and metrics.
+
+    The run is repeated with its own code, configuration and seed.
 
     Example: pipeline reproduce latest
     """
     from pipeline.actions import reproduce as action
 
-    found = action.reproduce(run, Terminal(), root=project_root())
-    print(f"{found.run}: {'bit-identical' if found.identical else 'other weights'}")
-    for what, (before, after) in found.differs.items():
-        print(f"{what} differs: {before} then, {after} now")
-    for name, (before, after) in found.metrics.items():
-        print(f"{name:24} {before:.6f} then, {after:.6f} now, {after - before:+.6f}")
+    with Terminal() as console:
+        comparison = action.reproduce(run, console, root=project_root())
+    print(f"{comparison.run}: {'bit-identical' if comparison.identical else 'different weights'}")
+    for aspect, (before, after) in comparison.differs.items():
+        print(f"{aspect} differs: {before} then, {after} now")
+    for name, (then, now) in comparison.metrics.items():
+        print(f"{name:24} {then:.6f} then, {now:.6f} now, {now - then:+.6f}")
     if as_json:
-        print(json.dumps(asdict(found)))
+        print(json.dumps(asdict(comparison)))
 
 
 @app.command()
 def prove(
-    commit: Annotated[str, typer.Argument(help="What the working tree is compared with: a commit, tag or branch.")],
-    experiments: Annotated[list[str] | None, typer.Argument(help="Of conf/experiment/; all, if none is named.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="How many optimiser steps each experiment is trained for.")] = 20,
-    out: Annotated[Path | None, typer.Option(help="The proof's file. Default: .cache/proof/COMMIT12.json")] = None,
+    commit: Annotated[str, typer.Argument(help="The commit, tag or branch that the working tree is compared with.")],
+    experiments: Annotated[
+        list[str] | None, typer.Argument(help="Experiments of conf/experiment/; default: all.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps that each experiment is trained for.")] = 20,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file to write. Default: .cache/proof/COMMIT.json, with 12 digits of the commit."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train the first steps of each experiment with a commit's code and with today's, and compare the weights.
+    """Compare first training steps with those of a commit.
 
-    Exit code 0 if all are bit-identical, else 2.
+    Each experiment is trained with both codes. Exit code 0 if all weights are bit-identical, else 2.
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """
     from pipeline.actions import prove as action
 
-    proof, file = action.prove(commit, experiments or [], Terminal(), root=project_root(), steps=steps, file=out)
+    with Terminal() as console:
+        proof, file = action.prove(commit, experiments or [], console, root=project_root(), steps=steps, file=out)
     print(f"{proof['identical']} of {proof['of']} identical to {proof['commit'][:12]}; proof: {file}")
     if as_json:
         print(json.dumps(proof))

@@ -1,15 +1,15 @@
-"""Verbs about runs and results."""
+"""Verbs about runs, tracking and results."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.options import Json, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 app = typer.Typer()
 
@@ -20,26 +20,39 @@ def runs(as_json: Json = False) -> None:
 
     Example: pipeline runs
     """
-    from pipeline.runs.records import listing
+    from pipeline.runs.lookup import listing
 
     records = listing(project_root())
     if as_json:
         print(json.dumps({"runs": records}))
         return
-    for record in records:
-        score = Headline.of(record.get("metrics", {}))
-        print(f"{record['name']:40} {record['status']:12} {record['data']:10} {f'test {score}' if score else ''}")
+    for line in _table([_row(record) for record in records]):
+        print(line)
     if not records:
         print("No runs yet: `pipeline train`.")
 
 
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    score = PrimaryMetric.of(record.get("metrics", {}))
+    model = record.get("model") or "-"
+    return record["name"], record["status"], record["data"], str(model), f"test {score}" if score else ""
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines, their columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 @app.command()
 def ui(
-    run: Annotated[str | None, typer.Argument(help="Open at this run.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    run: Annotated[str | None, typer.Argument(help="A run to open; default: the list of runs.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port, on the loopback interface only.")] = 5000,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Show the tracked runs in MLflow's pages, on this machine only.
+    """Open the tracked runs in MLflow's pages.
+
+    Only this machine can reach them.
 
     Example: pipeline ui latest
     """
@@ -53,33 +66,37 @@ def ui(
 
 @app.command()
 def sync(
-    run: Annotated[str | None, typer.Argument(help="This run only.")] = None,
+    run: Annotated[str | None, typer.Argument(help="A run; default: all that have waiting events.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell MLflow what it could not be told while it was down.
+    """Send MLflow what could not be sent while it was down.
 
     Example: pipeline sync
     """
     from pipeline.actions.sync import sync as action
 
-    sent = action(run, Terminal(), root=project_root())
-    for one in sent:
-        print(f"{one['name']}: MLflow has it all, as run {one['run_id']}")
+    with Terminal() as console:
+        sent = action(run, console, root=project_root())
+    for record in sent:
+        print(f"{record['name']}: complete in MLflow, as run {record['run_id']}")
     if as_json:
         print(json.dumps({"synced": sent}))
     elif not sent:
-        print("Nothing waits: MLflow has been told everything.")
+        print("Nothing to send: MLflow has every run.")
 
 
 @app.command()
 def promote(run: Run, as_json: Json = False) -> None:
-    """Register a run's model; the alias `champion` moves to it if it is better on validation by more than the noise.
+    """Register a run's model in MLflow.
+
+    It gets the alias `champion` if it is significantly better on validation than the one that has it.
 
     Example: pipeline promote latest
     """
     from pipeline.actions.promote import promote as action
 
-    done = action(run, Terminal(), root=project_root())
+    with Terminal() as console:
+        done = action(run, console, root=project_root())
     print(f"registered  models:/{done.model}/{done.version}, from {done.run}")
     print(f"validation  {done.score:.2%} right of {done.samples:,} samples of {done.model}")
     if done.rival:
@@ -92,18 +109,21 @@ def promote(run: Run, as_json: Json = False) -> None:
 
 @app.command()
 def claims(
-    run: Annotated[bool, typer.Option("--run", help="First train what has no results yet: hours.")] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="First train the experiments without results, which takes hours.")
+    ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say of each claim of the lecture whether it holds, and why.
+    """Check each claim of the lecture against the recorded results.
 
     Example: pipeline claims
     """
     from pipeline.actions import claims as action
 
     if run:
-        action.run_missing(Terminal(), root=project_root(), verbose=verbose)
+        with Terminal() as console:
+            action.run_missing(console, root=project_root(), verbose=verbose)
     rows = action.table(project_root())
     for row in rows:
         print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
@@ -113,10 +133,15 @@ def claims(
 
 @app.command()
 def report(
-    experiments: Annotated[list[str] | None, typer.Argument(help="Only these, and the HTML page alone.")] = None,
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments; then only the HTML page is written. Default: all, and docs/results.md."),
+    ] = None,
     page: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("reports/index.html"),
 ) -> None:
-    """Write the pages of results, reports/index.html and docs/results.md, from what is recorded.
+    """Write the pages of recorded results.
+
+    The pages are reports/index.html and docs/results.md.
 
     Example: pipeline report
     """
@@ -134,22 +159,26 @@ def doctor() -> None:
     """
     from pipeline.actions.doctor import checks
 
-    for what, well, found in checks(project_root()):
-        print(f"{'ok ' if well else 'NO '} {what:12} {found}")
+    results = checks(project_root())
+    width = max(len(name) for name, _, _ in results)
+    for name, passed, detail in results:
+        print(f"{'ok ' if passed else 'NO '} {name:{width}} {detail}")
 
 
 @app.command()
-def clean(yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed.")] = False) -> None:
-    """List what no run needs any more, with sizes: old checkpoints, half-written folders, Ray's.
+def clean(yes: Annotated[bool, typer.Option("--yes", help="Remove the listed files and folders.")] = False) -> None:
+    """List what no run needs any more; --yes removes it.
+
+    That is old checkpoints, half-written files and Ray's folders. Models and results stay.
 
     Example: pipeline clean
     """
     from pipeline.actions.clean import remnants, remove
 
-    found = remnants(project_root())
-    for one in found:
-        print(f"{one.size / 1e6:8.1f} MB  {one.what:14}  {one.path}")
+    listed = remnants(project_root())
+    for remnant in listed:
+        print(f"{remnant.size / 1e6:8.1f} MB  {remnant.kind:14}  {remnant.path}")
     if yes:
-        found = remove(found)
-    done = "removed" if yes else "can go: `pipeline clean --yes`"
-    print(f"{sum(one.size for one in found) / 1e6:8.1f} MB  in {len(found)} folders {done}")
+        listed = remove(listed)
+    total = f"{sum(remnant.size for remnant in listed) / 1e6:8.1f} MB  in {len(listed)} files and folders"
+    print(f"{total}, removed" if yes else f"{total}. Remove them: `pipeline clean --yes`.")

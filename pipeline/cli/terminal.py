@@ -1,24 +1,51 @@
-"""What a long verb shows while it works: a live bar on a terminal, now and then a line elsewhere; then the result."""
+"""Progress of a long verb: a live bar on a terminal, a line now and then elsewhere; then the result."""
 
 import json
 import os
+import sys
 import time
-from typing import Any
+from io import TextIOWrapper
+from types import TracebackType
+from typing import Any, Self
 
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
+
+LABEL = 16  # columns before a value, in the closing block
+
+
+class Output(TextIOWrapper):
+    """Standard output as UTF-8, which takes what nobody reads any more: a training outlives `| head -1`."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+
+
+def standard_output() -> Output:
+    """Return a copy of standard output: the action sends what libraries print to a log file, below Python's own."""
+    sys.stdout.flush()
+    return Output(os.fdopen(os.dup(1), "wb"), encoding="utf-8", errors="replace")
 
 
 class Terminal:
-    """What a verb says while it works: a live bar on a terminal, now and then a line elsewhere."""
+    """Where a verb prints while it works. As a context it removes its bar at the end, also after an error."""
 
     LINES = 20  # of progress, at most, where there is no terminal
+    EVERY_S = 3.0  # at most one of them in this time
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        # A copy: the action sends what libraries print to a log file, below Python's sys.stdout.
-        self.file = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
+        self.file = standard_output()
         self.console = Console(file=self.file, highlight=False, soft_wrap=True)
         columns = (
             TextColumn("{task.description}"),
@@ -35,14 +62,21 @@ class Terminal:
             redirect_stderr=False,
         )
         self.task: Any = None
-        self.validation, self.told, self.told_share = "", 0.0, 0.0
+        self.validation, self.printed_at, self.printed_share = "", 0.0, 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bar.stop()
+        self.file.flush()
 
     def print(self, line: str) -> None:
         self.console.print(line, markup=False)
 
     def progress(self, events: list[dict[str, Any]]) -> None:
         for event in events:
-            if score := Headline.of(event.get("metrics", {}), "val"):
+            if score := PrimaryMetric.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
             if "notice" in event:
                 self.print(event["notice"])
@@ -55,36 +89,39 @@ class Terminal:
     def download(self, label: str, done: int, total: int) -> None:
         self._show(f"{label}  {done / 1e6:.1f}/{total / 1e6:.1f} MB", done, total)
 
-    def answers(self, done: int, total: int) -> None:
-        self._show(f"{done:,}{f'/{total:,}' if total else ''} answers", done, total or 2 * done)
+    def predictions(self, done: int, total: int) -> None:
+        self._show(f"{done:,}{f'/{total:,}' if total else ''} predictions", done, total or 2 * done)
         if done == total:
             self.bar.stop()
 
     def _show(self, text: str, done: int, total: int) -> None:
         share = done / max(total, 1)
-        if share < self.told_share:  # something else has begun
-            self.told_share = 0.0
+        if share < self.printed_share:  # of another piece of work
+            self.printed_share = 0.0
         if self.console.is_terminal:
             self.bar.start()
             if self.task is None:
                 self.task = self.bar.add_task(text, total=1.0)
             self.bar.update(self.task, completed=share, description=text)
-        elif time.monotonic() - self.told >= 3 and share - self.told_share >= 1 / self.LINES:
-            self.told, self.told_share = time.monotonic(), share
+        elif time.monotonic() - self.printed_at >= self.EVERY_S and share - self.printed_share >= 1 / self.LINES:
+            self.printed_at, self.printed_share = time.monotonic(), share
             self.print(text)
 
+    def row(self, label: str, value: str) -> None:
+        """Print a line of the closing block."""
+        self.print(f"{label:{LABEL}}{value}")
+
     def close(self, summary: dict[str, Any], as_json: bool) -> None:
-        """The closing block: the result, and the commands that lead on from it."""
+        """Print a run's result, and the commands that lead on from it."""
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
-        seconds = f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training"
-        if score := Headline.of(metrics):
+        if score := PrimaryMetric.of(metrics):
             rows = f"{data['rows']['test']:,} samples of {data['name']}"
-            self.print(f"{f'test {score.name}':14} {score.figure} on {rows}")
-        self.print(f"time           {seconds}")
-        self.print(f"run            {name}")
-        self.print(f"look at it     pipeline ui {name}")
-        self.print(f"score it       pipeline evaluate {name}")
+            self.row(f"test {score.name}", f"{score.formatted} on {rows}")
+        self.row("time", f"{summary['seconds']:.0f} s in all, {summary['cpu_s']:.0f} CPU-s of training")
+        self.row("run", name)
+        self.row("open in MLflow", f"pipeline ui {name}")
+        self.row("evaluate", f"pipeline evaluate {name}")
         if as_json:
             keys = ("run_id", "run_dir", "metrics", "dataset", "seconds")
             self.print(json.dumps({key: summary[key] for key in keys}))

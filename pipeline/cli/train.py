@@ -1,9 +1,9 @@
-"""Verbs that train: once, again, and what a run would be."""
+"""Verbs that train, resume and search, and the configuration that would be trained."""
 
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,95 +21,106 @@ def train(
     record: Record = False,
     record_as: RecordAs = None,
     resume_if_interrupted: Annotated[
-        bool, typer.Option(help="Go on with the newest checkpoint of the same configuration, data and code.")
+        bool, typer.Option(help="Resume an interrupted run of the same configuration, data and code, if there is one.")
     ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Train an experiment, test it and track it.
+    """Train an experiment, evaluate it on test, track it in MLflow.
 
     Example: pipeline train experiment=mnist_cnn seed=1 trainer.max_epochs=2
     """
     from pipeline.actions import record as recording
     from pipeline.actions import train as action
 
-    console = Terminal()
     words = list(overrides or [])
-    if record or record_as:  # what is kept is never of the sample
+    if record or record_as:  # recorded results are never of the sample
         words.append("++data.allow_sample=false")
-    summary = action.train(
-        words,
-        console,
-        root=project_root(),
-        config_dir=config_dir,
-        verbose=verbose,
-        resume_if_interrupted=resume_if_interrupted,
-    )
-    if record or record_as:
-        recording.model(summary, project_root(), record_as)
-    console.close(summary, as_json)
+    with Terminal() as console:
+        summary = action.train(
+            words,
+            console,
+            root=project_root(),
+            config_dir=config_dir,
+            verbose=verbose,
+            resume_if_interrupted=resume_if_interrupted,
+        )
+        if record or record_as:
+            recording.model(summary, project_root(), record_as)
+        console.close(summary, as_json)
 
 
 @app.command()
 def resume(
     run: Run,
     allow_drift: Annotated[
-        bool, typer.Option("--allow-drift", help="Even if code, configuration, data or packages have changed.")
+        bool,
+        typer.Option("--allow-drift", help="Resume even if code, configuration, data or packages have changed."),
     ] = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Go on with an interrupted run from its newest checkpoint.
+    """Resume an interrupted or failed run from its checkpoint.
 
     Example: pipeline resume latest
     """
     from pipeline.actions import train as action
 
-    console = Terminal()
-    console.close(action.resume(run, console, root=project_root(), verbose=verbose, allow_drift=allow_drift), as_json)
+    with Terminal() as console:
+        summary = action.resume(run, console, root=project_root(), verbose=verbose, allow_drift=allow_drift)
+        console.close(summary, as_json)
 
 
 @app.command()
 def sweep(
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(help="Hydra overrides; key=choice(a,b), range(a,b,step), interval(a,b) are searched."),
+        typer.Argument(help="Hydra overrides; choice(a,b), range(a,b,step) and interval(a,b) as values are searched."),
     ] = None,
-    trials: Annotated[int, typer.Option(help="How many configurations are tried.")] = 10,
-    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with an interrupted sweep.")] = None,
+    trials: Annotated[int, typer.Option(help="The number of configurations that are tried.")] = 10,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Resume this interrupted sweep.")] = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Search for a better configuration: trials side by side, those that fall behind on validation are stopped.
+    """Search hyperparameters with parallel trials.
 
-    interval() is searched evenly, tag(log,interval(a,b)) by orders of magnitude, int(interval(a,b)) in whole numbers.
+    Trials that fall behind on validation are stopped.
+
+    interval(a,b) is sampled uniformly, tag(log,interval(a,b)) log-uniformly, int(interval(a,b)) in whole numbers.
 
     Example: pipeline sweep experiment=digits_mlp 'model.optimizer.lr=tag(log,interval(0.0003,0.03))' --trials 8
     """
     from pipeline.actions import sweep as action
 
-    console = Terminal()
     if resume and overrides:
-        raise ConfigError(f"--resume {resume}: goes on with what the sweep began with. Leave out the overrides.")
-    if resume:
-        summary = action.resume(resume, console, root=project_root(), verbose=verbose)
-    else:
-        words = list(overrides or [])
-        summary = action.sweep(words, trials, console, root=project_root(), config_dir=config_dir, verbose=verbose)
+        raise ConfigError(f"--resume {resume}: a sweep is resumed with its own configuration. Leave out the overrides.")
+    with Terminal() as console:
+        if resume:
+            summary = action.resume(resume, console, root=project_root(), verbose=verbose)
+        else:
+            words = list(overrides or [])
+            summary = action.sweep(words, trials, console, root=project_root(), config_dir=config_dir, verbose=verbose)
+        _close_sweep(summary, console, as_json)
+
+
+def _close_sweep(summary: dict[str, Any], console: Terminal, as_json: bool) -> None:
+    """Print a sweep's best trial, and the commands that lead on from it."""
     best = summary["best"]
-    console.print(f"best           val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")
-    console.print(f"time           {summary['seconds']:.0f} s in all")
-    console.print(f"picture        {os.path.relpath(summary['figure'])}")
-    console.print(f"look at it     pipeline ui {summary['name']}")
-    console.print(f"train it       {summary['command']}")
+    console.row("best", f"val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")
+    console.row("time", f"{summary['seconds']:.0f} s in all")
+    console.row("figure", os.path.relpath(summary["figure"]))
+    console.row("open in MLflow", f"pipeline ui {summary['name']}")
+    console.row("train the best", summary["command"])
     if as_json:
         console.print(json.dumps(summary))
 
 
 @app.command()
 def config(overrides: Overrides = None, config_dir: ConfigDir = None) -> None:
-    """Print the configuration as it would run, with the file and line of each class.
+    """Print the composed configuration.
+
+    Each class is shown with its file and line.
 
     Example: pipeline config model.optimizer.lr=0.003
     """

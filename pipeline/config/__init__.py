@@ -1,32 +1,20 @@
-"""From what the user chose to one checked configuration; what other packages use of it."""
+"""From the user's overrides to one checked configuration: the names that other packages use."""
 
-from pipeline.config.compose import (
-    SOURCE_KEYS,
-    build,
-    build_data,
-    check,
-    check_targets,
-    conf_dir,
-    deciding,
-    digest,
-    find_root,
-    flatten,
-    load_config,
-    resolve,
-    revive,
-    stored,
-    training,
-    unresolved,
-)
+from pipeline.config.checks import check, check_name, check_precision, check_targets, flatten
+from pipeline.config.compose import conf_dir, find_root, load_config, resolve, unresolved
+from pipeline.config.instantiate import build, build_data
+from pipeline.config.schema import SOURCE_KEYS
+from pipeline.config.snapshot import digest, revive, stored, training, weight_settings
 
 __all__ = [
     "SOURCE_KEYS",
     "build",
     "build_data",
     "check",
+    "check_name",
+    "check_precision",
     "check_targets",
     "conf_dir",
-    "deciding",
     "digest",
     "find_root",
     "flatten",
@@ -36,4 +24,5 @@ __all__ = [
     "stored",
     "training",
     "unresolved",
+    "weight_settings",
 ]

@@ -1,7 +1,7 @@
-"""Stored configurations in today's spelling: where classes moved to, and what keys are called now.
+"""Upgrades of stored configurations: former names of classes, experiments and keys, and today's.
 
-A model folder is known by the digest of its bytes, so its `config.json` is never rewritten: it is upgraded as it is
-read.
+A model folder is identified by the digest of its bytes, so its `config.json` is never rewritten: it is upgraded when
+it is read.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,9 @@ MOVED: dict[str, str] = {
     "pipeline.data.piglatin.PigLatinData": "pipeline.data.piglatin.piglatin_data.PigLatinData",
     "pipeline.data.planar.Gate": "pipeline.data.toy2d.toy2d_data.Gate",
     "pipeline.data.planar.PlanarData": "pipeline.data.toy2d.toy2d_data.Toy2DData",
-    "pipeline.data.planar.Plane": "pipeline.data.toy2d.toy2d_data.Plane",
+    "pipeline.data.planar.Plane": "pipeline.data.toy2d.toy2d_data.PlaygroundData",
     "pipeline.data.text.TextData": "pipeline.data.texts.text_data.TextData",
+    "pipeline.data.toy2d.toy2d_data.Plane": "pipeline.data.toy2d.toy2d_data.PlaygroundData",
     "pipeline.tasks.language.FineTuning": "pipeline.tasks.fine_tuning.FineTuning",
     "pipeline.tasks.language.LanguageModelling": "pipeline.tasks.language_modelling.LanguageModelling",
     "pipeline.tasks.virtual.VirtualAdversarial": "pipeline.tasks.vat.VirtualAdversarial",
@@ -33,17 +34,23 @@ EXPERIMENTS = {  # former names of experiments: today's
     "imdb_lstm_virtual": "imdb_lstm_vat",
     "imdb_virtual_best": "imdb_vat_best",
 }
-KEYS = {  # former keys below `data`, `model` and `model.net`: today's
+KEYS = {  # former keys below `data`, `data.augment`, `model` and `model.net`: today's
     "data": {"keep": "truncation_side", "rounds": "labeled_repeats", "pieces": "chunks"},
+    "augment": {
+        "least_area": "min_area",
+        "stretch": "max_aspect_ratio",
+        "light": "brightness",
+        "colour": "saturation",
+    },
     "model": {"log_odds": "logit_match_weight", "distance": "vat_epsilon"},
-    "net": {"pairs": "bigram_buckets"},
+    "net": {"pairs": "bigram_buckets", "start": "init", "brightness": "input_scale", "shift_px": "tta_shift_px"},
 }
-SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, `truncation_side` where others are cut
+SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, `truncation_side` names the side cut
 NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
 
 
 def upgrade(config: dict[str, Any]) -> dict[str, Any]:
-    """A stored configuration, of a model or of a run, as it would be written today; its argument stays as it was."""
+    """A stored configuration, of a model or of a run, as it would be written today; the argument is not changed."""
     upgraded = dict(config)
     for change in CHANGES:
         upgraded = change(upgraded)
@@ -52,9 +59,9 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _requires(config: dict[str, Any]) -> dict[str, Any]:
-    """`requires: [JUDGE]`, `model.of`, `model.start` and `data.teacher` are the four keys of `requires` now."""
-    found = config.get("requires") or {}
-    requires = {"judge": found[0]} if isinstance(found, list) else dict(found)
+    """Turn `requires: [JUDGE]`, `model.of`, `model.start` and `data.teacher` into the four keys of `requires`."""
+    required = config.get("requires") or {}
+    requires = {"judge": required[0]} if isinstance(required, list) else dict(required)
     model, data = dict(config.get("model") or {}), dict(config.get("data") or {})
     former = {"members": model.pop("of", None), "init_from": model.pop("start", None)}
     former["teacher"] = _teacher(data.pop("teacher", None))
@@ -63,17 +70,19 @@ def _requires(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _teacher(former: str | dict[str, Any] | None) -> str | None:
-    """The name of a teacher that was once spelled out: imdb_nbsvm; one of other settings, which no experiment has."""
+    """The name of a teacher whose settings were once written out: imdb_nbsvm, or a name that no experiment has."""
     if not isinstance(former, dict):
         return former
     return "imdb_nbsvm-0" if former == NBSVM else f"{former['_target_'].rpartition('.')[2]}-0"
 
 
 def _names(config: dict[str, Any]) -> dict[str, Any]:
-    """Experiments, and the keys of data, task and net, by their names of today."""
+    """Rename experiments, and the keys of data, task and net, to today's names."""
     model, data = dict(config["model"]), _renamed("data", config["data"])
     if data.get("truncation_side") in SIDES:
         data["truncation_side"] = SIDES[data["truncation_side"]]
+    if isinstance(data.get("augment"), dict):
+        data["augment"] = _renamed("augment", data["augment"])
     if isinstance(model.get("net"), dict):
         model["net"] = _renamed("net", model["net"])
     requires = {key: _experiment(name) for key, name in config["requires"].items()}
@@ -91,9 +100,9 @@ def _renamed(group: str, node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiment(name: Any) -> Any:
-    """An experiment, with or without a seed, or several of them, by today's name."""
+    """Today's name of an experiment, with or without a seed, or of each in a list."""
     if isinstance(name, list):
-        return [_experiment(one) for one in name]
+        return [_experiment(item) for item in name]
     if not isinstance(name, str):
         return name
     experiment, dash, seed = name.partition("-")
@@ -101,7 +110,7 @@ def _experiment(name: Any) -> Any:
 
 
 def _moved(node: Any) -> Any:
-    """Every `_target_` at or below a node by its present name."""
+    """A node with every `_target_` in it renamed to today's."""
     if isinstance(node, list):
         return [_moved(item) for item in node]
     if not isinstance(node, dict):

@@ -1,8 +1,9 @@
-"""What kind of model a configuration describes, and what its net is trained to do: decided here and nowhere else.
+"""The kind of the configured model, and the task of its net: decided here and nowhere else.
 
-`pipeline.kinds` says what each kind does, `pipeline.runs.fingerprint` what each depends on.
+`pipeline.kinds` holds the behaviour of each kind, `pipeline.runs.fingerprint` its dependencies.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from pipeline.errors import ConfigError
 
 Config = dict[str, Any]
 Kind = Literal["ensemble", "baseline", "net", "fixed unit"]
-Does = Literal["classify", "classify frozen views", "translate", "generate", "model language"]
+Does = Literal["classify", "classify frozen features", "translate", "generate", "model language"]
 
 # The first kind that a configuration fits is its kind.
 FITS: dict[Kind, Callable[[Config], bool]] = {
@@ -24,14 +25,14 @@ FITS: dict[Kind, Callable[[Config], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a net that was trained by a task does, and whether several workers can share its training."""
+    """The use of a net that a task trains, and whether several workers can share its training."""
 
     does: Does = "classify"
     distributes: bool = True
 
 
 TASKS = {  # all others classify
-    "pipeline.tasks.transfer.Transfer": Task("classify frozen views"),
+    "pipeline.tasks.transfer.Transfer": Task("classify frozen features"),
     "pipeline.tasks.online.Online": Task(distributes=False),  # its rule takes one sample after the other
     "pipeline.tasks.seq2seq.Translation": Task("translate"),
     "pipeline.tasks.gan.GAN": Task("generate"),
@@ -47,9 +48,23 @@ def kind_name(config: Config) -> Kind:
     for kind, fits in FITS.items():
         if fits(config):
             return kind
-    raise ConfigError(f"{config['name']}: describes no model. Choose one with model=…, or set requires.members.")
+    raise ConfigError(f"{config['name']}: no model is configured. Choose one with model=…, or set requires.members.")
 
 
 def task_of(config: Config) -> Task:
-    """What the configured net is trained to do."""
+    """The task of the configured net."""
     return TASKS.get(config["model"].get("_target_"), Task())
+
+
+def model_name(config: Config) -> str:
+    """The model in one word, as lists of runs show it: cnn, lstm (a recurrent net's cell), tfidf_logistic, ensemble.
+
+    Raises: ConfigError if the configuration describes no model.
+    """
+    kind = kind_name(config)
+    if kind == "ensemble":
+        return kind
+    model = config["model"]
+    net = model if kind == "baseline" else model.get("net", model)
+    target = str(net.get("cell") or net.get("_target_") or model.get("_target_", kind)).rpartition(".")[2]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", target).lower()

@@ -1,10 +1,10 @@
-"""What must not be written down: passwords in addresses, and whatever a key's name calls a secret."""
+"""Redaction of secrets before anything is written: passwords in addresses, values under secret-like keys."""
 
 import re
 from typing import Any
 
 _NAMES = r"(?:token|secret|password|passwd|passphrase|credentials?|signature|sig|(?:api|access|private)_?key)"
-SECRET_KEY = re.compile(rf"(?:.*[_.-])?{_NAMES}", re.IGNORECASE)  # not `max_tokens`, which is none
+SECRET_KEY = re.compile(rf"(?:.*[_.-])?{_NAMES}", re.IGNORECASE)  # `max_tokens` is not one
 _ASSIGNED = re.compile(rf"(?<![a-z0-9])({_NAMES}=)[^\s'\"&]+", re.IGNORECASE)
 HIDDEN = "***"
 

@@ -1,29 +1,32 @@
-"""What configuration keys may hold: types, ranges, choices."""
+"""The schema of the configuration: types, ranges and choices of its keys."""
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a key may hold: a type, and a range (both ends allowed) or a set of choices."""
+    """The values that a key may hold: a type, and a range (both ends included), a set of choices or a pattern."""
 
     type: type
     low: float = -math.inf
     high: float = math.inf
     choices: tuple[Any, ...] = ()
     null: bool = False
-    span: bool = False  # a list of two, the least and the most, will do as well
+    span: bool = False  # a list of two, the least and the most, is accepted as well
     many: bool = False  # a list
+    pattern: str = ""  # that the whole text matches
+    hint: str = ""  # the pattern in words
 
     def problem(self, value: object) -> str | None:
-        """What is wrong with a value, as `expected …`; None if nothing is."""
+        """The fault of a value, as `expected …`; None if it has none."""
         if (value is None and self.null) or (value in self.choices and type(value) is not bool):
             return None
         if self.many:
-            one = replace(self, many=False, null=False)
-            fits = isinstance(value, list) and not any(one.problem(each) for each in value)
+            single = replace(self, many=False, null=False)
+            fits = isinstance(value, list) and not any(single.problem(item) for item in value)
             return None if fits else "expected a list such as [a,b]"
         if self.span and isinstance(value, list):
             ends = [replace(self, span=False).problem(end) for end in value]
@@ -35,20 +38,29 @@ class Rule:
         if not fits or (number and isinstance(value, bool)):
             kind = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[self.type]
             return f"expected {kind}" + "".join(f" or {choice}" for choice in self.choices)
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
+            return f"expected {self.hint}"
         if number and not self.low <= float(value) <= self.high:  # type: ignore[arg-type]
             return f"expected a number from {self.low:g} to {self.high:g}"
         return None
 
 
-TINY = 1e-12  # the least a rate may be: zero would train nothing
+# Names become folders, files and models of the registry, are printed by terminals of any encoding, and come before
+# `@latest` and `-SEED`.
+NAME = Rule(
+    str,
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}",
+    hint="a name of up to 100 ASCII letters, digits, _ . + or -, a letter or digit first",
+)
+TINY = 1e-12  # the smallest rate: zero would train nothing
 SCHEMA: dict[str, Rule] = {
-    "name": Rule(str),
+    "name": NAME,
     "seed": Rule(int, 0, 2**32 - 1),
     "requires.judge": Rule(str, null=True),
     "requires.init_from": Rule(str, null=True),
     "requires.teacher": Rule(str, null=True),
     "requires.members": Rule(str, null=True, many=True),
-    "data.name": Rule(str),
+    "data.name": NAME,
     "data.mirror": Rule(str, null=True),
     "data.allow_sample": Rule(bool),
     "data.batch_size": Rule(int, 1, 1_000_000),
@@ -87,9 +99,11 @@ SCHEMA: dict[str, Rule] = {
     "tracking.uri": Rule(str),
 }
 REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswith("requires."))
-CLOSED_GROUPS = (
-    "requires",
-    "trainer",
-    "cluster",
-    "tracking",
-)  # hold no other keys than the schema's; data and model may
+GROUPS = ("requires", "data", "model", "trainer", "cluster", "tracking")
+TOP_LEVEL = ("name", "seed", *GROUPS)
+OPTIONAL = ("cluster.address",)
+ALWAYS_SET = tuple(
+    key for key in SCHEMA if key.split(".")[0] in ("trainer", "cluster", "tracking") and key not in OPTIONAL
+)
+SOURCE_KEYS = ("mirror", "allow_sample", "sample")  # where data may come from; the data module never sees them
+CLOSED_GROUPS = ("requires", "trainer", "cluster", "tracking")  # without other keys than the schema's

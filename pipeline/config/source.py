@@ -1,4 +1,4 @@
-"""Where the package's own source stands."""
+"""The place of the package's own source."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module or package of ours; None for any other name."""
+    """The file of a module of this package; None for any other name."""
     if module.split(".")[0] != PACKAGE.name:
         return None
     place = PACKAGE.parent / module.replace(".", "/")

@@ -1,4 +1,4 @@
-"""What a sweep searches, in Hydra's own grammar: `choice()`, `range()`, `interval()`, and the points drawn from it."""
+"""The search space of a sweep, in Hydra's grammar: `choice()`, `range()`, `interval()`, and points drawn from it."""
 
 import math
 import random
@@ -12,7 +12,7 @@ TRIES = 100  # for each point, until a small space counts as used up
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One of several values, as Hydra writes them."""
+    """A set of values, as Hydra writes them."""
 
     values: tuple[str, ...]
 
@@ -44,7 +44,7 @@ Space = dict[str, Options | Interval]
 
 
 def parse(overrides: Sequence[str]) -> tuple[list[str], Space]:
-    """Overrides without sweep expressions, and the space that the others span.
+    """Split overrides into those with one value and the space that the others span.
 
     `tag(log,interval(a,b))` is on a logarithmic scale, `int(interval(a,b))` whole; `key=a,b` is `choice(a,b)`.
 

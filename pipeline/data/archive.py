@@ -1,6 +1,6 @@
-"""Files in class folders: a folder, a tar or zip archive of one, or a CSV file that names each file and its class.
+"""Files in class folders: a folder, a tar or zip archive of one, or a CSV file of paths and classes.
 
-Nothing is ever unpacked to the disk, and no length or name in an archive is believed before it is checked.
+Archives are streamed, never unpacked to disk; every length and name in them is checked before it is used.
 """
 
 import csv
@@ -18,28 +18,28 @@ from typing import IO, Any
 from pipeline.errors import DataError
 
 FILES = 1_000_000
-FILE_BYTES = 64 << 20  # a larger file is set aside, not read
-RATIO = 20  # unpacked to packed bytes of an archive: pictures hardly pack at all
-SLACK = 64 << 20  # what any archive may unpack to
+FILE_BYTES = 64 << 20  # larger files are skipped
+RATIO = 20  # most an archive may expand: images hardly compress
+SLACK = 64 << 20  # bytes that any archive may expand to
 
 
 def listing(path: Path) -> dict[str, str | None]:
-    """Each file's name, below `path`, and its class: the topmost folder it stands in; None if it stands in none.
+    """Files below `path` and their classes, the topmost folder of each; None for files in no folder.
 
-    A folder around all class folders (as archives often have) does not count.
+    A single folder around all class folders, as in many archives, is ignored.
 
-    Raises: DataError if there is nothing to read, an archive is damaged or not safe, or there are under two classes.
+    Raises: DataError for a path without files, a damaged or unsafe archive, or fewer than two classes.
     """
-    found: dict[str, str | None] = {}
-    found.update(_lines(path) if path.suffix.lower() == ".csv" else _by_folder(path))
-    classes = sorted({label for label in found.values() if label})
+    files: dict[str, str | None] = {}
+    files.update(_lines(path) if path.suffix.lower() == ".csv" else _by_folder(path))
+    classes = sorted({label for label in files.values() if label})
     if len(classes) < 2:
-        seen = f"{len(found):,} files and {len(classes)} classes" + f" ({', '.join(classes)})" * bool(classes)
+        got = f"{len(files):,} files and {len(classes)} classes" + f" ({', '.join(classes)})" * bool(classes)
         raise DataError(
             f"{path}: expected a folder (or tar, zip) with a subfolder for each of at least two classes, or a CSV "
-            f"file with the columns file and label, got {seen}. Make a subfolder for each class."
+            f"file with the columns file and label, got {got}. Make a subfolder for each class."
         )
-    return found
+    return files
 
 
 def classes(path: Path) -> tuple[str, ...]:
@@ -48,9 +48,9 @@ def classes(path: Path) -> tuple[str, ...]:
 
 
 def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | None]]:
-    """The content of each of the files, in whatever order is fast; None if it is larger than 64 MiB or can't be read.
+    """Content of each of the files, in storage order; None for one larger than 64 MiB or unreadable.
 
-    Raises: DataError if an archive is damaged, or unpacks to far more than it is.
+    Raises: DataError if an archive is damaged, or expands to far more than its size.
     """
     if path.is_dir() or path.suffix.lower() == ".csv":
         folder = path if path.is_dir() else path.parent
@@ -73,9 +73,9 @@ def _by_folder(path: Path) -> dict[str, str | None]:
         with _readable(path):
             names = sorted(name for name, _, _ in _members(path))
     parts = [name.split("/") for name in names]
-    while parts and all(len(one) > 2 for one in parts) and len({one[0] for one in parts}) == 1:
-        parts = [one[1:] for one in parts]
-    return {name: one[0] if len(one) > 1 else None for name, one in zip(names, parts, strict=True)}
+    while parts and all(len(part) > 2 for part in parts) and len({part[0] for part in parts}) == 1:
+        parts = [part[1:] for part in parts]
+    return {name: part[0] if len(part) > 1 else None for name, part in zip(names, parts, strict=True)}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -86,9 +86,9 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def table(path: Path, column: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a CSV file with their numbers; each has something in `column` and in `label`.
+    """Numbered lines of a CSV file with the columns `column` and `label`.
 
-    Raises: DataError naming the line that lacks a column.
+    Raises: DataError naming the line where one of them is empty.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -96,7 +96,7 @@ def table(path: Path, column: str) -> Iterator[tuple[int, dict[str, str]]]:
                 if not line.get(column) or not line.get("label"):
                     raise DataError(
                         f"{path}:{number}: expected something in the columns {column} and label, got "
-                        f"{ {key: value for key, value in line.items() if key in (column, 'label')} }. Mend that line."
+                        f"{ {key: value for key, value in line.items() if key in (column, 'label')} }. Fix that line."
                     )
                 yield number, line
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -111,7 +111,7 @@ def _content(file: Path) -> bytes | None:
 
 
 def _members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Name, size and content of each regular file in an archive; every member is checked before it is read."""
+    """Name, size and content of each regular file of an archive; every member is checked before it is read."""
     members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
     for count, (name, size, kind, file) in enumerate(members):
         if count >= FILES:
@@ -125,7 +125,7 @@ def _members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
 
 
 class _Meter:
-    """A stream that gives a limited number of bytes; tarfile alone would follow any length that a header claims."""
+    """Stream with a limit on its bytes; tarfile alone would trust any length in a header."""
 
     def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self.path, self.stream, self.left = path, stream, RATIO * path.stat().st_size + SLACK
@@ -135,8 +135,8 @@ class _Meter:
         self.left -= len(data)
         if self.left < 0:
             raise DataError(
-                f"{self.path}: expected it to unpack to at most {RATIO} times its size, got more. It is no archive of "
-                "pictures: pack the class folders anew."
+                f"{self.path}: expected it to expand to at most {RATIO} times its size, got more. It is not an archive "
+                "of images: pack the class folders again."
             )
         return data
 
@@ -145,12 +145,12 @@ def _tar(path: Path) -> Iterator[tuple[str, int, str, Any]]:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     opener: Any = gzip.open if zipped else open
-    # A stream: a tar.gz has no index, and is read once from one end to the other.
+    # Read as a stream: a tar.gz has no index.
     with opener(path, "rb") as stream, tarfile.open(fileobj=_Meter(path, stream), mode="r|") as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
             kind = "file" if member.isreg() and not member.issparse() else "folder" if member.isdir() else "other"
             yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None
-            tar.members.clear()  # a stream never goes back
+            tar.members.clear()  # not needed again in a stream
 
 
 def _zip(path: Path) -> Iterator[tuple[str, int, str, Any]]:
@@ -182,4 +182,4 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _unsafe(path: Path, name: str, expected: str, got: str) -> DataError:
-    return DataError(f"{path}: {name!r}: expected {expected}, got {got}. Pack the class folders anew.")
+    return DataError(f"{path}: {name!r}: expected {expected}, got {got}. Pack the class folders again.")

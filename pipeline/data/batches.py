@@ -97,7 +97,7 @@ class Batches:
     def __len__(self) -> int:
         return len(self.targets) // self.batch_size
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...] | list[Shard]]:
+    def __iter__(self) -> Iterator[Any]:
         state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
         batches = self.draw(torch.Generator().manual_seed(int(state)))
         self.taken, self.skipped = self.skipped, 0
@@ -154,7 +154,7 @@ class BatchedData(LightningDataModule):
     """A data set in three splits, as batches for any number of workers.
 
     A subclass defines `setup` and `digest`; its batches are `Batches` unless it overrides `shuffled`. Views that only
-    some data sets have (`pictures`, `points`, `written` …) are None for the others.
+    some data sets have (`pictures`, `points`, `raw_texts` …) are None for the others.
     """
 
     shards = ONE_SHARD  # set by `fit`
@@ -224,7 +224,11 @@ class BatchedData(LightningDataModule):
         """(N, 2) points of the plane and their labels (N,), to be drawn; None unless the data is of points."""
         return None
 
-    def written(self, split: Split) -> Sequence[str] | None:
+    def net_inputs(self, points_N2: Tensor) -> Tensor:
+        """(N, F): the inputs that a net trained on this data has at points of the plane; the points themselves here."""
+        return points_N2
+
+    def raw_texts(self, split: Split) -> Sequence[str] | None:
         """The texts of a split as they were written; None unless the data is of texts."""
         return None
 

@@ -1,7 +1,7 @@
-"""What is computed once and then kept under `.cache/`: a tensor in a file, or a folder of files.
+"""Cache of computed tensors and folders under `.cache/`.
 
-Both appear whole or not at all, and are verified before they are believed; a damaged one is made anew. Of several
-processes that need the same one, the first makes it and the others wait.
+Entries are written atomically and verified by SHA-256 when they are read; a damaged one is computed again. Of several
+processes that need the same entry, the first computes it and the others wait.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ from pipeline.data.download import writing
 from pipeline.files import atomic_file, atomic_folder, file_lock, sha256
 
 
-def kept(path: Path, name: str, compute: Callable[[], Tensor]) -> Tensor:
-    """The tensor `name` in the safetensors file `path`, computed and written whole unless it is there and verifies.
+def cached_tensor(path: Path, name: str, compute: Callable[[], Tensor]) -> Tensor:
+    """The tensor `name` of the safetensors file `path`, computed and stored unless it is there and verifies.
 
-    Raises: DataError if the disk refuses.
+    Raises: DataError if it can't be written.
     """
     if (stored := _stored(path, name)) is not None:
         return stored
@@ -29,7 +29,7 @@ def kept(path: Path, name: str, compute: Callable[[], Tensor]) -> Tensor:
         lock = path.with_name(f".{path.name}.lock")
         lock.touch()
     with file_lock(lock):
-        if (stored := _stored(path, name)) is not None:  # another process was faster
+        if (stored := _stored(path, name)) is not None:  # another process computed it meanwhile
             return stored
         tensor = compute().contiguous()
         with writing(path, tensor.nbytes), atomic_file(path) as aside:
@@ -41,30 +41,30 @@ def _stored(path: Path, name: str) -> Tensor | None:
     try:
         with safe_open(path, "pt") as file:
             tensor: Tensor = file.get_tensor(name)
-            known = (file.metadata() or {}).get("sha256")
+            expected = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError):
         return None
-    return tensor if known == _digest(tensor) else None
+    return tensor if expected == _digest(tensor) else None
 
 
 def _digest(tensor: Tensor) -> str:
-    """SHA-256 over the type, the shape and the numbers."""
+    """SHA-256 of dtype, shape and values."""
     digest = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)} ".encode())
     digest.update(tensor.detach().contiguous().flatten().numpy().data)
     return digest.hexdigest()
 
 
-def cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, filled by `make` unless it stands there already and verifies.
+def cached_folder(folder: Path, make: Callable[[Path], None]) -> Path:
+    """`folder`, filled by `make` unless it is there and verifies.
 
-    Raises: DataError if the disk refuses.
+    Raises: DataError if it can't be written.
     """
     if _verifies(folder):
         return folder
     with writing(folder, 0):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with file_lock(folder.with_name(f".{folder.name}.lock")):
-            if not _verifies(folder):  # another process may have been faster
+            if not _verifies(folder):  # another process may have filled it
                 atomic_folder(folder, lambda aside: _fill(aside, make))
     return folder
 

@@ -1,4 +1,4 @@
-"""JSON lines with one text each, read within limits."""
+"""JSON Lines files, read with a limit on the length of a line."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def damaged(path: Path, expected: str, got: str) -> DataError:
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     """The objects in a JSON Lines file, one at a time. Only "\\n" ends a line: reviews hold other breaks.
 
-    Raises: DataError with path and line if a line is no JSON object in UTF-8, or longer than 1 MiB.
+    Raises: DataError with path and line if a line is not a JSON object in UTF-8, or longer than 1 MiB.
     """
     line_number = 0
     try:
@@ -26,7 +26,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                 line_number += 1
                 row = json.loads(line.decode()) if len(line) <= LINE_BYTES else None
                 if not isinstance(row, dict):
-                    raise ValueError(f"a line of {len(line):,} bytes that is no object")
+                    raise ValueError(f"a line of {len(line):,} bytes that is not an object")
                 yield row
     except (OSError, ValueError, RecursionError) as error:
         where = Path(f"{path}:{line_number}")

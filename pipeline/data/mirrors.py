@@ -1,4 +1,4 @@
-"""A data set's files from wherever a mirror holds them, into the data folder: whole and verified, or not at all."""
+"""Fetch the files of a data set from mirrors into the data folder, verified and atomically."""
 
 import gzip
 import hashlib
@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from pipeline.data.download import CHUNK, Down, Progress, Refused, fetch, is_http, redacted, remaining_s, writing
+from pipeline.data.download import (
+    CHUNK,
+    FetchFailed,
+    MirrorDown,
+    Progress,
+    fetch,
+    is_http,
+    redacted,
+    remaining_s,
+    writing,
+)
 from pipeline.errors import DataError
 from pipeline.files import fsync, move, sha256, temporary
 
@@ -28,7 +38,7 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a data set consists of and who holds it."""
+    """Files of a data set and the mirrors that hold them."""
 
     name: str
     files: tuple[DataFile, ...]
@@ -36,8 +46,8 @@ class Inventory:
     public: tuple[str, ...]  # mirrors
 
 
-def wrong(files: Iterable[DataFile], data_dir: Path) -> list[tuple[DataFile, tuple[int, str] | None]]:
-    """The files that do not verify, each with its size and SHA-256, or None if it is missing."""
+def mismatched(files: Iterable[DataFile], data_dir: Path) -> list[tuple[DataFile, tuple[int, str] | None]]:
+    """Files that do not verify, each with the size and SHA-256 found, or None if it is missing."""
     found = [(file, _measure(data_dir / file.path)) for file in files]
     return [(file, measured) for file, measured in found if measured != (file.bytes, file.sha256)]
 
@@ -51,37 +61,37 @@ def _measure(path: Path) -> tuple[int, str] | None:
         raise DataError(f"{path}: can't be read ({error.strerror}). Move it away or make it readable.") from error
 
 
-def difference(file: DataFile, found: tuple[int, str] | None) -> str:
-    """Expected and found, in words."""
+def describe_mismatch(file: DataFile, found: tuple[int, str] | None) -> str:
+    """Expected and actual size and digest, as text."""
     got = f"got {found[0]:,} bytes with {found[1]}" if found else "it is missing"
     return f"{file.path}: expected {file.bytes:,} bytes with SHA-256 {file.sha256}, {got}"
 
 
-def listed(lines: Iterable[str]) -> str:
-    """Each line on its own, indented, to follow a first line."""
+def bulleted(lines: Iterable[str]) -> str:
+    """Lines of an indented list that follows a heading."""
     return "".join(f"\n  {line}" for line in lines)
 
 
 class Pull:
-    """One pull of one data set into `data_dir`: what is still missing, and what was tried for it."""
+    """A pull of one data set into `data_dir`: the files still missing and the attempts so far."""
 
     def __init__(self, data: Inventory, data_dir: Path, cache_dir: Path, progress: Progress, ends_at: float) -> None:
         self.data, self.data_dir, self.cache_dir = data, data_dir, cache_dir
         self.progress, self.ends_at = progress, ends_at
         self.missing: list[DataFile] = []
-        self.tried: list[str] = []
+        self.attempts: list[str] = []
 
     def run(self, mirror: str | None) -> str:
-        """Get what is missing from `mirror`, then the public ones; where it came from.
+        """Fetch missing files from `mirror`, then from the public mirrors; returns where they came from.
 
-        Raises: DataError that lists what was tried.
+        Raises: DataError that lists the attempts.
         """
-        for file, found in wrong(self.data.files, self.data_dir):
+        for file, found in mismatched(self.data.files, self.data_dir):
             self.missing.append(file)
             if found:
-                kept = self._set_aside(self.data_dir / file.path)
-                self.tried.append(f"{self.data_dir}: {difference(file, found)}; set aside as {kept}")
-                self.progress(self.tried[-1], found[0], file.bytes)
+                moved_to = self._set_aside(self.data_dir / file.path)
+                self.attempts.append(f"{self.data_dir}: {describe_mismatch(file, found)}; set aside as {moved_to}")
+                self.progress(self.attempts[-1], found[0], file.bytes)
         origins = []
         for base in filter(None, (mirror, *self.data.public)):
             before = len(self.missing)
@@ -91,9 +101,9 @@ class Pull:
                 origins.append(redacted(base))
         if self.missing:
             raise DataError(
-                f"{self.data_dir}: {len(self.missing)} files of {self.data.name} can't be had. "
+                f"{self.data_dir}: {len(self.missing)} files of {self.data.name} could not be fetched. "
                 "Set PIPELINE_DATA_MIRROR to a folder or URL that holds them, or run "
-                f"`pipeline data pull {self.data.name}` when the network is back. Tried:" + listed(self.tried)
+                f"`pipeline data pull {self.data.name}` when the network is back. Tried:" + bulleted(self.attempts)
             )
         return " and ".join(origins) or "already there"
 
@@ -106,22 +116,22 @@ class Pull:
                     if wanted:
                         remaining_s(self.ends_at)
                         self._from_address(address, wanted)
-                except Down:
+                except MirrorDown:
                     raise
-                except Refused as error:
-                    self.tried.append(f"{redacted(address)}: {error}")
-        except Refused as error:  # Down, or no mirror at all
-            self.tried.append(f"{redacted(address)}: {error}")
+                except FetchFailed as error:
+                    self.attempts.append(f"{redacted(address)}: {error}")
+        except FetchFailed as error:  # MirrorDown, or an address that is not a mirror
+            self.attempts.append(f"{redacted(address)}: {error}")
 
     def _from_address(self, address: str, wanted: list[DataFile]) -> None:
-        """Install the wanted files from one address, which holds all of them (an archive) or the only one.
+        """Install the wanted files from one address: an archive of all of them, or a single file.
 
-        Raises: Refused or Down if one could not be installed.
+        Raises: FetchFailed or MirrorDown if one could not be installed.
         """
         if not is_http(address):
             self._install(Path(address), wanted)
             return
-        # Named by the whole address: another mirror may have packed the same content into other bytes.
+        # Named by the whole address: another mirror may compress the same content to other bytes.
         unique = hashlib.sha256(address.encode()).hexdigest()[:8]
         partial = self.cache_dir / "partial" / f"{unique}-{_file_name(address)}"
         limit = ARCHIVE_BYTES if _is_archive(address) else wanted[0].bytes + CHUNK
@@ -131,15 +141,15 @@ class Pull:
                 self._install(partial, wanted)
                 partial.unlink()
                 return
-            except Refused as error:
+            except FetchFailed as error:
                 if last or not resumed:
-                    raise Refused(f"{error}; set aside as {self._set_aside(partial)}") from error
+                    raise FetchFailed(f"{error}; set aside as {self._set_aside(partial)}") from error
                 partial.unlink()
 
     def _install(self, source: Path, wanted: list[DataFile]) -> None:
-        """Write the wanted files that an archive, or one file plain or gzip, holds."""
+        """Write the wanted files from an archive, or from one plain or gzip file."""
         if not source.is_file():
-            raise Refused("not there")
+            raise FetchFailed("does not exist")
         if self.data.archives and _is_archive(source.name):
             from pipeline.data.texts.reviews import json_lines, read_reviews
 
@@ -147,7 +157,7 @@ class Pull:
             try:
                 reviews = read_reviews(source)
             except DataError as error:
-                raise Refused(str(error)) from error
+                raise FetchFailed(str(error)) from error
             contents = {f"{self.data.name}/{split}.jsonl": json_lines(rows) for split, rows in reviews.items()}
         else:
             contents = {wanted[0].path: _plain(source)}
@@ -155,33 +165,33 @@ class Pull:
         for file in wanted:
             try:
                 self._write(file, contents[file.path])
-            except Refused as error:
+            except FetchFailed as error:
                 problems.append(str(error))
         if problems:
-            raise Refused("; ".join(problems))
+            raise FetchFailed("; ".join(problems))
 
     def _write(self, file: DataFile, chunks: Iterator[bytes]) -> None:
-        """Write one file aside, compare, and move it to its place."""
+        """Write a file under a temporary name, verify it, and move it to its place."""
         target = self.data_dir / file.path
         with temporary(self.cache_dir / "partial" / Path(file.path).name) as aside:
             with writing(aside, file.bytes):
                 found = self._save(file, chunks, aside)
                 fsync(aside)
             if found != (file.bytes, file.sha256):
-                raise Refused(difference(file, found))
+                raise FetchFailed(describe_mismatch(file, found))
             with writing(target, file.bytes):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 move(aside, target)
         self.missing.remove(file)
 
     def _save(self, file: DataFile, chunks: Iterator[bytes], aside: Path) -> tuple[int, str]:
-        """Write chunks, no more than the file has bytes; their size and SHA-256."""
+        """Write chunks, at most the file's size; returns their size and SHA-256."""
         digest, size = hashlib.sha256(), 0
         with aside.open("wb") as out:
             for chunk in chunks:
                 shown, size = size // CHUNK, size + len(chunk)
                 if size > file.bytes:
-                    raise Refused(f"{file.path}: expected {file.bytes:,} bytes, got more")
+                    raise FetchFailed(f"{file.path}: expected {file.bytes:,} bytes, got more")
                 digest.update(chunk)
                 out.write(chunk)
                 if size // CHUNK > shown or size == file.bytes:
@@ -197,7 +207,7 @@ class Pull:
 
 
 def _plain(source: Path) -> Iterator[bytes]:
-    """The content of a file that may be gzip, whatever its name."""
+    """Content of a file, decompressed if it is gzip (by its magic bytes, not its name)."""
     try:
         with source.open("rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
@@ -206,7 +216,7 @@ def _plain(source: Path) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK):
                 yield chunk
     except (OSError, EOFError, zlib.error) as error:
-        raise Refused(f"can't be read whole ({type(error).__name__})") from error
+        raise FetchFailed(f"can't be read to its end ({type(error).__name__})") from error
 
 
 def _file_name(address: str) -> str:
@@ -219,21 +229,21 @@ def _is_archive(address: str) -> bool:
 
 
 def routes(data: Inventory, mirror: str) -> Iterator[tuple[str, tuple[DataFile, ...]]]:
-    """The addresses to try under a mirror, best first, with the files each would give.
+    """Addresses to try under a mirror, best first, each with the files it would hold.
 
-    Raises: Refused if there can be none.
+    Raises: FetchFailed for an address that can't be a mirror.
     """
     if is_http(mirror):
         base = mirror.rstrip("/")
     elif mirror.lower().startswith("file:"):
         base = unquote(re.sub(r"^.{5}(//[^/]*)?", "", mirror)).rstrip("/")
     elif "://" in mirror:
-        raise Refused("expected a folder, an archive, or a file: or http(s) address")
+        raise FetchFailed("expected a folder, an archive, or a file: or http(s) address")
     else:
         base = str(Path(mirror).expanduser())
     if _is_archive(base):
         if not data.archives:
-            raise Refused(f"an archive, but {data.name} comes as single files")
+            raise FetchFailed(f"an archive, but {data.name} comes as single files")
         yield base, data.files
         return
     folders = (f"{base}/{data.name}", base)

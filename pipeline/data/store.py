@@ -1,6 +1,6 @@
-"""Which files each data set has, byte for byte; `pull` gets them, `verify` reads them again.
+"""Registry of the data sets' files with size and SHA-256; `pull` fetches them, `verify` checks them.
 
-Sources: MNIST's digests are those of the official files, unpacked. The reviews' are of our canonical form of them,
+MNIST's digests are those of the official files, decompressed. The reviews' are those of this project's canonical form,
 derived from an archive whose counts, ratings and total lengths are the published ones.
 """
 
@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pipeline.data.download import Progress, writing
-from pipeline.data.mirrors import DataFile, Inventory, Pull, difference, listed, wrong
+from pipeline.data.mirrors import DataFile, Inventory, Pull, bulleted, describe_mismatch, mismatched
 from pipeline.errors import DataError
 from pipeline.files import LockHeldError, file_lock
 
@@ -52,7 +52,7 @@ FILES: dict[str, tuple[DataFile, ...]] = {
 PUBLIC = {
     "mnist": ("https://storage.googleapis.com/cvdf-datasets", "https://ossci-datasets.s3.amazonaws.com"),
     "imdb": ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
-    "dogs-vs-cats": (),  # the lecture's repository has the pictures one by one; a mirror must have the archive
+    "dogs-vs-cats": (),  # the lecture's repository has single pictures; a mirror must hold the archive
 }
 ARCHIVES: dict[str, tuple[str, ...]] = {
     "mnist": (),
@@ -68,15 +68,15 @@ def digest(name: str) -> str:
 
 
 def verify(name: str, data_dir: Path) -> None:
-    """Read every file of a data set and compare.
+    """Check every file of a data set by size and SHA-256.
 
     Raises: DataError naming each file that is missing or wrong.
     """
-    found_wrong = wrong(_files(name), data_dir)
-    if found_wrong:
+    problems = mismatched(_files(name), data_dir)
+    if problems:
         raise DataError(
-            f"{data_dir}: {len(found_wrong)} of {len(FILES[name])} files of {name} are missing or wrong. "
-            f"Run `pipeline data pull {name}`." + listed(difference(file, found) for file, found in found_wrong)
+            f"{data_dir}: {len(problems)} of {len(FILES[name])} files of {name} are missing or wrong. "
+            f"Run `pipeline data pull {name}`." + bulleted(describe_mismatch(file, found) for file, found in problems)
         )
 
 
@@ -89,14 +89,14 @@ def pull(
     progress: Progress,
     deadline_s: float = 600,
 ) -> str:
-    """Make a data set complete and verified in `data_dir`; where it came from, in a few words.
+    """Fetch and verify a data set in `data_dir`; returns where it came from.
 
     `mirror` is a folder, an archive, or a file: or http(s) address of either; the public addresses come after it.
     `cache_dir`, on the same file system, holds partial downloads and wrong files set aside.
 
-    Raises: DataError that lists what was tried.
+    Raises: DataError that lists the attempts.
     """
-    if not wrong(_files(name), data_dir):
+    if not mismatched(_files(name), data_dir):
         return "already there"
     ends_at = time.monotonic() + deadline_s
     with _alone(cache_dir, ends_at):
@@ -112,7 +112,7 @@ def _files(name: str) -> tuple[DataFile, ...]:
 
 @contextmanager
 def _alone(cache_dir: Path, ends_at: float) -> Iterator[None]:
-    """Wait for any other pull with this cache: two would write the same partial files."""
+    """Hold the lock on the cache: two pulls would write the same partial files."""
     path = cache_dir / "pull.lock"
     with writing(path, 0):
         (cache_dir / "partial").mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Evaluation: from predictions to metrics."""
+"""Metrics computed from predictions."""

@@ -1,6 +1,6 @@
-"""A classifier that learned from drawn images alone, asked about real ones.
+"""Classification accuracy score: the accuracy on real images of a classifier trained on generated images only.
 
-Source: Ravuri, Vinyals 2019, arXiv:1905.10887 (classification accuracy score).
+Source: Ravuri, Vinyals 2019, arXiv:1905.10887.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.config import build
 from pipeline.data.batches import Batches
 
-# N drawn images, B batch, C channel, H height, W width
+# N generated images, B batch, C channel, H height, W width
 EPOCHS = 3
 
 
@@ -23,11 +23,11 @@ def classification_accuracy_score(
     real: Iterable[tuple[Tensor, Tensor]],
     epochs: int = EPOCHS,
 ) -> float:
-    """The share of `real` images, batches of (images_BCHW, labels_B), that the classifier `config` tells right after
-    `epochs` of the drawn ones and the classes they were asked to be.
+    """The accuracy on `real`, batches of (images_BCHW, labels_B), of the classifier `config` after `epochs` of training
+    on the generated images and the classes they were generated for.
 
-    It is worth no more than the worst of what was drawn: images that look right but all alike, or of a wrong class,
-    teach little. The same for the same images: the weights and the order are drawn from a seed of their own.
+    The score is low if the images lack variety or show a wrong class. It is deterministic: initial weights and sample
+    order have a seed of their own, and the global generator is left untouched.
     """
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
@@ -36,7 +36,7 @@ def classification_accuracy_score(
         batches = Batches((images_NCHW, labels_N), config["data"]["batch_size"], seed=0, epoch=lambda: epoch)
         optimizer = task.optimizer(task.net.parameters())
         schedule = task.schedule(optimizer, total_steps=epochs * len(batches)) if task.schedule else None
-        for epoch in range(epochs):  # noqa: B007  # the batches ask for it
+        for epoch in range(epochs):  # noqa: B007  # the batches read it
             for batch in batches:
                 optimizer.zero_grad()
                 task.training_step(batch, 0).backward()
@@ -45,5 +45,5 @@ def classification_accuracy_score(
                     schedule.step()
     task.eval()
     with torch.inference_mode():
-        right = torch.cat([task.net(images).argmax(dim=1) == labels for images, labels in real])
-    return float(right.float().mean())
+        correct = torch.cat([task.net(images).argmax(dim=1) == labels for images, labels in real])
+    return float(correct.float().mean())

@@ -1,56 +1,56 @@
-"""How good drawn images are, from what a judge (a classifier trained on real ones) sees in them: arrays to numbers.
+"""Metrics of generated images, in the features of a judge: a classifier trained on real images.
 
-No single number tells: accuracy and coverage are perfect for ten images learned by heart, one a class. The Fréchet
-distance is that of Heusel et al. 2017, arXiv:1706.08500, in our judge's features instead of Inception's, so it compares
-with nobody else's.
+No single metric suffices: accuracy and coverage are perfect for ten memorised images, one for each class. The Fréchet
+distance is that of Heusel et al. 2017, arXiv:1706.08500, in the judge's features instead of Inception's, so its values
+are not comparable with published ones.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.types import Judged
+from pipeline.types import JudgedImages
 
 # N, M samples, F features, C classes
 NEIGHBOURS = 3
-MANIFOLD_SAMPLE = 2500  # precision and recall compare every pair
-NEAREST_SAMPLE = 1000
+MANIFOLD_SAMPLE = 2500  # images for precision and recall, which compare every pair
+NEAREST_SAMPLE = 1000  # images for the nearest-neighbour ratio
 BLOCK = 500  # rows of a distance matrix in memory at a time
 
 
-def measure(drawn: Judged, real: Judged, train: Judged) -> dict[str, float]:
-    """Drawn images against real ones of a split that neither the generator nor the judge learned from.
+def metrics(generated: JudgedImages, real: JudgedImages, train: JudgedImages) -> dict[str, float]:
+    """Compare generated images with real ones of a split that neither the generator nor the judge was trained on.
 
-    `fid_floor` is the distance of as many images of `train`: what a generator as good as the data would reach.
+    `fid_floor` is the Fréchet distance of as many images of `train`, which a perfect generator would reach.
 
-    Returns: fid, fid_floor, coverage, variance_ratio, precision, recall, nearest_ratio, and conditional_accuracy if
-    classes were asked for.
+    Returns: fid, fid_floor, coverage, variance_ratio, precision, recall, nearest_ratio, and for conditional generators
+    conditional_accuracy.
     """
-    found = drawn.scores.argmax(axis=1)
-    variance, real_variance = (within_class_variance(images.features, _classes(images)) for images in (drawn, real))
+    classes_N = generated.scores.argmax(axis=1)
+    variance, real_variance = (within_class_variance(images.features, _classes(images)) for images in (generated, real))
     precision, recall = precision_recall(
-        _sample(drawn.features, MANIFOLD_SAMPLE), _sample(real.features, MANIFOLD_SAMPLE)
+        _sample(generated.features, MANIFOLD_SAMPLE), _sample(real.features, MANIFOLD_SAMPLE)
     )
-    measures = {
-        "fid": frechet_distance(drawn.features, real.features),
-        "fid_floor": frechet_distance(_sample(train.features, len(drawn.features)), real.features),
-        "coverage": class_coverage(found, drawn.scores.shape[1]),
+    measured = {
+        "fid": frechet_distance(generated.features, real.features),
+        "fid_floor": frechet_distance(_sample(train.features, len(generated.features)), real.features),
+        "coverage": class_coverage(classes_N, generated.scores.shape[1]),
         "variance_ratio": variance / real_variance,
         "precision": precision,
         "recall": recall,
         "nearest_ratio": nearest_ratio(
-            _sample(drawn.images, NEAREST_SAMPLE), _sample(real.images, NEAREST_SAMPLE), train.images
+            _sample(generated.images, NEAREST_SAMPLE), _sample(real.images, NEAREST_SAMPLE), train.images
         ),
     }
-    if drawn.labels is not None:
-        measures["conditional_accuracy"] = float((found == drawn.labels).mean())
-    return measures
+    if generated.labels is not None:
+        measured["conditional_accuracy"] = float((classes_N == generated.labels).mean())
+    return measured
 
 
 def frechet_distance(a_NF: np.ndarray, b_MF: np.ndarray) -> float:
-    """Squared Fréchet distance of two samples' normal distributions: |m - n|² + tr(A + B - 2 (A B)^½).
+    """Squared Fréchet distance of the normal distributions fitted to two samples: |m - n|² + tr(A + B - 2 (A B)^½).
 
-    The trace of (A B)^½ is that of the symmetric (A^½ B A^½)^½: the sum of the roots of its eigenvalues.
+    The trace of (A B)^½ equals that of the symmetric (A^½ B A^½)^½, the sum of the square roots of its eigenvalues.
     """
     a_FF, b_FF = np.cov(a_NF, rowvar=False, dtype=np.float64), np.cov(b_MF, rowvar=False, dtype=np.float64)
     values, vectors = np.linalg.eigh(a_FF)
@@ -60,48 +60,53 @@ def frechet_distance(a_NF: np.ndarray, b_MF: np.ndarray) -> float:
     return float(shift @ shift + np.trace(a_FF) + np.trace(b_FF) - 2 * overlap)
 
 
-def class_coverage(found_N: np.ndarray, classes: int) -> float:
-    """Entropy of the classes found as a share of the most it can be: 1 if all are as frequent, 0 if there is one."""
-    shares = np.bincount(found_N, minlength=classes) / len(found_N)
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum() / np.log(classes)) + 0.0  # never -0
+def class_coverage(labels_N: np.ndarray, classes: int) -> float:
+    """Normalised entropy of the class frequencies: 1 if all classes are equally frequent, 0 if only one occurs."""
+    frequencies = np.bincount(labels_N, minlength=classes) / len(labels_N)
+    frequencies = frequencies[frequencies > 0]
+    return float(-(frequencies * np.log(frequencies)).sum() / np.log(classes)) + 0.0  # never -0
 
 
 def within_class_variance(features_NF: np.ndarray, labels_N: np.ndarray) -> float:
-    """The features' summed variance within a class, mean over the classes that have samples."""
+    """The summed variance of the features within a class, averaged over the classes that have samples."""
     return float(np.mean([features_NF[labels_N == label].var(axis=0).sum() for label in np.unique(labels_N)]))
 
 
-def precision_recall(drawn_NF: np.ndarray, real_MF: np.ndarray, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
-    """Shares of drawn samples among the real ones, and of real among the drawn (Kynkäänniemi et al. 2019,
-    arXiv:1904.06991).
+def precision_recall(
+    generated_NF: np.ndarray, real_MF: np.ndarray, neighbours: int = NEIGHBOURS
+) -> tuple[float, float]:
+    """Improved precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991).
 
-    A sample is among others if it is no further from one of them than that one's `neighbours`-th nearest is.
+    Precision is the fraction of generated samples on the manifold of the real ones, recall the reverse. A sample is on
+    a manifold if its distance to one of the manifold's samples is at most the distance of that sample to its
+    `neighbours`-th nearest neighbour.
     """
-    return _share_among(drawn_NF, real_MF, neighbours), _share_among(real_MF, drawn_NF, neighbours)
+    return _fraction_on_manifold(generated_NF, real_MF, neighbours), _fraction_on_manifold(
+        real_MF, generated_NF, neighbours
+    )
 
 
-def nearest_ratio(drawn: np.ndarray, real: np.ndarray, train: np.ndarray) -> float:
-    """Median distance in pixels from a drawn image to its nearest in train, over that from an unseen real one to its.
+def nearest_ratio(generated: np.ndarray, real: np.ndarray, train: np.ndarray) -> float:
+    """Median pixel distance of generated images to their nearest train image, over that of unseen real images.
 
-    Far below 1, the generator repeats its train images.
+    A value far below 1 means that the generator memorised train images.
     """
-    drawn, real, train = (images.reshape(len(images), -1) for images in (drawn, real, train))
-    return float(np.median(_rowwise(np.min, drawn, train)) / np.median(_rowwise(np.min, real, train)))
+    generated, real, train = (images.reshape(len(images), -1) for images in (generated, real, train))
+    return float(np.median(_rowwise(np.min, generated, train)) / np.median(_rowwise(np.min, real, train)))
 
 
-def _classes(images: Judged) -> np.ndarray:
-    """The labels; where there are none, what the judge takes the images for."""
+def _classes(images: JudgedImages) -> np.ndarray:
+    """(N,) the labels; the classes that the judge predicts if there are none."""
     return images.scores.argmax(axis=1) if images.labels is None else images.labels
 
 
-def _share_among(points_NF: np.ndarray, others_MF: np.ndarray, neighbours: int) -> float:
+def _fraction_on_manifold(points_NF: np.ndarray, others_MF: np.ndarray, neighbours: int) -> float:
     radii_M = _rowwise(lambda row, axis: np.partition(row, neighbours, axis)[:, neighbours], others_MF, others_MF)
     return float(_rowwise(lambda row, axis: (row <= radii_M).any(axis), points_NF, others_MF).mean())
 
 
 def _rowwise(reduce: Callable[..., np.ndarray], points_NF: np.ndarray, others_MF: np.ndarray) -> np.ndarray:
-    """`reduce` over axis 1 of the (N, M) distances, never all of them in memory."""
+    """`reduce` over axis 1 of the (N, M) distance matrix, computed in blocks of rows to bound memory."""
     squares_M = np.square(others_MF).sum(axis=1)
     parts = []
     for block in np.array_split(points_NF, -(-len(points_NF) // BLOCK)):
@@ -111,6 +116,6 @@ def _rowwise(reduce: Callable[..., np.ndarray], points_NF: np.ndarray, others_MF
 
 
 def _sample(array: np.ndarray, count: int) -> np.ndarray:
-    """Up to `count` rows by a fixed draw: every k-th row of a list would miss classes that come round in turn."""
+    """Up to `count` rows, drawn with a fixed seed: every k-th row would miss classes that come in turn."""
     chosen: np.ndarray = array[np.random.default_rng(0).permutation(len(array))[:count]]
     return chosen

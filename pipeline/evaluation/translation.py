@@ -1,32 +1,33 @@
-"""From translations to measures: strings in, numbers out, whatever made the answers."""
+"""Metrics of translations: exact match and letter error rate."""
 
-from pipeline.data.piglatin.rule import kind
+from pipeline.data.piglatin.rule import rule_case
 from pipeline.types import Translations
 
 
 def metrics(translations: Translations) -> dict[str, float]:
-    """`exact_match`: the share of answers that are right; `letter_error_rate`: edits needed for each true letter."""
-    pairs = list(zip(translations.truth, translations.answers, strict=True))
+    """`exact_match`, the fraction of correct words, and `letter_error_rate`, edits per letter of the references."""
+    pairs = list(zip(translations.references, translations.predictions, strict=True))
     return {
-        "exact_match": sum(truth == answer for truth, answer in pairs) / len(pairs),
-        "letter_error_rate": sum(edits(*pair) for pair in pairs) / sum(map(len, translations.truth)),
+        "exact_match": sum(reference == prediction for reference, prediction in pairs) / len(pairs),
+        "letter_error_rate": sum(edit_distance(*pair) for pair in pairs) / sum(map(len, translations.references)),
     }
 
 
-def by_kind(translations: Translations) -> dict[str, tuple[int, int]]:
-    """How many answers are right, of how many: for each part of the rule that occurs."""
+def exact_match_by_rule(translations: Translations) -> dict[str, tuple[int, int]]:
+    """(correct predictions, all predictions) for each part of the pig latin rule that applies to some source."""
     counts: dict[str, tuple[int, int]] = {}
-    for source, truth, answer in zip(translations.sources, translations.truth, translations.answers, strict=True):
-        right, all_ = counts.get(kind(source), (0, 0))
-        counts[kind(source)] = right + (truth == answer), all_ + 1
+    triples = zip(translations.sources, translations.references, translations.predictions, strict=True)
+    for source, reference, prediction in triples:
+        correct, total = counts.get(rule_case(source), (0, 0))
+        counts[rule_case(source)] = correct + (reference == prediction), total + 1
     return counts
 
 
-def edits(one: str, other: str) -> int:
-    """The least number of letters to insert, remove or replace that makes two words one (Levenshtein 1966)."""
-    row = list(range(len(other) + 1))  # from the letters of `one` so far to each beginning of `other`
-    for place, letter in enumerate(one, start=1):
-        above, row = row, [place]
-        for column, rival in enumerate(other):
-            row.append(min(above[column] + (letter != rival), above[column + 1] + 1, row[column] + 1))
+def edit_distance(source: str, target: str) -> int:
+    """The Levenshtein distance: the least number of insertions, deletions and substitutions (Levenshtein 1966)."""
+    row = list(range(len(target) + 1))  # distances from the letters of `source` so far to each prefix of `target`
+    for count, letter in enumerate(source, start=1):
+        above, row = row, [count]
+        for column, target_letter in enumerate(target):
+            row.append(min(above[column] + (letter != target_letter), above[column + 1] + 1, row[column] + 1))
     return row[-1]

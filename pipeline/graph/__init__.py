@@ -1,1 +1,1 @@
-"""The graph of DVC stages: which runs are recorded, and carrying their entries over to renamed code."""
+"""The graph of DVC stages: the recorded runs, their outputs, and their migration to renamed code."""

@@ -1,17 +1,19 @@
-"""Carrying recorded results over to code that was renamed or moved, on a proof that it still trains the same weights.
+"""Migrate recorded results to renamed or moved code, given a proof that it trains the same weights.
 
-A renamed class or configuration key changes fingerprints and configuration digests though no weight changes. Rewritten
-here are the entries of `train@…` in dvc.lock and the `config_digest` of each committed result; no model is touched.
+A renamed class or configuration key changes fingerprints and configuration digests though no weight changes. The
+migration rewrites the entries `train@…` of dvc.lock and the `config_digest` of each committed result, and no model.
 """
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline.config import digest, load_config, resolve
+from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
 from pipeline.runs import results
@@ -21,45 +23,55 @@ PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
 
 
 def migrate(proof: Path, root: Path) -> tuple[list[str], list[str]]:
-    """Rewrite dvc.lock and results/ for every experiment that the proof found identical; the others are left stale.
+    """Rewrite dvc.lock and results/ for every experiment that the proof found identical; the others stay stale.
 
     The stages that prepare data and fingerprints have to be up to date: `dvc repro fingerprint prepare` first.
 
-    Returns: the stages carried over, and those left out.
-    Raises: DataError if the proof is not one, is of another working tree, or prepared/ is not there.
+    Returns: the stages that were migrated, and those that stay stale.
+    Raises: DataError if the file is not a proof, or prepared/ lacks a file.
     """
     identical = _proven(proof)
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
-    made = {out["path"]: out for stage in lock["stages"].values() for out in stage.get("outs", ())}
+    outputs = dict(_outputs(lock["stages"]))
     stages = {name: lock["stages"][name] for name in PREPARE if name in lock["stages"]}
-    left = []
+    stale = []
     for name, stage in _train_stages(root).items():
-        model = made.get(stage["out"])
+        model = outputs.get(stage["out"])
         if stage["experiment"] not in identical or model is None:
-            left.append(name)
+            stale.append(name)
             continue
-        deps = [made[path] if path.startswith("models/") else _hashed(root, path) for path in stage["deps"]]
+        deps = [outputs[path] if path.startswith("models/") else _entry(root, path) for path in stage["deps"]]
         stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
     atomic_write(root / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False, width=10**6))
     for experiment in sorted(identical):
-        _redigest(experiment, root)
-    return [name for name in stages if name not in PREPARE], left
+        _update_digests(experiment, root)
+    return [name for name in stages if name not in PREPARE], stale
+
+
+def _outputs(stages: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every output of the former stages with its path, a renamed experiment's with today's path."""
+    for stage in stages.values():
+        for out in stage.get("outs", ()):
+            folder, slash, name = out["path"].rpartition("/")
+            experiment, dash, seed = name.rpartition("-")
+            path = f"{folder}{slash}{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
+            yield path, {**out, "path": path}
 
 
 def _proven(proof: Path) -> set[str]:
     try:
         verdicts = json.loads(proof.read_text())["experiments"]
-        return {name for name, found in verdicts.items() if found["verdict"] == "identical"}
+        return {name for name, verdict in verdicts.items() if verdict["verdict"] == "identical"}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{proof}: not a proof ({error!r}). `pipeline prove COMMIT` writes one.") from error
 
 
 def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
-    """The stages `train@EXPERIMENT-SEED` as DVC resolves them: experiment, command, dependencies, the model."""
+    """Return the stages `train@EXPERIMENT-SEED` as DVC resolves them: experiment, command, dependencies, model."""
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
-        found = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
+        training = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
         return {
             stage.addressing: {
                 "experiment": stage.addressing.removeprefix("train@").rpartition("-")[0],
@@ -67,15 +79,15 @@ def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
                 "deps": [str(dep.def_path) for dep in stage.deps],
                 "out": str(stage.outs[0].def_path),
             }
-            for stage in found
+            for stage in training
         }
 
 
-def _hashed(root: Path, path: str) -> dict[str, Any]:
-    """A file as an entry of dvc.lock."""
+def _entry(root: Path, path: str) -> dict[str, Any]:
+    """Return a file as an entry of dvc.lock."""
     file = root / path
     if not file.is_file():
-        raise DataError(f"{file}: not there. Run `dvc repro fingerprint prepare prepare_dogs_vs_cats` first.")
+        raise DataError(f"{file}: no such file. Run `dvc repro fingerprint prepare prepare_dogs_vs_cats` first.")
     content = file.read_bytes()
     return {
         "path": path,
@@ -85,13 +97,13 @@ def _hashed(root: Path, path: str) -> dict[str, Any]:
     }
 
 
-def _redigest(experiment: str, root: Path) -> None:
-    """Give each committed result the digest of its configuration as it is spelled today."""
+def _update_digests(experiment: str, root: Path) -> None:
+    """Write the digest of today's configuration into each committed result of an experiment."""
     path = results.path_of(experiment, root)
-    found = results.read(path)
-    for run in found["runs"]:
+    content = results.read(path)
+    for run in content["runs"]:
         run["config_digest"] = digest(
             resolve(load_config(f"experiment={experiment}", f"seed={run['seed']}", root=root))
         )
-    if found["runs"]:
-        atomic_write(path, results.as_text(found))
+    if content["runs"]:
+        atomic_write(path, results.as_text(content))

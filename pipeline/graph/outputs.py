@@ -1,4 +1,4 @@
-"""Where DVC would write: a pull follows links and `..` out of the project (DVC's issue 11101), so look first."""
+"""Find outputs that DVC would write outside the project: `dvc pull` follows links and `..` (DVC's issue 11101)."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the safe one, ten time
 
 
 def outside(root: Path) -> list[str]:
-    """The outputs of `*.dvc` files and `dvc.lock` that would be written outside the project, as FILE: PATH."""
-    home, found = root.resolve(), []
+    """Return the outputs of `*.dvc` files and `dvc.lock` that lie outside the project, as FILE: PATH."""
+    project, escaped = root.resolve(), []
     for file in [*sorted(root.glob("*.dvc")), *sorted(root.glob("*/*.dvc")), root / "dvc.lock"]:
         if not file.is_file():
             continue
@@ -19,6 +19,6 @@ def outside(root: Path) -> list[str]:
         for holder in holders:
             for out in holder.get("outs") or []:
                 target = file.parent / holder.get("wdir", ".") / out["path"]
-                if not target.resolve().is_relative_to(home):
-                    found.append(f"{file.name}: {out['path']}")
-    return found
+                if not target.resolve().is_relative_to(project):
+                    escaped.append(f"{file.name}: {out['path']}")
+    return escaped

@@ -1,4 +1,4 @@
-"""The runs that `dvc repro` records, from the seeds in `params.yaml` and what each experiment requires."""
+"""Write the runs that `dvc repro` records, from the seeds in `params.yaml` and the experiments' required models."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ HEADER = """\
 # The runs that `dvc repro` records, for `foreach` in dvc.yaml. Written by `pipeline stages` from the seeds in
 # params.yaml and the `requires` of each experiment; do not edit.
 """
-MOST = 2  # models that a run may require: DVC can't template a list of dependencies, so each has its place in dvc.yaml
+MOST = 2  # required models a run: DVC can't template a list of dependencies, so dvc.yaml has two of them
 MANIFESTS = {"dogs-vs-cats": "prepared/dogs-vs-cats.json"}
 MANIFEST = "prepared/data.json"
 
@@ -23,7 +23,7 @@ MANIFEST = "prepared/data.json"
 def write(root: Path) -> Path:
     """Write runs.yaml.
 
-    Raises: ConfigError for an experiment without a file, or one that requires more models than dvc.yaml has places for.
+    Raises: ConfigError for an unknown experiment, or one that requires more than two models.
     """
     path = root / FILE
     path.write_text(content(root))
@@ -31,7 +31,7 @@ def write(root: Path) -> Path:
 
 
 def content(root: Path) -> str:
-    """The text of runs.yaml, a line a run."""
+    """Return the text of runs.yaml, a line a run."""
     seeds = yaml.safe_load((root / "params.yaml").read_text())["seeds"]
     lines = [
         f"  {name}: {_flow(run)}" for experiment, count in seeds.items() for name, run in _runs(experiment, count, root)
@@ -43,14 +43,14 @@ def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[s
     config = resolve(load_config(f"experiment={experiment}", root=root))
     manifest = MANIFESTS.get(config["data"]["name"], MANIFEST)
     for seed in range(count):
-        needed = [f"models/{name}" for name in names({**config, "seed": seed})]
-        if len(needed) > MOST:
+        required = [f"models/{name}" for name in names({**config, "seed": seed})]
+        if len(required) > MOST:
             raise ConfigError(
-                f"conf/experiment/{experiment}.yaml: requires {len(needed)} models, dvc.yaml has places for {MOST}. "
+                f"conf/experiment/{experiment}.yaml: requires {len(required)} models, dvc.yaml has places for {MOST}. "
                 f"Add a place to its stage `train` and to MOST in {__name__}."
             )
-        # A place that is not needed repeats the data's manifest, which every run depends on anyway.
-        places = [*needed, *[manifest] * (MOST - len(needed))]
+        # An unused place repeats the data's manifest, which every run depends on anyway.
+        places = [*required, *[manifest] * (MOST - len(required))]
         yield f"{experiment}-{seed}", {"experiment": experiment, "seed": seed, "data": manifest, "requires": places}
 
 

@@ -1,4 +1,4 @@
-"""A stored shallow baseline that classifies texts."""
+"""Predictor for the fitted text baselines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pipeline.config import build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable
-from pipeline.inference.predictor import named
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.inference.export import ExportableModel
+from pipeline.inference.predictor import class_prediction
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N texts, C class
 
 
 class TextModel(Protocol):
-    """A fitted model of texts."""
+    """A fitted text classifier."""
 
     def load(self, folder: Path) -> None: ...
 
@@ -29,58 +29,58 @@ class TextModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BaselineClassifier:
-    """A fitted baseline, ready to answer."""
+    """A fitted baseline, ready to predict."""
 
     model: TextModel
-    config: dict[str, Any]  # name, seed, data, model, requires
+    config: dict[str, Any]  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.config["labels"])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of texts as they were written."""
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, C) class probabilities of raw texts."""
         return self.model.probabilities(texts)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def predict(self, data: TextData, split: Split) -> Predictions:
-        """All of a split, in its order."""
+    def predict_split(self, data: TextData, split: Split) -> Predictions:
+        """Predictions for all samples of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.texts(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.text_probabilities(inputs)]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
     def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
-    def portable(self, data: TextData, count: int) -> Portable:
-        """Raises: ConfigError, for counts of words are no tensor."""
-        raise self._no_tensor()
+    def exportable(self, data: TextData, count: int) -> ExportableModel:
+        """Raises: ConfigError: a baseline has no input tensor."""
+        raise self._has_no_tensor()
 
-    def _no_tensor(self) -> ConfigError:
+    def _has_no_tensor(self) -> ConfigError:
         return ConfigError(
-            f"{self.config['name']}: counts of words are no tensor, so baselines have no portable form. Copy the "
-            "model's folder: it holds plain arrays (safetensors) and a list of words."
+            f"{self.config['name']}: a {type(self.model).__name__} baseline, whose inputs are word counts, can't be "
+            "exported. Copy the model's folder: it holds arrays (safetensors) and a list of words."
         )
 
 
 def load(model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> BaselineClassifier:
-    """Rebuild a baseline from its verified model folder.
+    """Load a baseline from its verified model folder.
 
-    Raises: CheckpointError if the folder does not hold one.
+    Raises: CheckpointError if the folder does not hold a baseline.
     """
     try:
         model: TextModel = build(config["model"])

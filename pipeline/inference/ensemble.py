@@ -1,4 +1,4 @@
-"""The mean of several classifiers.
+"""Ensemble averaging: the mean class probabilities of several classifiers.
 
 Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 """
@@ -13,31 +13,31 @@ from torch import Tensor
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Mean, Portable, facts
-from pipeline.inference.predictor import named
-from pipeline.types import Answer, Classifier, Evaluation, Inputs, Judge, Predictions, Split
+from pipeline.inference.export import ExportableModel, Mean, facts
+from pipeline.inference.predictor import class_prediction
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
 
 # N samples, B batch, C class
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Classifiers that answer together: with the mean of their probabilities."""
+    """Classifiers whose class probabilities are averaged."""
 
     members: tuple[Classifier, ...]
-    config: dict[str, Any]  # name, seed, data, model, requires
+    config: dict[str, Any]  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
 
     @property
-    def inputs(self) -> Inputs | None:
-        return self.members[0].inputs
+    def input_type(self) -> InputType | None:
+        return self.members[0].input_type
 
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(self.config["labels"])
 
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """A batch of what the members take -> (B, C) class probabilities."""
+        """(B, C) class probabilities of a batch of the members' inputs."""
         total: Tensor = sum(member.probabilities(inputs) for member in self.members)  # type: ignore[assignment]
         return total / len(self.members)
 
@@ -45,40 +45,41 @@ class Ensemble:
         """(B,) log-odds of a class."""
         return classification.log_odds(self.probabilities(inputs)[:, label].numpy())
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of texts as they were written."""
-        return _mean([member.texts(texts) for member in self.members])
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, C) class probabilities of raw texts."""
+        return _mean([member.text_probabilities(texts) for member in self.members])
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(N, C) class probabilities of what the members take."""
-        return _mean([member.scores(inputs) for member in self.members])
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        """(N, C) class probabilities of inputs of the members' input type."""
+        return _mean([member.class_probabilities(inputs) for member in self.members])
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
-        """All of a split, in its order."""
-        answers = [member.predict(data, split) for member in self.members]
-        return Predictions(answers[0].y_true, _mean([one.y_score for one in answers]), answers[0].labels)
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        """Predictions for all samples of a split, in its order."""
+        predictions = [member.predict_split(data, split) for member in self.members]
+        y_score = _mean([prediction.y_score for prediction in predictions])
+        return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
-        """The members' nets as one.
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
+        """The members' nets as one module that averages their outputs.
 
-        Raises: ConfigError if one of them has no portable form, or they number words differently.
+        Raises: ConfigError if a member can't be exported, or the members' vocabularies differ.
         """
-        forms = [member.portable(data, count) for member in self.members]
-        first: Portable = forms[0]
-        if any(form.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for form in forms):
+        exported = [member.exportable(data, count) for member in self.members]
+        first: ExportableModel = exported[0]
+        if any(model.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for model in exported):
             raise ConfigError(
-                f"{self.config['name']}: its members number words differently, so no one input fits all. Export each."
+                f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
             )
-        told = {**first.facts, **facts(self.config, None)}
-        return replace(first, net=Mean([form.net for form in forms]).eval(), facts=told)
+        metadata = {**first.facts, **facts(self.config, None)}
+        return replace(first, net=Mean([model.net for model in exported]).eval(), facts=metadata)
 
 
-def _mean(answers: Sequence[np.ndarray]) -> np.ndarray:
-    mean: np.ndarray = np.mean(answers, axis=0)
+def _mean(scores: Sequence[np.ndarray]) -> np.ndarray:
+    mean: np.ndarray = np.mean(scores, axis=0)
     return mean

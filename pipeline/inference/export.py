@@ -1,4 +1,4 @@
-"""A trained net in portable forms: ONNX, torch.export's pt2, safetensors; each read back and run by its own library."""
+"""Export of trained nets to ONNX, torch.export (pt2) and safetensors; each file is read back by its own library."""
 
 import json
 import warnings
@@ -15,15 +15,15 @@ from pipeline.data.batches import BatchedData
 from pipeline.data.texts.vocabulary import PADDING, Vocabulary
 
 Arrays = dict[str, np.ndarray]
-Run = Callable[[Arrays], np.ndarray]  # a portable model: named inputs, first dimension the batch, to its one output
+Run = Callable[[Arrays], np.ndarray]  # an exported model: named inputs, batch first, to its only output
 
 
 @dataclass(frozen=True, slots=True)
-class Portable:
-    """What is exported: a net in evaluation mode, real inputs of any batch size from 2 up, and the output's name.
+class ExportableModel:
+    """A net in evaluation mode with real inputs (batch size 2 or more) and the name of its output.
 
-    The inputs named in `text` are of any length, too, where the form allows it; those in `ignored` change nothing.
-    `facts` travel inside the file.
+    The inputs named in `text` have a variable length where the format allows it; the inputs in `ignored` do not affect
+    the output. `facts` are stored in the file as metadata.
     """
 
     net: nn.Module
@@ -35,7 +35,7 @@ class Portable:
 
 
 class Mean(nn.Module):
-    """The mean of what several nets say of the same input."""
+    """The mean output of several nets for the same input."""
 
     def __init__(self, members: Sequence[nn.Module]):
         super().__init__()
@@ -46,103 +46,102 @@ class Mean(nn.Module):
 
 
 def with_softmax(net: nn.Module) -> nn.Module:
-    """The net, its logits turned into probabilities."""
+    """The net with a softmax after its logits."""
     return nn.Sequential(net, nn.Softmax(dim=-1))
 
 
-def to_onnx(portable: Portable, path: Path) -> Run:
-    """Write ONNX, any batch size and length; what onnxruntime makes of the file.
+def to_onnx(model: ExportableModel, path: Path) -> Run:
+    """Write ONNX with variable batch size and length, and return a function that runs the file in onnxruntime.
 
-    One form serves all nets. The exporter built on torch.export fixes the time dimension of recurrent nets; the older
-    one, used here, leaves it free.
+    All nets use the TorchScript exporter, since the one based on torch.export fixes the length of recurrent nets.
     """
     import onnx
     import onnxruntime
 
-    names = [*portable.inputs, portable.output]
-    axes = {name: {0: "batch", **({1: "time"} if name in portable.text else {})} for name in names}
+    names = [*model.inputs, model.output]
+    axes = {name: {0: "batch", **({1: "time"} if name in model.text else {})} for name in names}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the older exporter is the older one
+        warnings.simplefilter("ignore")  # its deprecation
         torch.onnx.export(
-            portable.net.eval(),
-            tuple(portable.inputs.values()),
+            model.net.eval(),
+            tuple(model.inputs.values()),
             path,
-            input_names=list(portable.inputs),
-            output_names=[portable.output],
+            input_names=list(model.inputs),
+            output_names=[model.output],
             dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )
-    if portable.facts:
+    if model.facts:
         graph = onnx.load(str(path))
-        onnx.helper.set_model_props(graph, portable.facts)
+        onnx.helper.set_model_props(graph, model.facts)
         onnx.save(graph, str(path))
-    session = onnxruntime.InferenceSession(path.read_bytes())  # its name may be none in UTF-8
-    kept = {port.name for port in session.get_inputs()}  # an input that the net ignores is none of the graph's
+    session = onnxruntime.InferenceSession(path.read_bytes())  # it rejects paths that are not UTF-8
+    graph_inputs = {port.name for port in session.get_inputs()}  # the exporter drops inputs that the net ignores
 
     def run(inputs: Arrays) -> np.ndarray:
-        (answer,) = session.run(None, {name: array for name, array in inputs.items() if name in kept})
-        return np.asarray(answer)
+        (output,) = session.run(None, {name: array for name, array in inputs.items() if name in graph_inputs})
+        return np.asarray(output)
 
     return run
 
 
-def to_pt2(portable: Portable, path: Path) -> Run:
-    """Write a torch.export archive, any batch size; texts must have the length of the example (pad them with 0)."""
+def to_pt2(model: ExportableModel, path: Path) -> Run:
+    """Write a torch.export archive with variable batch size; texts have the length of the example (pad with 0)."""
     batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} for _ in portable.inputs)
+    shapes = tuple({0: batch} for _ in model.inputs)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, of its internals
-        program = torch.export.export(portable.net.eval(), tuple(portable.inputs.values()), dynamic_shapes=shapes)
-        torch.export.save(program, path, extra_files=portable.facts)
+        warnings.simplefilter("ignore")  # from torch's internals
+        program = torch.export.export(model.net.eval(), tuple(model.inputs.values()), dynamic_shapes=shapes)
+        torch.export.save(program, path, extra_files=model.facts)
         stored = torch.export.load(path).module()
 
     @torch.inference_mode()
     def run(inputs: Arrays) -> np.ndarray:
-        answer: Tensor = stored(*(torch.from_numpy(array) for array in inputs.values()))
-        return answer.numpy()
+        output: Tensor = stored(*(torch.from_numpy(array) for array in inputs.values()))
+        return output.numpy()
 
     return run
 
 
-def to_safetensors(portable: Portable, path: Path, rebuild: Callable[[], nn.Module]) -> Run:
-    """Write the weights, with what rebuilds the net in the header; what a net rebuilt and filled with them says."""
+def to_safetensors(model: ExportableModel, path: Path, rebuild: Callable[[], nn.Module]) -> Run:
+    """Write the weights with the configuration in the header, and return a rebuilt net that loads the file."""
     from safetensors.torch import load_file, save_file
 
-    weights = {name: tensor.detach().contiguous() for name, tensor in portable.net.state_dict().items()}
-    save_file(weights, path, metadata=portable.facts)
+    weights = {name: tensor.detach().contiguous() for name, tensor in model.net.state_dict().items()}
+    save_file(weights, path, metadata=model.facts)
     net = rebuild().eval()
     net.load_state_dict(load_file(path))
 
     @torch.inference_mode()
     def run(inputs: Arrays) -> np.ndarray:
-        answer: Tensor = net(*(torch.from_numpy(array) for array in inputs.values()))
-        return answer.numpy()
+        output: Tensor = net(*(torch.from_numpy(array) for array in inputs.values()))
+        return output.numpy()
 
     return run
 
 
 @torch.inference_mode()
-def largest_difference(run: Run, portable: Portable, sizes: Sequence[int]) -> float:
-    """Between a portable form and its net, over batches of these sizes from the portable's real inputs.
+def largest_difference(run: Run, model: ExportableModel, sizes: Sequence[int]) -> float:
+    """The largest absolute difference between an exported model and its net, over batches of the given sizes.
 
-    No batch repeats another's samples while there are enough of them.
+    The batches take consecutive samples of the model's inputs and repeat samples only when all are used.
     """
     worst, start = 0.0, 0
-    count = len(next(iter(portable.inputs.values())))
+    count = len(next(iter(model.inputs.values())))
     for size in sizes:
-        places = torch.arange(start, start + size) % count
+        rows = torch.arange(start, start + size) % count
         start += size
-        inputs = {name: tensor[places] for name, tensor in portable.inputs.items()}
-        found = run({name: tensor.numpy() for name, tensor in inputs.items()})
-        expected = portable.net(*inputs.values()).numpy()
-        difference = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
+        inputs = {name: tensor[rows] for name, tensor in model.inputs.items()}
+        exported = run({name: tensor.numpy() for name, tensor in inputs.items()})
+        expected = model.net(*inputs.values()).numpy()
+        difference = np.abs(exported - expected).max() if exported.shape == expected.shape else np.inf
         worst = max(worst, float(difference) if np.isfinite(difference) else np.inf)
     return worst
 
 
 def first_inputs(data: BatchedData, count: int) -> Tensor:
-    """The first inputs of the test split (again from the start if it has fewer), texts padded alike."""
+    """The first `count` inputs of the test split (repeated if there are fewer), texts padded to one length."""
     inputs: Tensor = next(iter(data.batches("test")))[0]
     inputs = inputs[torch.arange(count) % len(inputs)]
     if inputs.is_floating_point():
@@ -152,9 +151,9 @@ def first_inputs(data: BatchedData, count: int) -> Tensor:
 
 
 def facts(config: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, str]:
-    """What a portable file says of itself: how it was made, its classes, and for a net that reads its words."""
-    told = {"config.json": json.dumps(config), "labels.json": json.dumps(config["labels"])}
+    """Metadata of an exported file: the configuration, the class labels and, for texts, the vocabulary."""
+    metadata = {"config.json": json.dumps(config), "labels.json": json.dumps(config["labels"])}
     if vocabulary is None:
-        return told
-    # The number of the first word is 2; the commonest `dropped` words are left out of every text.
-    return {**told, "vocabulary.json": json.dumps({"words": vocabulary.words, "dropped": vocabulary.dropped})}
+        return metadata
+    # The first word has index 2; the `dropped` most frequent words are removed from every text.
+    return {**metadata, "vocabulary.json": json.dumps({"words": vocabulary.words, "dropped": vocabulary.dropped})}

@@ -1,24 +1,24 @@
-"""Feature maps: what each convolution of a net makes of an image."""
+"""Feature maps: the output of each convolution of a net for an image."""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.cnn import Conv
+from pipeline.models.cnn import ConvBlock
 
 
 @torch.inference_mode()
 def feature_maps(net: nn.Module, image_CHW: Tensor) -> list[np.ndarray]:
-    """(C, H, W) after each convolution of a net, with what belongs to it; none if it has no convolution."""
-    seen: list[np.ndarray] = []
+    """The (C, H, W) output of each convolution block of a net, in order; empty if the net has none."""
+    outputs: list[np.ndarray] = []
     hooks = [
-        module.register_forward_hook(lambda _, inputs, output: seen.append(output[0].numpy()))
+        module.register_forward_hook(lambda _, inputs, output: outputs.append(output[0].numpy()))
         for module in net.modules()
-        if isinstance(module, Conv)
+        if isinstance(module, ConvBlock)
     ]
     try:
         net(image_CHW[None])
     finally:
         for hook in hooks:
             hook.remove()
-    return seen[: len(hooks)]  # a net that looks at moved images, too, begins with the image itself
+    return outputs[: len(hooks)]  # a net with test-time augmentation runs its convolutions again for each shifted image

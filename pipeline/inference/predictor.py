@@ -1,4 +1,4 @@
-"""Trained nets that classify images, points or texts, or model a language; they know no server and no trainer."""
+"""Predictors for trained nets: classifiers of images, points and texts, and language models."""
 
 import math
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ from pipeline.config import build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encoded
-from pipeline.data.texts.vocabulary import FILE, Vocabulary, words
+from pipeline.data.texts.text_data import TextData, encode_truncated
+from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import Portable, facts, first_inputs, with_softmax
+from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Judged, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
 
-# N samples, B batch, C class, F feature, H height, W width, V view, T time
-BATCH = 1000
-TEXTS = 64  # in a batch
+# N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
+BATCH = 1000  # images or points in a batch
+TEXT_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Net:
     """A trained net in evaluation mode, on the CPU."""
 
     net: nn.Module
-    config: dict[str, Any]  # name, seed, data, model, requires
+    config: dict[str, Any]  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
-    vocabulary: Vocabulary | None = None  # of a net that reads texts
-    inputs: ClassVar[Inputs | None] = None
+    vocabulary: Vocabulary | None = None  # of a text classifier
+    input_type: ClassVar[InputType | None] = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -44,55 +44,55 @@ class Net:
 
     @torch.inference_mode()
     def probabilities(self, inputs: Tensor) -> Tensor:
-        """A batch of what the net takes -> (B, …, C) probabilities of classes, or of each place's symbol."""
+        """(B, …, C) class probabilities of a batch of inputs; of a translator, of the symbols at each position."""
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        """The answer to each of one or more inputs, in their order."""
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        """The prediction for each of one or more inputs, in their order."""
         raise NotImplementedError
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        """The scores of a split; only a generator needs a judge."""
+        """The metrics of a split; only a generator needs a judge."""
         raise NotImplementedError
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
-        """The net and its softmax, with the first `count` inputs of the test split."""
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
+        """The net with its softmax and the first `count` inputs of the test split."""
         inputs = first_inputs(data, count)
         text = () if inputs.is_floating_point() else ("input",)
-        told = facts(self.config, self.vocabulary)
-        return Portable(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, told)
+        metadata = facts(self.config, self.vocabulary)
+        return ExportableModel(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, metadata)
 
 
 class Classifier(Net):
-    """A net from inputs to the probabilities of classes."""
+    """A net that predicts class probabilities."""
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
-        """All of a split, in its order."""
-        answered = ((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split))
-        scores, truth = zip(*answered, strict=True)
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        """Predictions for all samples of a split, in its order."""
+        batches = ((self.probabilities(inputs), y_true) for inputs, y_true in data.batches(split))
+        scores, truth = zip(*batches, strict=True)
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.classification(self.predict(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split)
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [named(score_C, self.labels) for score_C in self.scores(inputs)]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(N, C) class probabilities of points, or of arrays that are as the net takes them."""
-        given = torch.from_numpy(np.stack([np.asarray(one) for one in inputs])).float()
-        return np.concatenate([self.probabilities(batch).numpy() for batch in given.split(BATCH)])
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        """(N, C) class probabilities of points, or of arrays in the form of the net's input."""
+        stacked = torch.from_numpy(np.stack([np.asarray(array) for array in inputs])).float()
+        return np.concatenate([self.probabilities(batch).numpy() for batch in stacked.split(BATCH)])
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """Raises: ConfigError, for only nets that read texts have probabilities for them."""
-        raise ConfigError(f"{self.config['name']}: takes {self.inputs}, not texts. Choose a model of texts.")
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Raises: ConfigError: only text classifiers have probabilities of texts."""
+        raise ConfigError(f"{self.config['name']}: takes {self.input_type}, not texts. Choose a text classifier.")
 
     @torch.inference_mode()
     def log_odds(self, inputs: Tensor, label: int) -> np.ndarray:
-        """(N,) log-odds of a class, from the logits: the probabilities of a perceptron are all but 0 and 1."""
+        """(N,) log-odds of a class, computed from the logits, since probabilities saturate at 0 and 1."""
         logits_NC = self.net(inputs).double()
         others_NC = torch.cat([logits_NC[:, :label], logits_NC[:, label + 1 :]], dim=1)
         odds_N: np.ndarray = (logits_NC[:, label] - others_NC.logsumexp(dim=1)).numpy()
@@ -100,17 +100,17 @@ class Classifier(Net):
 
     @torch.inference_mode()
     def features(self, inputs: Tensor) -> Tensor:
-        """A batch of what the net takes -> (B, F): what its last linear layer sees."""
+        """(B, F) inputs of the last linear layer for a batch of the net's inputs."""
         last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
-        seen: list[Tensor] = []
-        with last.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0])):
+        captured: list[Tensor] = []
+        with last.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0])):
             self.net(inputs)
-        return seen[0]
+        return captured[0]
 
-    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> Judged:
-        """What a classifier sees in images, real or drawn; no labels where none were asked for."""
+    def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
+        """Features and probabilities of real or generated images; labels are None for unconditional generation."""
         batches = images_NCHW.split(BATCH)
-        return Judged(
+        return JudgedImages(
             images_NCHW.numpy(),
             None if labels_N is None else labels_N.numpy(),
             torch.cat([self.features(batch) for batch in batches]).numpy(),
@@ -122,122 +122,130 @@ class PointClassifier(Classifier):
     """A classifier of points, (B, 2) or more coordinates."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "points"
+    input_type: ClassVar[InputType | None] = "points"
 
 
 class ImageClassifier(Classifier):
     """A classifier of images, (B, C, H, W) in [0, 1]."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "images"
+    input_type: ClassVar[InputType | None] = "images"
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(N, C) class probabilities of images (H, W) of 0..255, or of arrays that are as the net takes them."""
-        return super().scores(list(as_images(inputs, self.config)))
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        """(N, C) class probabilities of uint8 images (H, W), or of arrays in the form of the net's input."""
+        return super().class_probabilities(list(as_images(inputs, self.config)))
 
 
-class Views(Protocol):
-    """A net whose lower part never changes, so that what it makes of an image can be kept."""
+class FrozenFeatures(Protocol):
+    """A net with a frozen lower part, whose outputs for the data's images are cached."""
 
-    def views(self, images_BCHW: Tensor) -> Tensor: ...
+    def extract_features(self, images_BCHW: Tensor) -> Tensor: ...
 
-    def answer(self, views_BV: Tensor) -> Tensor: ...
+    def classify_features(self, features_BF: Tensor) -> Tensor: ...
 
     def frozen_digest(self) -> str: ...
 
 
 class FrozenClassifier(ImageClassifier):
-    """A classifier of images whose frozen part's output for the data's images is in the cache."""
+    """An image classifier that reads the cached outputs of its frozen part when it predicts a split."""
 
     __slots__ = ()
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         if not isinstance(data, ImageFolder):
-            return super().predict(data, split)
-        net = cast(Views, self.net)
+            return super().predict_split(data, split)
+        net = cast(FrozenFeatures, self.net)
         with torch.inference_mode():
-            batches = data.viewed(split, net.views, net.frozen_digest())
+            batches = data.frozen_features(split, net.extract_features, net.frozen_digest())
             scores, truth = zip(
-                *((net.answer(views).softmax(dim=-1), y_true) for views, y_true in batches), strict=True
+                *((net.classify_features(features_BF).softmax(dim=-1), y_true) for features_BF, y_true in batches),
+                strict=True,
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
 
 class TextClassifier(Classifier):
-    """A classifier of texts, numbered by its vocabulary: (B, T) int64."""
+    """A classifier of texts, encoded by its vocabulary as (B, T) int64 word indices."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "texts"
+    input_type: ClassVar[InputType | None] = "texts"
 
-    def predict(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).numbered(split)
+    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
-    def scores(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.texts(inputs)
+    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self.text_probabilities(inputs)
 
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of texts as they were written."""
+    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """(N, C) class probabilities of raw texts."""
         assert self.vocabulary is not None
-        reading = self.config["data"]
+        data = self.config["data"]
         rows = [
-            encoded(self.vocabulary, words(text), reading["max_tokens"], reading["truncation_side"]) for text in texts
+            encode_truncated(self.vocabulary, tokenize(text), data["max_tokens"], data["truncation_side"])
+            for text in texts
         ]
         return self._of_rows(rows)
 
     def _of_rows(self, rows: Sequence[Tensor]) -> np.ndarray:
-        # Texts of about equal length together: what stands after a text's end is inert, but takes time.
+        # Batches of similar length: padding does not change the result, but costs time.
         order_N = lengths(rows).argsort(stable=True)
         batches = (
-            pad_sequence([rows[place] for place in some.tolist()], batch_first=True) for some in order_N.split(TEXTS)
+            pad_sequence([rows[row] for row in batch.tolist()], batch_first=True) for batch in order_N.split(TEXT_BATCH)
         )
         scores_NC = torch.cat([self.probabilities(tokens_BT) for tokens_BT in batches])
         return scores_NC[order_N.argsort()].numpy()
 
 
 class LanguageModel(Net):
-    """A net that predicts the words of a text; classifiers are initialised from it."""
+    """A net that predicts the next word; text classifiers are initialised from its weights."""
 
     __slots__ = ()
 
     @torch.inference_mode()
-    def nats(self, data: BatchedData, split: Split) -> float:
-        """The mean surprise at a word of a split."""
+    def mean_nll(self, data: BatchedData, split: Split) -> float:
+        """The mean negative log-likelihood of a word of a split, in nats."""
         net: Any = self.net
-        nats, words = zip(*(net.surprise(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
-        return float(sum(nats) / sum(words))
+        sums, counts = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
+        return float(sum(sums) / sum(counts))
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        nats = self.nats(data, split)
-        return Evaluation({"loss": nats, "perplexity": math.exp(nats)})
+        nll = self.mean_nll(data, split)
+        return Evaluation({"loss": nll, "perplexity": math.exp(nll)})
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        raise language_model_error(self.config["name"])
 
-    def portable(self, data: BatchedData, count: int) -> Portable:
-        raise ConfigError(f"{self.config['name']} is a language model: classifiers begin with it.")
+    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
+        raise language_model_error(self.config["name"])
 
 
-def named(score_C: np.ndarray, labels: Sequence[str]) -> Answer:
-    """The likeliest class, and what each is given."""
+def language_model_error(name: str) -> ConfigError:
+    return ConfigError(
+        f"{name}: a language model, which predicts no classes. Choose a classifier that is initialised from it."
+    )
+
+
+def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
+    """The most probable class, its probability, and the probabilities of all classes."""
     best = int(score_C.argmax())
-    each = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
-    return {"label": labels[best], "probability": float(score_C[best]), "probabilities": each}
+    probabilities = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
+    return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
 
 def as_images(inputs: Sequence[Any], config: dict[str, Any]) -> np.ndarray:
-    """Images as a net takes them, (N, C, H, W) float32 in [0, 1]; those of 0..255 are scaled."""
-    stacked = np.stack([np.asarray(one) for one in inputs])
+    """(N, C, H, W) float32 images in [0, 1]; uint8 images are scaled, other arrays are taken as they are."""
+    stacked = np.stack([np.asarray(image) for image in inputs])
     if stacked.dtype != np.uint8:
         return stacked
     shape = (len(stacked), *config["data"]["in_shape"])
     return torch.from_numpy(stacked).float().reshape(shape).div(255).numpy()
 
 
-def load(kind: type[Net], model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> Net:
-    """Rebuild a net from its verified model folder, as a predictor of some kind.
+def load(predictor_class: type[Net], model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> Net:
+    """Load a net from its verified model folder as a predictor of the given class.
 
-    Raises: CheckpointError if the folder does not hold one.
+    Raises: CheckpointError if the folder does not hold a net.
     """
     try:
         net: nn.Module = build(config["model"]["net"])
@@ -247,4 +255,4 @@ def load(kind: type[Net], model_dir: Path, config: dict[str, Any], manifest: dic
         ) from error
     checkpoints.load_weights(net, model_dir)
     vocabulary = Vocabulary.load(model_dir) if (model_dir / FILE).is_file() else None
-    return kind(net.eval(), config, manifest, vocabulary)
+    return predictor_class(net.eval(), config, manifest, vocabulary)

@@ -1,4 +1,4 @@
-"""What a stored model answers, whatever made it: one form for the command line, the server and the page."""
+"""Predictions for raw inputs, in one form for the command line, the HTTP server and the pages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,73 +6,81 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import build_data
-from pipeline.errors import ConfigError, DataError
-from pipeline.inference.inputs import InputChunk, Read, read, suffix
+from pipeline.errors import DataError
+from pipeline.inference.inputs import InputChunk
+from pipeline.inference.reading import NamedInput, image_suffix, read
 from pipeline.runs.checkpoints import weights_digest
-from pipeline.types import Answer, Inputs, Predictor
+from pipeline.types import InputType, Prediction, Predictor
 
-if TYPE_CHECKING:  # a mistyped run is answered without torch's import
+if TYPE_CHECKING:  # a mistyped run is reported without importing torch
     from pipeline.data.batches import BatchedData
 
 
-def takes(predictor: Predictor) -> Inputs:
-    """What a model is asked about: images (H, W) of 0..255, points, texts, sentences to translate, classes to draw.
+def input_type(predictor: Predictor) -> InputType:
+    """The type of a model's inputs: uint8 images (H, W), points, texts, sentences to translate, or class indices.
 
-    Raises: ConfigError if it answers nothing.
+    Raises: ConfigError if the model can't predict single inputs.
     """
-    if predictor.inputs is None:
-        raise ConfigError(f"{predictor.config['name']} is a language model: classifiers begin with it.")
-    return predictor.inputs
+    if predictor.input_type is None:
+        from pipeline.inference.predictor import language_model_error
+
+        raise language_model_error(predictor.config["name"])
+    return predictor.input_type
 
 
-def answers(predictor: Predictor, inputs: Sequence[Any]) -> list[Answer]:
-    """What a model says of each input, in their order.
+def predict(predictor: Predictor, inputs: Sequence[Any]) -> list[Prediction]:
+    """The prediction for each input, in their order.
 
-    A class to draw is the place of its name among the labels; the same class is drawn alike every time.
+    A class to generate is given by its index in the labels; the same class always gives the same image.
     """
-    return predictor.answers(inputs) if inputs else []
+    return predictor.predict(inputs) if inputs else []
 
 
-def named_model(predictor: Predictor) -> str:
-    """A model's name in answers: its experiment, its seed, the beginning of its weights' digest."""
+def model_name(predictor: Predictor) -> str:
+    """The name of a model in its predictions: EXPERIMENT-SEED:DIGEST, with 12 digits of its weights' digest."""
     return f"{predictor.config['name']}-{predictor.config['seed']}:{weights_digest(predictor.manifest)[:12]}"
 
 
-def of_chunk(predictor: Predictor, chunk: InputChunk) -> list[Answer]:
-    """The answer to each input of a chunk, with its name; an `error` in the place of one that can't be read."""
-    found = inputs(predictor, chunk)
-    said = iter(answers(predictor, [content for _, content in found if not isinstance(content, DataError)]))
+def predict_chunk(predictor: Predictor, chunk: InputChunk) -> list[Prediction]:
+    """The prediction for each input of a chunk, with the input's name; an `error` for an input that can't be read."""
+    named_inputs = read_inputs(predictor, chunk)
+    readable = [content for _, content in named_inputs if not isinstance(content, DataError)]
+    predictions = iter(predict(predictor, readable))
     return [
-        {"input": name, "error": str(content)} if isinstance(content, DataError) else {"input": name, **next(said)}
-        for name, content in found
+        {"input": name, "error": str(content)}
+        if isinstance(content, DataError)
+        else {"input": name, **next(predictions)}
+        for name, content in named_inputs
     ]
 
 
-def inputs(predictor: Predictor, chunk: InputChunk) -> list[Read]:
-    """Each input of a chunk with its name, as the model takes it; a DataError in the place of one that can't be read.
+def read_inputs(predictor: Predictor, chunk: InputChunk) -> list[NamedInput]:
+    """Each input of a chunk with its name, in the form the model takes; a DataError for one that can't be read.
 
-    Raises: DataError if the model takes no input.
+    Raises: DataError if the model is a generator, which has no inputs to read.
     """
-    content = takes(predictor)
-    if content == "classes":
-        raise DataError(f"{predictor.config['name']} draws: it takes no input. What it draws is in its run's figures/.")
+    kind = input_type(predictor)
+    if kind == "classes":
+        raise DataError(
+            f"{predictor.config['name']}: a generator takes no input. Its run's figures/ has images that it generated."
+        )
     shape = predictor.config["data"].get("in_shape")
-    if content != "images":
-        return list(read(chunk, content, shape, digits=False))
-    data: BatchedData = build_data(predictor.config, Path("data"))  # reads pictures as in training
-    return list(read(chunk, content, shape, digits=data.centred_digits, picture=data.picture_reader()))
+    if kind != "images":
+        return list(read(chunk, kind, shape, digits=False))
+    data: BatchedData = build_data(predictor.config, Path("data"))  # reads images as in training
+    return list(read(chunk, kind, shape, digits=data.centred_digits, image_reader=data.picture_reader()))
 
 
-def picture(predictor: Predictor, content: bytes, most: int) -> Any:
-    """A PNG or JPEG of at most `most` pixels as the model takes it.
+def decode_image(predictor: Predictor, content: bytes, max_pixels: int) -> Any:
+    """A PNG or JPEG of at most `max_pixels` pixels as an array in the form of the model's input.
 
-    Raises: DataError if it is neither, larger, or broken.
+    Raises: DataError if the content is neither, larger, or broken.
     """
-    kind = suffix(content, most)
-    with TemporaryDirectory(prefix="pipeline-picture-") as folder:
-        path = Path(folder, f"picture{kind}")
+    suffix = image_suffix(content, max_pixels)
+    with TemporaryDirectory(prefix="pipeline-image-") as folder:
+        path = Path(folder, f"image{suffix}")
         path.write_bytes(content)
-        ((_, found),) = inputs(predictor, InputChunk("file", (str(path),)))
-    if isinstance(found, DataError):
-        raise DataError(str(found).removeprefix(f"{path}: "))
-    return found
+        ((_, image),) = read_inputs(predictor, InputChunk("files", (str(path),)))
+    if isinstance(image, DataError):
+        raise DataError(str(image).removeprefix(f"{path}: "))
+    return image

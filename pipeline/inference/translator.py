@@ -1,4 +1,4 @@
-"""A trained translator into pig latin: a word letter by letter, a sentence word by word."""
+"""Predictor for the pig latin translator: words are translated letter by letter, sentences word by word."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,59 +9,60 @@ import torch
 
 from pipeline.data.batches import BatchedData
 from pipeline.data.piglatin.piglatin_data import PigLatinData
-from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, readable, translate
+from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, translatable, translate
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
-from pipeline.types import Answer, Evaluation, Inputs, Judge, Split, Translated, Translations
+from pipeline.types import Evaluation, InputType, Judge, Prediction, Split, TranslationDetails, Translations
 
-# T time of the answer, S time of the source
-EXAMPLE = "string"  # the word whose translation is looked into
+# B batch, T target letters, S source letters, V symbols
+EXAMPLE = "string"  # the word whose attention weights are recorded
 
 
 class Translator(Net):
-    """A net from an English word to pig latin, letter by letter."""
+    """A sequence-to-sequence net from English words to pig latin."""
 
     __slots__ = ()
-    inputs: ClassVar[Inputs | None] = "sentences"
+    input_type: ClassVar[InputType | None] = "sentences"
 
-    def answers(self, inputs: Sequence[Any]) -> list[Answer]:
-        return [{"label": translate(one, partial(answers, cast(Seq2Seq, self.net)))} for one in inputs]
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        translate_batch = partial(translate_words, cast(Seq2Seq, self.net))
+        return [{"label": translate(sentence, translate_batch)} for sentence in inputs]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         data.setup()
         net = cast(Seq2Seq, self.net)
-        said = translations(net, cast(PigLatinData, data).words[split])
-        kinds = {f"exact_match_{name}": right / of for name, (right, of) in translation.by_kind(said).items()}
-        details = Translated(said, EXAMPLE, *attention(net, EXAMPLE))
-        samples = classification.answered(said.truth, said.answers)
-        return Evaluation({**translation.metrics(said), **kinds}, samples, details)
+        translated = translations(net, cast(PigLatinData, data).words[split])
+        counts = translation.exact_match_by_rule(translated)
+        by_rule = {f"exact_match_{rule}": correct / total for rule, (correct, total) in counts.items()}
+        details = TranslationDetails(translated, EXAMPLE, *attention(net, EXAMPLE))
+        samples = classification.correctness(translated.references, translated.predictions)
+        return Evaluation({**translation.metrics(translated), **by_rule}, samples, details)
 
 
 @torch.inference_mode()
-def answers(net: Seq2Seq, words: Sequence[str]) -> list[str]:
-    """What a pig-latin net says of each word.
+def translate_words(net: Seq2Seq, words: Sequence[str]) -> list[str]:
+    """Translate each word; a word that the net can't encode is returned unchanged.
 
-    A word it can't read comes back as it is: one that is empty, not all lower-case a-z, or longer than the net was
-    made for. `partial(answers, net)` is what `piglatin.translate` needs for a sentence.
+    Such a word is empty, has characters other than a-z, or is longer than the net's maximum.
     """
-    known = [word for word in dict.fromkeys(words) if readable(word) and len(word) <= net.steps - ENDING]
-    said: dict[str, str] = {}
-    for start in range(0, len(known), BATCH):
-        some = known[start : start + BATCH]
-        logits_BTV = net(encode(some, max(map(len, some))))
-        said.update(zip(some, decode(logits_BTV.argmax(dim=2)), strict=True))
-    return [said.get(word, word) for word in words]
+    encodable = [word for word in dict.fromkeys(words) if translatable(word) and len(word) <= net.steps - ENDING]
+    translated: dict[str, str] = {}
+    for start in range(0, len(encodable), BATCH):
+        batch = encodable[start : start + BATCH]
+        logits_BTV = net(encode(batch, max(map(len, batch))))
+        translated.update(zip(batch, decode(logits_BTV.argmax(dim=2)), strict=True))
+    return [translated.get(word, word) for word in words]
 
 
 def translations(net: Seq2Seq, words: Sequence[str]) -> Translations:
-    """All of some words, in their order, beside what the rule says."""
-    return Translations(tuple(words), tuple(map(pig_latin, words)), tuple(answers(net, words)))
+    """The net's translations of words, with the references that the pig latin rule gives."""
+    return Translations(tuple(words), tuple(map(pig_latin, words)), tuple(translate_words(net, words)))
 
 
 @torch.inference_mode()
 def attention(net: Seq2Seq, word: str) -> tuple[str, np.ndarray]:
-    """The answer to one readable word, and (T, S): how much each of its letters, and its end, looked at each source."""
+    """The translation of a word of a-z, and the (T, S) attention weights of its letters, and its end, to the source."""
     logits_1TV, weights_1TS = net.greedy(encode([word], len(word)))
-    (answer,) = decode(logits_1TV.argmax(dim=2))
-    return answer, weights_1TS[0, : len(answer) + 1].numpy()
+    (prediction,) = decode(logits_1TV.argmax(dim=2))
+    return prediction, weights_1TS[0, : len(prediction) + 1].numpy()

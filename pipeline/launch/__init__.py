@@ -1,1 +1,1 @@
-"""Where training and serving run: the only imports of ray."""
+"""Training, serving and prediction on Ray: the only imports of ray."""

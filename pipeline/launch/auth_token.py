@@ -1,4 +1,4 @@
-"""Ray's token: whoever has it can run code on the cluster, so its file is the owner's alone."""
+"""Ray's token. Its holder can run code on the cluster, so only the owner may read its file."""
 
 import os
 import secrets
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def token_file() -> Path | None:
-    """Where this user's token stands, made private if it was not; None if there is none."""
+    """The file of this user's token, made private if it was not; None without one."""
     path = _path()
     if not path.is_file():
         return None
@@ -16,7 +16,7 @@ def token_file() -> Path | None:
 
 
 def ensure() -> None:
-    """Make sure of a token before Ray starts here: Ray itself would make its file readable by everyone."""
+    """Create a token unless there is one, before Ray starts: Ray would make its file readable by everyone."""
     if "RAY_AUTH_TOKEN" in os.environ or token_file():
         return
     path = _path()

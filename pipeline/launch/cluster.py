@@ -1,64 +1,74 @@
-"""The Ray cluster that a run uses, by its address; and a private one for sweeps."""
+"""The Ray cluster of a run, by its address; and a private one for sweeps."""
 
 import atexit
+import logging
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from shutil import disk_usage
 from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import ensure
-from pipeline.launch.placement import bounds as bounds
-from pipeline.launch.placement import cores as cores
+from pipeline.launch.machine import available_cores, check_ray_folder, ray_folder
 
 CONNECT_S = 5
 HEAD_TRIES = 3
-RAY_BYTES = 100_000_000  # of logs and sockets; a session of an hour writes a fifth of it
-# Ray's defaults notice a hung worker after 600 s and wait 60 s for one that can't be placed.
+# Ray by default detects a hung worker after 600 s and waits 60 s for one that can't be placed.
 HEALTH = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "30",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver looks itself
-    # Of a private cluster; an existing one reads them as it starts: docs/cluster.md.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver polls for draining nodes itself
+    # Of a private cluster; an existing one reads them when it starts: docs/cluster.md.
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
-# On a busy machine Ray takes 40 s to start, and gives itself 30.
+# Ray takes 40 s to start on a busy machine, and gives up after 30 by default.
 START = {"RAY_agent_register_timeout_ms": "120000"}
 
 
 class HeadLost(SystemExit):
-    """The cluster's head is gone, and with it this driver's cluster: an interruption that another cluster can mend."""
+    """The cluster's head does not respond any more: the run is interrupted, and can resume on another cluster."""
+
+
+def in_process(cluster: dict[str, Any]) -> bool:
+    """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
+    return cluster["workers"] in (1, "auto") and not cluster.get("address")
+
+
+def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
+    """The minimum and the maximum number of workers; 1 of `auto`, where it is not resolved."""
+    workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
+    return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 
 def check(cluster: dict[str, Any]) -> None:
-    """Find out within seconds whether the cluster can be had.
+    """Check within seconds that the cluster can be used.
 
-    Raises: LaunchError if nothing answers at the address, or this machine has too few cores.
+    Raises: LaunchError if no cluster responds at the address, or this machine has too few cores.
     """
     if cluster.get("address"):
-        _reach(_resolved(cluster["address"]))
+        _connect(_resolved(cluster["address"]))
         return
-    (_, most), threads = bounds(cluster), cluster["threads_per_worker"]
-    if most > 1 and most * threads > cores():
+    (_, most), threads, cores = worker_range(cluster), cluster["threads_per_worker"], available_cores()
+    if most > 1 and most * threads > cores:
+        total = os.cpu_count() or cores
+        limit = f" ({total} in all, limited by its CPU quota or affinity)" if cores < total else ""
         raise LaunchError(
             f"cluster.workers={most} with cluster.threads_per_worker={threads} needs {most * threads} cores, "
-            f"this machine has {cores()}. Lower one of them."
+            f"this machine has {cores}{limit}. Lower one of them."
         )
 
 
 @contextmanager
 def connect(cluster: dict[str, Any]) -> Iterator[None]:
-    """Use the cluster at the configured address for as long as the block runs; without one, do nothing.
+    """Connect to the cluster at the configured address while the block runs; without one, do nothing.
 
-    Raises: LaunchError if it can't be had.
+    Raises: LaunchError if the cluster can't be used.
     """
     check(cluster)
     if not cluster.get("address"):
@@ -73,7 +83,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
         ray.init(address=_resolved(str(address)), log_to_driver=True)
     except AuthenticationError as error:
         raise LaunchError(
-            f"cluster.address={address}: the cluster wants another token ({str(error).splitlines()[0]}). "
+            f"cluster.address={address}: the cluster refuses this token ({str(error).splitlines()[0]}). "
             "Set RAY_AUTH_TOKEN_PATH to the file with its token."
         ) from error
     except (ConnectionError, RuntimeError, TimeoutError) as error:
@@ -81,7 +91,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except HeadLost:
-        # Ray would wait for its head for a minute, and then end this process in its own way.
+        # Ray would wait for its head for a minute, and then end this process with its own exit code.
         atexit.register(os._exit, 75)
         raise
     except BaseException:
@@ -91,33 +101,32 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
 
 
 def start(cpus: int, **options: Any) -> None:
-    """Start a Ray of its own on this machine, not the one that RAY_ADDRESS may name; `options` are `ray.init`'s.
+    """Start a private cluster on this machine, whatever RAY_ADDRESS names; `options` are `ray.init`'s.
 
-    Raises: LaunchError if it does not start, or would find no room for what it writes.
+    Raises: LaunchError if it does not start, or its folder is unfit.
     """
     import ray
 
-    if (free := disk_usage(_temporary()).free) < RAY_BYTES:
-        raise LaunchError(
-            f"{_temporary()}: {free:,} bytes free, and Ray would write up to {RAY_BYTES:,} there. "
-            "Make room, or set RAY_TMPDIR to another folder."
-        )
+    check_ray_folder()
     ensure()
+    # Ray warns that it uses the token, as it should.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     _set(START)
     try:
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, **options)
-    except Exception as error:  # Ray raises no more special one
+    except Exception as error:  # Ray raises no narrower one
         raise LaunchError(
-            f"Ray does not start on this machine ({str(error).splitlines()[0]}). Is it overloaded?"
+            f"Ray does not start on this machine ({(str(error).splitlines() or [repr(error)])[0]}). Is it overloaded? "
+            f"Its logs: {ray_folder() / 'ray/session_latest/logs'}."
         ) from error
 
 
 def resolve_gpus(cluster: dict[str, Any]) -> int:
-    """GPUs per worker: what was asked for, or for `auto` 1 where there is one for every worker.
+    """GPUs per worker: as configured, or for `auto` 1 where there is one for every worker.
 
-    Raises: LaunchError if a GPU was asked for and there is none.
+    Raises: LaunchError if GPUs are configured and there are too few.
     """
-    asked, (least, _) = cluster["gpus_per_worker"], bounds(cluster)
+    configured, (least, _) = cluster["gpus_per_worker"], worker_range(cluster)
     if cluster.get("address"):
         import ray
 
@@ -126,29 +135,29 @@ def resolve_gpus(cluster: dict[str, Any]) -> int:
         import torch
 
         found, where = torch.cuda.device_count() if torch.cuda.is_available() else 0, "torch sees"
-    if asked == 1 and found < least:
+    if configured == 1 and found < least:
         raise LaunchError(
             f"cluster.gpus_per_worker=1 with cluster.workers={least}, but {where} {found or 'no'} GPU"
             f"{'' if found < 2 else 's'}. Use cluster.gpus_per_worker=auto, or add GPUs."
         )
-    return int(found >= least) if asked == "auto" else int(asked)
+    return int(found >= least) if configured == "auto" else int(configured)
 
 
 def draining() -> set[str]:
-    """The ids of nodes that were asked to go."""
-    from ray._private.state import state  # no public call tells, except through the dashboard
+    """The ids of draining nodes."""
+    from ray._private.state import state  # the only public call needs the dashboard
 
     return set(state.get_draining_nodes())
 
 
 def reach_head() -> None:
-    """Raises: HeadLost if the head of the connected cluster has not answered several times in a row."""
+    """Raises: HeadLost if the head of the connected cluster does not respond several times in a row."""
     import ray
 
     address = ray.get_runtime_context().gcs_address
     for left in reversed(range(HEAD_TRIES)):
         try:
-            _reach(address)
+            _connect(address)
             return
         except LaunchError:
             if not left:
@@ -157,13 +166,36 @@ def reach_head() -> None:
 
 
 def room(cluster: dict[str, Any]) -> int:
-    """How many workers the nodes that are alive could hold if nothing else ran on them."""
+    """The number of workers that the live nodes could hold if nothing else ran on them."""
+    required = per_worker(cluster)
+    return sum(min(int(node.get(name, 0) // amount) for name, amount in required.items()) for node in _nodes())
+
+
+def shortage(cluster: dict[str, Any]) -> str:
+    """The resources that a run requires, those that the cluster has, and the next step."""
+    nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
+    each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
+    lower = f"use cluster.workers={fitting}" if fitting else "lower what each worker gets (cluster.*_per_worker)"
+    return (
+        f"cluster.workers={cluster['workers']}: no room for workers of {each} each: the cluster has {has} on "
+        f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}, room for {fitting} of them. Add nodes, or {lower}."
+    )
+
+
+def _listed(amounts: dict[str, float]) -> str:
+    return " and ".join(f"{amount:g} {name}{'' if amount == 1 else 's'}" for name, amount in amounts.items())
+
+
+def _nodes() -> list[dict[str, float]]:
+    """The resources of each live node that is not draining and has CPUs."""
     import ray
 
-    wanted = per_worker(cluster)
     leaving = draining()
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving]
-    return sum(min(int(has.get(what, 0) // amount) for what, amount in wanted.items()) for has in alive)
+    return [
+        node["Resources"]
+        for node in ray.nodes()
+        if node["Alive"] and node["NodeID"] not in leaving and node["Resources"].get("CPU")
+    ]
 
 
 def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
@@ -173,31 +205,26 @@ def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
 
 
 def _set(variables: dict[str, str]) -> None:
-    """Set what the user has not set."""
+    """Set environment variables that are not set yet."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
 
 
-def _temporary() -> Path:
-    """Where Ray keeps its logs, its sockets and what does not fit into memory."""
-    return Path(os.environ.get("RAY_TMPDIR", "/tmp"))  # noqa: S108
-
-
 def _resolved(address: str) -> str:
-    """The head's host:port; `auto` is what Ray noted on this machine, in a place of its own, as it started here.
+    """The head's host:port; `auto` reads the address that Ray stored when it started on this machine.
 
     Raises: LaunchError if `auto` finds none.
     """
     if address != "auto":
         return address.removeprefix("ray://")
-    note = _temporary() / "ray/ray_current_cluster"
-    if not note.is_file():
+    stored = ray_folder() / "ray/ray_current_cluster"
+    if not stored.is_file():
         raise _unreachable(address, "Ray does not run on this machine")
-    return note.read_text().strip()
+    return stored.read_text().strip()
 
 
-def _reach(address: str) -> None:
-    """Raises: LaunchError if nothing listens there; Ray itself would try for a minute."""
+def _connect(address: str) -> None:
+    """Raises: LaunchError if nothing listens at an address; Ray itself would try for a minute."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise LaunchError(f"cluster.address={address}: expected host:port, such as 10.0.0.5:6379, or auto.")
@@ -207,8 +234,8 @@ def _reach(address: str) -> None:
         raise _unreachable(address, str(error)) from error
 
 
-def _unreachable(address: str, why: str) -> LaunchError:
+def _unreachable(address: str, reason: str) -> LaunchError:
     return LaunchError(
-        f"cluster.address={address}: no Ray cluster answers there ({why}). Start one (`ray start --head`, "
+        f"cluster.address={address}: no Ray cluster answers there ({reason}). Start one (`ray start --head`, "
         "docs/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
     )

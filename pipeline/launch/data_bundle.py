@@ -1,7 +1,7 @@
-"""The data's bytes on every node: the driver names them by digest, a node trains on those or not at all.
+"""A data set's bytes on every node: a node trains on the bytes with the driver's digests, or fails.
 
-What fits travels once through Ray's object store into a cache on each node that does not hold it; what does not is
-read from a folder that the nodes share.
+Up to `MAX_BYTES` are sent once through Ray's object store into a cache on each node that lacks them; a larger data set
+is read from a folder that the nodes share.
 """
 
 import os
@@ -13,62 +13,63 @@ from typing import Any
 import ray
 
 from pipeline.data import store
-from pipeline.data.mirrors import DataFile, difference, listed, wrong
+from pipeline.data.mirrors import DataFile, bulleted, describe_mismatch, mismatched
 from pipeline.errors import DataError
 from pipeline.files import atomic_write, file_lock
 
-LARGEST_BYTES = 1 << 30  # of a data set that travels; Ray keeps a copy of it on each node
+MAX_BYTES = 1 << 30  # of a data set that is sent; Ray stores a copy on each node
 
 
 @dataclass(frozen=True, slots=True)
 class DataBundle:
-    """The files that a run's data consists of; with their contents (object references) if they travel."""
+    """The files of a run's data, with their contents (object references) if they are sent."""
 
     name: str
     digest: str
-    files: tuple[DataFile, ...]  # none for what packages carry or programs draw
+    files: tuple[DataFile, ...]  # () for data that packages contain or programs generate
     contents: tuple[Any, ...] = ()
 
 
 def pack(name: str, digest: str, data_dir: Path, *, send: bool) -> DataBundle:
-    """Name a run's data on the driver, where it has been verified; `send` puts it into the object store."""
+    """Describe a run's verified data on the driver; `send` puts its bytes into the object store."""
     files = store.FILES.get(name, ())
-    if not send or sum(file.bytes for file in files) > LARGEST_BYTES:
+    if not send or sum(file.bytes for file in files) > MAX_BYTES:
         return DataBundle(name, digest, files)
     return DataBundle(name, digest, files, tuple(ray.put((data_dir / file.path).read_bytes()) for file in files))
 
 
-def unpack(parcel: DataBundle, data_dir: Path) -> Path:
-    """The folder on this node that holds exactly the bytes that the driver named: `data_dir` or a cache.
+def unpack(bundle: DataBundle, data_dir: Path) -> Path:
+    """The folder on this node that holds exactly the bundle's bytes: `data_dir` or a cache.
 
-    Raises: DataError if neither does and the data did not travel.
+    Raises: DataError if neither does and the bytes were not sent.
     """
-    differing = wrong(parcel.files, data_dir)
+    differing = mismatched(bundle.files, data_dir)
     if not differing:
         return data_dir
-    if not parcel.contents:
+    if not bundle.contents:
         raise DataError(
-            f"{data_dir} on {os.uname().nodename}: not the {parcel.name} that the run was promised, and too large to "
-            "send. Put the project on a folder that all nodes share."
-            + listed(difference(file, found) for file, found in differing)
+            f"{data_dir} on {os.uname().nodename}: does not hold the {bundle.name} of the driver, which is too large "
+            "to send. Put the project on a folder that all nodes share."
+            + bulleted(describe_mismatch(file, found) for file, found in differing)
         )
-    cache = _cache_dir() / parcel.digest
+    cache = _cache_dir() / bundle.digest
     cache.mkdir(parents=True, exist_ok=True)
-    with file_lock(cache / ".lock"):  # one copy a node, however many of its workers ask
-        _fill(cache, parcel, [file for file, _ in wrong(parcel.files, cache)])
+    with file_lock(cache / ".lock"):  # one copy a node, whatever the number of its workers
+        _fill(cache, bundle, [file for file, _ in mismatched(bundle.files, cache)])
     return cache
 
 
-def _fill(cache: Path, parcel: DataBundle, missing: Sequence[DataFile]) -> None:
-    for file, content in zip(parcel.files, parcel.contents, strict=True):
+def _fill(cache: Path, bundle: DataBundle, missing: Sequence[DataFile]) -> None:
+    for file, content in zip(bundle.files, bundle.contents, strict=True):
         if file in missing:
             path = cache / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write(path, ray.get(content))
-    if still := wrong(parcel.files, cache):
+    if still := mismatched(bundle.files, cache):
         raise DataError(
-            f"{cache}: what the driver sent is not what it named. Run `pipeline data verify {parcel.name}` there."
-            + listed(difference(file, found) for file, found in still)
+            f"{cache}: the bytes that were sent differ from the driver's digests. Run "
+            f"`pipeline data verify {bundle.name}` there."
+            + bulleted(describe_mismatch(file, found) for file, found in still)
         )
 
 

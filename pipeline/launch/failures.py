@@ -1,45 +1,53 @@
-"""How often a run's workers may fail: as often as they like, if each time there is a newer checkpoint."""
+"""Failures of workers: which end the run, which end the group, and which are retried."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints
-from pipeline.runs.events import EventLog
+from ray.train import UserCallback
 
-PATIENCE = 3  # failures without a new checkpoint between them; the next ends the run
+from pipeline.errors import PipelineError
+from pipeline.launch import cluster as clusters
+from pipeline.launch.failure_count import FailureCount
+
+SHUTDOWN_S = 5  # a broken group's time to shut down; Ray gives it 30, and one that hangs takes them all
 
 
-class FailureCount:
-    """Counts failures since the newest checkpoint, and logs each in the run's events."""
+class TooFewNodes(Exception):
+    """The cluster can no longer hold a group of this size, so a smaller one starts without waiting."""
 
-    def __init__(self, run_dir: Path):
-        self.run_dir, self.step, self.failures = run_dir, -1, 0
 
-    def count(self, who: str, error: object, *, hung: bool = False) -> None:
-        """Log a failure that the run recovers from.
+class Failures(FailureCount, UserCallback):  # type: ignore[misc]
+    """Decides in Ray Train's controller whether a group may be restarted after a failure."""
 
-        Raises: LaunchError if this is one failure too many since the newest checkpoint.
+    def __init__(self, run_dir: Path, cluster: dict[str, Any]):
+        super().__init__(run_dir)
+        self.cluster, self.workers = cluster, 0
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Raises: PipelineError, which ends the run: a worker's own, or after too many failures;
+        TooFewNodes, which ends the group.
         """
-        newest = newest_step(self.run_dir)
-        self.failures = self.failures + 1 if newest == self.step else 1
-        self.step = newest
-        text = " ".join(str(error).split())[:300]
-        if self.failures > PATIENCE:
-            raise LaunchError(
-                f"{self.run_dir.name}: {who} failed for the {self.failures}th time without a new checkpoint ({text}). "
-                f"See {self.run_dir / 'log.txt'}, then `pipeline resume {self.run_dir.name}`."
-            )
-        verb = "hangs" if hung else "failed"
-        self.note("hang" if hung else "failure", f"{who} {verb}: resuming from step {newest}")
-
-    def note(self, cause: str, text: str) -> None:
-        """Log why the workers start again."""
-        event_log = EventLog(self.run_dir)
-        event_log.append(step=newest_step(self.run_dir), interrupted=cause, notice=text)
-        event_log.close()
+        os.environ["TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S"] = str(SHUTDOWN_S)  # of this process, the controller's
+        for error in worker_exceptions.values():
+            for cause in causes(error):
+                if isinstance(cause, PipelineError):
+                    raise cause
+        # A worker that hangs makes the others fail.
+        rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
+        self.count(f"worker {rank}", error, hung="HealthCheckTimeout" in type(error).__name__)
+        if clusters.room(self.cluster) < self.workers:
+            raise TooFewNodes
 
 
-def newest_step(run_dir: Path) -> int:
-    """The step that a run resumes from; 0 without a checkpoint."""
-    newest = checkpoints.newest(run_dir / "checkpoints")
-    return int(newest.name.removeprefix("step-")) if newest else 0
+def causes(error: Any) -> Iterator[BaseException]:
+    """Yield an exception and its causes, unwrapped."""
+    cause: Any = error
+    while isinstance(cause, BaseException):
+        yield cause
+        for failure in getattr(cause, "worker_failures", {}).values():
+            yield from causes(failure)
+        # Ray stores the exception of a worker or the controller in one of several private attributes.
+        inner = (getattr(cause, name, None) for name in ("controller_failure", "_base_exc", "cause", "__cause__"))
+        cause = next((each for each in inner if each is not None), None)

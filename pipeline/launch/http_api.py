@@ -1,4 +1,4 @@
-"""What a served model is asked over HTTP and what it says: the requests, their limits, the schema. Knows no Ray."""
+"""The HTTP API of a served model: requests, their limits, responses and the schema. Independent of Ray."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,19 +12,19 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
-from pipeline.inference.requests import named_model, picture, takes
-from pipeline.types import Answer, Predictor
+from pipeline.inference.requests import decode_image, input_type, model_name
+from pipeline.types import Prediction, Predictor
 
-ITEMS = 64  # in a request
-IMAGE_BYTES, IMAGE_PIXELS = 2**20, 2**22
-TEXT_LETTERS = 20_000
-BODY_BYTES = 16 * 2**20
-FARTHEST = 1e6  # of a point's numbers
+MAX_INPUTS = 64  # in a request
+MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS = 2**20, 2**22
+MAX_TEXT_CHARACTERS = 20_000
+MAX_BODY_BYTES = 16 * 2**20
+MAX_COORDINATE = 1e6
 HOSTS = ["127.0.0.1", "localhost"]
 
 
-class Said(BaseModel):
-    """One answer: a class with its probability and all of them, a translation, or a drawn image of 0..255."""
+class PredictionResponse(BaseModel):
+    """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255."""
 
     label: str | None = None
     probability: float | None = None
@@ -32,43 +32,45 @@ class Said(BaseModel):
     image: list[list[int]] | None = None
 
 
-class Reply(BaseModel):
-    """Which model answered (name, seed, the beginning of its weights' digest), and its answers in the inputs' order."""
+class Response(BaseModel):
+    """The model (name, seed, the first digits of its weights' digest) and its predictions in the inputs' order."""
 
     model: str
-    answers: list[Said]
+    answers: list[PredictionResponse]
 
 
 class Health(BaseModel):
-    """That a replica of the model answers."""
+    """A replica of the model is ready."""
 
     status: Literal["ok"]
     model: str
 
 
-def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> FastAPI:
-    """The application that serves a model; `answer` says what it makes of one input."""
-    kind, model = takes(predictor), named_model(predictor)
+def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Prediction]]) -> FastAPI:
+    """The application that serves a model; `predict_one` is its prediction for one input."""
+    kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
     app = FastAPI(
-        title=model, version=model.rpartition(":")[2], docs_url=None, redoc_url=None, max_body_size=BODY_BYTES
+        title=model, version=model.rpartition(":")[2], docs_url=None, redoc_url=None, max_body_size=MAX_BODY_BYTES
     )
-    question: Any = create_model("Question", **{kind: (_field(predictor), ...)})  # type: ignore[call-overload]
+    schema: Any = create_model("Request", **{kind: (_field(predictor), ...)})  # type: ignore[call-overload]
 
-    async def predict(asked: question) -> Any:
-        given = getattr(asked, kind)
+    async def predict(request: schema) -> Any:
+        inputs = getattr(request, kind)
         if kind == "images":
-            given = await asyncio.to_thread(_pictures, predictor, given)
+            inputs = await asyncio.to_thread(_images, predictor, inputs)
         elif kind == "classes":
-            given = [predictor.labels.index(label) for label in given]
-        return {"model": model, "answers": await asyncio.gather(*map(answer, given))}
+            inputs = [predictor.labels.index(label) for label in inputs]
+        return {"model": model, "answers": await asyncio.gather(*map(predict_one, inputs))}
 
     async def health() -> Any:
         return {"status": "ok", "model": model}
 
-    app.add_api_route("/predict", predict, methods=["POST"], response_model=Reply, response_model_exclude_none=True)
+    app.add_api_route("/predict", predict, methods=["POST"], response_model=Response, response_model_exclude_none=True)
     app.add_api_route("/health", health, methods=["GET"], response_model=Health)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)  # another site's name may point to this machine
+    app.add_middleware(
+        TrustedHostMiddleware, allowed_hosts=HOSTS
+    )  # the name of another site may resolve to this machine
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPError, _refused)
     return app
@@ -76,35 +78,35 @@ def create(predictor: Predictor, answer: Callable[[Any], Awaitable[Answer]]) -> 
 
 def _field(predictor: Predictor) -> Any:
     """The type of a request's inputs, with its limits."""
-    number = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST, allow_inf_nan=False)]
-    kind = takes(predictor)
-    one: Any = Annotated[str, Field(max_length=TEXT_LETTERS)]
+    number = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
+    kind = input_type(predictor)
+    item: Any = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)]
     if kind == "images":
-        one = Annotated[Base64Bytes, Field(max_length=IMAGE_BYTES, description="A PNG or JPEG, in base 64.")]
+        item = Annotated[Base64Bytes, Field(max_length=MAX_IMAGE_BYTES, description="A PNG or JPEG, in base 64.")]
     elif kind == "points":
         count = predictor.config["data"]["in_shape"][0]
-        one = Annotated[list[number], Field(min_length=count, max_length=count)]
+        item = Annotated[list[number], Field(min_length=count, max_length=count)]
     elif kind == "classes":
-        one = Literal[predictor.labels]
-    return Annotated[list[one], Field(min_length=1, max_length=ITEMS)]
+        item = Literal[predictor.labels]
+    return Annotated[list[item], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-def _pictures(predictor: Predictor, contents: list[bytes]) -> list[Any]:
-    """Pictures as the net sees them, read as `pipeline predict` reads files.
+def _images(predictor: Predictor, contents: list[bytes]) -> list[Any]:
+    """The net's inputs from image files, read as `pipeline predict` reads them.
 
     Raises: HTTPException for one that can't be read.
     """
-    found = []
+    images = []
     for place, content in enumerate(contents):
         try:
-            found.append(picture(predictor, content, IMAGE_PIXELS))
+            images.append(decode_image(predictor, content, MAX_IMAGE_PIXELS))
         except DataError as error:
             raise HTTPException(422, f"images[{place}]: {error}") from error
-    return found
+    return images
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """Where a request is wrong and why, without repeating what it holds."""
+    """The place and the cause of a request's error, without repeating the request."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"][1:])

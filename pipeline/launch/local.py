@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.errors import LaunchError
-from pipeline.launch.failures import FailureCount, newest_step
+from pipeline.launch.failure_count import FailureCount, newest_step
 from pipeline.launch.local_group import Job, ignore_signals, portable, start, watch
 from pipeline.runs.events import EventLog
 from pipeline.types import FitResult

@@ -1,18 +1,10 @@
 """How many workers compute a run's shards, and how many this machine has room for."""
 
-import os
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
-
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
-
-
-def in_process(cluster: dict[str, Any]) -> bool:
-    """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
-    return cluster["workers"] in (1, "auto") and not cluster.get("address")
+from pipeline.launch.cluster import worker_range
+from pipeline.launch.machine import available_cores
 
 
 def fitting(shards: int) -> list[int]:
@@ -34,7 +26,7 @@ def resolve_workers(config: dict[str, Any]) -> Any:
         if cluster.get("address"):
             return [1, shards]
         return max(count for count in fits if count == 1 or count <= _places(cluster))
-    least, most = bounds(cluster)
+    least, most = worker_range(cluster)
     allowed = [count for count in fits if least <= count <= most]
     if not allowed:
         raise ConfigError(
@@ -48,7 +40,7 @@ def resolve_workers(config: dict[str, Any]) -> Any:
 
 def largest_fitting(room: int, cluster: dict[str, Any], shards: int) -> int:
     """How many workers of an elastic group compute the shards where there is room for so many."""
-    least, most = bounds(cluster)
+    least, most = worker_range(cluster)
     allowed = [count for count in fitting(shards) if least <= count <= most]
     return max(count for count in allowed if count == allowed[0] or count <= room)
 
@@ -60,19 +52,4 @@ def _places(cluster: dict[str, Any]) -> int:
 
         if gpus := torch.cuda.device_count():
             return gpus
-    return cores() // int(cluster["threads_per_worker"])
-
-
-def bounds(cluster: dict[str, Any]) -> tuple[int, int]:
-    """The least and the most workers; of `auto`, where it is not resolved, one."""
-    workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
-    return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
-
-
-def cores() -> int:
-    """How many cores of this machine this process may use: its affinity, and a container's quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with suppress(OSError, ValueError):  # no cgroup, or no quota: "max 100000"
-        quota, period = map(int, QUOTA.read_text().split())
-        return max(1, min(allowed, quota // period))
-    return allowed
+    return available_cores() // int(cluster["threads_per_worker"])

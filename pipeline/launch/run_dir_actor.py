@@ -1,7 +1,7 @@
-"""The run's folder, seen from any node: an actor beside the driver keeps it for workers that can't see it.
+"""The run's folder for workers on any node: an actor on the driver's node reads and writes it for them.
 
-Where nodes share the project's folder, workers write into it. Elsewhere rank 0 writes into a folder of its own, and
-what appears there (events, checkpoints, samples, the model) is sent to the driver's node and published there, whole.
+Where nodes share the project's folder, workers write into it. Elsewhere rank 0 writes into a temporary folder, and
+its events, checkpoints, samples and model are sent to the driver's node and published there, each whole.
 """
 
 import contextlib
@@ -15,54 +15,59 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.placement_group import PlacementGroup
 
 from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, read_folder, sha256
-from pipeline.runs import checkpoints, interruption
-from pipeline.runs import events as run_events
+from pipeline.runs import checkpoints, events, interruption
 
-MARK = ".home"  # in the run's folder: who reads the same word there sees the same folder
-EVERY_S = 0.5
+MARK = ".driver"  # in the run's folder: a worker that reads the driver's token in it sees the same folder
+SEND_S = 0.5
 
 Files = dict[str, bytes]
 
 
 class RunDirActor:
-    """An actor on the driver's node: it writes what workers elsewhere send, and tells them to stop."""
+    """An actor on the driver's node: writes what workers elsewhere send, and passes on the request to stop."""
 
     def __init__(self, run_dir: str, keep: int):
         self.run_dir, self.keep = Path(run_dir), keep
-        self.word = uuid.uuid4().hex
-        (self.run_dir / MARK).write_text(self.word)
-        self.groups = sum("workers" in event for event in run_events.read(self.run_dir)[0])
+        self.token = uuid.uuid4().hex
+        (self.run_dir / MARK).write_text(self.token)
+        self.groups = sum("workers" in event for event in events.read(self.run_dir)[0])
         self.used: set[str] = set()
+        self.group: PlacementGroup | None = None
 
     def mark(self) -> str:
-        """What `MARK` holds in the run's folder."""
-        return self.word
+        """The token in `MARK`."""
+        return self.token
 
-    def enter(self, rank: int, workers: int, node: str) -> None:
-        """A worker has begun, on a node; rank 0's word for it is the group's, which the run's events then show."""
+    def enter(self, rank: int, workers: int, node: str, group: PlacementGroup | None) -> None:
+        """Register a worker that has started on a node; rank 0 appends its group's start to the event log."""
         if rank == 0:
-            self.used = set()
-            events = run_events.EventLog(self.run_dir)
-            events.append(step=step(self.run_dir), workers=workers, restarts=self.groups)
+            self.used, self.group = set(), group
+            event_log = events.EventLog(self.run_dir)
+            event_log.append(step=step(self.run_dir), workers=workers, restarts=self.groups)
             if self.groups:
-                events.append(tags={"worker_restarts": str(self.groups)})
-            events.close()
+                event_log.append(tags={"worker_restarts": str(self.groups)})
+            event_log.close()
             self.groups += 1
         self.used.add(node)
 
     def nodes(self) -> set[str]:
-        """Where the newest group's workers are; empty until all of a group have begun."""
+        """The nodes of the newest group's workers that have started."""
         return self.used
 
     def forget_nodes(self) -> None:
-        """Before another group begins."""
+        """Forget the former group's nodes, before another group starts."""
         self.used = set()
 
+    def placement_group(self) -> PlacementGroup | None:
+        """The resources that the newest group was given."""
+        return self.group
+
     def stopping(self) -> bool:
-        """Whether the run is asked to stop."""
+        """Whether the run is requested to stop."""
         return interruption.requested(self.run_dir)
 
     def newest(self) -> tuple[str, Files] | None:
@@ -70,18 +75,18 @@ class RunDirActor:
         folder = checkpoints.newest(self.run_dir / "checkpoints")
         return (folder.name, read(folder)) if folder else None
 
-    def begins_with(self) -> dict[str, Files]:
-        """The folders that the run starts from, if it does: another model, a teacher's predictions."""
+    def inputs(self) -> dict[str, Files]:
+        """The folders that the run starts from, if there are any: another model, a teacher's predictions."""
         folders = [checkpoints.parent_folder(self.run_dir, name) for name in checkpoints.FORMER]
         return {folder.name: read(folder) for folder in folders if exists(folder)}
 
     def append(self, lines: bytes) -> None:
         """Add whole lines to the run's events."""
-        with (self.run_dir / run_events.NAME).open("ab", buffering=0) as file:
+        with (self.run_dir / events.NAME).open("ab", buffering=0) as file:
             file.write(lines)
 
     def publish(self, name: str, files: Files) -> None:
-        """Make a folder that was sent appear, verified."""
+        """Publish a folder that was sent, verified."""
         folder = self.run_dir / name
         write(folder, files)
         if folder.parent.name == "checkpoints":
@@ -95,30 +100,30 @@ class RunDirActor:
 
 
 @contextmanager
-def workspace(home: Any, run_dir: Path, rank: int) -> Iterator[Path]:
-    """The folder that this worker writes to: the run's own if it can be seen from here, else one that is sent home.
+def workspace(actor: Any, run_dir: Path, rank: int) -> Iterator[Path]:
+    """The folder that this worker writes to: the run's own if this node sees it, else one that is sent to the actor.
 
-    Raises: CheckpointError if what arrives does not verify.
+    Raises: CheckpointError if a folder from the actor does not verify.
     """
     with contextlib.suppress(OSError):
-        if (run_dir / MARK).read_text() == ray.get(home.mark.remote()):
+        if (run_dir / MARK).read_text() == ray.get(actor.mark.remote()):
             yield run_dir
             return
     with tempfile.TemporaryDirectory(prefix="pipeline-run-") as scratch:
-        here = Path(scratch)
-        if newest := ray.get(home.newest.remote()):
-            write(here / "checkpoints" / newest[0], newest[1])
-        for name, files in ray.get(home.begins_with.remote()).items():
-            write(here / name, files)
+        local = Path(scratch)
+        if newest := ray.get(actor.newest.remote()):
+            write(local / "checkpoints" / newest[0], newest[1])
+        for name, files in ray.get(actor.inputs.remote()).items():
+            write(local / name, files)
         if rank:
-            yield here
+            yield local
             return
-        with _sending(home, here):
-            yield here
+        with _sending(actor, local):
+            yield local
 
 
 def step(run_dir: Path) -> int:
-    """The step that a new group goes on from; 0 without a checkpoint."""
+    """The step of the newest checkpoint, from which a new group resumes; 0 without one."""
     newest = checkpoints.newest(run_dir / "checkpoints")
     return int(newest.name.removeprefix("step-")) if newest else 0
 
@@ -133,9 +138,9 @@ def read(folder: Path) -> Files:
 
 
 def write(folder: Path, files: Files) -> None:
-    """Publish a folder that was read elsewhere; its manifest says what its files must be.
+    """Publish a folder that was read elsewhere, checked against its manifest.
 
-    Raises: CheckpointError if they are not.
+    Raises: CheckpointError if a file differs.
     """
     manifest: dict[str, Any] = json.loads(files[checkpoints.MANIFEST])
     expected = manifest.pop("files")
@@ -152,43 +157,43 @@ def write(folder: Path, files: Files) -> None:
 
 
 @contextmanager
-def _sending(home: Any, here: Path) -> Iterator[None]:
-    """Send home what appears in a folder, from a thread of its own, as long as the block runs, then the rest."""
+def _sending(actor: Any, local: Path) -> Iterator[None]:
+    """Send new files of a folder to the actor, from a thread while the block runs, then the rest."""
     done = threading.Event()
-    sent = {str(path.relative_to(here)) for path in (here / "checkpoints").glob("step-*")}
+    sent = {str(path.relative_to(local)) for path in (local / "checkpoints").glob("step-*")}
     position = 0
 
-    def once() -> None:
+    def send() -> None:
         nonlocal position
-        # Events come last: who reads of a step finds its checkpoint.
-        _, end = run_events.read(here, position)
-        for path in sorted([*here.glob("checkpoints/step-*"), *here.glob("samples/*"), *here.glob("model")]):
-            name = str(path.relative_to(here))
+        # Events are sent last: a reader of a step's event finds its checkpoint.
+        _, end = events.read(local, position)
+        for path in sorted([*local.glob("checkpoints/step-*"), *local.glob("samples/*"), *local.glob("model")]):
+            name = str(path.relative_to(local))
             if name not in sent:
-                with contextlib.suppress(FileNotFoundError):  # pruned in the meantime
+                with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
                     ray.get(
-                        home.publish.remote(name, read(path))
+                        actor.publish.remote(name, read(path))
                         if path.is_dir()
-                        else home.put.remote(name, path.read_bytes())
+                        else actor.put.remote(name, path.read_bytes())
                     )
                     sent.add(name)
         if end > position:
-            with (here / run_events.NAME).open("rb") as file:
+            with (local / events.NAME).open("rb") as file:
                 file.seek(position)
-                ray.get(home.append.remote(file.read(end - position)))
+                ray.get(actor.append.remote(file.read(end - position)))
             position = end
 
     def loop() -> None:
-        while not done.wait(EVERY_S):
-            once()
-            if ray.get(home.stopping.remote()):
-                interruption.request(here)
+        while not done.wait(SEND_S):
+            send()
+            if ray.get(actor.stopping.remote()):
+                interruption.request(local)
 
-    thread = threading.Thread(target=loop, name="home", daemon=True)
+    thread = threading.Thread(target=loop, name="sender", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
-        once()
+        send()

@@ -1,6 +1,9 @@
-"""A stored model behind HTTP, by Ray Serve on this machine: replicas that answer in batches."""
+"""Serve a stored model over HTTP with Ray Serve on this machine: replicas that predict in batches."""
 
 import asyncio
+import contextlib
+import io
+import logging
 import os
 import signal
 import sys
@@ -12,19 +15,19 @@ from typing import Any
 import ray
 from ray import serve
 
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.kinds import load
 from pipeline.launch import cluster, http_api
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 HOST = "127.0.0.1"
-BATCH, WAIT_S = 64, 0.005  # how many inputs are answered together, and how long the first waits for others
-REQUESTS, QUEUED = 64, 256  # at once in a replica; waiting before others are refused with status 503
+BATCH, WAIT_S = 64, 0.005  # the most inputs of a batch, and how long the first input waits for others
+REQUESTS, QUEUED = 64, 256  # in work in a replica; waiting, beyond which requests get status 503
 
 
 @serve.ingress()
 class _Replica:
-    """One process with the model: it reads requests and answers their inputs, several requests' in a batch."""
+    """A process with the model: it reads requests, and predicts the inputs of several requests in one batch."""
 
     def __init__(self, model_dir: str, folder: str):
         import torch
@@ -34,21 +37,22 @@ class _Replica:
         self.predictor = load(Path(model_dir))
 
     def __serve_build_asgi_app__(self) -> Any:
-        return http_api.create(self.predictor, self.answer)
+        return http_api.create(self.predictor, self.predict)
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
-    async def answer(self, inputs: list[Any]) -> list[Answer]:
-        return await asyncio.to_thread(answers, self.predictor, inputs)
+    async def predict(self, inputs: list[Any]) -> list[Prediction]:
+        return await asyncio.to_thread(predict, self.predictor, inputs)
 
 
 def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None]) -> None:
-    """Serve a model at 127.0.0.1:`port` until interrupted; `started()` is called once requests are answered."""
+    """Serve a model at 127.0.0.1:`port` until interrupted; `started()` is called once it accepts requests."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
-    # Not an existing cluster: a server there would listen on its loopback.
+    # On a private cluster: on an existing one the server would listen on the loopback of another machine.
     cluster.start(replicas + 1, log_to_driver=False, logging_level="WARNING")
     try:
-        quiet = {"log_level": "WARNING", "enable_access_log": False}
-        serve.start("HeadOnly", {"host": HOST, "port": port}, logging_config=quiet)
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)  # of this process; the next line: of Ray's
+        logs = {"log_level": "WARNING", "enable_access_log": False}
+        serve.start("HeadOnly", {"host": HOST, "port": port}, logging_config=logs)
         deployed = serve.deployment(
             _Replica,
             name="model",
@@ -60,5 +64,7 @@ def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None
         started()
         threading.Event().wait()
     finally:
-        serve.shutdown()
-        ray.shutdown()
+        # Serve ends its controller in the middle of a call to it, which Ray then reports on stdout as a failure.
+        with contextlib.redirect_stdout(io.StringIO()):
+            serve.shutdown()
+            ray.shutdown()

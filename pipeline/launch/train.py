@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from pipeline.launch.cluster import in_process
 from pipeline.launch.local import LocalWorkers, standby
 from pipeline.launch.local_group import Job
-from pipeline.launch.placement import in_process
 from pipeline.types import DataSet, FitResult
 
 

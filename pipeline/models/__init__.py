@@ -1,1 +1,1 @@
-"""The architectures: pure single-device modules that know no task, no data and no trainer."""
+"""Architectures: single-device `nn.Module`s that import no task, no data and no trainer."""

@@ -1,4 +1,4 @@
-"""Backpropagation by hand: the multilayer perceptron with its backward pass written out.
+"""Backpropagation by hand: a multilayer perceptron whose backward pass is written out.
 
 Source: Rumelhart, Hinton, Williams 1986, doi:10.1038/323533a0.
 """
@@ -19,7 +19,7 @@ Layers = Sequence[tuple[Tensor, Tensor]]  # weight_JI, bias_J of each
 
 
 def forward_pass(x_BI: Tensor, layers: Layers, activation: Activation) -> tuple[list[Tensor], list[Tensor]]:
-    """What each layer takes in (its inputs y) and its total input z = y Wᵀ + b; the last z are the logits."""
+    """The inputs y and the pre-activations z = y Wᵀ + b of each layer; the last z are the logits."""
     inputs, totals = [x_BI], []
     for weight_JI, bias_J in layers:
         totals.append(inputs[-1] @ weight_JI.T + bias_J)
@@ -32,7 +32,7 @@ def backward_pass(
 ) -> list[tuple[Tensor, Tensor]]:
     """dE/dW and dE/db of each layer, first to last, from dE/dz of the last.
 
-    From output to input: dE/dW_ji = dE/dz_j y_i, and dE/dz_i = f'(z_i) sum over j of dE/dz_j W_ji.
+    From the last layer to the first: dE/dW_ji = dE/dz_j y_i, and dE/dz_i = f'(z_i) sum over j of dE/dz_j W_ji.
     """
     gradients = []
     for depth in range(len(layers) - 1, -1, -1):
@@ -42,8 +42,8 @@ def backward_pass(
     return gradients[::-1]
 
 
-class _ByHand(torch.autograd.Function):
-    """Puts the hand-written pass where autograd would have derived one."""
+class _ManualBackward(torch.autograd.Function):
+    """Gives autograd the hand-written backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x_BI: Tensor, activation: Activation, *flat: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class _ByHand(torch.autograd.Function):
 class Backprop(nn.Module):
     """Classifier of flat inputs, (B, …) of shape `in_shape` -> (B, K) logits: `MLP` without batch norm and dropout.
 
-    It starts from the weights that `MLP` draws from the same seed. Inputs get no gradient: nothing stands before them.
+    Its initial weights are those that `MLP` draws from the same seed. Inputs get no gradient.
     """
 
     def __init__(self, in_shape: Sequence[int], classes: int, hidden: Sequence[int], activation: str = "relu"):
@@ -78,6 +78,6 @@ class Backprop(nn.Module):
         x_BI = inputs.flatten(1)
         flat: list[Tensor] = list(self.layers.parameters())  # weight, bias, weight, bias, …
         if torch.is_grad_enabled():
-            logits_BK: Tensor = _ByHand.apply(x_BI, self.activation, *flat)  # type: ignore[no-untyped-call]
+            logits_BK: Tensor = _ManualBackward.apply(x_BI, self.activation, *flat)  # type: ignore[no-untyped-call]
             return logits_BK
         return forward_pass(x_BI, list(zip(flat[::2], flat[1::2], strict=True)), self.activation)[1][-1]

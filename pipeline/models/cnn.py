@@ -15,8 +15,10 @@ from pipeline.models.neuron import Activate
 # B batch, C channel, H height, W width, K class
 
 
-class Conv(nn.Sequential):
-    """Convolution, batch norm, activation and (where `pool` > 1) max pooling; without `padding` stride 1 keeps size.
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, activation and, for `pool` > 1, max pooling.
+
+    `padding` None keeps the size at stride 1.
 
     Source of batch norm: Ioffe, Szegedy 2015, arXiv:1502.03167.
     """
@@ -45,12 +47,11 @@ class Conv(nn.Sequential):
 class CNN(nn.Module):
     """Image classifier: (B, C, H, W) in [0, 1] -> (B, K) logits.
 
-    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `Conv`; `hidden` units (none if None)
-    in each of `hidden_layers` stand between the convolutions and the classes. With `mean_pool` those see each channel's
-    mean, wherever in the image it came from. `unshuffle` r first folds r x r neighbouring pixels into channels, so that
-    the convolutions see r x r times fewer places (Shi et al. 2016, arXiv:1609.05158, backwards). Of each side `crop`
-    pixels are left out. Pixels are multiplied by `brightness`: with 255 the net sees them as they are stored. With
-    `shift_px`, once trained, it answers with the mean of its logits for an image and for those that it becomes `moved`.
+    `in_shape` is (C, H, W); each of `layers` holds the keyword arguments of one `ConvBlock`. `mean_pool` adds global
+    average pooling. `hidden_layers` fully connected layers of `hidden` units follow, none if `hidden` is None. Before
+    the convolutions, `crop` pixels are cut from each side, pixels are multiplied by `input_scale` (255 restores the
+    stored values), and `unshuffle` r folds r x r neighbouring pixels into channels (Shi et al. 2016, arXiv:1609.05158).
+    In evaluation, `tta_shift_px` > 0 averages the logits over the image and its `shifted` versions.
 
     Raises: ConfigError if an image side shrinks to nothing.
     """
@@ -65,19 +66,19 @@ class CNN(nn.Module):
         batch_norm: bool = True,
         unshuffle: int = 1,
         activation: str = "relu",
-        brightness: float = 1.0,
+        input_scale: float = 1.0,
         mean_pool: bool = False,
         hidden_layers: int = 1,
-        shift_px: int = 0,
+        tta_shift_px: int = 0,
         crop: int = 0,
     ):
         super().__init__()
-        self.brightness, self.shift_px = brightness, shift_px
+        self.input_scale, self.tta_shift_px = input_scale, tta_shift_px
         channels = in_shape[0] * unshuffle**2
         convolutions: list[nn.Module] = [nn.ZeroPad2d(-crop)] * (crop > 0)
         convolutions += [nn.PixelUnshuffle(unshuffle)] * (unshuffle > 1)
         for layer in layers:
-            convolutions.append(Conv(channels, batch_norm=batch_norm, activation=activation, **layer))
+            convolutions.append(ConvBlock(channels, batch_norm=batch_norm, activation=activation, **layer))
             channels = layer["channels"]
         self.features = nn.Sequential(*convolutions, *[nn.AdaptiveAvgPool2d(1)] * mean_pool, nn.Flatten())
         width = self._width(in_shape)
@@ -87,38 +88,38 @@ class CNN(nn.Module):
             between += [Activate(activation)]
             width = units
         self.head = nn.Sequential(*between, nn.Dropout(dropout), nn.Linear(width, classes))
-        # CPUs and GPUs convolve images stored pixel by pixel (N, H, W, C) 1.3 to 1.5 times faster.
+        # Convolutions of images stored as (N, H, W, C) are 1.3 to 1.5 times faster on CPUs and GPUs.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        if self.training or not self.shift_px:
+        if self.training or not self.tta_shift_px:
             return self._logits(images_BCHW)
-        views = [images_BCHW, *moved(images_BCHW, self.shift_px)]
+        views = [images_BCHW, *shifted(images_BCHW, self.tta_shift_px)]
         return torch.stack([self._logits(view_BCHW) for view_BCHW in views]).mean(dim=0)
 
     def _logits(self, images_BCHW: Tensor) -> Tensor:
-        if self.brightness != 1:
-            images_BCHW = self.brightness * images_BCHW
+        if self.input_scale != 1:
+            images_BCHW = self.input_scale * images_BCHW
         features = self.features(images_BCHW.contiguous(memory_format=torch.channels_last))
         logits_BK: Tensor = self.head(features)
         return logits_BK
 
     def _width(self, in_shape: Sequence[int]) -> int:
-        """How many features an image of this shape has after the convolutions."""
+        """Number of features of an image of this shape after the convolutions."""
         try:
             with torch.no_grad():
                 return int(self.features.eval()(torch.zeros(1, *in_shape)).shape[1])
         except RuntimeError as error:
             raise ConfigError(
-                f"model.net.layers: an image of shape {tuple(in_shape)} is too small for them."
+                f"model.net.layers: an image of shape {tuple(in_shape)} is too small for them. Set fewer layers."
             ) from error
         finally:
             self.features.train()
 
 
-def moved(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
-    """The images moved down, up, right and left; what comes in is 0, as MNIST's ground is."""
+def shifted(images_BCHW: Tensor, pixels: int) -> list[Tensor]:
+    """The images shifted down, up, right and left by `pixels`, padded with 0."""
     height, width = images_BCHW.shape[2:]
-    wide = F.pad(images_BCHW, (pixels,) * 4)
+    padded = F.pad(images_BCHW, (pixels,) * 4)
     corners = (0, pixels), (2 * pixels, pixels), (pixels, 0), (pixels, 2 * pixels)
-    return [wide[:, :, y : y + height, x : x + width] for y, x in corners]
+    return [padded[:, :, y : y + height, x : x + width] for y, x in corners]

@@ -1,4 +1,4 @@
-"""Generative adversarial networks: one net draws images, the other tells them from real ones.
+"""Generative adversarial networks: generators and discriminators of images.
 
 Sources: Goodfellow et al. 2014, arXiv:1406.2661; Radford, Metz, Chintala 2015, arXiv:1511.06434 (DCGAN).
 """
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from pipeline.errors import ConfigError
 
 # B batch, Z noise, C channel, H height, W width, F feature
-SLOPE = 0.2  # of a leaky ReLU below zero, as in DCGAN
+SLOPE = 0.2  # negative slope of the leaky ReLUs, as in DCGAN
 
 
 class Generator(nn.Module):
-    """Draws images of the classes it is asked for: (B, Z) standard normal noise, (B,) labels -> (B, C, H, W) in [0, 1].
+    """Conditional generator: (B, Z) standard normal noise, (B,) labels -> (B, C, H, W) in [0, 1].
 
-    Starts from `channels[0]` small maps; each of `channels` doubles their sides once, up to `in_shape`, (C, H, W). In
-    evaluation the noise is multiplied by `truncation`: below 1 images vary less and look more like their class (Brock,
-    Donahue, Simonyan 2019, arXiv:1809.11096).
+    A linear layer gives `channels[0]` small maps; a transposed convolution for each of `channels` doubles height and
+    width, up to `in_shape`, (C, H, W). In evaluation the noise is multiplied by `truncation`: below 1 images vary less
+    and look more like their class (Brock, Donahue, Simonyan 2019, arXiv:1809.11096).
 
     Raises: ConfigError if the sides of `in_shape` can't be halved that often.
     """
@@ -54,11 +54,11 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges images of a class: (B, C, H, W) in [0, 1], (B,) labels -> (B,) logits of being real.
+    """Projection discriminator: (B, C, H, W) in [0, 1], (B,) labels -> (B,) logits of being real.
 
-    Each of `channels` halves the sides; `hidden` features follow, in which the label enters by a projection (Miyato,
-    Koyama 2018, arXiv:1802.05637). It sees how much the images of a batch differ, so that drawing the same image again
-    and again is found out at once (Karras et al. 2018, arXiv:1710.10196); so a batch must be all real or all drawn.
+    A convolution for each of `channels` halves height and width; `hidden` features follow, which the label's embedding
+    is projected on (Miyato, Koyama 2018, arXiv:1802.05637). Minibatch standard deviation exposes mode collapse (Karras
+    et al. 2018, arXiv:1710.10196); therefore a batch must be all real or all generated.
 
     Raises: ConfigError if the sides of `in_shape` can't be halved that often.
     """
@@ -71,13 +71,15 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(before, after, 3, 2, 1), nn.LeakyReLU(SLOPE)]
         self.features = nn.Sequential(
             *layers,
-            Spread(),
+            MinibatchStdDev(),
             nn.Flatten(),
             nn.Linear((channels[-1] + 1) * height * width, hidden),
             nn.LeakyReLU(SLOPE),
         )
         self.head, self.embed = nn.Linear(hidden, 1), nn.Embedding(classes, hidden)
-        nn.init.normal_(self.embed.weight, std=hidden**-0.5)  # a sum over so many features would start far from 0
+        nn.init.normal_(
+            self.embed.weight, std=hidden**-0.5
+        )  # keeps the projection, a sum over `hidden` features, near 0 at first
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
@@ -86,20 +88,20 @@ class Discriminator(nn.Module):
         return logits_B
 
 
-class Spread(nn.Module):
-    """One more map, the same for all: the standard deviation over the batch, mean over channels and places."""
+class MinibatchStdDev(nn.Module):
+    """Append a constant map: the standard deviation over the batch, averaged over channels and positions."""
 
     def forward(self, maps_BCHW: Tensor) -> Tensor:
-        # A root's slope is infinite at 0, where all images are equal.
+        # Where all images are equal the gradient of the root would be infinite.
         spread = (maps_BCHW.var(dim=0, correction=0) + 1e-8).sqrt().mean()
         return torch.cat([maps_BCHW, spread.expand_as(maps_BCHW[:, :1])], dim=1)
 
 
 class LectureGenerator(nn.Module):
-    """The lecture's net: (B, Z) noise -> (B, 1, H, W) in [0, 1]; it can't be asked for a class, labels are ignored.
+    """Unconditional generator of the lecture: (B, Z) noise -> (B, 1, H, W) in [0, 1]; labels are ignored.
 
-    Linear from 100 to 128 maps of 4x4, four transposed convolutions, sigmoid: at 1x8x8 that has its 250,144 parameters.
-    Widths, kernels and batch norm are the plain choice that gives this number; its activations are not known.
+    Linear from 100 to 128 maps of 4x4, four transposed convolutions, sigmoid. The lecture gives the number of
+    parameters, 250,144 at 1x8x8; widths, kernels and batch norm are chosen to match it.
     """
 
     conditional = False
@@ -120,9 +122,9 @@ class LectureGenerator(nn.Module):
 
 
 class LectureDiscriminator(nn.Module):
-    """The lecture's net: (B, 1, H, W) in [0, 1] -> (B,) logits of being real, whatever the label.
+    """Unconditional discriminator of the lecture: (B, 1, H, W) in [0, 1] -> (B,) logits of being real.
 
-    Three convolutions and a linear layer: at 1x8x8 that has its 56,097 parameters. See `LectureGenerator`.
+    Three convolutions and a linear layer, 56,097 parameters at 1x8x8. See `LectureGenerator`.
     """
 
     def __init__(self, in_shape: Sequence[int]):
@@ -142,5 +144,8 @@ class LectureDiscriminator(nn.Module):
 def _halved(in_shape: Sequence[int], times: int) -> tuple[int, int]:
     height, width = in_shape[1:]
     if height % 2**times or width % 2**times:
-        raise ConfigError(f"channels: {times} of them need sides that halve {times} times, got {height}x{width}.")
+        raise ConfigError(
+            f"model: {times} channels need images whose sides can be halved {times} times, got {height}x{width}. "
+            "Set data.in_shape, or fewer model.net.channels and model.critic.channels."
+        )
     return height // 2**times, width // 2**times

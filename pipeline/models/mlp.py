@@ -1,4 +1,4 @@
-"""The multilayer perceptron, or feedforward net: connections only from layer i to layer i + 1.
+"""Multilayer perceptron: a feedforward net of fully connected layers.
 
 Source: Rumelhart, Hinton, Williams 1986, doi:10.1038/323533a0.
 """
@@ -16,8 +16,8 @@ from pipeline.models.neuron import Activate
 class MLP(nn.Module):
     """Classifier of flat inputs: (B, …) of shape `in_shape` -> (B, K) logits.
 
-    `hidden` gives the units of each hidden layer (none: the net is linear); `batch_norm` normalises every hidden layer
-    before its activation, one for all or one each (Ioffe, Szegedy 2015, arXiv:1502.03167).
+    `hidden` gives the units of each hidden layer (none: the net is linear), `activation` one name for all or one each;
+    `batch_norm` normalises every hidden layer before its activation (Ioffe, Szegedy 2015, arXiv:1502.03167).
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The artificial neuron: a threshold unit, and the family of activation functions that took the threshold's place.
+"""Threshold unit (McCulloch-Pitts neuron) and activation functions.
 
-Source: McCulloch, Pitts 1943, doi:10.1007/BF02478259; each function's own source stands beside it.
+Source: McCulloch, Pitts 1943, doi:10.1007/BF02478259; the source of each function is given with it.
 """
 
 import math
@@ -15,27 +15,27 @@ from pipeline.errors import ConfigError
 
 
 def step(x: Tensor) -> Tensor:
-    """1 where the input is above 0, else 0: fires or rests."""
+    """Heaviside step: 1 where the input is above 0, else 0."""
     return (x > 0).to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """One activation function: what it computes, its slope, and the values it can take."""
+    """An activation function with its formula, derivative and range."""
 
     function: Callable[[Tensor], Tensor]
     formula: str
     derivative: Callable[[Tensor], Tensor]
     slope: str  # the derivative's formula
-    range: tuple[float, float]  # the ends may only be approached
+    range: tuple[float, float]  # infimum and supremum
     source: str
 
 
-def _normal_density(x: Tensor) -> Tensor:
+def _normal_pdf(x: Tensor) -> Tensor:
     return torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
 
 
-def _normal_share(x: Tensor) -> Tensor:
+def _normal_cdf(x: Tensor) -> Tensor:
     return (1 + torch.erf(x / math.sqrt(2))) / 2
 
 
@@ -77,7 +77,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": Activation(
         F.gelu,
         "x Φ(x)",
-        lambda x: _normal_share(x) + x * _normal_density(x),
+        lambda x: _normal_cdf(x) + x * _normal_pdf(x),
         "Φ(x) + x φ(x)",
         (-0.17, INFINITE),
         "Hendrycks, Gimpel 2016, arXiv:1606.08415",
@@ -94,15 +94,15 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 class Activate(nn.Module):
-    """One activation function as a layer, chosen by name.
+    """An activation function as a layer, chosen by name.
 
-    Raises: ConfigError for a name that is not in the family.
+    Raises: ConfigError for an unknown name.
     """
 
     def __init__(self, name: str):
         super().__init__()
         if name not in ACTIVATIONS:
-            raise ConfigError(f"activation: no such function {name!r}. There are: {', '.join(ACTIVATIONS)}.")
+            raise ConfigError(f"activation: unknown function {name!r}. Choose one of {', '.join(ACTIVATIONS)}.")
         self.name, self.function = name, ACTIVATIONS[name].function
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,8 +113,9 @@ class Activate(nn.Module):
 
 
 class Neuron(nn.Module):
-    """A threshold unit: (B, input) -> (B, 2) logits of resting and firing; it fires if the weighted sum of its inputs
-    exceeds the threshold.
+    """Threshold unit: (B, inputs) -> (B, 2) logits of resting and firing.
+
+    It fires if the weighted sum of its inputs exceeds the threshold.
     """
 
     def __init__(self, weights: Sequence[float], threshold: float):
@@ -129,16 +130,16 @@ class Neuron(nn.Module):
         return torch.stack([-excess_B, excess_B], dim=1)
 
 
-# What one neuron can compute of two inputs of 0 and 1, as weights and threshold; XOR is not among them (Minsky, Papert
+# Weights and threshold of gates of two binary inputs that one unit can compute; XOR is not one of them (Minsky, Papert
 # 1969).
 GATES = {"and": ((1.0, 1.0), 1.5), "or": ((1.0, 1.0), 0.5), "nand": ((-1.0, -1.0), -1.5), "nor": ((-1.0, -1.0), -0.5)}
 
 
 def gate(name: str) -> Neuron:
-    """The neuron that is a logic gate.
+    """A threshold unit that computes a logic gate.
 
-    Raises: ConfigError for a function that is not among those set by hand.
+    Raises: ConfigError for a gate without weights in `GATES`.
     """
     if name not in GATES:
-        raise ConfigError(f"model.net.gate: no neuron is set by hand for {name!r}. There are: {', '.join(GATES)}.")
+        raise ConfigError(f"model.net.gate: unknown gate {name!r}. Choose one of {', '.join(GATES)}.")
     return Neuron(*GATES[name])

@@ -1,4 +1,4 @@
-"""Rosenblatt's perceptron and his rule: weights change after a wrong answer, and only then.
+"""Rosenblatt's perceptron: threshold units whose weights change only after a misclassified sample.
 
 Sources: Rosenblatt 1958, doi:10.1037/h0042519; Novikoff 1962 (the bound on mistakes); Freund, Schapire 1999,
 doi:10.1023/A:1007662407062 (averaged weights); Crammer, Singer 2003, jmlr.org/papers/v3/crammer03a.html (many classes).
@@ -21,36 +21,35 @@ Rule = Literal["one_vs_all", "multiclass"]
 
 
 def corrections(scores_BK: Tensor, gram_BB: Tensor, labels_B: Tensor, rule: Rule) -> Tensor:
-    """(B, K) of -1, 0 and 1: how often each sample is added to each class's weights when they learn one by one.
+    """(B, K) coefficients -1, 0 or 1 with which each sample is added to each class's weights, one sample after another.
 
-    `scores_BK` are those of the weights before the batch, `gram_BB` the samples' products with each other: with them
-    the scores that each sample meets, after the corrections of those before it, need no weights.
+    `scores_BK` are those of the weights before the batch, `gram_BB` the Gram matrix of the samples. Both give the score
+    of each sample after the corrections by earlier samples without touching the weights.
     """
     scores, gram, labels = scores_BK.cpu().numpy(), gram_BB.cpu().numpy(), labels_B.cpu().numpy()
     changes = np.zeros_like(scores)
     for sample, label in enumerate(labels):
-        met_K = scores[sample] + gram[sample, :sample] @ changes[:sample]
-        # >= and <=: weights of zero tie every class, and must still learn.
+        score_K = scores[sample] + gram[sample, :sample] @ changes[:sample]
+        # >= and <=: zero weights tie all classes and must still be corrected.
         if rule == "one_vs_all":
-            target_K = np.where(np.arange(len(met_K)) == label, 1, -1)
-            changes[sample] = np.where(target_K * met_K <= 0, target_K, 0)
+            target_K = np.where(np.arange(len(score_K)) == label, 1, -1)
+            changes[sample] = np.where(target_K * score_K <= 0, target_K, 0)
         else:
-            own, met_K[label] = met_K[label], -np.inf
-            rival = met_K.argmax()
-            if met_K[rival] >= own:
+            own, score_K[label] = score_K[label], -np.inf
+            rival = score_K.argmax()
+            if score_K[rival] >= own:
                 changes[sample, label], changes[sample, rival] = 1, -1
     return torch.from_numpy(changes).to(scores_BK.device)
 
 
-class AUnits(nn.Module):
-    """Rosenblatt's association units, never trained: (B, C, H, W) -> (B, A) of 0 and 1, each fed by a patch.
+class AssociationUnits(nn.Module):
+    """Rosenblatt's association units, a fixed random layer: (B, C, H, W) -> (B, A) of 0 and 1.
 
-    A kind of unit weighs the `patch` x `patch` pixels it sees by normal random numbers, scaled to length 1, and fires
-    if their sum exceeds `threshold`. At every second place, down and across, stands one of each of `units` kinds, so
-    that A = `units` x places.
+    A convolution with `units` random kernels of side `patch`, normal and scaled to length 1, with stride 2. A unit
+    fires if its sum exceeds `threshold`. A = `units` x positions.
     """
 
-    EVERY = 2  # pixels from one place to the next
+    STRIDE = 2
 
     def __init__(self, in_shape: Sequence[int], units: int, patch: int, threshold: float):
         super().__init__()
@@ -59,18 +58,18 @@ class AUnits(nn.Module):
         self.weights: Tensor
         self.register_buffer("weights", weights / weights.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
         self.threshold = threshold
-        self.count = units * math.prod((side - patch) // self.EVERY + 1 for side in (height, width))
+        self.count = units * math.prod((side - patch) // self.STRIDE + 1 for side in (height, width))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return step(F.conv2d(inputs, self.weights, stride=self.EVERY) - self.threshold).flatten(1)
+        return step(F.conv2d(inputs, self.weights, stride=self.STRIDE) - self.threshold).flatten(1)
 
 
 class Perceptron(nn.Module):
     """Classifier: (B, …) of shape `in_shape` -> (B, K) scores of single-layer threshold units.
 
-    With the rule `one_vs_all` each class's unit learns by itself to fire for its own; with `multiclass` only the wrong
-    winner and the right class change. `averaged` answers with the mean of all weights there ever were. With `units` > 0
-    the perceptron sees association units of that many kinds (`AUnits`) in the place of the inputs.
+    The rule `one_vs_all` trains the unit of each class by itself; `multiclass` corrects only the predicted and the true
+    class. `averaged` predicts with the mean of the weights after every sample. With `units` > 0 the inputs are replaced
+    by that many kinds of association units (`AssociationUnits`).
 
     Raises: ConfigError for an unknown rule.
     """
@@ -87,10 +86,10 @@ class Perceptron(nn.Module):
     ):
         super().__init__()
         if rule not in ("one_vs_all", "multiclass"):
-            raise ConfigError(f"model.net.rule: no such rule {rule!r}. There are: one_vs_all, multiclass.")
+            raise ConfigError(f"model.net.rule: unknown rule {rule!r}. Choose one of one_vs_all, multiclass.")
         self.rule, self.averaged = rule, averaged
-        self.features = AUnits(in_shape, units, patch, threshold) if units else nn.Flatten()
-        seen = self.features.count if isinstance(self.features, AUnits) else math.prod(in_shape)
+        self.features = AssociationUnits(in_shape, units, patch, threshold) if units else nn.Flatten()
+        seen = self.features.count if isinstance(self.features, AssociationUnits) else math.prod(in_shape)
         self.weights_KD = nn.Parameter(torch.zeros(classes, seen + 1))
         self.total_KD: Tensor
         self.seen: Tensor
@@ -102,15 +101,15 @@ class Perceptron(nn.Module):
         return self.inputs(inputs) @ weights_KD.T
 
     def inputs(self, inputs: Tensor) -> Tensor:
-        """(B, D): what the weights see, a constant 1 at the end."""
+        """(B, D) features, the last of them a constant 1 for the bias."""
         features = self.features(inputs)
         return torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
 
     @torch.no_grad()
-    def learn(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
-        """What a batch, one sample after the other, adds to the weights (K, D), and which samples were answered right.
+    def online_update(self, inputs: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The update (K, D) of the weights by a batch, sample by sample, and (B,) which samples were classified right.
 
-        The weights themselves are left to the caller; their running sum, for the average, is kept here.
+        The caller applies the update; the running sum of the weights, for their average, is kept here.
         """
         inputs_BD = self.inputs(inputs)
         changes_BK = corrections(inputs_BD @ self.weights_KD.T, inputs_BD @ inputs_BD.T, labels_B, self.rule)

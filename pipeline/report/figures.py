@@ -1,6 +1,6 @@
-"""Figures of a trained model, drawn with matplotlib: curves, confusion matrices, errors, attention, activations."""
+"""Matplotlib figures of a trained model: learning curves, confusion matrix, errors, attention, decision map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,24 @@ from pipeline.evaluation import classification
 from pipeline.models.neuron import ACTIVATIONS
 from pipeline.types import Classifier, Predictions
 
+LEGIBLE_CLASSES = 30  # a side of a confusion matrix whose counts and names can be read
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
 def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
-    """Each measure against epochs, train and validation."""
+    """A panel for each metric over the epochs, with lines for train and validation."""
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for event in events:
         for name, value in event.get("metrics", {}).items():
-            split, _, measure = name.partition("/")
-            curves.setdefault(measure, {}).setdefault(split, []).append((event["epoch"] + 1, value))
+            split, _, metric = name.partition("/")
+            curves.setdefault(metric, {}).setdefault(split, []).append((event["epoch"] + 1, value))
     figure = Figure(figsize=(5 * max(len(curves), 1), 4), layout="constrained")
-    for axes, (measure, splits) in zip(
+    for axes, (metric, splits) in zip(
         figure.subplots(1, len(curves) or 1, squeeze=False)[0], curves.items(), strict=False
     ):
         for split, points in splits.items():
             axes.plot(*zip(*points, strict=True), color=COLOURS[split], marker="o", markersize=3, label=split)
-        axes.set(xlabel="epoch", title=measure.replace("_", " "))
+        axes.set(xlabel="epoch", title=metric.replace("_", " "))
         axes.set_xlim(0.5, max(epoch for points in splits.values() for epoch, _ in points) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
@@ -38,25 +39,30 @@ def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def confusion_matrix(predictions: Predictions, title: str, path: Path) -> None:
-    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out."""
+    """Counts of true against predicted classes; the shade shows each row's errors, so that they stand out.
+
+    Of more than `LEGIBLE_CLASSES` classes the counts are left out and not every class is named: they would overlap, and
+    laying out 300 x 300 of them takes minutes.
+    """
     counts = classification.confusion(predictions)
     errors = counts * (1 - np.eye(len(counts)))
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
     rates = errors / counts.sum(axis=1, keepdims=True).clip(1)
     axes.imshow(rates, cmap="Oranges", vmin=0, vmax=max(1.6 * rates.max(), 1e-9))  # no cell too dark for its number
-    for row, column in np.ndindex(*counts.shape):
+    for row, column in zip(*counts.nonzero(), strict=True) if len(counts) <= LEGIBLE_CLASSES else ():
         weight = "bold" if row == column else "normal"
-        axes.text(column, row, str(counts[row, column] or ""), ha="center", va="center", fontsize=8, weight=weight)
-    ticks = range(len(counts))
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, weight=weight)
+    ticks = range(0, len(counts), -(-len(counts) // LEGIBLE_CLASSES))
+    labels = [predictions.labels[tick] for tick in ticks]
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    axes.set_xticks(ticks, predictions.labels)
-    axes.set_yticks(ticks, predictions.labels)
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
     figure.savefig(path, dpi=110)
 
 
 def error_grid(images_NHW: np.ndarray, predictions: Predictions, path: Path, count: int = 40) -> None:
-    """The most confident wrong answers as pictures, each with its truth, the answer and its probability."""
+    """Images of the most confident wrong predictions, each with true class, predicted class and probability."""
     worst = classification.worst_errors(predictions, count)
     columns = 8
     rows = max(1, -(-len(worst) // columns))
@@ -74,8 +80,8 @@ def error_grid(images_NHW: np.ndarray, predictions: Predictions, path: Path, cou
 
 
 def error_texts(texts: Sequence[str], predictions: Predictions, path: Path, count: int = 20) -> None:
-    """The most confident wrong answers to read, each with its truth, the answer and its probability."""
-    lines = ["# The most confident errors", ""]
+    """Texts of the most confident wrong predictions, each with true class, predicted class and probability."""
+    lines = ["# Most confident errors", ""]
     for index in classification.worst_errors(predictions, count):
         score = predictions.y_score[index]
         true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
@@ -83,50 +89,58 @@ def error_texts(texts: Sequence[str], predictions: Predictions, path: Path, coun
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def attention_map(weights_TS: np.ndarray, source: str, answer: str, path: Path) -> None:
-    """Where a translator looked for each letter of its answer, a row a letter and the last for the end."""
-    letters = [*answer, "end"][: len(weights_TS)]
+def attention_map(weights_TS: np.ndarray, source: str, prediction: str, path: Path) -> None:
+    """Attention weights: a row for each predicted letter and for the end, a column for each source letter."""
+    letters = [*prediction, "end"][: len(weights_TS)]
     figure = Figure(figsize=(1.5 + 0.35 * len(source), 1 + 0.35 * len(letters)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(weights_TS, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(source)), list(source))
     axes.set_yticks(range(len(letters)), letters)
     axes.xaxis.tick_top()
-    axes.set_title(f"{source} → {answer}")
+    axes.set_title(f"{source} → {prediction}")
     figure.savefig(path, dpi=110)
 
 
 def activations(path: Path) -> None:
-    """The family of activation functions, each with its slope, its formula and its range."""
+    """The activation functions, each with its derivative, formula and range."""
     x = torch.linspace(-4, 4, 401)
     columns = 5
     figure = Figure(figsize=(columns * 2.6, -(-len(ACTIVATIONS) // columns) * 2.6), layout="constrained")
-    for axes, (name, one) in zip(
+    for axes, (name, activation) in zip(
         figure.subplots(-(-len(ACTIVATIONS) // columns), columns).flat, ACTIVATIONS.items(), strict=False
     ):
-        axes.plot(x.numpy(), one.function(x).numpy(), color=COLOURS["train"], label="f")
-        axes.plot(x.numpy(), one.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="f'")
-        low, high = one.range
-        axes.set_title(f"{name}: {one.formula}\nfrom {low:g} to {high:g}", fontsize=8)
+        axes.plot(x.numpy(), activation.function(x).numpy(), color=COLOURS["train"], label="f")
+        axes.plot(x.numpy(), activation.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="f'")
+        low, high = activation.range
+        axes.set_title(f"{name}: {activation.formula}\nfrom {low:g} to {high:g}", fontsize=8)
         axes.set_ylim(-1.3, 2.3)
         axes.grid(alpha=0.3)
     figure.axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
 
-def decision_map(classifier: Classifier, points: tuple[Tensor, Tensor], path: Path) -> None:
-    """What a classifier says at every place of the plane, and the points it was asked about."""
-    inputs_N2, labels_N = points
-    centre, reach = inputs_N2.mean(dim=0), 1.2 * (inputs_N2 - inputs_N2.mean(dim=0)).abs().max()
+def decision_map(
+    classifier: Classifier,
+    points: tuple[Tensor, Tensor],
+    path: Path,
+    net_inputs: Callable[[Tensor], Tensor] = lambda points_N2: points_N2,
+) -> None:
+    """Probability of class 1 over the plane, and points (N, 2) with their labels (N,).
+
+    `net_inputs` maps points (N, 2) to the features (N, F) that the classifier takes.
+    """
+    points_N2, labels_N = points
+    centre, reach = points_N2.mean(dim=0), 1.2 * (points_N2 - points_N2.mean(dim=0)).abs().max()
     steps = torch.linspace(-1, 1, 100) * reach
     x, y = torch.meshgrid(centre[0] + steps, centre[1] + steps, indexing="xy")
-    shade = classifier.probabilities(torch.stack([x, y], dim=2).view(-1, 2))[:, 1].view(100, 100)
+    shade = classifier.probabilities(net_inputs(torch.stack([x, y], dim=2).view(-1, 2)))[:, 1].view(100, 100)
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.pcolormesh(
         x.numpy(), y.numpy(), shade.numpy(), cmap="PuOr", vmin=0, vmax=1, shading="nearest", rasterized=True
     )
-    right, up = inputs_N2.T.numpy()
+    right, up = points_N2.T.numpy()
     axes.scatter(right, up, c=labels_N.numpy(), cmap="PuOr", vmin=0, vmax=1, edgecolors="black", linewidths=0.8)
     axes.set(aspect="equal")
     figure.savefig(path, dpi=110)

@@ -1,4 +1,4 @@
-"""Results as markdown tables: scores over seeds, their spread and their costs."""
+"""Results as markdown tables: mean and standard deviation over seeds, and cost."""
 
 import math
 from collections.abc import Sequence
@@ -7,36 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
-LECTURES_AREA = {  # its notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
+LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
     "dogcat_logistic": ".5506",
     "dogcat_mlp": ".5934",
     "dogcat_cnn": ".7069",
     "dogcat_transfer": ".9967 (VGG16; with augmentation .9985)",
 }
 
-UNSEEN = ("test/accuracy", "test/accuracy_unseen")
+UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and without samples that occur in train
 
 
 def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
-    """One line an experiment: mean, standard deviation and cost over its seeds, from the committed results; then the
-    table of claims.
-    """
+    """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
     groups = grouped(entries)
     lines = [
         "# Results",
         "",
         "Written by `pipeline report` from `results/`; do not edit.",
-        "Mean ± standard deviation over the seeds.",
-        "CPU-seconds are of training with its validation, summed over the workers, and of what it is built on:",
-        "the members of a mean, the model that a net begins with, a stored teacher.",
-        "The same with learning curves, errors and pictures, as one HTML page: `pipeline report`.",
-        "What was tried, what each part is worth and what did not help: [tried.md](tried.md).",
+        "Scores are mean ± standard deviation over the seeds.",
+        "CPU-seconds are of training with validation, summed over the workers, including the required models: the",
+        "members of an ensemble, the model that the initial weights come from, the teacher.",
+        "`pipeline report` also writes an HTML page with learning curves, errors and images.",
+        "Ablations and negative results: [tried.md](tried.md).",
         "",
-        "![What each system gets wrong against what it costs to train](images/costs.svg)",
+        "![Test error against the cost of training](images/costs.svg)",
         "",
-        "| experiment | data | test | seeds | CPU-s | wall s | hardware | repeat it |",
+        "| experiment | data | test | seeds | CPU-s | wall-clock s | hardware | command |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     whole = costs(entries)
@@ -46,7 +44,7 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
         lines.append(f"| {name} | {data} | {score(group)} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
-    lines += ["", "## Reviews that stand in train, too", "", "Test accuracy on all reviews, and without those."]
+    lines += ["", "## Test reviews that also occur in train", "", "Test accuracy on all reviews, and without those."]
     lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
     for name, group in groups.items():
         both = [[100 * e["metrics"][key] for e in group if key in e["metrics"]] for key in UNSEEN]
@@ -71,7 +69,7 @@ README_ROWS = (
 
 
 def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
-    """The rows of README: what an experiment is, its score, its CPU-seconds with those of what it is built on."""
+    """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
     groups, whole = grouped(entries), costs(entries)
     lines = ["| experiment | what it is | test, mean ± sd (seeds) | CPU-s |", "| --- | --- | --- | --- |"]
     for name in README_ROWS:
@@ -82,7 +80,7 @@ def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
 
 
 def described(experiment: str, root: Path) -> str:
-    """What an experiment is, by the second line of its file."""
+    """The description of an experiment, from the second line of its file."""
     lines = (root / f"conf/experiment/{experiment}.yaml").read_text(encoding="utf-8").splitlines()
     return lines[1].removeprefix("# ").removesuffix(".")
 
@@ -90,17 +88,17 @@ def described(experiment: str, root: Path) -> str:
 def _published() -> list[str]:
     from pipeline.report import references
 
-    return ["## What others published", "", *references.markdown()]
+    return ["## Published results", "", *references.markdown()]
 
 
 def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """ROC-AUC over the folds, beside what the lecture's notebook reached on one split."""
+    """ROC-AUC over the folds, beside the ROC-AUC of the lecture's notebook on one split."""
     own = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] == "dogs-vs-cats"}
     lines = [
         "",
         "## Dogs and cats",
         "",
-        "ROC-AUC on test. Each seed tests another fifth of the 2,000 pictures; the lecture",
+        "ROC-AUC on test. Each seed tests another fifth of the 2,000 images; the lecture",
     ]
     lines += [
         "tested on 400 of them once.",
@@ -110,12 +108,12 @@ def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
     ]
     for name, group in own.items():
         area = spread([entry["metrics"]["test/roc_auc"] for entry in group], 4)
-        lines.append(f"| {name} | {area} | {len(group)} | {LECTURES_AREA.get(name, '')} |")
+        lines.append(f"| {name} | {area} | {len(group)} | {LECTURE_ROC_AUC.get(name, '')} |")
     return lines if own else []
 
 
 def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The results of each experiment."""
+    """The results by experiment."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         groups.setdefault(entry["experiment"], []).append(entry)
@@ -123,34 +121,35 @@ def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]
 
 
 def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
-    """CPU-seconds of each experiment's results, and of all that each was built on, as far as that has results."""
+    """CPU-seconds of each experiment's runs, including those of the required models that have results."""
     known = {f"{entry['experiment']}-{entry['seed']}": entry for entry in entries}
 
-    def whole(name: str) -> set[str]:
-        return {name}.union(*(whole(part) for part in known[name].get("built_on", ()) if part in known))
+    def with_required(name: str) -> set[str]:
+        required = (model for model in known[name].get("built_on", ()) if model in known)
+        return {name}.union(*map(with_required, required))
 
     return {
-        name: [math.fsum(known[part]["cpu_s"] for part in whole(f"{name}-{entry['seed']}")) for entry in group]
+        name: [math.fsum(known[run]["cpu_s"] for run in with_required(f"{name}-{entry['seed']}")) for entry in group]
         for name, group in grouped(entries).items()
     }
 
 
 def score(entries: Sequence[dict[str, Any]]) -> str:
-    """An experiment's headline over its seeds: `accuracy 99.55 ± 0.04 %`."""
-    headlines = [Headline.of(entry["metrics"]) for entry in entries]
-    known = [headline for headline in headlines if headline]
-    return f"{known[0].name} {spread([one.value for one in known], known[0].digits)}{known[0].unit}"
+    """An experiment's primary metric over its seeds: `accuracy 99.55 ± 0.04 %`."""
+    metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
+    first = metrics[0]
+    return f"{first.name} {spread([metric.value for metric in metrics], first.digits)}{first.unit}"
 
 
 def seeds(entries: Sequence[dict[str, Any]]) -> str:
-    """Which seeds an experiment has results of: `0 to 4`, or each by itself if some between them are missing."""
-    first, *others = found = sorted(entry["seed"] for entry in entries)
-    if len(others) > 1 and found[-1] - first == len(others):
-        return f"{first} to {found[-1]}"
-    return ", ".join(map(str, found))
+    """The seeds of an experiment's results: `0 to 4`, or a list if they are not consecutive."""
+    numbers = sorted(entry["seed"] for entry in entries)
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(map(str, numbers))
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    """`mean ± standard deviation` (of a sample), or the value alone if there is one."""
+    """`mean ± standard deviation` (with n - 1), or a single value alone."""
     mean = f"{np.mean(values):.{digits}f}"
     return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean

@@ -1,4 +1,4 @@
-"""The page of results: one HTML file that asks nothing of the network, on a screen, on a phone and on paper."""
+"""The results page: one self-contained HTML file for screens, phones and print."""
 
 import base64
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from pipeline.report import charts
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 Entry = dict[str, Any]
-DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # an experiment has some of them
+DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 
 
 @dataclass(slots=True)
 class Recorded:
-    """What is recorded of an experiment beside its scores; empty where nothing is."""
+    """Recorded data of an experiment beside its metrics; None or empty where nothing is recorded."""
 
-    curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # of each seed, a row an epoch
+    curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # by seed, a row for each epoch
     details: dict[str, Any] | None = None  # of the first seed: see `report.details`
-    errors: dict[str, Any] | None = None  # the same, with samples of the data
-    samples: bytes | None = None  # a PNG: a generator's images, a row an epoch
+    errors: dict[str, Any] | None = None  # details with samples of the data
+    samples: bytes | None = None  # a PNG of a generator's images, a row for each epoch
 
 
 def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Recorded]) -> str:
-    """The page, from committed results, the rows of claims, and what was recorded of each experiment."""
+    """The page, from committed results, the table of claims, and the recorded data of each experiment."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -40,10 +40,10 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     )
     groups = grouped(entries)
     panels = compared(entries)
-    whole = costs(entries)
-    order = [one.name for _, systems, _ in panels for one in sorted(systems, key=lambda one: one.bad)]
+    cpu_s = costs(entries)
+    order = [system.name for _, systems, _ in panels for system in sorted(systems, key=lambda system: system.error)]
     return environment.get_template("page.html").render(
-        systems=[_system(name, groups[name], whole[name], recorded.get(name, Recorded())) for name in order],
+        systems=[_system(name, groups[name], cpu_s[name], recorded.get(name, Recorded())) for name in order],
         claims=claims,
         costs=charts.costs(panels),
         rules=charts.RULES,
@@ -52,25 +52,27 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
 
 
 def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
-    """Every experiment's cost and quality, in groups that compare: by data set and measure, the largest first."""
+    """Cost and error of every experiment, in comparable groups by data set and metric, the largest group first."""
     panels: dict[str, list[charts.System]] = {}
     published: dict[str, list[tuple[str, float]]] = {}
-    whole = costs(entries)
+    cpu_s = costs(entries)
     for name, group in grouped(entries).items():
-        headlines = [one for entry in group if (one := Headline.of(entry["metrics"]))]
-        share = headlines[0].unit == " %"
-        values = [100 - one.value if share else one.value for one in headlines]
+        metrics = [metric for entry in group if (metric := PrimaryMetric.of(entry["metrics"]))]
+        percent = metrics[0].unit == " %"
+        values = [100 - metric.value if percent else metric.value for metric in metrics]
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        measure = "wrong answers, %" if share else headlines[0].name
+        measure = "error, %" if percent else metrics[0].name
         data = group[0]["dataset"]["name"]
         title = f"{data}: {measure}"
-        if share:
-            published[title] = [(one.name, 100 - one.accuracy) for one in REFERENCES if one.data == data]
+        if percent:
+            published[title] = [
+                (reference.name, 100 - reference.accuracy) for reference in REFERENCES if reference.data == data
+            ]
         panels.setdefault(title, []).append(
-            charts.System(name, float(np.mean(whole[name])), float(np.mean(values)), sd)
+            charts.System(name, float(np.mean(cpu_s[name])), float(np.mean(values)), sd)
         )
-    found = [(title, systems, published.get(title, [])) for title, systems in panels.items()]
-    return sorted(found, key=lambda panel: (-len(panel[1]), panel[0]))
+    comparable = [(title, systems, published.get(title, [])) for title, systems in panels.items()]
+    return sorted(comparable, key=lambda panel: (-len(panel[1]), panel[0]))
 
 
 def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded: Recorded) -> dict[str, Any]:
@@ -78,8 +80,8 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
     lacking = []
     if not recorded.curves:
         lacking.append(("the learning curves", f"pipeline train experiment={name} seed={first['seed']} --record"))
-    for what, found in (("the answers", recorded.details), ("the errors", recorded.errors)):
-        if found is None:
+    for what, details in (("the confusion matrix", recorded.details), ("the worst errors", recorded.errors)):
+        if details is None:
             lacking.append((what, f"pipeline evaluate models/{name}-{first['seed']} --record"))
     return {
         "name": name,
@@ -100,32 +102,32 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
 
 
 def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Every measure that all seeds have but the headline, mean and spread."""
-    shown = Headline.of(group[0]["metrics"])
+    """Mean and standard deviation of every metric that all seeds have, without the primary one."""
+    primary = PrimaryMetric.of(group[0]["metrics"])
     rows = []
     for key in group[0]["metrics"]:
         name = key.removeprefix("test/").replace("_", " ")
-        if (shown and name == shown.name) or not all(key in entry["metrics"] for entry in group):
+        if (primary and name == primary.name) or not all(key in entry["metrics"] for entry in group):
             continue
-        label = "accuracy on reviews that don't stand in train" if key == UNSEEN[1] else name
+        label = "accuracy on samples that do not occur in train" if key == UNSEEN[1] else name
         rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
     return rows
 
 
 def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
-    """A chart a measure, a line a seed and split; a single epoch is no curve."""
-    measures: dict[str, list[tuple[str, list[charts.Point]]]] = {}
+    """A chart for each metric with a line for each seed and split; a single epoch gives no curve."""
+    metrics: dict[str, list[tuple[str, list[charts.Point]]]] = {}
     for rows in seeds.values():
         for key in sorted({key for row in rows for key in row} - {"epoch"}):
-            split, _, measure = key.partition("/")
+            split, _, metric = key.partition("/")
             points = [(row["epoch"], row[key]) for row in rows if key in row]
             if len(points) > 1:
-                measures.setdefault(measure, []).append(("a" if split == "train" else "b", points))
-    return [charts.curves(measure.replace("_", " "), lines) for measure, lines in sorted(measures.items())]
+                metrics.setdefault(metric, []).append(("a" if split == "train" else "b", points))
+    return [charts.curves(metric.replace("_", " "), lines) for metric, lines in sorted(metrics.items())]
 
 
 def _matrix(details: dict[str, Any] | None) -> list[tuple[str, list[tuple[int, float]]]]:
-    """Each true class with (count, share of its row if it is an error) for every predicted class."""
+    """Each true class with (count, shade) for every predicted class; the shade is the error rate, scaled to [0, 1]."""
     if not details or "confusion" not in details:
         return []
     labels = details["labels"]
@@ -133,16 +135,16 @@ def _matrix(details: dict[str, Any] | None) -> list[tuple[str, list[tuple[int, f
     rows = []
     for actual in labels:
         row = [counts.get((actual, predicted), 0) for predicted in labels]
-        whole = max(sum(row), 1)
-        errors = [0.0 if predicted == actual else count / whole for predicted, count in zip(labels, row, strict=True)]
+        total = max(sum(row), 1)
+        errors = [0.0 if predicted == actual else count / total for predicted, count in zip(labels, row, strict=True)]
         rows.append((actual, list(zip(row, errors, strict=True))))
     worst = max((error for _, row in rows for _, error in row), default=0) or 1
     return [(actual, [(count, error / worst) for count, error in row]) for actual, row in rows]
 
 
 def _shade(words: Sequence[tuple[str, float]]) -> list[tuple[str, str, int, float]]:
-    """Each word with its colour (for or against the answer), its strength in percent, and its effect."""
-    most = max((abs(effect) for _, effect in words), default=0) or 1
+    """Each word with its CSS class (for or against the prediction), its strength in percent, and its effect."""
+    largest = max((abs(effect) for _, effect in words), default=0) or 1
     return [
-        (word, "for" if effect > 0 else "against", round(100 * abs(effect) / most), effect) for word, effect in words
+        (word, "for" if effect > 0 else "against", round(100 * abs(effect) / largest), effect) for word, effect in words
     ]

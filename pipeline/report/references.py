@@ -1,11 +1,11 @@
-"""What others published on the same test sets: lines in the picture of quality against cost, and a table."""
+"""Published results on the same test sets, for the chart of error against cost and a table."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Test accuracy in percent, with its source; `note` says what sets its protocol apart from ours."""
+    """A published test accuracy in percent; `note` names differences from this project's protocol."""
 
     data: str
     name: str
@@ -14,7 +14,7 @@ class Reference:
     note: str = ""
 
 
-NOTEBOOK, UNLABELLED = "the lecture's notebook", "unlabelled reviews, too"
+NOTEBOOK, UNLABELLED = "the lecture's notebook", "with unlabelled reviews"
 REFERENCES = (
     Reference("mnist", "the lecture's CNN", 97.49, NOTEBOOK, "one run, validated on test"),
     Reference("mnist", "deep MLP, distorted digits", 99.65, "Cireșan et al. 2010, arXiv:1003.0358"),
@@ -30,6 +30,9 @@ REFERENCES = (
 
 
 def markdown() -> list[str]:
-    """The table, a row a reference."""
-    rows = [f"| {one.data} | {one.name} | {one.accuracy} % | {one.source} | {one.note} |" for one in REFERENCES]
-    return ["| data | system | test accuracy | source | |", "| --- | --- | --- | --- | --- |", *rows]
+    """The table in markdown, a row for each reference."""
+    rows = [
+        f"| {reference.data} | {reference.name} | {reference.accuracy} % | {reference.source} | {reference.note} |"
+        for reference in REFERENCES
+    ]
+    return ["| data | system | test accuracy | source | note |", "| --- | --- | --- | --- | --- |", *rows]

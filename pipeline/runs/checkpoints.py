@@ -1,7 +1,6 @@
-"""Folders that are whole or absent, sealed with a manifest of the SHA-256 of each file.
+"""Checkpoints and models: folders that are whole or absent, sealed with a manifest of the SHA-256 of each file.
 
-Used for the checkpoints of a run and for the finished model. Reading verifies every byte first and never unpickles
-anything but tensors and plain containers.
+Reading verifies every byte first and unpickles nothing but tensors and plain containers.
 """
 
 import errno
@@ -29,7 +28,7 @@ FORMER = {INIT_FROM: "start", TEACHER: "taught"}  # what older runs call them
 
 
 def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
-    """Make `folder` appear at once, holding what `write` puts into the folder it is given, and a manifest.
+    """Make `folder` appear at once, with the files that `write` puts into the folder it receives, and a manifest.
 
     `facts` (step, digests, …) go into the manifest. An existing folder is replaced.
 
@@ -79,7 +78,7 @@ def _atomic(folder: Path, write: Callable[[Path], None]) -> Path:
         step = "Make room" if full else "Make that folder writable"
         raise CheckpointError(
             f"{folder}: {error.strerror} after {error.written:,} bytes ({shutil.disk_usage(place).free:,} free "
-            f"now). What was there before is kept. {step}, then `pipeline resume`."
+            f"now). The former content is kept. {step}, then `pipeline resume`."
         ) from error
 
 
@@ -100,7 +99,7 @@ def read(folder: Path, load: Callable[[Path, dict[str, Any]], T]) -> T:
 
 
 def _verify(place: Path, folder: Path) -> dict[str, Any]:
-    """The manifest of what stands at `place`; errors name `folder`."""
+    """The manifest of the folder at `place`; errors name `folder`."""
     try:
         manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text())
         digests = dict(manifest["files"])
@@ -127,7 +126,7 @@ def parent_folder(run_dir: Path, name: str) -> Path:
 
 
 def newest(parent: Path) -> Path | None:
-    """The latest checkpoint under `parent` that verifies; torn ones are passed over."""
+    """The latest checkpoint under `parent` that verifies; torn ones are skipped."""
     for folder in sorted(parent.glob("step-*"), reverse=True):
         try:
             verify(folder)
@@ -138,7 +137,7 @@ def newest(parent: Path) -> Path | None:
 
 
 def prune(parent: Path, keep: int) -> None:
-    """Remove what is neither among the latest `keep` checkpoints nor the best, and what crashes left behind."""
+    """Remove all but the latest `keep` checkpoints and the best, and the remains of crashes."""
     files.recover(parent)
     best = _best(parent)
     old = [folder for folder in sorted(parent.glob("step-*"))[:-keep] if folder != best]
@@ -170,7 +169,7 @@ def _score(folder: Path) -> float:
 
 
 def save_config(config: dict[str, Any], labels: Sequence[str], folder: Path) -> None:
-    """What rebuilds a model and says what it was trained on, without where that came from."""
+    """Write the configuration that rebuilds a model and names its data, without the source of that data."""
     kept = {key: config[key] for key in ("name", "seed", "data", "model", "requires")}
     kept["data"] = {key: value for key, value in kept["data"].items() if key not in SOURCE_KEYS}
     (folder / CONFIG).write_text(json.dumps({**kept, "labels": labels}, indent=1) + "\n")
@@ -211,7 +210,7 @@ def load_weights(net: Any, folder: Path) -> None:
         net.load_state_dict(weights(folder))
     except RuntimeError as error:
         raise CheckpointError(
-            f"{folder / MODEL}: does not fit the net that its configuration describes: {error}"
+            f"{folder / MODEL}: does not fit the net of its configuration ({error}). Train again."
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""A run's append-only event log: training writes it, the progress display and MLflow read it, neither can slow it.
+"""Append-only event log of a run: training writes it, the progress display and the MLflow uploader read it.
 
-One JSON object a line. Training's are {"time", "step", "epoch"}, an epoch's last one with its
-"metrics" and the "cpu_s" so far; the driver adds its own, for MLflow. A
-torn last line (a crash while writing) is not read until it is complete, and passed over once other lines follow it.
+Readers never slow training. One JSON object a line. Training writes {"time", "step", "epoch"}, the last one of an
+epoch with its "metrics" and the "cpu_s" so far; the driver adds events for MLflow. A torn last line (a crash while
+writing) is not read until it is complete, and skipped once other lines follow it.
 """
 
 import json
@@ -31,12 +31,12 @@ class EventLog:
             os.write(self._file, b"\n")  # a crash tore the last line: it must not swallow the next one
 
     def append(self, **event: Any) -> None:
-        """Raises: DataError if the disk takes no more."""
+        """Write one event. Raises: DataError if the disk is full or fails."""
         line = json.dumps({"time": time.time(), **event}).encode() + b"\n"
         try:
             written = os.write(self._file, line)
             if written < len(line):
-                os.write(self._file, line[written:])  # says why
+                os.write(self._file, line[written:])  # raises the reason
         except OSError as error:
             raise DataError(
                 f"{self.path}: {error.strerror}: {len(line):,} bytes do not fit. Make room, then `pipeline resume`."
@@ -64,9 +64,9 @@ def scan(run_dir: Path, start: int = 0) -> Iterator[tuple[Event, int]]:
 
 
 def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
-    """What training has said from byte `start` on, and where to go on reading."""
-    found = list(scan(run_dir, start))
-    return [event for event, _ in found if "step" in event], found[-1][1] if found else start
+    """Training's events from byte `start` on, and the byte from which to read next."""
+    events = list(scan(run_dir, start))
+    return [event for event, _ in events if "step" in event], events[-1][1] if events else start
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def follow(run_dir: Path, consume: Callable[[list[Event]], None], every_s: float
             if events:
                 consume(events)
 
-    thread = threading.Thread(target=loop, name="spool", daemon=True)
+    thread = threading.Thread(target=loop, name="events", daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Fingerprints: what a result depends on, as configuration, data, packages and code; the one definition of "same code".
+"""Fingerprints: the configuration, data, packages and code that a result depends on; the one definition of "same code".
 
 Code is compared as syntax trees without comments, formatting and docstrings, packages as the locked versions of what is
 imported at run time. `dvc.yaml` has its stages depend on these files: a stage runs again exactly if one changes.
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import config as configuration
-from pipeline.config import SOURCE_KEYS, deciding, load_config, resolve
+from pipeline.config import SOURCE_KEYS, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
 from pipeline.config.targets import OURS
@@ -63,8 +63,8 @@ CLASSIFIER = (
     "pipeline.report.image_grids",
     DETAILS,
 )
-# The first three bring data, which is verified byte by byte against the digest in the fingerprint; the package `report`
-# itself draws figures, which no result holds.
+# The first three provide data, which is verified byte by byte against the digest in the fingerprint; the others draw
+# figures, which no result holds.
 LEFT_OUT = {
     "pipeline.data.store",
     "pipeline.data.download",
@@ -89,9 +89,9 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
     """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
-    # Neither where it runs, nor on how many workers, nor how often it stores its state changes a weight.
+    # The machine, the number of workers and the frequency of checkpoints change no weight.
     kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"]}
-    kept["trainer"] = deciding(config["trainer"])
+    kept["trainer"] = weight_settings(config["trainer"])
     name, targets = config["data"]["name"], list(_targets(config))
     found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
     return {
@@ -106,8 +106,8 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
 def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     judge = requirements.judge(config)
-    answering = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
-    own = _modules(_targets([[one["data"], one["model"].get("net", one["model"])] for one in answering]))
+    scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
+    own = _modules(_targets([[each["data"], each["model"].get("net", each["model"])] for each in scored]))
     loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
     found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
@@ -124,9 +124,9 @@ def identity(config: dict[str, Any], root: Path) -> str:
 
 
 def parts(config: dict[str, Any], root: Path) -> dict[str, Any]:
-    """The training fingerprint as a run's record holds it, to be compared part by part: see `changes`."""
+    """The training fingerprint as a run's record holds it, to be compared part by part with `changes`."""
     found = training(config, root)
-    content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has one of its own
+    content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has its own
     return {
         "code": found["code"],
         "configuration": _sha256({**content, "seed": config["seed"]}),
@@ -156,28 +156,27 @@ def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ())
 
 
 def _configured(model: str, root: Path) -> dict[str, Any]:
-    """The configuration of the model EXPERIMENT or EXPERIMENT-SEED."""
-    experiment, _, seed = model.partition("-")
-    overrides = [f"experiment={experiment}", *([f"seed={seed}"] if seed else [])]
-    return configuration.training(resolve(load_config(*overrides, root=root)))
+    """The configuration of the model EXPERIMENT-SEED."""
+    experiment, _, seed = model.rpartition("-")
+    return configuration.training(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
 
 
 def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, Source]:
     """Every module that the entries import, directly or not, with the packages around it; of `leaves`, no import."""
-    waiting, found = list(entries), dict[str, Source]()
+    waiting, modules = list(entries), dict[str, Source]()
     while waiting:
         module = waiting.pop()
         file = file_of(module)
-        if file is None or module in found or module in LEFT_OUT:
+        if file is None or module in modules or module in LEFT_OUT:
             continue
         source = read(file)
         if not source.empty:
-            found[module] = source
+            modules[module] = source
         if module not in leaves:
             waiting += source.ours
         if "." in (parent := module.rpartition(".")[0]):
             waiting.append(parent)
-    return dict(sorted(found.items()))
+    return dict(sorted(modules.items()))
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""How much of a run's training time went forwards, and what the rest was lost to.
+"""Goodput: the share of a run's training time that made progress, and the time lost to each cause.
 
-A failure costs the time from the last step that was told before it to the first new step after it: noticing, starting
-again and doing steps again. Source of the measure: ML productivity goodput (Google Cloud, 2024).
+A failure costs the time from the last step logged before it to the first new step after it: detection, restart and
+repeated steps. Source of the measure: ML productivity goodput (Google Cloud, 2024).
 """
 
 from collections import defaultdict
@@ -10,22 +10,22 @@ from typing import Any
 
 
 def goodput(events: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """From a run's events: `run/goodput` in [0, 1], `run/restarts`, and `run/lost_s/CAUSE` for each cause."""
+    """Metrics from a run's events: `run/goodput` in [0, 1], `run/restarts`, `run/lost_s/CAUSE` (seconds) by cause."""
     lost: dict[str, float] = defaultdict(float)
     restarts = 0
     cause, furthest, since = "", -1, 0.0
-    told: list[float] = []
+    times: list[float] = []
     for event in events:
         if "interrupted" in event:
             cause = cause or event["interrupted"]
             restarts += 1
         if "total" not in event:
             continue
-        told.append(event["time"])
+        times.append(event["time"])
         if event["step"] <= furthest:
-            continue  # done before
+            continue  # a repeated step
         if cause:
             lost[f"run/lost_s/{cause}"] += event["time"] - since
         cause, furthest, since = "", event["step"], event["time"]
-    share = sum(lost.values()) / (told[-1] - told[0]) if lost else 0.0
+    share = sum(lost.values()) / (times[-1] - times[0]) if lost else 0.0
     return {"run/goodput": 1 - share, "run/restarts": float(restarts), **lost}

@@ -1,11 +1,12 @@
-"""Stopping a run from outside: at its next step, its state kept, wherever its workers are.
+"""Stopping a run from outside: at its next step, with its state stored, wherever its workers are.
 
-The request is a file in the run's folder, which every worker sees. Ctrl-C and SIGTERM write it; so may anything else
-that wants a run to stop (`request`).
+The request is a file in the run's folder, which every worker sees. Ctrl-C, SIGTERM and SIGHUP (a closed terminal, a
+dropped connection) write it; so may other programs (`request`).
 """
 
 import os
 import signal
+import stat
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
@@ -15,43 +16,45 @@ from types import FrameType
 from typing import Any
 
 STOP = "stop"
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 75}  # 75, EX_TEMPFAIL: can go on
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 75, signal.SIGHUP: 75}  # 75, EX_TEMPFAIL: can be resumed
+DESCRIPTORS = 256  # those below are looked at for terminals
 
 
 def request(run_dir: Path, why: str = "") -> None:
-    """Ask a run to stop at its next step; a later request's `why` replaces an earlier one's."""
+    """Request that a run stops at its next step; a later request's `why` replaces an earlier one's."""
     (run_dir / STOP).write_text(why)
 
 
 def requested(run_dir: Path) -> bool:
-    """Whether a run is asked to stop; costs a look at one file."""
+    """Whether a stop is requested; the cost is one system call."""
     return os.access(f"{run_dir}/{STOP}", os.F_OK)  # pathlib takes 10 µs more, at every step
 
 
 def reason(run_dir: Path) -> str | None:
-    """Why a run is asked to stop; None if it is not."""
+    """The reason of a requested stop; None if none is requested."""
     return (run_dir / STOP).read_text() if requested(run_dir) else None
 
 
 def withdraw(run_dir: Path) -> None:
-    """Forget an older request, before a run begins or goes on."""
+    """Remove an older request, before a run starts or resumes."""
     (run_dir / STOP).unlink(missing_ok=True)
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Inside the block SIGTERM ends the process as Ctrl-C does: by an exception, so that what is open is closed."""
+    """Inside the block SIGTERM and SIGHUP end the process as Ctrl-C does: by an exception, so that files are closed."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(EXIT_CODES[signal.Signals(number)])
 
-    with _handling(end, signal.SIGTERM):
+    with _handling(end, signal.SIGTERM, signal.SIGHUP):
         yield
 
 
 @contextmanager
 def gracefully(run_dir: Path, print_line: Callable[[str], None]) -> Iterator[list[int]]:
-    """Inside the block the first Ctrl-C or SIGTERM asks the run to stop, a second ends it at once, a third even that.
+    """Inside the block the first Ctrl-C, SIGTERM or SIGHUP requests a stop, the second ends the process by an
+    exception, the third without.
 
     Yields: the exit codes of the signals received so far.
     """
@@ -64,7 +67,7 @@ def gracefully(run_dir: Path, print_line: Callable[[str], None]) -> Iterator[lis
             # From a thread of its own: here it could meet the very stream that the interrupted code is writing, which
             # raises. Not `threading.Thread`, whose start takes a lock that the interrupted code may hold.
             start_new_thread(
-                print_line, ("stopping at the next step, the state will be kept; once more to stop at once",)
+                print_line, ("stopping at the next step with the state stored; once more to stop at once",)
             )
         elif len(codes) == 2:
             # Not KeyboardInterrupt: Lightning would ignore all further ones and exit with 1.
@@ -81,9 +84,35 @@ def _handling(handler: Callable[[int, FrameType | None], Any], *numbers: signal.
     if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
         yield
         return
-    before = {number: signal.signal(number, handler) for number in numbers}
+    terminals = [descriptor for descriptor in range(DESCRIPTORS) if os.isatty(descriptor)]
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _discard_output(terminals)
+        handler(number, frame)
+
+    # SIGHUP is ignored below `nohup`, and stays so.
+    wanted = [number for number in numbers if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in wanted}
     try:
         yield
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+def _discard_output(terminals: list[int]) -> None:
+    """Put the null device in the place of terminals that are gone: writing to them would end the run with an error."""
+    gone = [descriptor for descriptor in terminals if _is_gone(descriptor)]
+    if gone:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in gone:
+            os.dup2(null, descriptor)
+        os.close(null)
+
+
+def _is_gone(terminal: int) -> bool:
+    try:
+        return stat.S_ISCHR(os.fstat(terminal).st_mode) and not os.isatty(terminal)
+    except OSError:  # closed
+        return False

@@ -1,4 +1,4 @@
-"""The locked versions of the distributions that code needs at run time."""
+"""Locked versions of the distributions that code needs at run time."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def locked(names: Iterable[str], lock: Path) -> dict[str, str]:
-    """The locked version of each distribution that provides a top-level module `names` has, or that those require.
+    """The locked versions of the distributions that provide top-level modules `names`, and of their requirements.
 
     Without a lock file there is nothing to compare: {}.
     """
@@ -45,7 +45,7 @@ def _requirements(distribution: str, extras: frozenset[str]) -> list[tuple[str, 
     """The distributions, with their extras, that an installed one requires on some platform or Python.
 
     Only `extra` in a marker is evaluated: fingerprints are the same on every machine, and the lock file, which was made
-    on one, says what is really installed.
+    on one, lists what is really installed.
     """
     from packaging.requirements import Requirement
 
@@ -56,11 +56,11 @@ def _requirements(distribution: str, extras: frozenset[str]) -> list[tuple[str, 
     return [
         (line.name, frozenset(line.extras))
         for line in lines
-        if line.marker is None or "extra" not in str(line.marker) or _asked_for(line.marker, extras)
+        if line.marker is None or "extra" not in str(line.marker) or _selected(line.marker, extras)
     ]
 
 
-def _asked_for(marker: "Marker", extras: frozenset[str]) -> bool:
+def _selected(marker: "Marker", extras: frozenset[str]) -> bool:
     return any(marker.evaluate({"extra": extra}) for extra in extras)
 
 

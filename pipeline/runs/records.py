@@ -1,88 +1,125 @@
-"""Run folders: making, finding and listing them, and the record of what each one was and became."""
+"""One run's folder: its record `run.json`, its lock and its status.
+
+`pipeline.runs.lookup` finds runs, `pipeline.runs.provenance` collects the facts of the code that a record holds.
+"""
 
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline import files
-from pipeline.config import revive
+from pipeline.config import check_name, revive
 from pipeline.config.aliases import upgrade
-from pipeline.errors import Interrupted, LaunchError
-from pipeline.files import LockHeldError
-from pipeline.runs import fingerprint, interruption, run_record
-from pipeline.runs.run_record import RECORD as RECORD  # for those who look for runs
+from pipeline.config.kind import model_name
+from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.files import LockHeldError, file_lock, is_locked, recover
+from pipeline.runs import fingerprint, interruption
 
-CONFIG = "config.json"  # as `pipeline.config.compose.stored` writes it
+RECORD = "run.json"
+LOCK = ".lock"
+CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
 def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
-    """A folder of its own for a new run, named after the experiment, the seed and the time.
+    """Make the folder of a new run, named after the experiment, the seed and the time, with its record.
 
-    Raises: LaunchError if the project's runs folder can't be written.
+    Raises: LaunchError if the project's runs folder can't be written; ConfigError if its name can't be a folder's.
     """
-    parts = fingerprint.parts(config, root)
-    stem = f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+    check_name("name", config["name"])
+    record = {
+        "experiment": config["name"],
+        "model": model_name(config),
+        "seed": config["seed"],
+        "data": config["data"]["name"],
+        "run_id": None,  # until MLflow has one
+        "fingerprint": fingerprint.parts(config, root),
+        **facts,
+        "status": "created",
+    }
     try:
-        (root / "runs").mkdir(exist_ok=True)
-        for name in [stem, *(f"{stem}-{again}" for again in range(2, 100))]:
-            run_dir = root / "runs" / name
-            try:
-                run_dir.mkdir()
-            except FileExistsError:  # another run began in the same second
-                continue
-            record = {
-                "name": name,
-                "experiment": config["name"],
-                "seed": config["seed"],
-                "data": config["data"]["name"],
-                "fingerprint": parts,
-            }
-            _write(run_dir, {**record, **facts, "run_dir": str(run_dir), "status": "created", "started": time.time()})
-            return run_dir
+        run_dir = _new_folder(root / "runs", f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}")
+        _write(run_dir, {"name": run_dir.name, **record, "run_dir": str(run_dir), "started": time.time()})
     except OSError as error:
         raise LaunchError(
             f"{root / 'runs'}: can't be written ({error.strerror}). Work in a folder of your own."
         ) from error
-    raise LaunchError(f"{root / 'runs' / stem}: a hundred runs of that name. Wait a second.")
+    return run_dir
+
+
+def _new_folder(parent: Path, stem: str) -> Path:
+    parent.mkdir(exist_ok=True)
+    for name in [stem, *(f"{stem}-{number}" for number in range(2, 100))]:
+        try:
+            (parent / name).mkdir()
+        except FileExistsError:  # another run was created in the same second
+            continue
+        return parent / name
+    raise LaunchError(f"{parent / stem}: a hundred runs have this name. Wait a second.")
 
 
 def read(run_dir: Path) -> dict[str, Any]:
-    """A run's record; a run whose process is gone is `interrupted`.
+    """A run's record, also of older runs with at least name, experiment, model, seed, status, run_dir and run_id.
+
+    The status of a run whose process is gone is `interrupted`; `run_id` is None until MLflow has one.
 
     Raises: LaunchError if there is none, or it can't be read.
     """
     try:
-        return run_record.load(run_dir)
-    except (OSError, ValueError) as error:
+        record = _read(run_dir)
+        if _is_orphan(record, run_dir):
+            record = _read(run_dir)  # the run may have ended between the two looks
+            if _is_orphan(record, run_dir):
+                record["status"] = "interrupted"
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise LaunchError(
-            f"{run_dir / RECORD}: not a run's record ({error}). `pipeline runs` lists the runs."
+            f"{run_dir / RECORD}: not a run's record ({error!r}). `pipeline runs` lists the runs."
         ) from error
+    record = {"name": run_dir.name, "run_id": None, **record, "run_dir": str(run_dir)}
+    return record if {"experiment", "model", "seed"} <= record.keys() else {**_configured(run_dir), **record}
+
+
+def _read(run_dir: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
+    return record
+
+
+def _is_orphan(record: dict[str, Any], run_dir: Path) -> bool:
+    return bool(record["status"] == "running") and not is_locked(run_dir / LOCK)
+
+
+def _configured(run_dir: Path) -> dict[str, Any]:
+    """What the configuration of a run holds of the record's keys; None for each if it can't be read."""
+    try:
+        config = upgrade(json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["resolved"])
+        return {"experiment": config["name"], "model": model_name(config), "seed": config["seed"]}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ConfigError):
+        return {"experiment": None, "model": None, "seed": None}
 
 
 def config(run_dir: Path) -> dict[str, Any]:
-    """A run's configuration, resolved; passwords are not kept, they come from the environment.
+    """A run's configuration, resolved; passwords are not stored, they come from the environment.
 
-    Raises: ConfigError if the environment lacks what it had then.
+    Raises: ConfigError if the environment lacks a variable that it refers to.
     """
-    return upgrade(revive(json.loads((run_dir / CONFIG).read_text())["resolved"]))
+    return upgrade(revive(json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["resolved"]))
 
 
 def update(run_dir: Path, /, **facts: Any) -> None:
-    """Add to a run's record."""
-    _write(run_dir, {**json.loads((run_dir / RECORD).read_text()), **facts})
+    """Add facts to a run's record, or replace them."""
+    _write(run_dir, {**_read(run_dir), **facts})
 
 
 @contextmanager
 def status(run_dir: Path) -> Iterator[None]:
     """Keep the record's status true: running inside the block, then finished, failed or interrupted.
 
-    Raises: Interrupted, with the exit code 130 for Ctrl-C and 75 (can go on) for SIGTERM; LaunchError if another
-    process runs it.
+    Raises: Interrupted, with the exit code 130 for Ctrl-C and 75 (can be resumed) for SIGTERM and SIGHUP; LaunchError
+    if another process runs it.
     """
     with _alone(run_dir), interruption.at_once():
         interruption.withdraw(run_dir)
@@ -103,28 +140,36 @@ def status(run_dir: Path) -> Iterator[None]:
 
 
 def interrupted(run_dir: Path) -> str:
-    """What is said of a run that can go on."""
-    return f"{run_dir.name} was interrupted. `pipeline resume {run_dir.name}` goes on with it."
+    """The message of a run that can be resumed."""
+    return f"{run_dir.name} was interrupted. Resume it with `pipeline resume {run_dir.name}`."
+
+
+def lock(run_dir: Path) -> AbstractContextManager[None]:
+    """The lock of the process that runs this run, or cleans up after it.
+
+    Raises: LockHeldError if another process holds it.
+    """
+    return file_lock(run_dir / LOCK, 0)
+
+
+def recover_folders(run_dir: Path) -> None:
+    """Undo replacements of the run's folders that a crash cut off; for the process that holds the lock."""
+    for parent in (run_dir, run_dir / "checkpoints"):
+        recover(parent)
 
 
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
-    """The lock that a running run holds; the kernel lets go of it however the process ends."""
+    """Hold the lock of a running run; the kernel releases it however the process ends."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(run_record.lock(run_dir))
+            stack.enter_context(lock(run_dir))
         except LockHeldError as error:
             raise LaunchError(
                 f"{run_dir.name} is running, as process {read(run_dir).get('pid')}. Wait for it, or end that process."
             ) from error
-        run_record.recover_folders(run_dir)
+        recover_folders(run_dir)
         yield
-
-
-def listing(root: Path) -> list[dict[str, Any]]:
-    """The records of all runs, newest first."""
-    records = [read(path.parent) for path in (root / "runs").glob(f"*/{RECORD}")]
-    return sorted(records, key=lambda record: record["started"], reverse=True)
 
 
 def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
@@ -134,54 +179,6 @@ def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
     facts = {"name": f"{sweep_dir.name}/{number:03}", "overrides": overrides, "started": time.time()}
     _write(run_dir, {**facts, "run_dir": str(run_dir), "status": "created"})
     return run_dir
-
-
-def trials(sweep_dir: Path) -> list[dict[str, Any]]:
-    """The records of a sweep's trials, in their order; none of another run."""
-    return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
-
-
-def find_resumable(identity: str, root: Path) -> Path | None:
-    """The newest interrupted run that is the same one: of the same configuration, seed, data and code."""
-    records = (each for each in listing(root) if each.get("identity") == identity and each["status"] == "interrupted")
-    return next((Path(each["run_dir"]) for each in records), None)
-
-
-def find(run: str, root: Path) -> dict[str, Any]:
-    """The run of a name, an unambiguous start of one, an MLflow run id, a folder, or `latest`.
-
-    Raises: LaunchError if there is none or more than one.
-    """
-    if (Path(run) / RECORD).is_file():
-        return read(Path(run).absolute())
-    records = listing(root)
-    if run == "latest" and records:
-        return records[0]
-    exact = [record for record in records if run in (record["name"], record.get("run_id"))]
-    matches = exact or [record for record in records if run and record["name"].startswith(run)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(record["name"] for record in matches[:5])
-        raise LaunchError(f"{run}: {len(matches)} runs begin so ({names}, …). Give more of the name.")
-    newest = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
-    raise LaunchError(f"{run}: no such run in {root / 'runs'}.{newest} `pipeline runs` lists them.")
-
-
-def model_dir(run: str, root: Path) -> Path:
-    """Where the model of a run stands; a model folder itself will do.
-
-    Raises: LaunchError if the run has no model yet.
-    """
-    if (Path(run) / "manifest.json").is_file():
-        return Path(run)
-    record = find(run, root)
-    folder = Path(record["run_dir"]) / "model"
-    if not files.exists(folder):
-        raise LaunchError(
-            f"{record['name']}: is {record['status']} and has no model yet. `pipeline resume {record['name']}`."
-        )
-    return folder
 
 
 def _write(run_dir: Path, record: dict[str, Any]) -> None:

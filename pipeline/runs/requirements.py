@@ -12,7 +12,7 @@ def names(config: dict[str, Any]) -> list[str]:
 
 
 def built_on(config: dict[str, Any]) -> list[str]:
-    """The models that decide a configuration's weights, as EXPERIMENT-SEED: what they cost counts as its cost, too."""
+    """The models that decide a configuration's weights, as EXPERIMENT-SEED: their cost is part of its cost."""
     return [*filter(None, [init_from(config), teacher(config)]), *members(config)]
 
 

@@ -59,7 +59,7 @@ def find(name: str, root: Path) -> Result | None:
 
 
 def content_of(experiment: str, runs: Iterable[Result], details: dict[str, Any] | None) -> dict[str, Any]:
-    """What a results file holds; `details` are what the report shows of the first seed's evaluation."""
+    """The content of a results file; `details` are the parts of the first seed's evaluation that the report shows."""
     ordered = [_ordered(run) for run in sorted(runs, key=lambda run: run["seed"])]
     return {
         "experiment": experiment,
@@ -78,8 +78,8 @@ def _ordered(run: Result) -> Result:
 
 def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
     """Mean, sample standard deviation (0 for one run) and number of runs of each metric that all runs have."""
-    shared = [name for name in metrics[0] if all(name in one for one in metrics)] if metrics else []
-    columns = {name: [one[name] for one in metrics] for name in sorted(shared)}
+    shared = [name for name in metrics[0] if all(name in row for row in metrics)] if metrics else []
+    columns = {name: [row[name] for row in metrics] for name in sorted(shared)}
     return {
         name: {
             "mean": statistics.fmean(values),
@@ -91,7 +91,7 @@ def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def as_text(content: dict[str, Any]) -> str:
-    """JSON for people and for `git diff`: what fits on a line stands on one, and so does a list of numbers."""
+    """JSON for people and for `git diff`: a node that fits on a line, or a list of numbers, takes one line."""
     return _pretty(content) + "\n"
 
 
@@ -118,5 +118,5 @@ def columns(rows: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:
 def rows(columns: dict[str, list[float | None]]) -> list[dict[str, float]]:
     """The reverse of `columns`."""
     count = len(next(iter(columns.values()), []))
-    found = [{key: values[place] for key, values in columns.items()} for place in range(count)]
-    return [{key: value for key, value in row.items() if value is not None} for row in found]
+    table = [{key: values[place] for key, values in columns.items()} for place in range(count)]
+    return [{key: value for key, value in row.items() if value is not None} for row in table]

@@ -1,7 +1,7 @@
-"""Source code by meaning: a digest of a module's syntax tree, and what the module imports.
+"""Digest of a module's syntax tree, and the module's imports.
 
-Comments, formatting, docstrings and what only type checkers read have no part in either. The digest is the same for
-each Python version.
+Comments, formatting, docstrings and code for type checkers count in neither. The digest is the same for each Python
+version.
 """
 
 import ast
@@ -68,7 +68,7 @@ def _tree(node: Any) -> Any:
 
 
 def _effective(nodes: list[Any]) -> Iterator[Any]:
-    """Statements that do something when they run: no string that stands alone, no `pass`, nothing for type checkers."""
+    """Statements that have an effect at run time: no lone strings, no `pass`, nothing for type checkers."""
     for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in (getattr(node.test, key, "") for key in ("id", "attr")):
             yield from _effective(node.orelse)

@@ -1,1 +1,1 @@
-"""What a net is trained for: losses, metrics, optimisers. Tasks know no model; YAML is where they meet."""
+"""Training tasks: losses, metrics, optimisers. A task imports no architecture; YAML joins the two."""

@@ -1,4 +1,4 @@
-"""Classification: a net's logits, the cross-entropy to learn from, the accuracy to report."""
+"""Classification: cross-entropy loss on hard or soft labels, accuracy."""
 
 from collections.abc import Callable
 
@@ -9,14 +9,14 @@ from torch.nn import functional as F
 from pipeline.tasks.task import Task
 
 # B batch, K class
-LEAST = 0.0025  # of a teacher's probabilities: of two classes, log-odds end at 6
+MIN_PROBABILITY = 0.0025  # of a teacher: limits the log-odds of two classes to 6
 
 
 class Classification(Task):
     """Train `net`, which maps a batch of inputs to (B, K) logits, on labels_B or on soft labels, (B, K).
 
-    `logit_match_weight` replaces cross-entropy on soft labels by that weight times the squared distance between the
-    net's and the teacher's logits, both centred (Ba, Caruana 2014, arXiv:1312.6184); 0 keeps cross-entropy.
+    `logit_match_weight` > 0 replaces cross-entropy on soft labels by that weight times the squared distance between
+    the net's and the teacher's logits, both centred (Ba, Caruana 2014, arXiv:1312.6184).
     Label smoothing: Szegedy et al. 2016, arXiv:1512.00567.
     """
 
@@ -32,7 +32,7 @@ class Classification(Task):
         self.label_smoothing, self.logit_match_weight = label_smoothing, logit_match_weight
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """What is learned from: (B, K)."""
+        """(B, K) logits that the loss is computed from."""
         logits_BK: Tensor = self.net(inputs)
         return logits_BK
 
@@ -46,9 +46,11 @@ class Classification(Task):
     def _loss(self, logits_BK: Tensor, labels: Tensor) -> Tensor:
         if labels.ndim == 1 or not self.logit_match_weight:
             return F.cross_entropy(logits_BK, labels, label_smoothing=self.label_smoothing)
-        known_B = F.cross_entropy(logits_BK, labels, label_smoothing=self.label_smoothing, reduction="none")
-        apart_BK = _centred(logits_BK) - _centred(labels.clamp(min=LEAST).log())
-        return torch.where(labels.amax(dim=1) == 1, known_B, self.logit_match_weight * (apart_BK**2).sum(dim=1)).mean()
+        cross_entropy_B = F.cross_entropy(logits_BK, labels, label_smoothing=self.label_smoothing, reduction="none")
+        difference_BK = _centred(logits_BK) - _centred(labels.clamp(min=MIN_PROBABILITY).log())
+        return torch.where(
+            labels.amax(dim=1) == 1, cross_entropy_B, self.logit_match_weight * (difference_BK**2).sum(dim=1)
+        ).mean()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         inputs, labels_B = batch

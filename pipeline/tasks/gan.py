@@ -1,7 +1,7 @@
-"""Adversarial training: a critic learns to tell real images from drawn ones, the net to draw what it takes for real.
+"""Adversarial training: a discriminator learns to tell real from generated images, the generator to deceive it.
 
-Sources: Goodfellow et al. 2014, arXiv:1406.2661 (both losses; the net's is the non-saturating one); Mescheder, Geiger,
-Nowozin 2018, arXiv:1801.04406 (R1); Karras et al. 2020, arXiv:1912.04958 (R1 at every few steps only).
+Sources: Goodfellow et al. 2014, arXiv:1406.2661 (both losses; the generator's is the non-saturating one); Mescheder,
+Geiger, Nowozin 2018, arXiv:1801.04406 (R1); Karras et al. 2020, arXiv:1912.04958 (lazy regularisation).
 """
 
 from collections.abc import Callable
@@ -19,14 +19,16 @@ SAMPLES_PER_CLASS = 10
 
 
 class GAN(Task):
-    """Train the generator `net`, (noise_BZ, labels_B) -> images_BCHW, against `critic`, (images, labels_B) -> logits_B.
+    """Train a generator and a discriminator against each other.
 
-    At each validation the net draws `samples` from the same noise, ten of each class: (10 x class, H, W).
-    Both learn at every step from one backward pass, each from its own loss only. Every `r1_every` steps the critic's
-    slope at real images is penalised, with weight `r1` on average over the steps; 0 leaves that out.
+    `net` is the generator, (noise_BZ, labels_B) -> images_BCHW; `critic` the discriminator, (images_BCHW, labels_B) ->
+    logits_B.
+    Both are updated at every step, each by the gradient of its own loss. Every `r1_every` steps the R1 gradient penalty
+    is added, with weight `r1` on average over the steps; 0 leaves it out. At each validation the generator makes
+    `samples` from the same noise, ten of each class: (10 K, H, W).
     """
 
-    net: Any  # a module that tells how many numbers of `noise` it takes, and how many `classes` it knows
+    net: Any  # a module with the attributes `noise` (Z) and `classes` (K)
 
     def __init__(
         self,
@@ -42,29 +44,29 @@ class GAN(Task):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images_BCHW, labels_B = batch
-        drawn_BCHW = self.net(torch.randn(len(labels_B), self.net.noise, device=images_BCHW.device), labels_B)
-        critic_loss = self.critic_loss(images_BCHW, drawn_BCHW.detach(), labels_B)
-        generator_loss = self.generator_loss(drawn_BCHW, labels_B)
+        fake_BCHW = self.net(torch.randn(len(labels_B), self.net.noise, device=images_BCHW.device), labels_B)
+        critic_loss = self.critic_loss(images_BCHW, fake_BCHW.detach(), labels_B)
+        generator_loss = self.generator_loss(fake_BCHW, labels_B)
         losses = torch.stack([critic_loss + generator_loss, critic_loss, generator_loss])
         self.add("train", *losses, 1)
         if self.r1 and batch_idx % self.r1_every == 0:
-            return losses[0] + self.r1 * self.r1_every * slope_penalty(self.critic, images_BCHW, labels_B)
+            return losses[0] + self.r1 * self.r1_every * r1_penalty(self.critic, images_BCHW, labels_B)
         return losses[0]
 
-    def critic_loss(self, real_BCHW: Tensor, drawn_BCHW: Tensor, labels_B: Tensor) -> Tensor:
-        """Cross-entropy of telling real from drawn."""
-        real_B, drawn_B = self.critic(real_BCHW, labels_B), self.critic(drawn_BCHW, labels_B)
-        return F.softplus(-real_B).mean() + F.softplus(drawn_B).mean()
+    def critic_loss(self, real_BCHW: Tensor, fake_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+        """Binary cross-entropy of the discriminator on real and generated images."""
+        real_B, fake_B = self.critic(real_BCHW, labels_B), self.critic(fake_BCHW, labels_B)
+        return F.softplus(-real_B).mean() + F.softplus(fake_B).mean()
 
-    def generator_loss(self, drawn_BCHW: Tensor, labels_B: Tensor) -> Tensor:
-        """Cross-entropy of being taken for real; its gradient passes through the critic but not into it."""
+    def generator_loss(self, fake_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+        """Non-saturating loss; its gradient passes through the discriminator without reaching its weights."""
         self.critic.requires_grad_(False)
-        loss = F.softplus(-self.critic(drawn_BCHW, labels_B)).mean()
+        loss = F.softplus(-self.critic(fake_BCHW, labels_B)).mean()
         self.critic.requires_grad_(True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        # There is no loss to validate: it tells how far one net is ahead of the other, not how good the images are.
+        # No loss is validated: it measures which of the two nets is ahead, not how good the images are.
         if batch_idx == 0:
             labels_N = torch.arange(self.net.classes, device=self.device).repeat_interleave(SAMPLES_PER_CLASS)
             noise_NZ = torch.randn(len(labels_N), self.net.noise, generator=torch.Generator().manual_seed(0))
@@ -77,8 +79,8 @@ class GAN(Task):
         self.log_dict({f"train/{name}": loss / count for name, loss in zip(LOSSES, losses, strict=True)})
 
 
-def slope_penalty(critic: nn.Module, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
-    """R1: half the mean squared length of the gradient of the critic's logit at real images."""
+def r1_penalty(critic: nn.Module, images_BCHW: Tensor, labels_B: Tensor) -> Tensor:
+    """R1: half the mean squared norm of the gradient of the discriminator's logit at real images."""
     inputs = images_BCHW.detach().requires_grad_()
-    (slopes_BCHW,) = torch.autograd.grad(critic(inputs, labels_B).sum(), inputs, create_graph=True)
-    return slopes_BCHW.square().flatten(1).sum(dim=1).mean() / 2
+    (gradients_BCHW,) = torch.autograd.grad(critic(inputs, labels_B).sum(), inputs, create_graph=True)
+    return gradients_BCHW.square().flatten(1).sum(dim=1).mean() / 2

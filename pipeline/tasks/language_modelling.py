@@ -11,20 +11,21 @@ from pipeline.types import PAD
 
 
 class LanguageModelling(Task):
-    """Train `net`, whose `surprise` at a batch of texts is in nats; `loss` is the mean of a word.
+    """Train `net` on the negative log-likelihood of the next word; `loss` is its mean a word, in nats.
 
-    It begins with how often each word occurs (`expect`), which would take it hundreds of steps to find out.
+    The output bias is initialised with the unigram distribution (`init_unigram_bias`), which would otherwise take
+    hundreds of steps to learn.
     """
 
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.net.expect(self.trainer.datamodule.shares())  # type: ignore[attr-defined]
+        self.net.init_unigram_bias(self.trainer.datamodule.unigram_probabilities())  # type: ignore[attr-defined]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        nats, words = self.net.surprise(batch[0], exact=False)
-        self.add("train", nats, words)
-        loss: Tensor = nats / words.clamp(min=1)
+        nll, words = self.net.nll(batch[0], exact=False)
+        self.add("train", nll, words)
+        loss: Tensor = nll / words.clamp(min=1)
         return loss
 
     def weight(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -32,7 +33,7 @@ class LanguageModelling(Task):
         return (batch[0][:, 1:] != PAD).sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        self.add("val", *self.net.surprise(batch[0], exact=True))
+        self.add("val", *self.net.nll(batch[0], exact=True))
 
     def on_train_epoch_end(self) -> None:
         self._log("train")
@@ -41,5 +42,5 @@ class LanguageModelling(Task):
         self._log("val")
 
     def _log(self, split: str) -> None:
-        nats, words = self.total(split, 2)
-        self.log(f"{split}/loss", nats / words)
+        nll, words = self.total(split, 2)
+        self.log(f"{split}/loss", nll / words)

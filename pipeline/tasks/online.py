@@ -1,4 +1,4 @@
-"""Learning after every single sample, as Rosenblatt's rule does; one worker only."""
+"""Online learning, an update after every sample, as in Rosenblatt's rule; one worker only."""
 
 from torch import Tensor
 
@@ -6,14 +6,14 @@ from pipeline.tasks.classification import Classification
 
 
 class Online(Classification):
-    """Train a net that says by itself how a batch, taken one by one, changes its weights (`learn`).
+    """Train a net that computes its own weight update from a batch, sample by sample (`online_update`).
 
-    Its change is handed to the optimiser as a gradient, so plain SGD with a learning rate of 1 is the rule itself.
+    The optimiser gets the negated update as the gradient, so that SGD with a learning rate of 1 applies it exactly.
     """
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         inputs, labels_B = batch
-        change_KD, right_B = self.net.learn(inputs, labels_B)  # type: ignore[operator]
-        loss: Tensor = -(change_KD * self.net.weights_KD).sum()
-        self.add("train", loss, right_B.sum(), len(labels_B))
+        update_KD, correct_B = self.net.online_update(inputs, labels_B)  # type: ignore[operator]
+        loss: Tensor = -(update_KD * self.net.weights_KD).sum()
+        self.add("train", loss, correct_B.sum(), len(labels_B))
         return loss

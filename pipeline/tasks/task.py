@@ -1,4 +1,4 @@
-"""What all tasks share: a net, its optimiser and schedule, and metrics summed over an epoch."""
+"""Base of all tasks: a net, its optimiser and schedule, and metrics summed over an epoch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,14 @@ MOST_SUMS = 4  # that a task adds up over an epoch
 
 
 class Task(LightningModule):
-    """Train `net`, which is what is stored in the end.
+    """LightningModule that trains `net`, the module that is stored afterwards.
 
-    `optimizer` and `schedule` are partial: they lack the parameters, and the optimiser and total steps. The schedule
-    moves with every optimiser step.
+    `optimizer` is called with the parameters, `schedule` with the optimiser and `total_steps`; it advances with every
+    optimiser step.
     """
 
     # S shard, K sum
-    samples: Tensor | None = None  # (N, H, W) uint8: what a generator drew at the last validation
+    samples: Tensor | None = None  # (N, H, W) uint8: images that a generator made at the last validation
     # The logical shard in hand, set by the strategy; how many a batch has and which are this worker's, set by `fit`.
     shard, shards, own = 0, 1, range(1)
     total_steps: int  # optimiser steps of the whole run, set by `fit`
@@ -37,23 +37,23 @@ class Task(LightningModule):
         self.sums: dict[str, Tensor] = {}  # an entry a split
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning notes its hook here, 44 times a step; torch would look each time whether a weight is meant.
+        # Lightning sets this 44 times a step, and torch's own method would search its parameters each time.
         if name == "_current_fx_name":
             self.__dict__[name] = value
         else:
             super().__setattr__(name, value)
 
     def load_initial_weights(self, weights: dict[str, Tensor], origin: str) -> None:
-        """Copy those of the model `origin`'s weights that bear the name of one of the net's.
+        """Copy the weights of the model `origin` whose names occur in the net's state dict.
 
-        Raises: ConfigError if none does, or one has another shape.
+        Raises: ConfigError if none occurs, or one has another shape.
         """
         own = self.net.state_dict()
         common = {name: weight for name, weight in weights.items() if name in own}
         unlike = [name for name, weight in common.items() if weight.shape != own[name].shape]
         if unlike or not common:
-            found = f"{unlike[0]} is {tuple(common[unlike[0]].shape)}" if unlike else "no weight is of such a net"
-            raise ConfigError(f"requires.init_from: in {origin} {found}. Set model.net as that model's is.")
+            found = f"{unlike[0]} is {tuple(common[unlike[0]].shape)}" if unlike else "no weight has a name of this net"
+            raise ConfigError(f"requires.init_from: in {origin} {found}. Give model.net the settings of that model.")
         self.net.load_state_dict({**own, **common})
 
     def configure_optimizers(self) -> Any:
@@ -69,10 +69,10 @@ class Task(LightningModule):
 
     def add(self, split: str, *sums: Tensor | int) -> None:
         """Add a batch's sums to the epoch's; each logical shard has its own."""
-        batch_K = torch.stack([torch.as_tensor(one, dtype=torch.float, device=self.device).detach() for one in sums])
+        values = [torch.as_tensor(value, dtype=torch.float, device=self.device).detach() for value in sums]
         if split not in self.sums:
             self.sums[split] = self._zeros()
-        self.sums[split][self.shard, : len(sums)] += batch_K
+        self.sums[split][self.shard, : len(sums)] += torch.stack(values)
 
     def total(self, split: str, count: int) -> list[float]:
         """The epoch's `count` sums over all shards, added in pairs; `self.log` would take 2 ms a step."""

@@ -1,4 +1,4 @@
-"""Classification of texts by a net whose word vectors may be known beforehand."""
+"""Text classification with pretrained word vectors."""
 
 import torch
 
@@ -6,7 +6,7 @@ from pipeline.tasks.classification import Classification
 
 
 class TextClassification(Classification):
-    """Train a net with an `embedding`, which starts from the data's word vectors where it has them."""
+    """Train a net whose `embedding` is initialised with the data's word vectors, where the data has them."""
 
     def setup(self, stage: str) -> None:
         vectors_VE = self.trainer.datamodule.vectors()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Transfer learning: what a net's frozen part makes of the pictures is computed once, the rest is trained on it.
+"""Transfer learning: train the upper layers of a net on precomputed features of its frozen lower layers.
 
 Source: Yosinski et al. 2014, arXiv:1411.1792.
 """
@@ -11,13 +11,16 @@ from pipeline.tasks.classification import Classification
 
 
 class Transfer(Classification):
-    """Train a net such as `Pretrained` on its own `views` of the pictures: on one of each in training, on all after."""
+    """Train a net such as `Pretrained` on features that its frozen layers give for two views of each image.
+
+    Training takes one view of each image, drawn anew in each epoch; evaluation averages the logits of both.
+    """
 
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.trainer.datamodule.pass_through(self.net.views, self.net.frozen_digest())  # type: ignore[attr-defined]
+        self.trainer.datamodule.use_frozen_features(self.net.extract_features, self.net.frozen_digest())  # type: ignore[attr-defined]
 
     def logits(self, inputs: Tensor) -> Tensor:
-        logits_BK: Tensor = self.net.answer(inputs)
+        logits_BK: Tensor = self.net.classify_features(inputs)
         return logits_BK

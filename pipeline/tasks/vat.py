@@ -1,7 +1,4 @@
-"""A classifier that learns from texts without a label, too: to answer alike where their word vectors are moved.
-
-Source: Miyato, Dai, Goodfellow 2017, arXiv:1605.07725 (virtual adversarial training of texts).
-"""
+"""Virtual adversarial training for text classifiers (Miyato, Dai, Goodfellow 2017, arXiv:1605.07725)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +10,7 @@ from torch.nn import functional as F
 from pipeline.tasks.fine_tuning import FineTuning
 
 # B batch, T time, E embedding, K class
-PROBE = 0.01  # how far a text is moved, as a share of its length, to find out which way changes the answer
+PROBE = 0.01  # length of the power iteration's perturbation, as a share of the embeddings' norm
 
 
 class VirtualAdversarial(FineTuning):
@@ -53,29 +50,29 @@ class VirtualAdversarial(FineTuning):
         return loss / len(tokens_BT)
 
     def vat_loss(self, tokens_BT: Tensor) -> Tensor:
-        """(B,) how far the answer to each text goes, in nats, where its word vectors are moved."""
+        """(B,) KL divergence, in nats, of each text's prediction under the virtual adversarial perturbation."""
         seed = int(torch.randint(2**62, ()))
         with torch.no_grad():
             words_BTE, real_BT = self.net.embedding(tokens_BT), tokens_BT != self.net.embedding.padding_idx
             length_B11 = words_BTE.norm(dim=(1, 2), keepdim=True)
-            still_BK = self._answer(tokens_BT, None, seed)
-            any_BTE = torch.randn_like(words_BTE) * real_BT.unsqueeze(2)
-        way_BTE = (PROBE * length_B11 * _unit(any_BTE)).requires_grad_()
-        probed_B = _apart(still_BK, self._answer(tokens_BT, way_BTE, seed))
-        (steepest_BTE,) = torch.autograd.grad(probed_B.sum(), way_BTE)
-        moved_BTE = self.vat_epsilon * length_B11 * _unit(steepest_BTE)
-        return _apart(still_BK, self._answer(tokens_BT, moved_BTE, seed))
+            clean_BK = self._log_probabilities(tokens_BT, None, seed)
+            random_BTE = torch.randn_like(words_BTE) * real_BT.unsqueeze(2)
+        direction_BTE = (PROBE * length_B11 * _unit(random_BTE)).requires_grad_()
+        divergence_B = _kl_divergence(clean_BK, self._log_probabilities(tokens_BT, direction_BTE, seed))
+        (gradient_BTE,) = torch.autograd.grad(divergence_B.sum(), direction_BTE)
+        perturbation_BTE = self.vat_epsilon * length_B11 * _unit(gradient_BTE)
+        return _kl_divergence(clean_BK, self._log_probabilities(tokens_BT, perturbation_BTE, seed))
 
-    def _answer(self, tokens_BT: Tensor, moved_BTE: Tensor | None, seed: int) -> Tensor:
-        """(B, K) log-probabilities; one seed loses the same words and states."""
+    def _log_probabilities(self, tokens_BT: Tensor, perturbation_BTE: Tensor | None, seed: int) -> Tensor:
+        """(B, K) log-probabilities; `seed` fixes the dropout masks."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return F.log_softmax(self.net(tokens_BT, moved_BTE).float(), dim=1)
+            return F.log_softmax(self.net(tokens_BT, perturbation_BTE).float(), dim=1)
 
 
-def _apart(still_BK: Tensor, moved_BK: Tensor) -> Tensor:
-    return F.kl_div(moved_BK, still_BK, log_target=True, reduction="none").sum(dim=1)
+def _kl_divergence(clean_BK: Tensor, perturbed_BK: Tensor) -> Tensor:
+    return F.kl_div(perturbed_BK, clean_BK, log_target=True, reduction="none").sum(dim=1)
 
 
-def _unit(way_BTE: Tensor) -> Tensor:
-    return F.normalize(way_BTE.flatten(1), dim=1).view_as(way_BTE)
+def _unit(direction_BTE: Tensor) -> Tensor:
+    return F.normalize(direction_BTE.flatten(1), dim=1).view_as(direction_BTE)

@@ -1,6 +1,6 @@
 """Runs in MLflow: the only imports of mlflow, and only inside the functions that need it (it takes seconds).
 
-Training never talks to MLflow. It appends to the run's spool; what the driver has to say (the run itself, figures, the
-model, how it ended) is appended there too. An `UploadQueue` reads the spool and tells MLflow, in order, and keeps in
-`tracking.json` how far it has come; whatever could not be told waits there for `pipeline sync`.
+Training never calls MLflow: it appends to the run's event log. The driver appends there, too: the run itself, figures,
+the model, the final status. An `UploadQueue` sends these events to MLflow in order, and stores in `tracking.json` how
+many bytes are sent; events that can't be sent now wait there for `pipeline sync`.
 """

@@ -1,4 +1,4 @@
-"""MLflow's model registry: versions of a registered model, and the alias that says which one to use."""
+"""MLflow's model registry: versions of a registered model, and the alias of the one in use."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ CHAMPION = "champion"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of a registered model and the MLflow run it is of."""
+    """A version of a registered model and the MLflow run that made it."""
 
     number: str
     run_id: str
@@ -27,38 +27,38 @@ class Registry:
         self.store, self.name = store, name
 
     def register(self, run_id: str, tags: dict[str, str]) -> Version:
-        """The version of a run's model, made unless there is one; its tags as given.
+        """The version of a run's model, created if missing, with these tags.
 
         Raises: LaunchError if MLflow has no model of the run.
         """
-        with self.store.answering():
+        with self.store.translated_errors():
             client = self.store.client
             if not client.search_registered_models(f"name = '{self.name}'"):
                 client.create_registered_model(self.name)
-            made = client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'")
-            if not made:
+            versions = list(client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'"))
+            if not versions:
                 source, model_id = self._model(run_id)
-                made = [client.create_model_version(self.name, source, run_id, model_id=model_id)]
+                versions = [client.create_model_version(self.name, source, run_id, model_id=model_id)]
             for key, value in tags.items():
-                client.set_model_version_tag(self.name, made[0].version, key, value)
-            return Version(str(made[0].version), run_id)
+                client.set_model_version_tag(self.name, versions[0].version, key, value)
+            return Version(str(versions[0].version), run_id)
 
     def champion(self) -> Version | None:
-        """The version that the alias names; None if there is none."""
-        with self.store.answering():
-            found = self.store.client.search_registered_models(f"name = '{self.name}'")
-            number = found[0].aliases.get(CHAMPION) if found else None
+        """The version with the alias; None without one."""
+        with self.store.translated_errors():
+            models = self.store.client.search_registered_models(f"name = '{self.name}'")
+            number = models[0].aliases.get(CHAMPION) if models else None
             if number is None:
                 return None
             return Version(str(number), self.store.client.get_model_version(self.name, str(number)).run_id)
 
     def set_alias(self, version: Version) -> None:
-        """Move the alias."""
-        with self.store.answering():
+        """Move the alias to a version."""
+        with self.store.translated_errors():
             self.store.client.set_registered_model_alias(self.name, CHAMPION, version.number)
 
     def _model(self, run_id: str) -> tuple[str, str | None]:
-        """Where a run's model is, and its id if it is one that `mlflow.pyfunc` can load (a baseline is a folder)."""
+        """The URI of a run's model, and its id if `mlflow.pyfunc` can load it (a baseline is a plain folder)."""
         client = self.store.client
         run: Any = client.get_run(run_id)
         logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
@@ -67,4 +67,6 @@ class Registry:
                 return f"models:/{model.model_id}", str(model.model_id)
         if client.list_artifacts(run_id, "model"):
             return f"{run.info.artifact_uri}/model", None
-        raise LaunchError(f"run {run_id}: MLflow has no model of it. Train it again.")
+        raise LaunchError(
+            f"run {run_id}: MLflow has no model of it. `pipeline sync` sends what waits; else train it again."
+        )

@@ -1,4 +1,4 @@
-"""A run while it is tracked: what the driver says goes into the spool, a thread tells MLflow of it."""
+"""A tracked run: the driver appends to its event log, a thread sends the events to MLflow."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,35 +15,35 @@ from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
 from pipeline.types import DataSet
 
-CLOSE_S = 60.0  # without progress, until the rest is left to `pipeline sync`
+CLOSE_S = 60.0  # wait without progress before the rest is left to `pipeline sync`
 CLOSE_INTERRUPTED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An open run; what is logged here reaches MLflow sooner or later, in this order."""
+    """An open run; what is logged reaches MLflow now or later, in the order of the calls."""
 
     run_dir: Path
     event_log: EventLog
-    outbox: UploadQueue
+    queue: UploadQueue
 
     @property
     def ids(self) -> dict[str, str]:
-        """MLflow's ids of the run and its experiment, once MLflow has given them."""
-        ids = {"run_id": self.outbox.run_id, "experiment_id": self.outbox.experiment_id}
+        """MLflow's ids of the run and its experiment; {} until MLflow has created them."""
+        ids = {"run_id": self.queue.run_id, "experiment_id": self.queue.experiment_id}
         return {name: value for name, value in ids.items() if value}
 
     def log_result(self, metrics: dict[str, float], figures: Path) -> None:
-        """The final metrics, and every file in a folder of the run."""
+        """Log the final metrics, and every file in a folder of the run."""
         self.event_log.append(final=metrics)
         self.log_files(figures, None)
 
     def log_files(self, folder: Path, under: str | None) -> None:
-        """Every file in a folder of the run, under a name in MLflow or at its top."""
+        """Log every file in a folder of the run, below the artifact folder `under` or at the top."""
         self.event_log.append(files=str(folder.relative_to(self.run_dir)), under=under)
 
     def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
-        """An ONNX net with an example of its inputs and what it answers, each with its name in the graph."""
+        """Log an ONNX net with an example of its inputs, by their names in the graph, and of its output."""
         import numpy as np
         import onnx
 
@@ -66,31 +66,32 @@ def open_run(
     tags: dict[str, str],
     data: DataSet,
 ) -> Iterator[Run]:
-    """A run in MLflow that ends as the block ends: FINISHED, FAILED, or KILLED by an interrupt.
+    """A run in MLflow with the status that the block ends with: FINISHED, FAILED, or KILLED by an interrupt.
 
-    While MLflow can't be reached, everything waits in `run_dir`; training goes on. Opened again, a run goes on.
+    While MLflow can't be reached, events wait in `run_dir` and training continues. Opened again, a run is resumed.
 
-    Raises: LaunchError if its tables are another MLflow's, or MLflow will not take the run.
+    Raises: LaunchError if another version of MLflow created its tables, if MLflow refuses the run, or if the project
+    was moved without its artifacts.
     """
-    outbox = UploadQueue(run_dir, MLflowStore(uri, root))
-    run = Run(run_dir, EventLog(run_dir), outbox)
-    announce(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
-    with outbox.alone(), Uploader(outbox, run.event_log, redact(uri), print_line) as sender:
+    queue = UploadQueue(run_dir, MLflowStore(uri, root))
+    run = Run(run_dir, EventLog(run_dir), queue)
+    log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
+    with queue.locked(), Uploader(queue, run.event_log, redact(uri), print_line) as uploader:
         try:
             yield run
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
             run.event_log.append(status="KILLED" if interrupted else "FAILED")
-            sender.finish(CLOSE_INTERRUPTED_S)
+            uploader.finish(CLOSE_INTERRUPTED_S)
             raise
         run.event_log.append(status="FINISHED")
-        sender.finish(CLOSE_S)
+        uploader.finish(CLOSE_S)
 
 
 def describe(
     *, name: str, description: str, params: dict[str, Any], tags: dict[str, str], data: DataSet
 ) -> dict[str, Any]:
-    """What MLflow is told of a run as it begins; nothing secret."""
+    """The facts of a run that MLflow stores at its start, with secrets redacted."""
     return {
         "key": uuid.uuid4().hex,
         "name": name,
@@ -100,8 +101,8 @@ def describe(
     }
 
 
-def announce(run_dir: Path, facts: dict[str, Any]) -> None:
-    """Say in a run's spool that it begins, or goes on; `parent` in `facts` is the folder of the run it belongs to."""
+def log_start(run_dir: Path, facts: dict[str, Any]) -> None:
+    """Append a run's start or restart to its event log; `parent` in `facts` is the folder of the run it belongs to."""
     restarts = sum("run" in event for event, _ in scan(run_dir))
     event_log = EventLog(run_dir)
     event_log.append(run=facts)
@@ -110,17 +111,17 @@ def announce(run_dir: Path, facts: dict[str, Any]) -> None:
     event_log.close()
 
 
-def conclude(run_dir: Path, *, tags: dict[str, str], status: str) -> None:
-    """Say in the spool of a run that was announced how it ended."""
+def log_end(run_dir: Path, *, tags: dict[str, str], status: str) -> None:
+    """Append a run's final status to its event log."""
     event_log = EventLog(run_dir)
     event_log.append(tags=tags)
     event_log.append(status=status)
     event_log.close()
 
 
-def tell(run_dir: Path, uri: str, root: Path) -> int:
-    """Tell MLflow what waits in a run's spool, and return how many events still wait for `pipeline sync`."""
-    outbox = UploadQueue(run_dir, MLflowStore(uri, root))
-    with suppress(PipelineError), outbox.alone():  # MLflow is down, or another process tells it right now
-        outbox.send()
-    return outbox.waiting()
+def send_waiting(run_dir: Path, uri: str, root: Path) -> int:
+    """Send the events of a run that wait; the number of those that still wait for `pipeline sync`."""
+    queue = UploadQueue(run_dir, MLflowStore(uri, root))
+    with suppress(PipelineError), queue.locked():  # MLflow is down, or another process sends them right now
+        queue.send()
+    return queue.waiting()

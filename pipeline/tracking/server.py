@@ -1,4 +1,4 @@
-"""MLflow's own server and pages."""
+"""MLflow's own server and its pages."""
 
 import os
 import sys
@@ -8,12 +8,14 @@ from pipeline.tracking.address import resolve_uri
 
 
 def server_command(uri: str, root: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command and environment of MLflow's user interface on loopback, with one worker and no job execution."""
+    """The command and environment that serve MLflow's pages on loopback, with one worker and no job execution."""
     hosts = f"localhost:{port},127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--allowed-hosts", hosts]
     settings = {
-        "MLFLOW_BACKEND_STORE_URI": resolve_uri(uri, root),  # not on the command line, where a password can be read
+        "MLFLOW_BACKEND_STORE_URI": resolve_uri(
+            uri, root
+        ),  # not on the command line, where other users read a password
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     }

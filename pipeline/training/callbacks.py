@@ -54,7 +54,8 @@ class Progress(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs["loss"].item()
-        if trainer.is_global_zero and time.monotonic() - self.logged >= PROGRESS_EVERY_S:
+        last = trainer.global_step == module.total_steps  # so that a finished run is shown as finished
+        if trainer.is_global_zero and (last or time.monotonic() - self.logged >= PROGRESS_EVERY_S):
             self.logged = time.monotonic()
             self.event_log.append(
                 step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss

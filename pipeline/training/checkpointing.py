@@ -22,7 +22,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from pipeline.errors import CheckpointError, PipelineError
 from pipeline.runs import checkpoints
 from pipeline.runs.events import EventLog
-from pipeline.types import Headline
+from pipeline.types import PrimaryMetric
 
 NOTHING = nullcontext()
 
@@ -120,7 +120,7 @@ class Checkpoints(Checkpoint):
         step, epoch, cpu_s = trainer.global_step, trainer.current_epoch, self.count(trainer)["cpu_s"]
         if trainer.is_global_zero:
             self.event_log.append(step=step, epoch=epoch, metrics=self.metrics, cpu_s=cpu_s)
-        headline = Headline.of(self.metrics, "val")
+        headline = PrimaryMetric.of(self.metrics, "val")
         score = headline.value if headline else math.nan
         better = score > self.best  # never if it is no number
         self.best = score if better else self.best

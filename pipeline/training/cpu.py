@@ -7,9 +7,14 @@ from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# Torch, oneDNN and MKL take the widest vectors that they find, and sums of another width are other sums: with these a
-# result does not depend on whether a processor has AVX-512.
-AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "AVX2"}
+# Torch, oneDNN, MKL and OpenBLAS take the widest vectors that they find, and sums of another width are other sums: with
+# these a result does not depend on whether a processor has AVX-512.
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_CBWR": "AVX2",
+    "OPENBLAS_CORETYPE": "HASWELL",  # numpy's and scipy's; read when they are imported
+}
 
 # Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD. A block up to the first size (the most that glibc takes)
 # comes from the heap, which grows by the third, and of which nothing is given back below the second.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.actions import claims as action
-from pipeline.actions import models, record, train
+from pipeline.actions import evaluate, record, train
 from pipeline.report import claim_proofs
 from pipeline.runs import results
 from tests.conftest import Quiet
@@ -25,7 +25,7 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 
     monkeypatch.setattr(train, "train", trained)
     monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
-    monkeypatch.setattr(models, "evaluate", lambda folder, split, root, details: "evaluated")
+    monkeypatch.setattr(evaluate, "evaluate", lambda folder, split, root, details: "evaluated")
     monkeypatch.setattr(record, "evaluation", lambda result, *_: done.append(result))
     monkeypatch.setattr(record, "collect", lambda experiment, root: done.append(experiment))
     action.run_missing(Quiet(), root=project)

@@ -1,6 +1,11 @@
-"""Many inputs to a file: a run that was cut off goes on, and never mixes the answers of two models."""
+"""Batch prediction to a file: it is resumed after an interruption, and never mixes two models' predictions."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +15,12 @@ import torch
 
 from pipeline.actions import predict
 from pipeline.errors import DataError
-from pipeline.inference.inputs import COUNT
-from pipeline.inference.requests import of_chunk
+from pipeline.inference.inputs import CHUNK_SIZE
+from pipeline.inference.requests import predict_chunk
 from pipeline.models.mlp import MLP
 from pipeline.runs import checkpoints
 
-POINTS = [f"{number / 7:.3f},{number % 5}" for number in range(2 * COUNT + 9)]
+POINTS = [f"{number / 7:.3f},{number % 5}" for number in range(2 * CHUNK_SIZE + 9)]
 
 
 @pytest.fixture
@@ -66,10 +71,10 @@ def test_nothing_is_read_before_it_is_asked_for(model: Path, project: Path) -> N
 
     answers = predict.predict(str(model), ["-"], root=project, stdin=endless())
     assert next(answers)["label"] in ("no", "yes")
-    assert len(taken) == COUNT
+    assert len(taken) == CHUNK_SIZE
 
 
-@pytest.mark.parametrize("lines", [0, 1, COUNT - 1, COUNT, COUNT + 1, 2 * COUNT + 8])
+@pytest.mark.parametrize("lines", [0, 1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 2 * CHUNK_SIZE + 8])
 def test_a_file_that_was_cut_off_is_completed_to_the_same_bytes(
     lines: int, model: Path, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,14 +85,14 @@ def test_a_file_that_was_cut_off_is_completed_to_the_same_bytes(
     answered: list[int] = []
 
     def counting(predictor: Any, chunk: Any) -> Any:
-        answers = of_chunk(predictor, chunk)
+        answers = predict_chunk(predictor, chunk)
         answered.append(len(answers))
         return answers
 
-    monkeypatch.setattr(predict, "of_piece", counting)
+    monkeypatch.setattr(predict, "predict_chunk", counting)
     assert to(cut, model) == (len(POINTS), lines, 0)
     assert cut.read_bytes() == whole.read_bytes()
-    assert sum(answered) <= len(POINTS) - lines + COUNT  # no more than a chunk is done again
+    assert sum(answered) <= len(POINTS) - lines + CHUNK_SIZE  # no more than a chunk is done again
     answered.clear()
     assert to(cut, model) == (len(POINTS), len(POINTS), 0)
     assert not answered
@@ -98,15 +103,15 @@ def test_a_file_of_another_model_or_of_other_inputs_is_left_alone(model: Path, p
     to(out, model)
     before = out.read_bytes()
     other = store(project / "other", seed=1)
-    with pytest.raises(DataError, match=r"out\.jsonl:1: holds what plane-0:.* Give another --out"):
+    with pytest.raises(DataError, match=r"out\.jsonl:1: expected a prediction of plane-1:.* Choose another --out"):
         to(out, other)
-    with pytest.raises(DataError, match=r"to more inputs than these"):
+    with pytest.raises(DataError, match=r"for more than these"):
         to(out, model, POINTS[:-1])
-    with pytest.raises(DataError, match=r"out\.jsonl:1: holds what .* says of 'stdin:1', expected .* '0,1'"):
+    with pytest.raises(DataError, match=r"out\.jsonl:1: expected a prediction of plane-0.* for 'stdin:1'"):
         predict.predict_to(out, str(model), ["0,1"], root=project)
     assert out.read_bytes() == before
     (project / "mine.txt").write_text("a letter\n")
-    with pytest.raises(DataError, match=r"mine\.txt:1: no answer of"):
+    with pytest.raises(DataError, match=r"mine\.txt:1: not a prediction of"):
         to(project / "mine.txt", model)
     assert (project / "mine.txt").read_text() == "a letter\n"
 
@@ -127,7 +132,7 @@ def test_progress_is_told_out_of_all_there_are(model: Path, project: Path) -> No
         str(model),
         ["a.txt", "1,1"],
         root=project,
-        told=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(1, 2), (2, 2)]
 
@@ -142,3 +147,79 @@ def test_a_cluster_gives_the_same_answers_in_the_same_order(model: Path, project
         0,
     )
     assert together.read_bytes() == alone.read_bytes()
+
+
+@pytest.mark.parametrize("out", ["/dev/full", "/dev/null", "folder", "pipe", "/proc/x/a", "file/below"])
+def test_only_regular_files_are_written(out: str, model: Path, project: Path) -> None:
+    (project / "folder").mkdir()
+    (project / "file").touch()
+    os.mkfifo(project / "pipe")
+    with pytest.raises(DataError, match=r"--out .*(expected a regular file|its folder can't be made)"):
+        to(project / out, model)
+
+
+@pytest.mark.parametrize("redirected", [True, False])
+def test_standard_output_is_not_a_file_to_resume(redirected: bool, model: Path, project: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "predict", str(model), "0,1", "--out", "/dev/stdout"]
+    with (project / "printed").open("wb") as file:
+        done = subprocess.run(
+            command,
+            cwd=project,
+            stdout=file if redirected else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: --out /dev/stdout: .* Choose another file\.\n", done.stderr)
+    assert not (project / "printed").read_bytes()
+
+
+def test_a_file_without_line_ends_is_refused_in_bounded_memory(model: Path, project: Path) -> None:
+    out = project / "zeros"
+    with out.open("wb") as file:
+        file.truncate(1 << 33)  # sparse: 8 GiB that are read as zeros
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="zeros:1: not a prediction"):
+            to(out, model)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 27
+    finally:
+        tracemalloc.stop()
+    assert out.stat().st_size == 1 << 33
+
+
+def test_an_empty_standard_input_makes_no_file(model: Path, project: Path) -> None:
+    with pytest.raises(DataError, match="standard input: is empty"):
+        to(project / "out.jsonl", model, [])
+    assert not (project / "out.jsonl").exists()
+
+
+def test_a_file_name_that_is_not_utf8_is_written_and_resumed(model: Path, project: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    (project / name).write_text("0,1")
+    for resumed in (0, 1):
+        written = predict.predict_to(project / "out.jsonl", str(model), [name], root=project)
+        assert written == (1, resumed, 0)
+    assert json.loads((project / "out.jsonl").read_text(encoding="utf-8"))["input"] == name
+
+
+@pytest.mark.parametrize("environment", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_file_names_beyond_ascii_are_printed_in_every_locale(
+    environment: dict[str, str], model: Path, project: Path
+) -> None:
+    names = ["零.txt", os.fsdecode(b"caf\xe9.txt")]
+    for name in names:
+        (project / name).write_text("0,1")
+    command = [sys.executable, "-m", "pipeline", "predict", str(model), *names]
+    done = subprocess.run(command, cwd=project, env={**os.environ, **environment}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(done.stdout.splitlines()) == 2
+
+
+def test_a_missing_file_is_reported_before_the_model_is_loaded(
+    model: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "load", lambda folder: pytest.fail("loaded"))
+    with pytest.raises(DataError, match=r"points\.txt: no such file"):
+        predict.predict(str(model), ["0,1", "points.txt"], root=project)

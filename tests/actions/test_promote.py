@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.actions import promote
 from pipeline.errors import LaunchError
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from tests.conftest import Quiet
 from tests.tracked import URI, track
 
@@ -52,18 +52,18 @@ def champion(root: Path) -> Any:
 
 def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root: Path) -> None:
     first = promote.promote("first", Quiet(), root=root)
-    assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "the first one")
+    assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "first model of this data set")
     tie = promote.promote("same", Quiet(), root=root)
     assert (tie.promoted, tie.rival, tie.difference, tie.champion) == (False, "first", 0.0, "first")
     assert champion(root).version == 1
     again = promote.promote("first", Quiet(), root=root)
-    assert (again.promoted, again.version, again.why) == (False, "1", "it was before")
+    assert (again.promoted, again.version, again.why) == (False, "1", "is the champion already")
     better = promote.promote("better", Quiet(), root=root)
     assert (better.promoted, better.champion) == (True, "better")
     assert better.difference == pytest.approx(0.15)
     assert better.error == pytest.approx(np.sqrt(0.15 * 0.85 / 99))  # the variance of 15 ones among 100
     now = champion(root)
-    assert (now.version, now.run_id) == (3, records.find("better", root)["run_id"])
+    assert (now.version, now.run_id) == (3, lookup.find("better", root)["run_id"])
     assert now.tags["val/accuracy"] == "0.95"
     assert now.source.endswith("/artifacts/model")
     assert not (root / "mlruns").exists()

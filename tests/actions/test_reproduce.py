@@ -1,4 +1,4 @@
-"""Running a run again as it was, and saying what differs."""
+"""Repeating a run as it was, and naming what differs."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.actions import reproduce
 from pipeline.errors import LaunchError
-from pipeline.runs import records
+from pipeline.runs import lookup, records
 from tests.conftest import Quiet
 
 ROOT = Path(__file__).parents[2]
@@ -25,14 +25,14 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
     environment = {**os.environ, "PYTHONPATH": str(clone)}
     train = [sys.executable, "-m", "pipeline", "train", "experiment=mlp_xor", "seed=3", "trainer.max_epochs=2"]
     subprocess.run(train, cwd=clone, env=environment, check=True, capture_output=True)
-    before = records.find("latest", clone)
+    before = lookup.find("latest", clone)
 
-    found = reproduce.reproduce("latest", Quiet(), root=clone)
-    assert found.identical
-    assert not found.differs
-    assert found.metrics
-    assert all(then == now for then, now in found.metrics.values())
-    assert records.listing(clone) == [before]  # nothing is left behind
+    comparison = reproduce.reproduce("latest", Quiet(), root=clone)
+    assert comparison.identical
+    assert not comparison.differs
+    assert comparison.metrics
+    assert all(then == now for then, now in comparison.metrics.values())
+    assert lookup.listing(clone) == [before]  # nothing is left behind
     worktrees = subprocess.run(
         ["git", "worktree", "list"], cwd=clone, check=True, capture_output=True, text=True
     ).stdout
@@ -43,9 +43,9 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
     changed = json.loads(config.read_text())
     changed["resolved"]["seed"] = 4
     config.write_text(json.dumps(changed))
-    found = reproduce.reproduce("latest", Quiet(), root=clone)
-    assert not found.identical
-    assert set(found.differs) == {"configuration", "environment", "hardware"}
+    comparison = reproduce.reproduce("latest", Quiet(), root=clone)
+    assert not comparison.identical
+    assert set(comparison.differs) == {"configuration", "environment", "hardware"}
 
 
 def test_the_same_code_of_another_commit_is_not_a_difference_and_other_code_is_named_with_its_commit() -> None:
@@ -56,14 +56,17 @@ def test_the_same_code_of_another_commit_is_not_a_difference_and_other_code_is_n
     assert same == ["aaa and changes"] * 2
     before, after = reproduce._code(record("aaa", fit="1"), record("bbb", fit="2"))
     assert (before.endswith("(commit aaa)"), after.endswith("(commit bbb)"), before[:12] != after[:12]) == (True,) * 3
-    assert reproduce._code(record("aaa"), record("bbb", fit="1")) == ["aaa", "bbb"]  # from before there were any
+    assert reproduce._code(record("aaa"), record("bbb", fit="1")) == [
+        "aaa",
+        "bbb",
+    ]  # records from before there were fingerprints
 
 
 def test_a_run_that_is_not_finished_or_whose_code_is_unknown_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "runs/one"
     folder.mkdir(parents=True)
     record = {"name": "one", "experiment": "x", "seed": 0, "data": "gate", "started": 0, "commit": "f" * 40}
-    for status, message in (("interrupted", "only a finished run"), ("finished", "has no commit ffff")):
+    for status, message in (("interrupted", "Only a finished run"), ("finished", "has no commit ffff")):
         (folder / "run.json").write_text(json.dumps({**record, "status": status}))
         with pytest.raises(LaunchError, match=message):
             reproduce.reproduce("one", Quiet(), root=tmp_path)

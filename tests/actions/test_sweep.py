@@ -1,4 +1,4 @@
-"""Sweeps: real trials under Ray Tune, a driver that dies, MLflow's parent and children, and what is refused."""
+"""Sweeps: trials under Ray Tune, a driver that dies, parent and children in MLflow, and refusals."""
 
 import json
 import os
@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from pipeline.actions import sweep
+from pipeline.actions import sweep, trials
 from pipeline.actions import train as training
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.launch import sweep as tune
 from pipeline.report.sweep import parallel_coordinates
-from pipeline.runs import events, records
-from pipeline.tracking.run import announce
+from pipeline.runs import events, lookup, records
+from pipeline.tracking.run import log_start
 from tests.conftest import Quiet
 
 SEARCH = ["experiment=digits_mlp", "model.net.hidden=[16]", "model.optimizer.lr=choice(0.0001,0.003,0.01)"]
 
 
 @pytest.mark.parametrize(
-    ("overrides", "trials", "words"),
+    ("overrides", "count", "words"),
     [
         (["experiment=digits_mlp"], 3, "Nothing to search"),
         ([*SEARCH], 0, "--trials 0: expected 1 or more"),
@@ -38,25 +38,25 @@ SEARCH = ["experiment=digits_mlp", "model.net.hidden=[16]", "model.optimizer.lr=
         (["model=mlp", "data=choice(digits,mnist)"], 2, "can't be compared"),
     ],
 )
-def test_what_cannot_be_swept_is_told_before_anything_starts(
-    project: Path, overrides: list[str], trials: int, words: str
+def test_what_cannot_be_swept_is_refused_before_anything_starts(
+    project: Path, overrides: list[str], count: int, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        sweep.sweep(overrides, trials, Quiet(), root=project)
+        sweep.sweep(overrides, count, Quiet(), root=project)
     assert not (project / "runs").exists()
 
 
-def test_only_an_unfinished_sweep_goes_on_and_only_as_a_sweep(project: Path) -> None:
+def test_only_an_unfinished_sweep_is_resumed_and_only_as_a_sweep(project: Path) -> None:
     folder = project / "runs/one"
     folder.mkdir(parents=True)
     record = {"name": "one", "status": "finished", "started": 0.0, "run_dir": str(folder)}
     (folder / records.RECORD).write_text(json.dumps(record))
-    with pytest.raises(LaunchError, match=r"is no sweep. `pipeline resume one`"):
+    with pytest.raises(LaunchError, match=r"is not a sweep. `pipeline resume one`"):
         sweep.resume("one", Quiet(), root=project)
     records.update(folder, sweep={})
     with pytest.raises(LaunchError, match="one is finished"):
         sweep.resume("one", Quiet(), root=project)
-    with pytest.raises(LaunchError, match=r"is a sweep. `pipeline sweep --resume one`"):
+    with pytest.raises(LaunchError, match=r"is a sweep\. Resume it: `pipeline sweep --resume one`"):
         training.resume("one", Quiet(), root=project)
 
 
@@ -65,9 +65,9 @@ def test_the_best_is_one_that_trained_to_its_end() -> None:
         return {"name": name, "status": status, "score": score}
 
     found = [trial("a", "stopped early", 99.0), trial("b", "finished", 97.0), trial("c", "finished", 98.0)]
-    assert sweep._best([*found, trial("d", "finished", 98.0)])["name"] == "c"
+    assert trials.best([*found, trial("d", "finished", 98.0)])["name"] == "c"
     with pytest.raises(LaunchError, match=r"All 1 trials failed\. The first: no room"):
-        sweep._best([{"status": "failed", "error": "no room"}])
+        trials.best([{"status": "failed", "error": "no room"}])
 
 
 def test_the_picture_takes_words_numbers_and_equal_scores(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_picture_takes_words_numbers_and_equal_scores(tmp_path: Path) -> Non
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_goes_on(
+def test_a_trial_that_ended_just_before_the_driver_died_is_sent_to_mlflow_by_the_resumed_sweep(
     project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "runs").mkdir()
@@ -86,7 +86,7 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
 
     def die(run_dir: Path, /, **facts: Any) -> None:
         update(run_dir, **facts)
-        if facts.get("status") in sweep.ENDED and run_dir.name == "002":
+        if facts.get("status") in trials.ENDED and run_dir.name == "002":
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -94,7 +94,7 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
         with pytest.raises(Interrupted):
             sweep.sweep([*SEARCH, "trainer.max_epochs=1"], 3, Quiet(), root=project)
     run_dir = next((project / "runs").glob("sweep-*"))
-    assert [record["status"] for record in records.trials(run_dir)] == ["finished", "finished", "created"]
+    assert [record["status"] for record in lookup.trials(run_dir)] == ["finished", "finished", "created"]
 
     summary = sweep.resume(run_dir.name, Quiet(), root=project)
     _, children = _in_mlflow(project, summary["run_id"])
@@ -104,20 +104,20 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_told_by_the_one_that_
     assert {run.data.tags["outcome"] for run in children} == {"finished"}
 
 
-def _end_at_once(trials: Sequence[tune.Trial], *, ended: tune.Ended, **_: Any) -> None:
+def _end_at_once(trials: Sequence[tune.Trial], *, on_end: tune.OnEnd, **_: Any) -> None:
     """In the place of Ray Tune: every trial learns all there is in one epoch."""
     for trial in trials:
         if not trial.ended:
-            announce(trial.run_dir, trial.facts)
+            log_start(trial.run_dir, trial.facts)
             log = events.EventLog(trial.run_dir)
             log.append(step=1, epoch=0, metrics={"val/accuracy": 0.5})
             log.close()
             (trial.run_dir / "model").mkdir()
-        ended(trial.run_dir, 1, None)
+        on_end(trial.run_dir, 1, None)
 
 
 @pytest.mark.slow
-def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlflow(
+def test_a_sweep_whose_driver_was_killed_is_resumed_and_ends_with_all_trials_in_mlflow(
     project: Path, empty_database: Path
 ) -> None:
     (project / "runs").mkdir()
@@ -125,7 +125,7 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
     search = ["trainer.max_epochs=40", "trainer.checkpoint_every_steps=50", *SEARCH, "--trials", "3"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     driver = subprocess.Popen([sys.executable, "-m", "pipeline", "sweep", *search], cwd=project, env=environment)
-    _until(lambda: any(record["status"] in sweep.ENDED for record in _trials(project)), 400)
+    _until(lambda: any(record["status"] in trials.ENDED for record in _trials(project)), 400)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     before = _trials(project)
@@ -135,13 +135,13 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
 
     console = Quiet()
     summary = sweep.resume(run_dir.name, console, root=project)
-    after = records.trials(run_dir)
+    after = lookup.trials(run_dir)
     assert {record["status"] for record in after} <= {"finished", "stopped early"}
     for old, new in zip(before, after, strict=True):  # what had ended was not done again
-        if old["status"] in sweep.ENDED:
+        if old["status"] in trials.ENDED:
             assert new == old
-    told = {record["name"]: record for record in after}[summary["best"]["name"]]
-    last = [event["metrics"] for event in events.read(Path(told["run_dir"]))[0] if "metrics" in event][-1]
+    best = {record["name"]: record for record in after}[summary["best"]["name"]]
+    last = [event["metrics"] for event in events.read(Path(best["run_dir"]))[0] if "metrics" in event][-1]
     assert summary["best"]["score"] == pytest.approx(100 * last["val/accuracy"])
     assert Path(summary["figure"]).is_file()
     assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
@@ -159,7 +159,7 @@ def test_a_sweep_whose_driver_was_killed_goes_on_and_ends_with_all_trials_in_mlf
 
 
 def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
-    """All runs that MLflow knows, and those that belong to one."""
+    """All runs in MLflow, and the children of one."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{project}/runs/mlflow.db")
@@ -168,7 +168,7 @@ def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
 
 
 def _trials(project: Path) -> list[dict[str, Any]]:
-    return [record for folder in (project / "runs").glob("sweep-*") for record in records.trials(folder)]
+    return [record for folder in (project / "runs").glob("sweep-*") for record in lookup.trials(folder)]
 
 
 def _until(true: Any, limit_s: float) -> None:

@@ -1,4 +1,4 @@
-"""MLflow's pages: refused where they can't be shown, served on loopback, opened at the run."""
+"""MLflow's pages: refused where they can't be shown, else served on loopback."""
 
 import socket
 import subprocess

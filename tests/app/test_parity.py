@@ -1,5 +1,5 @@
-"""The Playground's learner against an independent reference: TensorFlow's, derived by hand, one point and one link at a
-time in plain Python, without arrays and without any code of the project.
+"""The Playground's learner against an independent reference: TensorFlow's learner in plain Python, one point and one
+link at a time, without arrays and without code of the project.
 """
 
 import itertools
@@ -39,7 +39,7 @@ class Reference:
         ]
         self.kind, self.rate = kind, rate
 
-    def says(self, inputs: list[float]) -> float:
+    def forward(self, inputs: list[float]) -> float:
         below = inputs
         for layer in self.layers:
             for unit in layer:
@@ -48,7 +48,7 @@ class Reference:
             below = [unit.out for unit in layer]
         return below[0]
 
-    def blame(self, inputs: list[float], target: float) -> None:
+    def backward(self, inputs: list[float], target: float) -> None:
         for depth in range(len(self.layers) - 1, -1, -1):
             for place, unit in enumerate(self.layers[depth]):
                 if depth == len(self.layers) - 1:
@@ -76,9 +76,9 @@ class Reference:
                     continue
                 pull = {"none": 0.0, "l1": math.copysign(1, link.weight) if link.weight else 0.0, "l2": link.weight}
                 decay = lr * self.rate * pull[self.kind]
-                moved = link.weight - lr * link.total / link.count
-                after = moved - decay
-                if self.kind == "l1" and moved * after < 0:
+                stepped = link.weight - lr * link.total / link.count
+                after = stepped - decay
+                if self.kind == "l1" and stepped * after < 0:
                     link.weight, link.dead = 0.0, True
                 else:
                     link.weight = after
@@ -86,13 +86,13 @@ class Reference:
 
     def epoch(self, rows: list[tuple[list[float], float]], batch: int, lr: float) -> None:
         for number, (inputs, target) in enumerate(rows, 1):
-            self.says(inputs)
-            self.blame(inputs, target)
+            self.forward(inputs)
+            self.backward(inputs, target)
             if number % batch == 0:
                 self.update(lr)
 
     def loss(self, rows: list[tuple[list[float], float]]) -> float:
-        return sum(0.5 * (self.says(inputs) - target) ** 2 for inputs, target in rows) / len(rows)
+        return sum(0.5 * (self.forward(inputs) - target) ** 2 for inputs, target in rows) / len(rows)
 
 
 def compare(epochs: int, **given: Any) -> Learner:
@@ -143,7 +143,7 @@ def test_a_batch_that_is_not_full_joins_the_next_epochs_first() -> None:
 
 def test_l1_lets_weights_die_and_they_stay_dead() -> None:
     learner = compare(20, regularization="l1", rate=1, ratio=20, batch=3)
-    assert learner.dead
+    assert learner.any_dead
 
 
 def test_all_features_and_no_hidden_layer() -> None:

@@ -1,4 +1,4 @@
-"""What the Playground is sent and sends: points, files, exports, and a process for each page."""
+"""The Playground: gradients, optimisers, CSV files, exports, and the process of a page."""
 
 import json
 import subprocess
@@ -12,17 +12,20 @@ import torch
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
+from pipeline.app.play.csv_file import read_csv
 from pipeline.app.play.export import export
 from pipeline.app.play.learner import Learner, Optimizer
-from pipeline.app.play.net import FAST, Net
-from pipeline.app.play.points import read_csv
-from pipeline.app.play.session import codes
+from pipeline.app.play.network import ARRAY_ACTIVATIONS, Network
+from pipeline.app.play.session import encode_map
 from pipeline.app.play.settings import Settings
-from pipeline.app.server import create
-from pipeline.config import load_config, resolve
+from pipeline.app.server import create_app
+from pipeline.config import build, build_data, load_config, resolve
+from pipeline.data.toy2d.generators import FEATURES
 from pipeline.errors import DataError
+from pipeline.inference.predictor import PointClassifier
 from pipeline.models.backprop import backward_pass, forward_pass
 from pipeline.models.neuron import ACTIVATIONS
+from pipeline.report import figures
 
 OURS = "http://127.0.0.1:8000"
 
@@ -30,7 +33,7 @@ OURS = "http://127.0.0.1:8000"
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_gradient_is_that_of_backprop(name: str) -> None:
     rng = np.random.default_rng(0)
-    net = Net(2, [4, 3], [name, name], rng)
+    net = Network(2, [4, 3], [name, name], rng)
     x, error = np.ones((3, 6)), rng.normal(size=(1, 6))
     x[:2] = rng.normal(size=(2, 6))
     layers = [(torch.tensor(w[:, :-1]), torch.tensor(w[:, -1])) for w in net.weights_JI1]
@@ -40,22 +43,22 @@ def test_the_gradient_is_that_of_backprop(name: str) -> None:
     expected = backward_pass(torch.tensor(error.T), inputs, totals, layers, ACTIVATIONS[name])
     for found, (weight, bias) in zip(net.gradients_JI1, expected, strict=True):
         np.testing.assert_allclose(found, torch.cat([weight, bias[:, None]], dim=1).numpy(), atol=1e-12)
-    assert name in FAST
+    assert name in ARRAY_ACTIVATIONS
 
 
 @pytest.mark.parametrize(
-    ("name", "theirs"),
+    ("name", "reference"),
     [
         ("momentum", lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
         ("rmsprop", lambda p: torch.optim.RMSprop(p, lr=0.1)),
         ("adam", lambda p: torch.optim.Adam(p, lr=0.1)),
     ],
 )
-def test_an_optimiser_steps_as_torchs(name: str, theirs: Any) -> None:
+def test_an_optimiser_steps_as_torchs(name: str, reference: Any) -> None:
     rng = np.random.default_rng(0)
     start = rng.normal(size=5)
     theta, weights = start.copy(), torch.tensor(start, requires_grad=True)
-    ours, optimizer = Optimizer(name, 5), theirs([weights])
+    ours, optimizer = Optimizer(name, 5), reference([weights])
     for _ in range(10):
         gradient = rng.normal(size=5)
         theta -= 0.1 * ours.direction(gradient)
@@ -89,15 +92,37 @@ def test_the_same_settings_give_the_same_run() -> None:
     assert one.net.theta.tobytes() == two.net.theta.tobytes()
 
 
-def test_a_map_tells_signs_apart_and_what_is_no_number() -> None:
-    assert list(codes(np.array([-9.0, -1e-9, 0.0, 1.0, np.nan, np.inf]))) == [1, 127, 128, 255, 0, 0]
+def test_an_encoded_map_keeps_signs_and_marks_values_that_are_not_finite() -> None:
+    assert list(encode_map(np.array([-9.0, -1e-9, 0.0, 1.0, np.nan, np.inf]))) == [1, 127, 128, 255, 0, 0]
 
 
 def test_a_csv_file_is_scaled_and_its_classes_named() -> None:
-    points, told = read_csv(b"a,b,kind\n0,10,yes\n1,20,no\n2,30,no\n4,20,yes\n")
+    points, summary = read_csv(b"a,b,kind\n0,10,yes\n1,20,no\n2,30,no\n4,20,yes\n")
     assert points[0] == (-5.0, -5.0, 1.0)
     assert points[1][2] == -1.0
-    assert "yes is blue, no is orange" in told
+    assert "yes is blue, no is orange" in summary
+
+
+@pytest.mark.parametrize(
+    ("content", "x", "note"),
+    [
+        (b"a;b;k\n0,5;1;u\n1,5;1;v\n2,5;2;u\n3,5;2;v\n", [-5, -5 / 3, 5 / 3, 5], ""),
+        (b"0,5\t1\tu\n1,5\t1\tv\n2,5\t2\tu\n3,5\t2\tv\n", [-5, -5 / 3, 5 / 3, 5], ""),
+        (b"x,y,k,id\n0,1,u,7\n1,1,v,8\n2,2,u,9\n3,2,v,10\n", [-5, -5 / 3, 5 / 3, 5], "1 more ignored."),
+        (b"0,1,u,\n1,1,v,\n2,2,u,\n3,2,v,\n", [-5, -5 / 3, 5 / 3, 5], ""),
+    ],
+)
+def test_decimal_commas_and_further_columns_of_a_csv_file_are_read(content: bytes, x: list[float], note: str) -> None:
+    points, summary = read_csv(content)
+    assert [point[0] for point in points] == pytest.approx(x)
+    assert [point[2] for point in points] == [-1, 1, -1, 1]
+    assert summary.endswith(note or "orange.")
+
+
+def test_another_initialization_draws_other_weights_for_the_same_points() -> None:
+    first, second = (Learner(Settings.model_validate({"initialization": number})) for number in (0, 1))
+    assert (first.points.xy_N2 == second.points.xy_N2).all()
+    assert (first.net.theta != second.net.theta)[first.net.is_weight].all()
 
 
 @pytest.mark.parametrize(
@@ -143,21 +168,42 @@ def test_an_exported_experiment_composes(given: dict[str, Any], tmp_path: Path) 
     assert config["data"]["problem"] == "circle"
 
 
-def test_the_exported_program_says_what_the_net_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("features", [["x1²"], ["x1", "x2", "x1x2"], list(FEATURES)])
+def test_the_decision_map_of_an_exported_experiment_is_drawn_for_any_number_of_features(
+    features: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    name, text = export(Learner(Settings.model_validate({"features": features})), "yaml")
+    (tmp_path / "experiment" / name).write_text(text)
+    config = resolve(load_config("experiment=playground", config_dir=tmp_path))
+    data = build_data(config, tmp_path)
+    data.setup()
+    net = build(config["model"]["net"])
+    points = data.points("test")
+    assert points
+    figures.decision_map(PointClassifier(net, config, {}), points, tmp_path / "map.png", data.net_inputs)
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_exported_program_predicts_what_the_network_predicts(tmp_path: Path) -> None:
     learner = Learner(Settings.model_validate({"features": ["x1", "sin x2"]}))
     learner.run_epoch()
     name, text = export(learner, "pytorch")
     (tmp_path / name).write_text(text)
-    said = subprocess.run([sys.executable, tmp_path / name], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run([sys.executable, tmp_path / name], capture_output=True, text=True, check=True).stdout
     at = np.array([[1.0], [np.sin(2.0)], [1.0]])  # its second point
-    assert float(said.splitlines()[1].split()[2]) == pytest.approx(np.tanh(learner.net.forward(at)).item())
+    assert float(printed.splitlines()[1].split()[2]) == pytest.approx(np.tanh(learner.net.forward(at)).item())
 
 
 def test_a_page_trains_over_its_websocket(tmp_path: Path) -> None:
-    client = TestClient(create(tmp_path, 8000), base_url=OURS)
+    client = TestClient(create_app(tmp_path, 8000), base_url=OURS)
     with client.websocket_connect(f"{OURS.replace('http', 'ws')}/playground/train", headers={"origin": OURS}) as socket:
         socket.send_text("not json")
-        assert "error" in json.loads(socket.receive_text())
+        assert json.loads(socket.receive_text())["error"].startswith("The request: expected JSON")
+        socket.send_text('{"settings": {"problem": "foo", "points": [[NaN, 1, 1]]}}')
+        assert json.loads(socket.receive_text())["error"].startswith(
+            "settings.problem: expected one of 'circle', 'xor'"
+        )
         socket.send_text(json.dumps({"settings": {"problem": "xor"}, "step": True}))
         assert len(json.loads(socket.receive_text())["points"]) == 500
         frame = socket.receive_bytes()

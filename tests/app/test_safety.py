@@ -1,4 +1,4 @@
-"""What the server refuses, and that it refuses whatever it was not told to allow."""
+"""Requests that the server refuses: other hosts and origins, large bodies, too many requests, paths."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from pipeline.app.pages import STATIC
-from pipeline.app.safety import BURST, Rate, Safety
-from pipeline.app.server import create
+from pipeline.app.safety import BURST, RateLimit, Safety
+from pipeline.app.server import create_app
 
 PORT = 8000
 OURS = f"http://127.0.0.1:{PORT}"
@@ -19,16 +19,16 @@ OURS = f"http://127.0.0.1:{PORT}"
 
 @pytest.fixture
 def client(tmp_path: Path) -> TestClient:
-    return TestClient(create(tmp_path, PORT), base_url=OURS)
+    return TestClient(create_app(tmp_path, PORT), base_url=OURS)
 
 
 def test_our_own_page_is_answered_with_headers_that_make_browsers_careful(client: TestClient) -> None:
-    answer = client.get("/playground")
-    assert answer.status_code == 200
-    policy = answer.headers["content-security-policy"]
+    response = client.get("/playground")
+    assert response.status_code == 200
+    policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_a_websocket_of_another_page_is_refused(client: TestClient, headers: dic
 
 @pytest.mark.parametrize("length", ["999999999", "-1", "1e3", "1 000", "abc"])
 def test_a_length_that_is_too_large_or_no_number_is_refused(client: TestClient, length: str) -> None:
-    answer = client.post("/playground", headers={"origin": OURS, "content-length": length})
-    assert answer.status_code == 413
+    response = client.post("/playground", headers={"origin": OURS, "content-length": length})
+    assert response.status_code == 413
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_limit() -> None:
@@ -98,16 +98,16 @@ def test_too_many_requests_wait_and_do_not_hold_up_another_client() -> None:
     def ask(client: str) -> tuple[int, str] | None:
         return safety.refusal({"type": "http", "method": "GET", "headers": headers, "client": (client, 1)})
 
-    answers = [ask("one") for _ in range(int(BURST) * 10)]
-    assert answers[0] is None
-    assert answers[-1]
-    assert answers[-1][0] == 429
+    refusals = [ask("one") for _ in range(int(BURST) * 10)]
+    assert refusals[0] is None
+    assert refusals[-1]
+    assert refusals[-1][0] == 429
     assert ask("two") is None
 
 
 def test_a_rate_fills_again_with_time() -> None:
     clock = [0.0]
-    rate = Rate(2, 3, now=lambda: clock[0])
+    rate = RateLimit(2, 3, now=lambda: clock[0])
     assert [rate.take() for _ in range(4)] == [True, True, True, False]
     clock[0] = 0.5
     assert [rate.take(), rate.take()] == [True, False]

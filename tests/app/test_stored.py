@@ -1,4 +1,4 @@
-"""Which trained model a page shows."""
+"""The trained model that a page shows."""
 
 import json
 import os
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.app import stored
-from pipeline.runs import checkpoints, run_record
+from pipeline.runs import checkpoints, records
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.registry import Registry
 from tests.tracked import URI, track
 
 
 def make(root: Path, place: str) -> None:
-    """A folder that says of itself that it is a model."""
+    """A folder with a model's manifest."""
     (root / place).mkdir(parents=True)
     (root / place / checkpoints.MANIFEST).write_text("{}")
 
@@ -28,21 +28,21 @@ def finished(root: Path, name: str, experiment: str, started: int) -> None:
 
 @pytest.fixture
 def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(stored, "_load", lambda place, changed: place)
+    monkeypatch.setattr(stored, "_load", lambda folder, changed: folder)
     (project / "runs").mkdir()
     (project / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
     return project
 
 
 def source(root: Path, experiment: str = "mnist_cnn") -> str | None:
-    found = stored.model(root, experiment)
+    found = stored.find_model(root, experiment)
     return found.source if found else None
 
 
 def test_a_run_comes_before_what_was_recorded_and_the_newest_before_the_others(root: Path) -> None:
     assert source(root) is None
     make(root, "models/mnist_cnn-0")
-    assert source(root) == "models/mnist_cnn-0, kept by --record"
+    assert source(root) == "models/mnist_cnn-0 (recorded)"
     finished(root, "old", "mnist_cnn", 1)
     finished(root, "new", "mnist_cnn", 2)
     finished(root, "other", "mnist_cnnish", 3)
@@ -79,7 +79,7 @@ def test_while_mlflow_does_not_answer_one_page_waits_and_the_others_do_not(
         return ("1", "abc")
 
     monkeypatch.setattr(stored, "_champions", {})
-    monkeypatch.setattr(stored, "_ask_champion", ask)
+    monkeypatch.setattr(stored, "_query_champion", ask)
     page = threading.Thread(target=stored._champion, args=(root, "mnist"))
     page.start()
     try:
@@ -95,6 +95,6 @@ def test_a_run_is_running_as_long_as_its_lock_is_held_whatever_process_has_its_n
     finished(root, "new", "mnist_cnn", 1)
     path = root / "runs/new/run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "status": "running", "pid": os.getpid()}))
-    assert [record["status"] for record in stored.records(root)] == ["interrupted"]
-    with run_record.lock(root / "runs/new"):
-        assert [record["status"] for record in stored.records(root)] == ["running"]
+    assert [record["status"] for record in stored.run_records(root)] == ["interrupted"]
+    with records.lock(root / "runs/new"):
+        assert [record["status"] for record in stored.run_records(root)] == ["running"]

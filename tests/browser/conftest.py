@@ -37,15 +37,16 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[str]:
-    """The address of the pages of a project."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def serving(root: Path, port: int = 0) -> Iterator[str]:
+    """The address of the pages of a project, at a free port unless one is given."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
     command = [sys.executable, "-m", "pipeline", "app", "--no-browser", "--port", str(port)]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
-            assert "The pages: " in server.stdout.readline()
+            assert "Serving at " in server.stdout.readline()
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -61,9 +62,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def opened(browser: Any, **options: Any) -> Iterator[Any]:
-    """A page in a context of its own; nothing may go wrong in its scripts, or be refused by its policy or the server.
+    """A page in a context of its own; errors in its scripts and refused requests fail the test.
 
-    But for what a test refuses on purpose: those answers have a notice on the page.
+    Except for refusals that a test provokes: these have a notice on the page.
     """
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
@@ -79,13 +80,13 @@ def opened(browser: Any, **options: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def page(browser: Any) -> Iterator[Any]:
-    """One page for all tests of a file: each goes where it needs to be, and a browser is slow to make another."""
+    """One page for all tests of a file: opening another takes long, and each test loads its own address."""
     with opened(browser) as found:
         yield found
 
 
 def until(page: Any, condition: str) -> Any:
-    """The value of a JavaScript expression as soon as it is true; playwright's own wait needs `eval`, refused here."""
+    """The value of a JavaScript expression once it is true; playwright's own wait needs `eval`, which is refused."""
     deadline = time.monotonic() + TIMEOUT_S
     while not (value := page.evaluate(condition)):
         assert time.monotonic() < deadline, f"{condition} did not become true"

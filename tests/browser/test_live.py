@@ -1,6 +1,7 @@
-"""A small training, started, watched, stopped and gone on with in a browser, and found in MLflow."""
+"""A small training, started, watched, stopped and resumed in a browser, and opened in MLflow."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def live(tmp_path: Path, page: Page) -> Iterator[Page]:
         yield page
 
 
-def test_a_training_is_started_stopped_gone_on_with_and_opened_in_mlflow(live: Page, tmp_path: Path) -> None:
+def test_a_training_is_started_stopped_resumed_and_opened_in_mlflow(live: Page, tmp_path: Path) -> None:
     live.select_option("#experiment", "digits_mlp")
     live.fill("#epochs", "30")
     live.click("#go")
@@ -42,6 +43,8 @@ def test_a_training_is_started_stopped_gone_on_with_and_opened_in_mlflow(live: P
     assert live.locator("#runs tr").count() == 1  # the same run
     expect(row).to_contain_text("%")
     until(live, "document.querySelector('#score').getContext('2d') && document.querySelector('#go:not(:disabled)')")
+    expect(live.locator("#state")).to_have_text(re.compile(r"finished, epoch 30, step ([\d,]+) of \1$"))
+    assert live.locator("#share").evaluate("bar => bar.style.getPropertyValue('--share')") == "1"
     done = json.loads(record.read_text())
     assert (done["name"], done["metrics"]["test/accuracy"] > 0.9) == (stopped["name"], True)
 
@@ -60,7 +63,20 @@ def inked(live: Page, selector: str) -> int:
     return found
 
 
-def test_what_ends_badly_is_told_in_its_own_words(live: Page, tmp_path: Path) -> None:
+def test_train_it_now_leads_to_the_started_run_and_not_to_an_older_one(live: Page, tmp_path: Path) -> None:
+    facts = {"name": "older", "experiment": "mlp_xor", "data": "gate", "status": "finished", "started": 2**40}
+    (tmp_path / "runs/older").mkdir(parents=True)
+    (tmp_path / "runs/older/run.json").write_text(json.dumps(facts))
+    live.goto(live.url.replace("/live", "/piglatin"))
+    live.click(".missing button")
+    live.wait_for_url("**/live#started")
+    expect(live.locator("#name")).to_contain_text("piglatin_seq2seq-s0-")
+    assert live.url.endswith("/live")
+    live.click("#stop")
+    expect(live.locator('#runs tr:not([data-run="older"])')).to_have_attribute("data-status", "interrupted")
+
+
+def test_a_failed_start_is_shown_with_its_error(live: Page, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/mlflow.db").write_text("this is no data base")
     live.select_option("#experiment", "mlp_xor")

@@ -1,7 +1,8 @@
-"""The Playground's controls, driven in a browser; what it then computes is held against the learner itself."""
+"""The Playground's controls in a browser; the losses it then shows are compared with those of the learner."""
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from pipeline.app.play.learner import Learner
 from pipeline.app.play.settings import Change, Settings
-from tests.browser.conftest import until
+from tests.browser.conftest import serving, until
 
 pytestmark = pytest.mark.slow
 Act = Callable[[Page], object]
@@ -72,8 +73,8 @@ def click(*selectors: str) -> Act:
 
 def both(*acts: Act) -> Act:
     def act(play: Page) -> None:
-        for one in acts:
-            one(play)
+        for do in acts:
+            do(play)
 
     return act
 
@@ -122,7 +123,7 @@ CONTROLS: dict[str, tuple[Act, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_a_control_makes_the_net_learn_as_it_says(control: str, play: Page) -> None:
+def test_a_control_trains_with_the_setting_that_it_names(control: str, play: Page) -> None:
     act, settings = CONTROLS[control]
     act(play)
     until(play, "playground.epoch === 0")
@@ -149,9 +150,123 @@ def test_run_pause_step_and_reset(play: Page) -> None:
     assert play.evaluate("playground.epoch") == epoch
     step(play)
     expect(play.locator("#test-loss")).to_have_text(re.compile(r"0\.0\d\d"))
-    play.click("#reset")
+    play.click("#more > summary")
+    play.click("#repeat")
     until(play, "playground.epoch === 0")
     assert play.evaluate("playground.loss") == first
+
+
+def test_reset_draws_new_weights_for_the_same_points_and_the_link_repeats_them(play: Page) -> None:
+    first = step(play)
+    assert play.evaluate("playground.epoch") == 1
+    play.click("#reset")
+    until(play, "playground.epoch === 0")
+    second = step(play)
+    assert second != first
+    number = int(play.locator("#initialization").input_value())
+    assert second == pytest.approx(list(learned(1, initialization=number).losses), rel=1e-12)
+    reopen(play, play.url)
+    until(play, "playground.epoch === 1")
+    assert play.evaluate("playground.loss") == second
+
+
+def test_an_open_neuron_dialog_follows_training_and_escape_commits_nothing(play: Page) -> None:
+    play.click("#unit-0-0")
+    formula = play.locator("#unit-body .formula")
+    before = formula.inner_text()
+    play.fill("#weight-0", "2.5")
+    play.keyboard.press("Tab")
+    expect(formula).to_contain_text("2.50 X₁")
+    assert formula.inner_text() != before
+    play.fill("#weight-0", "7")
+    play.keyboard.press("Escape")
+    expect(play.locator("#unit")).to_be_hidden()
+    play.wait_for_timeout(300)
+    play.click("#unit-0-0")
+    expect(play.locator("#weight-0")).to_have_value("2.5")
+    play.keyboard.press("Escape")
+    play.click("#run")
+    play.click("#unit-0-0")
+    running = formula.inner_text()
+    until(play, f"document.querySelector('#unit-body .formula').textContent !== {running!r}")
+
+
+def test_escape_in_the_weight_field_of_a_link_commits_nothing(play: Page) -> None:
+    left, right = (play.locator(at).bounding_box() for at in ("#feature-0", "#unit-0-0"))
+    assert left
+    assert right
+    play.mouse.click((left["x"] + left["width"] + right["x"]) / 2, left["y"] + left["height"] / 2)
+    play.fill("#edit-value", "4.5")
+    play.keyboard.press("Escape")
+    expect(play.locator("#edit")).to_be_hidden()
+    play.wait_for_timeout(300)
+    assert "weight" not in play.url
+    assert step(play) == pytest.approx(list(learned(1).losses), rel=1e-12)
+
+
+def test_switching_the_problem_type_and_back_keeps_the_data_set_and_the_loss(play: Page) -> None:
+    play.click("#problem-spiral")
+    more(choose("#loss", "hinge"))(play)
+    play.select_option("#kind", "regression")
+    expect(play.locator("#loss")).to_have_value("squared")
+    play.select_option("#kind", "classification")
+    expect(play.locator("#problem-spiral")).to_have_attribute("aria-pressed", "true")
+    expect(play.locator("#loss")).to_have_value("hinge")
+    play.wait_for_timeout(300)
+    assert step(play) == pytest.approx(list(learned(1, problem="spiral", loss="hinge").losses), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "then=0:weight",
+        "then=x:lr:1",
+        "problem=foo",
+        "lr=NaN",
+        "layers=4-foo",
+        "layers=99-tanh",
+        "features=0.0",
+        "seed=-1",
+    ],
+)
+def test_a_damaged_link_is_reported_and_the_defaults_are_used(damage: str, page: Page, address: str) -> None:
+    play = reopen(page, f"{address}/playground#{damage}")
+    expect(play.locator("#notice")).to_contain_text("This link has invalid parts: " + damage.partition("=")[0])
+    assert step(play) == pytest.approx(list(learned(1).losses), rel=1e-12)
+
+
+def test_a_link_with_the_authors_own_data_trains_nothing_else(page: Page, address: str) -> None:
+    page.goto(f"{address}/playground")
+    page.evaluate("sessionStorage.clear()")
+    page.goto("about:blank")
+    page.goto(f"{address}/playground#problem=own")
+    expect(page.locator("#notice")).to_contain_text("author’s own CSV file")
+    page.wait_for_timeout(1000)
+    assert page.evaluate("playground.frames") == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_test_points_have_another_rim_than_training_points_in_both_themes(play: Page, theme: str) -> None:
+    play.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    rims = play.evaluate(
+        """["--train-rim", "--test-rim"].map((name) => {
+          const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+          const [r, g, b] = [1, 3, 5].map((at) => (parseInt(hex.slice(at, at + 2), 16) / 255) ** 2.2);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b; })"""
+    )
+    play.evaluate("delete document.documentElement.dataset.theme")
+    assert (max(rims) + 0.05) / (min(rims) + 0.05) > 7  # WCAG's contrast ratio
+
+
+def test_the_notice_of_a_lost_connection_goes_away_with_its_cause(browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context()  # its console has the refused connections
+    page = context.new_page()
+    with serving(tmp_path) as first:
+        reopen(page, f"{first}/playground")
+    expect(page.locator("#notice")).to_contain_text("connection to the server is lost")
+    with serving(tmp_path, int(first.rsplit(":", 1)[1])):
+        expect(page.locator("#notice")).to_be_hidden()
+    context.close()
 
 
 def test_every_feature_can_be_used_and_one_stays(play: Page) -> None:
@@ -243,7 +358,7 @@ def corners(play: Page) -> set[str]:
     return set(found)
 
 
-def test_what_changes_while_it_runs_is_in_the_link_to_the_epoch(play: Page) -> None:
+def test_a_link_repeats_changes_during_training_at_their_epochs(play: Page) -> None:
     play.click("#run")
     until(play, "playground.epoch > 20")
     play.select_option("#lr", "0.1")
@@ -265,14 +380,14 @@ def test_what_changes_while_it_runs_is_in_the_link_to_the_epoch(play: Page) -> N
     assert play.evaluate("playground.epoch") == epoch  # the pause survived, too
 
 
-def test_it_stops_at_the_epoch_asked_for(play: Page) -> None:
+def test_training_stops_at_the_chosen_epoch(play: Page) -> None:
     more(enter("#stop", "40"))(play)
     play.click("#run")
     until(play, "playground.epoch === 40")
     expect(play.locator("#run")).to_have_attribute("aria-label", "Run")
 
 
-def test_what_runs_away_is_shown_as_no_number(play: Page) -> None:
+def test_a_diverged_loss_is_shown_as_nan(play: Page) -> None:
     play.select_option("#kind", "regression")
     play.select_option("#activation", "linear")
     play.select_option("#lr", "10")
@@ -280,7 +395,7 @@ def test_what_runs_away_is_shown_as_no_number(play: Page) -> None:
     expect(play.locator("#train-loss")).to_have_text("NaN")
 
 
-def test_a_lesson_shows_only_the_controls_it_is_about(play: Page) -> None:
+def test_a_link_hides_controls(play: Page) -> None:
     play.click("#more > summary")
     play.click("#more details > summary")
     for part in ("noise", "problem type", "layers", "run"):

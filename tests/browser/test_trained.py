@@ -1,4 +1,4 @@
-"""The pages of trained nets, driven in a browser: what is drawn, typed and moved is answered by every model."""
+"""The pages of trained models in a browser: every model predicts for what is drawn, typed or moved."""
 
 import shutil
 from collections.abc import Iterator
@@ -67,16 +67,16 @@ def draw(page: Page, *places: tuple[int, int]) -> None:
     page.mouse.up()
 
 
-def test_a_drawn_digit_is_answered_by_three_nets(page: Page, trained: str) -> None:
+def test_a_drawn_digit_is_classified_by_three_networks(page: Page, trained: str) -> None:
     page.goto(f"{trained}/digits")
     draw(page, (80, 70), (200, 70), (120, 230))
     for experiment in ("perceptron_mnist", "mlp_mnist", "mnist_cnn"):
         answer = page.locator(f'[data-experiment="{experiment}"]')
-        expect(answer).to_contain_text(f"models/{experiment}-0, kept by --record")
+        expect(answer).to_contain_text(f"models/{experiment}-0 (recorded)")
         assert answer.get_attribute("data-label") in set("0123456789")
         shares = answer.locator(".meter i").evaluate_all("all => all.map((i) => +i.style.getPropertyValue('--share'))")
         assert sum(shares) == pytest.approx(1, abs=1e-4)
-        colours = answer.locator(".rests").evaluate(
+        colours = answer.locator(".attribution").evaluate(
             "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
         )
         assert colours > 10  # not one blank square
@@ -92,7 +92,7 @@ def test_a_drawn_digit_is_answered_by_three_nets(page: Page, trained: str) -> No
     )
     assert seen == [28, pytest.approx(14, abs=0.6), pytest.approx(14, abs=0.6)]  # MNIST's centre of mass
     page.click("#clear")
-    expect(page.locator("#answers")).to_contain_text("Draw, and three nets answer.")
+    expect(page.locator("#answers")).to_contain_text("Draw a digit: three networks classify it.")
     expect(page.locator("#maps-card")).to_be_hidden()
     page.focus("#pad")  # and with the keyboard
     for key in (" ", *["ArrowDown"] * 12):
@@ -113,26 +113,33 @@ def test_a_typed_review_is_read_word_by_word_by_four_models(page: Page, trained:
         scores.append(dict(articles.evaluate_all("all => all.map((a) => [a.dataset.experiment, +a.dataset.score])")))
     assert set(scores[0]) == {"imdb_tfidf", "imdb_rnn", "imdb_gru", "imdb_lstm"}
     assert all(scores[0][name] > 0.5 > scores[1][name] for name in scores[0])
-    told = page.locator("article .words span").nth(1).get_attribute("title") or ""
-    assert told.startswith("-")  # "bad" speaks for blame
-    assert "log-odds" in told
+    title = page.locator("article .words span").nth(1).get_attribute("title") or ""
+    assert title.startswith("-")  # "bad" speaks against a positive review
+    assert "log-odds" in title
+    page.locator("#text").fill("")
+    expect(page.locator("#note")).to_contain_text("no word to read yet")
+    expect(page.locator("article[data-experiment]")).to_have_count(0)
+    page.locator("#text").fill("qxzqxz zzyzzx")
+    expect(page.locator("article[data-experiment]")).to_have_count(4)
+    for article in page.locator("article[data-experiment]").all():
+        expect(article).to_contain_text("none of these words is in the model’s vocabulary")
 
 
-def test_the_generator_draws_what_its_sliders_and_buttons_say(page: Page, trained: str) -> None:
+def test_every_control_of_the_generator_changes_its_pictures(page: Page, trained: str) -> None:
     page.goto(f"{trained}/generator")
-    page.wait_for_selector("#way[data-drawn]")
+    page.wait_for_selector("#interpolation[data-drawn]")
     pictures = [drawn(page)]
-    assert page.locator("#way canvas").count() == 9
-    expect(page.locator("#source")).to_have_text("models/mnist_gan-0, kept by --record")
+    assert page.locator("#interpolation canvas").count() == 9
+    expect(page.locator("#source")).to_have_text("models/mnist_gan-0 (recorded)")
     slider = page.locator("#sliders input").first
     slider.focus()
     for act in ("End", "#new", '[aria-label="Digit 7"]'):
-        before = page.locator("#way").get_attribute("data-drawn")
+        before = page.locator("#interpolation").get_attribute("data-drawn")
         if act == "End":
             slider.press(act)
         else:
             page.click(act)
-        expect(page.locator("#way")).not_to_have_attribute("data-drawn", before or "")
+        expect(page.locator("#interpolation")).not_to_have_attribute("data-drawn", before or "")
         pictures.append(drawn(page))
     assert len(set(pictures)) == 4
     expect(page.locator('[aria-label="Digit 7"]')).to_have_attribute("aria-pressed", "true")
@@ -140,10 +147,12 @@ def test_the_generator_draws_what_its_sliders_and_buttons_say(page: Page, traine
 
 
 def drawn(page: Page) -> str:
-    return "".join(page.locator("#classes canvas, #way canvas").evaluate_all("all => all.map((c) => c.toDataURL())"))
+    return "".join(
+        page.locator("#classes canvas, #interpolation canvas").evaluate_all("all => all.map((c) => c.toDataURL())")
+    )
 
 
-def test_pig_latin_is_written_while_typing_and_shows_where_it_looks(page: Page, trained: str) -> None:
+def test_pig_latin_is_written_while_typing_with_its_attention(page: Page, trained: str) -> None:
     page.goto(f"{trained}/piglatin")
     page.locator("#text").fill("")
     page.locator("#text").press_sequentially("a string")
@@ -151,11 +160,11 @@ def test_pig_latin_is_written_while_typing_and_shows_where_it_looks(page: Page, 
     expect(table.locator("tr").first.locator("th")).to_have_text(["", *"string"])
     shares = table.locator("tr").nth(1).locator("td").evaluate_all("all => all.map((td) => parseInt(td.title))")
     assert sum(shares) == pytest.approx(100, abs=4)
-    expect(page.locator("#verdict")).to_have_text("The rule says: away ingstray")
+    expect(page.locator("#verdict")).to_have_text("The rule’s translation: away ingstray")
     assert page.locator("#translation").inner_text() != "away ingstray"  # after one epoch it can't be right
 
 
-def test_what_is_not_trained_is_said_with_its_command_and_can_be_started(page: Page, address: str) -> None:
+def test_an_untrained_model_is_shown_with_the_command_that_trains_it(page: Page, address: str) -> None:
     for name in ("digits", "reviews", "generator", "piglatin"):
         page.goto(f"{address}/{name}")
         if name == "digits":
@@ -185,12 +194,12 @@ def test_a_phone_scrolls_down_only_and_tab_reaches_everything_visibly(
         )
         for _ in range(wanted):
             page.keyboard.press("Tab")
-            told = page.evaluate(
+            focused = page.evaluate(
                 """(() => { const e = document.activeElement, s = getComputedStyle(e);
                     window.reached ??= new Set(); window.reached.add(e);
                     const visible = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1;
                     return [e.outerHTML.slice(0, 80), visible || e.type === "file"]; })()"""
             )
-            reached.append(told[0])
-            assert told[1], f"{told[0]} shows no focus"
+            reached.append(focused[0])
+            assert focused[1], f"{focused[0]} shows no focus"
         assert page.evaluate("window.reached.size") >= wanted, reached

@@ -58,3 +58,13 @@ def test_former_names_of_keys_and_experiments_are_read_as_todays() -> None:
     assert found["data"] == {"name": "imdb", "truncation_side": "left", "chunks": 4, "labeled_repeats": 2}
     assert found["model"] == {"logit_match_weight": 0.2, "net": {**NET, "bigram_buckets": 64}}
     assert upgrade(old([], {}, keep="first"))["data"]["truncation_side"] == "right"
+
+
+def test_former_keys_of_augmentation_and_nets_are_read_as_todays() -> None:
+    former = old(
+        [], {"net": {"start": "keras", "brightness": 255, "shift_px": 1}}, augment={"light": 0.1, "erase": 0.2}
+    )
+    found = upgrade({**former, "data": {**former["data"], "name": "plane"}})
+    assert found["model"] == {"net": {"init": "keras", "input_scale": 255, "tta_shift_px": 1}}
+    assert found["data"] == {"name": "plane", "augment": {"brightness": 0.1, "erase": 0.2}}
+    assert upgrade(old([], {}, augment=None))["data"]["augment"] is None

@@ -1,12 +1,11 @@
-"""What may be configured, and what a mistake is told."""
+"""Composition: the keys that users type, mistakes named with the next step, targets that may be called, threads."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pipeline import config
-from pipeline.config import build, digest, find_root, flatten, load_config, resolve, unresolved
-from pipeline.config.schema import Rule
+from pipeline.config import build, find_root, flatten, load_config, resolve, revive, stored
 from pipeline.errors import ConfigError
 
 # The keys users type, with their defaults.
@@ -55,7 +54,7 @@ def test_the_keys_that_users_type_are_frozen() -> None:
         ("cluster.gpus_per_worker=3", "cluster.gpus_per_worker: expected a number from 0 to 1", "…"),
         ("experiment=mnist_cn", "no such experiment", "Did you mean mnist_cnn?"),
         ("data=mnits", "no such data", "Did you mean mnist?"),
-        ("a b", "a b: ", "`pipeline config`"),
+        ("a b", "a b: expected KEY=VALUE", "seed=1"),
         ("model.optimizer.lr=${nothing.there}", "nothing", "`pipeline config`"),
     ],
 )
@@ -65,6 +64,17 @@ def test_a_mistake_is_named_with_the_next_step(override: str, what: str, hint: s
     assert what in str(error.value)
     assert hint in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_arguments_left_over_from_another_optimiser_are_all_named_with_those_that_it_takes() -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config("experiment=mnist_cnn", "model.optimizer._target_=torch.optim.SGD", "+model.optimizer.amsgrad=true")
+    message = str(error.value)
+    assert message.startswith("model.optimizer.betas, model.optimizer.amsgrad: torch.optim.SGD takes no such argument.")
+    assert "It takes: lr, momentum, " in message
+    assert "`~model.optimizer.betas` `~model.optimizer.amsgrad`" in message
+    removed = ("~model.optimizer.betas", "model.optimizer._target_=torch.optim.SGD", "+model.optimizer.momentum=0.9")
+    assert load_config("experiment=mnist_cnn", *removed).model.optimizer.momentum == 0.9
 
 
 def test_an_argument_of_an_inherited_constructor_is_checked_too() -> None:
@@ -89,7 +99,7 @@ def test_a_key_that_only_other_choices_have_is_not_suggested_to_itself() -> None
         "urllib.request.urlopen",
         "pipeline.models.cnn.torch.hub.load",
         "pipeline.models.cnn.torch",
-        "pipeline.config.compose.build",
+        "pipeline.config.instantiate.build",
         "pipeline.models.cnn.nn",
         "pipeline.models.nothing.CNN",
         "torch.optim",
@@ -121,44 +131,6 @@ def test_what_a_run_requires_is_spelled_in_four_keys(override: str, said: str) -
         load_config(override)
 
 
-@pytest.mark.parametrize("key", ["init_from", "teacher", "members"])
-def test_the_digest_follows_all_that_a_run_requires_but_its_judge(key: str) -> None:
-    base = resolve(load_config())
-    value = ["a-0"] if key == "members" else "a-0"
-    assert digest({**base, "requires": {key: value}}) != digest(base)
-    assert digest({**base, "requires": {key: None, "judge": "a-0"}}) == digest(base)
-
-
-def test_a_target_hidden_in_a_list_or_deep_below_is_found() -> None:
-    with pytest.raises(ConfigError, match=r"a\[0\].b._target_"):
-        config.check_targets({"a": [{"b": {"_target_": "os.system"}}]})
-
-
-def test_a_constructor_that_refuses_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="AdamW"):
-        build({"_target_": "torch.optim.AdamW", "params": [], "nonsense": 1})
-
-
-def test_bool_is_no_number_and_int_is_a_float() -> None:
-    assert Rule(int).problem(True)
-    assert Rule(float).problem(3) is None
-    assert Rule(int).problem(3.0)
-    assert Rule(float, 0, 1).problem(float("nan"))
-
-
-def test_the_unresolved_config_never_holds_an_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIPELINE_DATA_MIRROR", "https://user:canary@mirror.example")
-    assert "canary" not in str(unresolved(load_config()))
-    assert "canary" in str(resolve(load_config()))
-
-
-def test_the_digest_follows_what_decides_a_result_and_nothing_else() -> None:
-    base = digest(resolve(load_config()))
-    assert base == digest(resolve(load_config("tracking.uri=sqlite:///other.db", "data.allow_sample=false")))
-    assert base != digest(resolve(load_config("model.optimizer.lr=0.02")))
-    assert base != digest(resolve(load_config("seed=1")))
-
-
 def test_a_folder_of_ones_own_configurations_is_searched_too(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment/mine.yaml").write_text("# @package _global_\nname: mine\nseed: 7\n")
@@ -183,3 +155,53 @@ def test_the_project_is_found_from_any_folder_inside_it(tmp_path: Path) -> None:
     (tmp_path / "conf/config.yaml").touch()
     (tmp_path / "data.dvc").touch()
     assert find_root(inside) == tmp_path
+
+
+def test_eighteen_threads_compose_store_and_resolve_at_once_as_each_would_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PIPELINE_DATA_MIRROR", "https://mirror.example")
+    expected = [(seed, "https://mirror.example", "${oc.env:PIPELINE_DATA_MIRROR,null}") for seed in range(36)]
+
+    def compose(seed: int) -> tuple[object, object, object]:
+        config = load_config(f"seed={seed}", "trainer.max_epochs=2")
+        held = stored(config)["resolved"]["data"]["mirror"]  # replaces a resolver of the whole process for a moment
+        plain = resolve(config)
+        return plain["seed"], plain["data"]["mirror"], held
+
+    with ThreadPoolExecutor(18) as pool:
+        assert list(pool.map(compose, range(36))) == expected
+
+
+DEFAULT = "sqlite:///runs/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("variable", "overrides", "uri"),
+    [
+        (None, [], DEFAULT),
+        ("", [], DEFAULT),
+        ("http://server:5000", [], "http://server:5000"),
+        ("http://server:5000", ["tracking.uri=sqlite:///own.db"], "sqlite:///own.db"),
+        ("https://user:secret@server", [], "https://user:secret@server"),
+    ],
+)
+def test_mlflows_variable_is_honoured_where_no_override_sets_the_address(
+    variable: str | None, overrides: list[str], uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    config = load_config(*overrides)
+    assert resolve(config)["tracking"]["uri"] == uri
+    assert "secret" not in str(stored(config))
+
+
+def test_a_run_is_resumed_in_the_store_it_began_in_though_the_variable_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
+    open_address = stored(load_config())["resolved"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@server:5000")
+    with_password = stored(load_config())["resolved"]
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert revive(open_address)["tracking"]["uri"] == "http://server:5000"
+    with pytest.raises(ConfigError, match=r"MLFLOW_TRACKING_URI.* Set it as it was when the run began"):
+        revive(with_password)

@@ -1,11 +1,13 @@
 """What a configuration may name is found, and what it takes, without being run."""
 
 import inspect
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
 
-from pipeline.config.targets import THEIRS, locate, parameters
+from pipeline.config.targets import SUPPLIED, THEIRS, locate, parameters
 
 
 def test_every_allowed_third_party_target_exists() -> None:
@@ -34,3 +36,15 @@ def test_locate_names_the_line_of_the_definition() -> None:
 def test_what_a_class_takes_is_what_python_says_it_takes(target: str) -> None:
     module, _, name = target.rpartition(".")
     assert list(parameters(target) or ()) == list(inspect.signature(getattr(import_module(module), name)).parameters)
+
+
+@pytest.mark.parametrize("target", sorted(THEIRS))
+def test_what_a_class_of_torch_takes_is_what_python_says_it_takes(target: str) -> None:
+    module, _, name = target.rpartition(".")
+    accepted = inspect.signature(getattr(import_module(module), name)).parameters
+    assert list(parameters(target) or ()) == [parameter for parameter in accepted if parameter not in SUPPLIED]
+
+
+def test_the_parameters_of_torchs_classes_are_read_without_importing_torch() -> None:
+    code = "import sys; from pipeline.config.targets import parameters; assert parameters('torch.optim.SGD')"
+    subprocess.run([sys.executable, "-c", f"{code}; sys.exit('torch' in sys.modules)"], check=True)

@@ -5,6 +5,9 @@ import gzip
 import hashlib
 import io
 import os
+import signal
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -144,6 +147,50 @@ def test_a_body_that_breaks_off_is_resumed_where_it_stopped(empty: Path) -> None
     assert f"/{IMAGES}.gz bytes={size // 2}-" in asked
 
 
+PULL = """
+import sys
+from pathlib import Path
+from pipeline.data import store
+files, address, root = sys.argv[1:]
+store.FILES["mnist"], store.PUBLIC["mnist"] = tuple(store.DataFile(*row) for row in eval(files)), ()
+store.pull("mnist", Path(root, "data"), cache_dir=Path(root, ".cache"), mirror=address, progress=lambda *_: None)
+"""
+
+
+def test_a_pull_that_ctrl_c_ends_leaves_nothing_half_written_and_is_resumed(empty: Path) -> None:
+    half_sent, interrupted = threading.Event(), threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.end_headers()
+        if interrupted.is_set():
+            handler.wfile.write(content[start:])
+            return
+        handler.wfile.write(content[: len(content) // 2])
+        half_sent.set()
+        interrupted.wait(60)
+
+    files = repr([(file.path, file.bytes, file.sha256) for file in store.FILES["mnist"]])
+    partial, size = empty / ".cache/partial", (empty / "mirror" / f"{IMAGES}.gz").stat().st_size
+    with mirror(empty / "mirror", slow) as (address, asked):
+        process = subprocess.Popen([sys.executable, "-c", PULL, files, address, str(empty)], stderr=subprocess.DEVNULL)
+        assert half_sent.wait(60)
+        until = time.monotonic() + 60
+        while sum(path.stat().st_size for path in partial.glob("*")) < size // 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) != 0
+        interrupted.set()
+        assert not [path for path in (empty / "data").rglob("*") if path.is_file()]
+        pull(empty, address)
+    store.verify("mnist", empty / "data")
+    assert f"/{IMAGES}.gz bytes={size // 2}-" in asked
+    assert not list(partial.iterdir())
+
+
 def test_a_partial_file_of_other_bytes_is_dropped_and_fetched_anew(empty: Path) -> None:
     def ranged(handler: BaseHTTPRequestHandler, content: bytes) -> None:
         start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
@@ -246,7 +293,7 @@ def test_two_pulls_at_once_fetch_each_file_once(empty: Path) -> None:
 
 @pytest.mark.parametrize("mirror", ["ftp://user:canary@host/x", "/nowhere/aclImdb.tar.gz", "http://[bad"])
 def test_a_mirror_that_can_not_be_one_is_named_with_the_reason(empty: Path, mirror: str) -> None:
-    with pytest.raises(DataError, match=r"Tried:\n  .+: (expected a folder|an archive, but|no answer)") as error:
+    with pytest.raises(DataError, match=r"Tried:\n  .+: (expected a folder|an archive, but|no response)") as error:
         pull(empty, mirror)
     assert "canary" not in str(error.value)
 
@@ -341,14 +388,14 @@ def test_headers_that_drip_meet_the_deadline_too(empty: Path) -> None:
             time.sleep(0.05)
 
     started = time.monotonic()
-    with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="no answer in"):
+    with mirror(empty / "mirror", drip) as (address, _), pytest.raises(DataError, match="no response in"):
         pull(empty, address, deadline_s=0.5)
     assert time.monotonic() - started < 2
 
 
 def test_a_mirror_that_is_down_fails_fast(empty: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(DataError, match="no answer"):
+    with pytest.raises(DataError, match="no response"):
         pull(empty, "http://127.0.0.1:9")
     assert time.monotonic() - started < download.CONNECT_S
 

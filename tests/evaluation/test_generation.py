@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation import generation
-from pipeline.types import Judged
+from pipeline.types import JudgedImages
 
 RANDOM = np.random.default_rng(0)
 
@@ -96,20 +96,20 @@ def test_the_nearest_ratio_is_0_for_copies_and_1_for_fresh_draws() -> None:
     assert generation.nearest_ratio(fresh, real, train) == pytest.approx(1, abs=0.03)
 
 
-def judged(count: int, labels: np.ndarray | None, spread: float = 1.0) -> Judged:
+def judged(count: int, labels: np.ndarray | None, spread: float = 1.0) -> JudgedImages:
     """Features around the place of the class, in a judge's eyes without doubt."""
     classes = np.arange(count) % 5
     features = 10 * np.eye(5)[classes] + spread * RANDOM.normal(size=(count, 5))
-    return Judged(features.reshape(count, 1, 5), labels, features, np.eye(5)[classes])
+    return JudgedImages(features.reshape(count, 1, 5), labels, features, np.eye(5)[classes])
 
 
 def test_real_images_measure_as_their_own_floor_and_a_collapsed_generator_is_found_out_by_variance_and_recall() -> None:
     train, real = (judged(count, np.arange(count) % 5) for count in (2000, 1000))
-    good = generation.measure(judged(1000, np.arange(1000) % 5), real, train)
+    good = generation.metrics(judged(1000, np.arange(1000) % 5), real, train)
     assert good["fid"] == pytest.approx(good["fid_floor"], abs=0.3)
     for measure in ("variance_ratio", "precision", "recall", "nearest_ratio", "conditional_accuracy", "coverage"):
         assert good[measure] == pytest.approx(1, abs=0.15)
-    collapsed = generation.measure(judged(1000, np.arange(1000) % 5, spread=0.1), real, train)
+    collapsed = generation.metrics(judged(1000, np.arange(1000) % 5, spread=0.1), real, train)
     assert collapsed["conditional_accuracy"] == pytest.approx(collapsed["coverage"]) == 1
     assert collapsed["variance_ratio"] == pytest.approx(0.01, abs=0.005)
     assert collapsed["recall"] < 0.1
@@ -119,18 +119,18 @@ def test_two_of_five_classes_missing_cost_two_fifths_of_recall_even_where_labels
     train, real = (judged(10_000, np.arange(10_000) % 5) for _ in range(2))
     every = judged(10_000, np.arange(10_000) % 5)
     kept = every.scores.argmax(1) % 2 == 0  # three of five
-    some = Judged(every.images[kept], np.arange(6000) % 2, every.features[kept], every.scores[kept])
-    share = generation.measure(some, real, train)["recall"] / generation.measure(every, real, train)["recall"]
+    some = JudgedImages(every.images[kept], np.arange(6000) % 2, every.features[kept], every.scores[kept])
+    share = generation.metrics(some, real, train)["recall"] / generation.metrics(every, real, train)["recall"]
     assert share == pytest.approx(0.6, abs=0.03)
 
 
 def test_classes_that_were_not_asked_for_have_no_accuracy() -> None:
     real, train = (judged(500, np.arange(500) % 5) for _ in range(2))
-    measures = generation.measure(judged(500, None), real, train)
+    measures = generation.metrics(judged(500, None), real, train)
     assert "conditional_accuracy" not in measures
     assert measures["variance_ratio"] == pytest.approx(1, abs=0.1)
 
 
 def test_asking_for_the_wrong_class_costs_accuracy() -> None:
     real, train = (judged(500, np.arange(500) % 5) for _ in range(2))
-    assert generation.measure(judged(500, np.zeros(500, int)), real, train)["conditional_accuracy"] == 0.2
+    assert generation.metrics(judged(500, np.zeros(500, int)), real, train)["conditional_accuracy"] == 0.2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.evaluation.translation import by_kind, edits, metrics
+from pipeline.evaluation.translation import edit_distance, exact_match_by_rule, metrics
 from pipeline.types import Translations
 
 SOME = Translations(
@@ -23,14 +23,14 @@ def test_exact_match_and_letter_errors_by_hand() -> None:
 
 
 def test_right_answers_are_counted_by_the_kind_of_the_source() -> None:
-    assert by_kind(SOME) == {"vowel": (1, 1), "consonant": (1, 2), "cluster": (1, 1), "qu": (0, 1)}
+    assert exact_match_by_rule(SOME) == {"vowel": (1, 1), "consonant": (1, 2), "cluster": (1, 1), "qu": (0, 1)}
 
 
 @pytest.mark.parametrize(
     ("one", "other", "distance"), [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2)]
 )
 def test_edits_of_known_words(one: str, other: str, distance: int) -> None:
-    assert edits(one, other) == distance
+    assert edit_distance(one, other) == distance
 
 
 @given(words, words)
@@ -41,4 +41,4 @@ def test_edits_equal_their_recursive_definition(one: str, other: str) -> None:
             return i + j
         return min(least(i - 1, j) + 1, least(i, j - 1) + 1, least(i - 1, j - 1) + (one[i - 1] != other[j - 1]))
 
-    assert edits(one, other) == least(len(one), len(other))
+    assert edit_distance(one, other) == least(len(one), len(other))

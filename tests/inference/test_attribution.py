@@ -51,7 +51,7 @@ LINEAR = ImageClassifier(Sum(0), {}, {})
 class Counter:
     """Log-odds of praise: two for each good, minus one for each bad."""
 
-    def texts(self, texts: Any) -> np.ndarray:
+    def text_probabilities(self, texts: Any) -> np.ndarray:
         odds = np.array([2.0 * text.split().count("good") - text.split().count("bad") for text in texts])
         positive = 1 / (1 + np.exp(-odds))
         return np.stack([1 - positive, positive], axis=1)
@@ -90,7 +90,7 @@ def test_each_convolution_has_its_maps() -> None:
 
 def test_of_a_net_that_looks_at_moved_images_too_the_maps_are_of_the_image_itself() -> None:
     layers = [{"channels": 2, "kernel": 3}, {"channels": 3, "kernel": 3}]
-    net = CNN([1, 8, 8], 3, layers, hidden=None, shift_px=1).eval()
+    net = CNN([1, 8, 8], 3, layers, hidden=None, tta_shift_px=1).eval()
     image_CHW = torch.rand(1, 8, 8)
     maps = feature_maps.feature_maps(net, image_CHW)
     assert len(maps) == 2

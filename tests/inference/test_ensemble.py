@@ -12,7 +12,7 @@ from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import CheckpointError
 from pipeline.inference.ensemble import Ensemble
 from pipeline.kinds import load
-from pipeline.runs import checkpoints, records, requirements
+from pipeline.runs import checkpoints, lookup, requirements
 from pipeline.training import baselines
 from pipeline.training.fit import fit
 from pipeline.training.fixed_unit import assemble
@@ -24,10 +24,10 @@ from tests.conftest import TINY_TEXT
 class Fixed:
     scores: list[float]
 
-    def predict(self, data: Any, split: Split) -> Predictions:
+    def predict_split(self, data: Any, split: Split) -> Predictions:
         return Predictions(np.array([1]), np.array([self.scores]), ("a", "b"))
 
-    def texts(self, texts: list[str]) -> np.ndarray:
+    def text_probabilities(self, texts: list[str]) -> np.ndarray:
         return np.array([self.scores] * len(texts))
 
 
@@ -35,8 +35,8 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
     members: Any = (Fixed([0.9, 0.1]), Fixed([0.3, 0.7]), Fixed([0.3, 0.7]))
     ensemble = Ensemble(members, {"labels": ["a", "b"]}, {})
     data: Any = None
-    np.testing.assert_allclose(ensemble.predict(data, "test").y_score, [[0.5, 0.5]])
-    np.testing.assert_allclose(ensemble.texts(["one", "two"]), [[0.5, 0.5]] * 2)
+    np.testing.assert_allclose(ensemble.predict_split(data, "test").y_score, [[0.5, 0.5]])
+    np.testing.assert_allclose(ensemble.text_probabilities(["one", "two"]), [[0.5, 0.5]] * 2)
     assert ensemble.labels == ("a", "b")
 
 
@@ -69,10 +69,10 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
     both: Any = load(stored)
     data = build_data(config, tiny_imdb / "data")
     each: list[Any] = [load(folder) for folder in folders.values()]
-    alone = [one.predict(data, "test").y_score for one in each]
-    np.testing.assert_allclose(both.predict(data, "test").y_score, np.mean(alone, axis=0))
+    alone = [one.predict_split(data, "test").y_score for one in each]
+    np.testing.assert_allclose(both.predict_split(data, "test").y_score, np.mean(alone, axis=0))
     assert both.labels == ("negative", "positive")
-    assert records.model_dir(str(stored), tiny_imdb) == stored
+    assert lookup.model_dir(str(stored), tiny_imdb) == stored
     assert checkpoints.weights_digest(both.manifest) not in (
         checkpoints.weights_digest(load(f).manifest) for f in folders.values()
     )
@@ -87,6 +87,6 @@ def test_a_neuron_set_by_hand_is_stored_and_answers(project: Path) -> None:
     config = resolve(load_config("experiment=neuron", "data.gate=or"))
     neuron: Any = load(assemble(config, {}, data_dir=project, run_dir=project).model_dir)
     data = build_data(config, project)
-    assert neuron.predict(data, "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
+    assert neuron.predict_split(data, "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
     assert not list(neuron.net.parameters())
     assert torch.equal(next(neuron.net.buffers()), torch.tensor([1.0, 1.0]))

@@ -1,6 +1,9 @@
-"""What a model is asked about: every input once, by name, in order; what can't be read is told and spoils no other."""
+"""Inputs of a prediction: each once, by name, in order; an input that can't be read does not affect the others."""
 
 import json
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,14 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import DataError
-from pipeline.inference import inputs
-from pipeline.inference.inputs import COUNT, Content, chunks, read
+from pipeline.inference import reading
+from pipeline.inference.inputs import CHUNK_SIZE, InputChunk, check_arguments, chunks
+from pipeline.inference.reading import ReadableType, read
 from tests.conftest import idx_bytes
 
 
 def everything(
-    given: list[str], content: Content, stdin: list[str] | None = None, in_shape: Any = (1, 28, 28)
+    given: list[str], content: ReadableType, stdin: Sequence[str | bytes] | None = None, in_shape: Any = (1, 28, 28)
 ) -> list[tuple[str, Any]]:
     found = list(chunks(given, content, stdin))
     held = [one for chunk in found for one in read(chunk, content, in_shape, digits=True)]
@@ -44,14 +48,14 @@ def test_texts_are_arguments_files_folders_and_lines(project: Path) -> None:
 
 
 def test_a_long_file_of_lines_is_cut_between_lines(project: Path) -> None:
-    texts = [f"text {number} ☃" for number in range(2 * COUNT + 3)]
+    texts = [f"text {number} ☃" for number in range(2 * CHUNK_SIZE + 3)]
     (project / "rows.jsonl").write_text("".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
-    assert [chunk.count for chunk in chunks(["rows.jsonl"], "texts")] == [COUNT, COUNT, 3]
+    assert [chunk.count for chunk in chunks(["rows.jsonl"], "texts")] == [CHUNK_SIZE, CHUNK_SIZE, 3]
     assert [content for _, content in everything(["rows.jsonl"], "texts")] == texts
 
 
 def test_images_are_pictures_folders_and_idx_files(project: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 255, (COUNT + 2, 28, 28), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (CHUNK_SIZE + 2, 28, 28), dtype=np.uint8)
     (project / "images.idx").write_bytes(idx_bytes(images))
     (project / "folder").mkdir()
     dark = images[0] // 3
@@ -62,7 +66,7 @@ def test_images_are_pictures_folders_and_idx_files(project: Path) -> None:
     assert isinstance(broken[1], DataError)
     assert "broken.png" in str(broken[1])
     np.testing.assert_array_equal(one[1], dark)
-    assert many[COUNT][0] == f"images.idx[{COUNT}]"
+    assert many[CHUNK_SIZE][0] == f"images.idx[{CHUNK_SIZE}]"
     np.testing.assert_array_equal([image for _, image in many], images)
 
 
@@ -93,7 +97,7 @@ def test_an_empty_picture_of_another_size_is_refused(project: Path) -> None:
         (["flat.idx"], "images", "flat.idx"),
     ],
 )
-def test_what_holds_no_input_is_refused(given: list[str], content: Content, said: str, project: Path) -> None:
+def test_what_holds_no_input_is_refused(given: list[str], content: ReadableType, said: str, project: Path) -> None:
     (project / "empty").mkdir()
     (project / "empty.jsonl").touch()
     (project / "other.idx").write_bytes(idx_bytes(np.zeros((1, 2, 2), np.uint8)))
@@ -104,7 +108,7 @@ def test_what_holds_no_input_is_refused(given: list[str], content: Content, said
 
 
 def test_no_input_is_larger_than_a_mebibyte(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "LINE_BYTES", 10)
+    monkeypatch.setattr(reading, "LINE_BYTES", 10)
     (project / "long.txt").write_text("x" * 11)
     (project / "long.jsonl").write_text('"' + "x" * 11 + '"\n"short"\n')
     (_, file), (_, line), (_, short) = everything(["long.txt", "long.jsonl"], "texts")
@@ -122,3 +126,74 @@ def test_points_are_numbers_with_commas(text: str, point: list[float]) -> None:
 def test_other_points_are_refused(text: str) -> None:
     ((_, error),) = everything([text], "points", in_shape=(2,))
     assert "expected 2 numbers" in str(error)
+
+
+def only(argument: str, input_type: ReadableType, **given: Any) -> Any:
+    """The single input that an argument names, or the error in its place."""
+    ((_, content),) = everything([argument], input_type, **given)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("README.md", b"# A heading\n", "got a text file"),
+        ("letter.txt", "ö".encode() * 4096, "got a text file"),  # the first 4 KiB may end within a character
+        ("empty.png", b"", "got an empty file"),
+        ("noise.png", b"\xff\xfe\x00\x01 nothing", r"got a binary file .*\(its first bytes are ff fe 00 01\)"),
+    ],
+)
+@pytest.mark.parametrize("digits", [True, False])
+def test_a_file_that_is_not_an_image_is_described_without_advice_on_the_data(
+    name: str, content: bytes, found: str, digits: bool, project: Path
+) -> None:
+    (project / name).write_bytes(content)
+    ((_, error),) = read(InputChunk("files", (name,)), "images", (1, 28, 28), digits)
+    assert re.search(f"{name}: expected an image .*, {found}", str(error))
+    assert "data pull" not in str(error)
+
+
+def test_a_damaged_idx_file_is_not_blamed_on_the_data_sets(project: Path) -> None:
+    (project / "short.idx").write_bytes(idx_bytes(np.zeros((2, 28, 28), np.uint8))[:-1])
+    with pytest.raises(DataError, match=r"short\.idx: expected 1,584 bytes") as caught:
+        list(chunks(["short.idx"], "images"))
+    assert "data pull" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfe\x00\x01", b"a\0b", b"\xed\xa0\x80"])
+def test_bytes_that_are_not_utf8_text_are_refused_wherever_they_come_from(content: bytes, project: Path) -> None:
+    (project / "bytes.txt").write_bytes(content)
+    (project / "rows.jsonl").write_bytes(b'"' + content + b'"\n"fine"\n')
+    from_file, (from_row, after_row) = only("bytes.txt", "texts"), [c for _, c in everything(["rows.jsonl"], "texts")]
+    from_stdin, after_line = [c for _, c in everything(["-"], "texts", [content + b"\n", b"fine\n"])]
+    from_argument = only(os.fsdecode(content), "texts")
+    for error in (from_file, from_row, from_stdin, from_argument):
+        assert isinstance(error, DataError)
+    assert after_row == after_line == "fine"
+
+
+def test_a_surrogate_that_json_escapes_is_refused(project: Path) -> None:
+    (project / "rows.jsonl").write_text('"\\ud800"\n')
+    assert isinstance(only("rows.jsonl", "texts"), DataError)
+
+
+@pytest.mark.parametrize("input_type", ["images", "texts", "points"])
+def test_an_empty_standard_input_is_an_error(input_type: ReadableType) -> None:
+    with pytest.raises(DataError, match="standard input: is empty"):
+        list(chunks(["-"], input_type, []))
+
+
+@pytest.mark.parametrize(
+    ("name", "input_type"), [("seven.png", "images"), ("seven", "images"), ("a.txt", "texts"), ("b.jsonl", "points")]
+)
+def test_a_missing_file_is_an_error_before_anything_is_read(name: str, input_type: ReadableType, project: Path) -> None:
+    with pytest.raises(DataError, match=f"{name}: no such file"):
+        check_arguments(["-", name], input_type)
+    (project / name).touch()
+    check_arguments(["-", name], input_type)
+
+
+@pytest.mark.parametrize("text", ["a fine film", "I read it in a.txt", "1,0", "x" * 5000, "3.5", ""])
+def test_a_text_is_not_taken_for_a_missing_file(text: str, project: Path) -> None:
+    check_arguments([text], "texts")
+    assert only(text, "texts") == text

@@ -43,16 +43,16 @@ SPELLER: Any = Speller()
 
 def test_every_word_is_answered_in_its_place_however_often_it_is_asked() -> None:
     words = ["b", "a", "b", "abcd"]
-    assert translator.answers(SPELLER, words) == words
+    assert translator.translate_words(SPELLER, words) == words
 
 
 def test_no_words_have_no_answers() -> None:
-    assert translator.answers(SPELLER, []) == []
+    assert translator.translate_words(SPELLER, []) == []
 
 
 def test_many_words_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translator, "BATCH", 2)
-    assert translator.answers(SPELLER, list("edcba")) == list("edcba")
+    assert translator.translate_words(SPELLER, list("edcba")) == list("edcba")
 
 
 def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> None:
@@ -62,7 +62,7 @@ def test_words_the_net_cant_read_never_reach_it_and_come_back_as_they_are() -> N
     net: Any = Speller()
     net.register_forward_pre_hook(refuse)
     words = ["", "abcde", "café", "Abc", "3rd", "日本"]  # five letters and "way" and the end are nine symbols
-    assert translator.answers(net, words) == words
+    assert translator.translate_words(net, words) == words
 
 
 def test_a_sentence_is_answered_in_one_call() -> None:
@@ -70,11 +70,11 @@ def test_a_sentence_is_answered_in_one_call() -> None:
 
     def note(words: Sequence[str]) -> list[str]:
         calls.append(words)
-        return translator.answers(SPELLER, words)
+        return translator.translate_words(SPELLER, words)
 
     assert translate("No, not  YOU!", note) == "No, not  YOU!"
     assert calls == [["no", "not", "you"]]
-    assert translate("", partial(translator.answers, SPELLER)) == ""
+    assert translate("", partial(translator.translate_words, SPELLER)) == ""
 
 
 def test_translations_hold_the_rule_beside_the_answers() -> None:
@@ -120,8 +120,8 @@ class Length(nn.Module):
 def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> None:
     lengths_N = np.random.default_rng(0).integers(1, 40, 200)
     rows, truth_N = [torch.ones(length, dtype=torch.long) for length in lengths_N], torch.arange(200) % 2
-    data: Any = SimpleNamespace(numbered=lambda split: (rows, truth_N), labels=("a", "b"))
-    predictions = TextClassifier(Length(), {}, {}).predict(data, "test")
+    data: Any = SimpleNamespace(encoded_split=lambda split: (rows, truth_N), labels=("a", "b"))
+    predictions = TextClassifier(Length(), {}, {}).predict_split(data, "test")
     np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
     assert predictions.y_true.tolist() == truth_N.tolist()
 

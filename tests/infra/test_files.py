@@ -26,6 +26,13 @@ CHECKS: dict[str, tuple[str, str, str, list[str]]] = {
     "compose-lint": ("infra/compose.yaml", "security_opt:", "privileged: true\n  security_opt:", ["compose-lint"]),
     "zizmor": (".github/workflows/ci.yml", "@de0fac2e4500dabe0009e67214ff5f5447ce83dd", "@v6", ["zizmor", "--offline"]),
     "actionlint": (".github/workflows/ci.yml", "runs-on:", "run-on:", ["actionlint"]),
+    "zizmor, nightly": (
+        ".github/workflows/slow.yml",
+        "@a309ff8b426b58ec0e2a45f0f869d46889d02405",
+        "@v6",
+        ["zizmor", "--offline"],
+    ),
+    "actionlint, nightly": (".github/workflows/slow.yml", "runs-on:", "run-on:", ["actionlint"]),
     "shellcheck": ("infra/slurm/train.sbatch", 'exit "$code"', "exit $code $undefined", ["shellcheck"]),
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "infra/slurm/train.sbatch"
@@ -166,6 +166,6 @@ def test_a_cancelled_job_is_not_queued_again_and_keeps_its_newest_checkpoint(pro
     shown = said("scontrol", "show", "job", job)
     assert "JobState=CANCELLED" in shown
     assert "Restarts=0" in shown
-    run = records.find("latest", project)
+    run = lookup.find("latest", project)
     assert run["status"] == "interrupted"
     assert checkpoints.newest(Path(run["run_dir"]) / "checkpoints")

@@ -1,6 +1,6 @@
-"""Machines that share nothing but a network: a namespace each, on one bridge, with addresses and disks of their own.
+"""Machines that share nothing but a network: network namespaces on one bridge, each with an address and a disk.
 
-A machine can be killed, and its link can be cut: what was sent is then neither received nor refused.
+A machine can be killed, and its link can be cut: packets are then neither received nor refused.
 """
 
 import os
@@ -22,7 +22,7 @@ PORT = 6379
 
 
 class Machines:
-    """A head without CPUs, where the driver runs, and others that see nothing of its project folder."""
+    """A head without CPUs, where the driver runs, and machines that do not see its project folder."""
 
     def __init__(self, folder: Path, hidden: Path):
         self.folder, self.hidden, self.tag = folder, hidden, f"pipeline{os.getpid()}"
@@ -38,7 +38,7 @@ class Machines:
         }
 
     def begin(self) -> None:
-        """Lay the network and start the head."""
+        """Create the network and start the head."""
         _ip("netns", "add", self.space(1))
         for words in ("link add br0 type bridge", f"addr add {NETWORK}.1/24 dev br0", "link set br0 up"):
             _ip("-n", self.space(1), *words.split())
@@ -50,11 +50,11 @@ class Machines:
         return f"{self.tag}-{number}"
 
     def cache(self, number: int) -> Path:
-        """Where a machine keeps data that it was sent."""
+        """The cache of data that was sent to a machine."""
         return self.folder / str(number) / "cache"
 
     def connect(self, number: int) -> None:
-        """Plug a new machine in."""
+        """Connect a new machine to the network."""
         space, end = self.space(number), f"to-{number}"
         _ip("netns", "add", space)
         _ip("link", "add", end, "netns", self.space(1), "type", "veth", "peer", "name", "eth0", "netns", space)
@@ -68,7 +68,7 @@ class Machines:
         self._ray(number, f"--address={self.address}", "--num-cpus=1")
 
     def link(self, number: int, state: str) -> None:
-        """Cut a machine's link (`down`), or mend it (`up`)."""
+        """Cut a machine's link (`down`), or restore it (`up`)."""
         _ip("-n", self.space(1), "link", "set", f"to-{number}", state)
 
     def kill(self, number: int) -> None:
@@ -87,11 +87,11 @@ class Machines:
             process.wait()
 
     def inside(self, number: int) -> list[str]:
-        """What makes a command run on a machine."""
+        """The prefix that makes a command run on a machine."""
         return ["ip", "netns", "exec", self.space(number)]
 
     def _ray(self, number: int, *words: str) -> None:
-        """Start Ray on a machine, and wait until it says that it runs."""
+        """Start Ray on a machine, and wait until it runs."""
         own = self.folder / str(number)
         shutil.rmtree(own / "ray", ignore_errors=True)
         own.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Several Ray nodes on this machine, and a run of the command on them that can be watched and hurt."""
+"""Several Ray nodes on this machine, and a run of the command on them whose processes can be killed."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Nodes:
                 info.process.kill()
 
     def drain(self, node: Any, within_s: int = 120) -> None:
-        """Ask a node to go, as a cloud does before it takes a machine back."""
+        """Drain a node, as a cloud does before it reclaims a machine."""
         words = ["drain-node", "--address", self.address, "--node-id", node.node_id, "--deadline-remaining-seconds"]
         reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
         subprocess.run([*RAY, *words, str(within_s), *reason], check=True, capture_output=True)
@@ -87,7 +87,7 @@ def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
 
 
 class Job:
-    """`pipeline …` in a process of its own, and what its run's folder says of it."""
+    """`pipeline …` in a process of its own, and the events and the record of its run."""
 
     def __init__(
         self, project: Path, *words: str, cwd: Path | None = None, prefix: Sequence[str] = (), **environment: str
@@ -112,14 +112,14 @@ class Job:
         return events.read(self.run_dir)[0] if self.run_dir else []
 
     def until(self, what: Callable[[list[dict[str, Any]]], Any], patience_s: float = PATIENCE_S) -> Any:
-        """What `what` says of the events, once it says something."""
+        """The first true value of `what(events)`."""
         ends = time.monotonic() + patience_s
         while time.monotonic() < ends:
             if found := what(self.events()):
                 return found
-            assert self.process.poll() is None, self.said()
+            assert self.process.poll() is None, self.output()
             time.sleep(0.2)
-        raise AssertionError(f"nothing of the kind within {patience_s} s: {self.said()}\n{self.events()[-5:]}")
+        raise AssertionError(f"nothing of the kind within {patience_s} s: {self.output()}\n{self.events()[-5:]}")
 
     def until_step(self, step: int) -> dict[str, Any]:
         found: dict[str, Any] = self.until(
@@ -132,7 +132,7 @@ class Job:
         self.log.seek(0)
         return code
 
-    def said(self) -> str:
+    def output(self) -> str:
         self.log.flush()
         return Path(self.log.name).read_text()
 
@@ -161,11 +161,16 @@ def job(
 
 
 def workers(under: int | None = None) -> list[psutil.Process]:
-    """The processes of Ray Train's workers below a process (this one, if none is given), in the order of start."""
+    """The processes of Ray Train's workers below a process (this one by default), in the order of their start."""
+    return actors("RayTrainWorker", under)
+
+
+def actors(name: str, under: int | None = None) -> list[psutil.Process]:
+    """The processes of a class of actors below a process (this one by default), in the order of their start."""
     found = []
     for process in psutil.Process(under or os.getpid()).children(recursive=True):
         try:
-            if "RayTrainWorker" in "".join(process.cmdline()):
+            if f"ray::{name}" in "".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue

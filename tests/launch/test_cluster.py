@@ -1,4 +1,4 @@
-"""A Ray of one's own, and one that is named but gone."""
+"""Private clusters, addresses without a cluster, and clusters without room."""
 
 import stat
 from collections.abc import Callable
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.config import load_config, resolve
 from pipeline.errors import LaunchError
-from pipeline.launch import batch, cluster
+from pipeline.launch import batch, cluster, machine
+from pipeline.launch.placement import resolve_workers
 
 
 class Started(Exception):
@@ -34,11 +36,11 @@ def of_a_group() -> None:
 
 
 def of_a_large_prediction() -> None:
-    next(batch.answered(Path("model"), [None]))  # type: ignore[list-item]
+    next(batch.predict_chunks(Path("model"), [None]))  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("begin", [of_a_group, of_a_large_prediction])
-def test_a_ray_of_ones_own_has_a_private_token_no_dashboard_and_is_no_other(
+def test_a_private_cluster_has_a_private_token_and_no_dashboard_whatever_ray_address_names(
     begin: Callable[[], None], token: Path
 ) -> None:
     with pytest.raises(LaunchError) as error:
@@ -52,12 +54,13 @@ def test_a_ray_of_ones_own_has_a_private_token_no_dashboard_and_is_no_other(
 
 def test_ray_is_not_started_where_it_finds_no_room(disk: Path, token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(disk))
+    monkeypatch.setattr(machine, "SOCKET_BYTES", 1000)  # the disk has a long path
     with pytest.raises(LaunchError, match=rf"{disk}: 8,388,608 bytes free, and Ray .* set RAY_TMPDIR"):
         cluster.start(2)
     assert not token.exists()
 
 
-def test_a_session_that_is_over_is_named_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ended_session_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1\n")  # Ray leaves its note behind when it is killed
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
@@ -66,3 +69,32 @@ def test_a_session_that_is_over_is_named_and_not_waited_for(tmp_path: Path, monk
     (tmp_path / "ray/ray_current_cluster").unlink()
     with pytest.raises(LaunchError, match="Ray does not run on this machine"):
         cluster.check({"address": "auto", "workers": 2, "threads_per_worker": 1})
+
+
+def on(monkeypatch: pytest.MonkeyPatch, *nodes: dict[str, float]) -> None:
+    """A connected cluster with these nodes."""
+    listed = [{"NodeID": str(number), "Alive": True, "Resources": node} for number, node in enumerate(nodes)]
+    monkeypatch.setattr("ray.nodes", lambda: listed)
+    monkeypatch.setattr(cluster, "draining", set)
+
+
+def test_a_cluster_without_room_is_described_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    configured = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
+    on(monkeypatch, {}, {"CPU": 1.0})
+    assert cluster.room(configured) == 1
+    assert cluster.shortage(configured) == (
+        "cluster.workers=2: no room for workers of 1 CPU each: the cluster has 1 CPU on 1 node, room for 1 of them. "
+        "Add nodes, or use cluster.workers=1."
+    )
+    on(monkeypatch, {"CPU": 1.0}, {"CPU": 3.0})
+    large = {**configured, "threads_per_worker": 4, "gpus_per_worker": 1}
+    assert cluster.room(large) == 0
+    assert cluster.shortage(large).endswith("or lower what each worker gets (cluster.*_per_worker).")
+
+
+def test_the_default_of_an_existing_cluster_fits_one_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = resolve(load_config("experiment=mlp_xor", "trainer.shards=4", "cluster=ray", "cluster.address=auto"))
+    configured = {**config["cluster"], "workers": resolve_workers(config), "gpus_per_worker": 0}
+    on(monkeypatch, {}, {"CPU": 1.0})
+    assert cluster.worker_range(configured) == (1, 4)
+    assert cluster.room(configured) == 1

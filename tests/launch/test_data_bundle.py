@@ -1,4 +1,4 @@
-"""No node trains on other bytes than the driver named."""
+"""Every node trains on the driver's bytes, or not at all."""
 
 import hashlib
 from pathlib import Path
@@ -16,13 +16,13 @@ CONTENT = b"the bytes that the driver named"
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another node's data folder; what travels is in hand at once, as if Ray had brought it."""
+    """Another node's data folder; Ray's object references are replaced by their contents."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("ray.get", lambda content: content)
     return tmp_path / "data"
 
 
-def parcel(*contents: bytes) -> DataBundle:
+def bundle(*contents: bytes) -> DataBundle:
     return DataBundle("set", "d1", (DataFile("set/a", len(CONTENT), hashlib.sha256(CONTENT).hexdigest()),), contents)
 
 
@@ -33,7 +33,7 @@ def put(folder: Path, content: bytes) -> None:
 
 def test_a_node_that_holds_the_bytes_uses_its_own(elsewhere: Path) -> None:
     put(elsewhere, CONTENT)
-    assert unpack(parcel(), elsewhere) == elsewhere
+    assert unpack(bundle(), elsewhere) == elsewhere
 
 
 @pytest.mark.parametrize("own", [None, CONTENT[:-1] + b"x"])
@@ -42,24 +42,24 @@ def test_a_node_without_them_or_with_others_gets_them_and_leaves_its_own_alone(
 ) -> None:
     if own:
         put(elsewhere, own)
-    folder = unpack(parcel(CONTENT), elsewhere)
+    folder = unpack(bundle(CONTENT), elsewhere)
     assert folder != elsewhere
     assert (folder / "set/a").read_bytes() == CONTENT
     assert not own or (elsewhere / "set/a").read_bytes() == own
 
 
 def test_a_cached_copy_that_rotted_is_replaced(elsewhere: Path) -> None:
-    folder = unpack(parcel(CONTENT), elsewhere)
+    folder = unpack(bundle(CONTENT), elsewhere)
     (folder / "set/a").write_bytes(b"rotten")
-    assert (unpack(parcel(CONTENT), elsewhere) / "set/a").read_bytes() == CONTENT
+    assert (unpack(bundle(CONTENT), elsewhere) / "set/a").read_bytes() == CONTENT
 
 
 def test_other_bytes_are_refused_where_none_travelled_or_others_did(elsewhere: Path) -> None:
     put(elsewhere, b"other")
     with pytest.raises(DataError, match=r"set/a: expected 31 bytes .* got 5 bytes"):
-        unpack(parcel(), elsewhere)
-    with pytest.raises(DataError, match="not what it named"):
-        unpack(parcel(b"forged"), elsewhere)
+        unpack(bundle(), elsewhere)
+    with pytest.raises(DataError, match="differ from the driver's digests"):
+        unpack(bundle(b"forged"), elsewhere)
 
 
 def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
@@ -76,15 +76,15 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*checkpoints.FORMER, *checkpoints.FORMER.values()])
-def test_what_a_run_begins_with_is_sent_along_if_there_is_anything(name: str, tmp_path: Path) -> None:
+def test_a_runs_inputs_are_sent_along_if_there_are_any(name: str, tmp_path: Path) -> None:
     driver = run_dir_actor.RunDirActor(str(tmp_path), keep=1)
-    assert driver.begins_with() == {}
+    assert driver.inputs() == {}
 
     def fill(aside: Path) -> None:
         (aside / "a").write_bytes(CONTENT)
 
     checkpoints.publish(tmp_path / name, fill, step=3)
-    ((sent_name, sent),) = driver.begins_with().items()
+    ((sent_name, sent),) = driver.inputs().items()
     assert sent_name == name
     run_dir_actor.write(tmp_path / "elsewhere", sent)
     assert checkpoints.verify(tmp_path / "elsewhere") == checkpoints.verify(tmp_path / name)

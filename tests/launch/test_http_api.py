@@ -1,4 +1,4 @@
-"""The served model's requests: answers, limits and schema, without Ray."""
+"""The HTTP API of a served model: predictions, limits and schema, without Ray."""
 
 import base64
 import io
@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from pipeline import kinds
-from pipeline.inference.requests import answers
+from pipeline.inference.requests import predict
 from pipeline.launch import http_api
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.types import Answer
+from pipeline.types import Prediction
 
 LABELS = [str(digit) for digit in range(10)]
 
@@ -26,10 +26,10 @@ def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABEL
     manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
-    async def answer(one: Any) -> Answer:
-        return answers(predictor, [one])[0]
+    async def predict_one(one: Any) -> Prediction:
+        return predict(predictor, [one])[0]
 
-    return TestClient(http_api.create(predictor, answer), base_url="http://127.0.0.1:8000")
+    return TestClient(http_api.create(predictor, predict_one), base_url="http://127.0.0.1:8000")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def png(array: np.ndarray, form: str = "PNG") -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def test_pictures_are_answered_in_their_order_as_the_net_alone_answers() -> None:
+def test_images_are_classified_in_their_order_as_by_the_net_alone() -> None:
     net = MLP([1, 28, 28], 10, [5])
     images = np.random.default_rng(0).integers(0, 60, (3, 28, 28), dtype=np.uint8)  # a dark border: not inverted
     with served(net, {"name": "mnist", "in_shape": [1, 28, 28], **DATA}) as client:
@@ -55,10 +55,10 @@ def test_pictures_are_answered_in_their_order_as_the_net_alone_answers() -> None
     assert reply["model"] == "mine-3:abababababab"
     with torch.inference_mode():
         expected = net(torch.from_numpy(images)[:, None].float() / 255).softmax(dim=1).numpy()
-    for said, scores in zip(reply["answers"], expected, strict=True):
-        np.testing.assert_allclose([said["probabilities"][label] for label in LABELS], scores, atol=1e-6)
-        assert said["label"] == str(scores.argmax())
-        assert "image" not in said
+    for prediction, scores in zip(reply["answers"], expected, strict=True):
+        np.testing.assert_allclose([prediction["probabilities"][label] for label in LABELS], scores, atol=1e-6)
+        assert prediction["label"] == str(scores.argmax())
+        assert "image" not in prediction
 
 
 def test_a_broken_picture_is_named_and_nothing_of_the_request_is_repeated(digits: TestClient) -> None:
@@ -70,7 +70,7 @@ def test_a_broken_picture_is_named_and_nothing_of_the_request_is_repeated(digits
         (torn, "expected a picture"),
         (png(np.zeros((2100, 2100), np.uint8)), "4,194,304 pixels"),
         (png(np.zeros((30, 30), np.uint8)), "empty"),
-        (base64.b64encode(bytes(http_api.IMAGE_BYTES + 1)).decode(), "at most 1048576"),
+        (base64.b64encode(bytes(http_api.MAX_IMAGE_BYTES + 1)).decode(), "at most 1048576"),
     ):
         reply = digits.post("/predict", json={"images": [good, bad]})
         assert reply.status_code == 422
@@ -90,7 +90,7 @@ def test_the_number_of_inputs_and_the_body_are_limited(digits: TestClient) -> No
     reply = digits.post("/predict", json={"texts": ["one"]})
     assert (reply.status_code, reply.json()) == (422, {"error": "images: Field required"})
     chunks = (b"x" * 2**20 for _ in range(17))
-    for content in (b"x" * (http_api.BODY_BYTES + 1), chunks):
+    for content in (b"x" * (http_api.MAX_BODY_BYTES + 1), chunks):
         reply = digits.post("/predict", content=content, headers={"content-type": "application/json"})
         assert reply.status_code == 413
 
@@ -113,18 +113,18 @@ def test_a_generator_draws_classes_by_name_and_no_others() -> None:
         assert client.post("/predict", json={"classes": ["d"]}).status_code == 422
 
 
-def test_texts_are_no_longer_than_the_limit() -> None:
+def test_texts_beyond_the_limit_are_refused() -> None:
     with served(MLP([2], 2, [3]), {"name": "imdb"}, ["negative", "positive"]) as client:
         reply = client.post("/predict", json={"texts": ["x" * 20_001]})
         assert reply.status_code == 422
         assert "20000 characters" in reply.json()["error"]
 
 
-def test_health_and_schema_say_what_is_served_and_its_limits(digits: TestClient) -> None:
+def test_health_and_schema_name_the_model_and_the_limits(digits: TestClient) -> None:
     assert digits.get("/health").json() == {"status": "ok", "model": "mine-3:abababababab"}
     schema = digits.get("/openapi.json").json()
-    images = schema["components"]["schemas"]["Question"]["properties"]["images"]
-    assert (images["minItems"], images["maxItems"], images["items"]["maxLength"]) == (1, 64, http_api.IMAGE_BYTES)
+    images = schema["components"]["schemas"]["Request"]["properties"]["images"]
+    assert (images["minItems"], images["maxItems"], images["items"]["maxLength"]) == (1, 64, http_api.MAX_IMAGE_BYTES)
     assert set(schema["paths"]) == {"/predict", "/health"}
 
 

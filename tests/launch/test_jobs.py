@@ -1,4 +1,4 @@
-"""What is sent to a cluster, to whom, and what comes back."""
+"""Jobs: what is sent to a cluster, to which addresses, and how jobs are found, followed and stopped."""
 
 import json
 import stat
@@ -52,20 +52,20 @@ def test_code_and_configuration_are_packed_and_nothing_else(tmp_path: Path) -> N
         assert (folder / "conf/config.yaml").read_bytes() == (ROOT / "conf/config.yaml").read_bytes()
         names = {path.name for path in folder.rglob("*")}
         assert "x.yaml" in names
-        assert not names & {".env", "__pycache__", ".git", "runs", "mnist"}
+        assert not names & {".env", "__pycache__", ".git", "mnist"}
         assert size == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     assert not folder.exists()
 
 
 def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
-    (tmp_path / "weights/large.bin").write_bytes(bytes(jobs.LARGEST_BYTES))
+    (tmp_path / "weights/large.bin").write_bytes(bytes(jobs.MAX_BYTES))
     with pytest.raises(LaunchError, match=r"5,000,000 bytes  config_dir/weights"), jobs.packed(ROOT, tmp_path):
         pass
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "words"),
     [
         ("http://10.1.2.3:8265", "there is no token"),
         ("http://me:canary@10.1.2.3:8265", "holds a user or password"),
@@ -73,8 +73,8 @@ def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path
         ("http://127.0.0.1:1", "no Ray dashboard answers"),
     ],
 )
-def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: str, said: str, no_token: Path) -> None:
-    with pytest.raises(LaunchError, match=said) as error:
+def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: str, words: str, no_token: Path) -> None:
+    with pytest.raises(LaunchError, match=words) as error:
         jobs.connect(address)
     assert "canary" not in str(error.value)
 
@@ -120,6 +120,37 @@ def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_envir
     assert "canary" not in json.dumps(sent)
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("STOPPED", "`pipeline resume RUN`"), ("FAILED", "`pipeline logs xor-1` shows why"), ("SUCCEEDED", "nothing to")],
+)
+def test_only_a_stopped_job_has_a_run_to_resume(status: str, words: str) -> None:
+    text = cluster.next_step("xor-1", status)
+    assert words in text
+    assert ("pipeline resume" in text) == (status == "STOPPED")
+
+
+def test_a_job_is_found_by_an_unambiguous_prefix() -> None:
+    class Status:
+        value = "RUNNING"
+
+    found = [
+        SimpleNamespace(submission_id=name, status=Status, start_time=start, entrypoint="")
+        for start, name in enumerate(["xor-1", "xor-12", "and-1"])
+    ]
+    client = SimpleNamespace(list_jobs=lambda: found)
+    assert [jobs.find(client, name) for name in ("latest", "an", "xor-1", "xor-12")] == [
+        "and-1",
+        "and-1",
+        "xor-1",
+        "xor-12",
+    ]
+    with pytest.raises(LaunchError, match=r"Ambiguous job name 'xor': 2 jobs match \(xor-12, xor-1\)\. Type more"):
+        jobs.find(client, "xor")
+    with pytest.raises(LaunchError, match=r"No such job: 'or'\. `pipeline jobs` lists them"):
+        jobs.find(client, "or")
+
+
 @pytest.mark.slow
 def test_a_job_is_submitted_listed_followed_and_stopped(
     project: Path, with_token: None, monkeypatch: pytest.MonkeyPatch
@@ -131,11 +162,11 @@ def test_a_job_is_submitted_listed_followed_and_stopped(
         _a_job_from_submission_to_the_end(project, address)
         with pytest.raises(urllib.error.HTTPError, match="401"):  # without the token
             urllib.request.urlopen(f"{address}/api/jobs/", timeout=60)
-        told = [*Path(cluster.cluster.head_node.get_logs_dir_path()).rglob("*"), *project.rglob("*")]
-        told = [path for path in told if path.is_file()]
-        assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in told}
-        assert any(path.name.startswith("job-driver-") for path in told)
-        assert [path for path in told if b"canary" in path.read_bytes()] == []
+        files = [*Path(cluster.cluster.head_node.get_logs_dir_path()).rglob("*"), *project.rglob("*")]
+        files = [path for path in files if path.is_file()]
+        assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in files}
+        assert any(path.name.startswith("job-driver-") for path in files)
+        assert [path for path in files if b"canary" in path.read_bytes()] == []
 
 
 def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
@@ -149,19 +180,19 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:
         submitted.until_step(20)
         with job(project, "jobs", "--json", *where) as listed:
-            assert listed.end() == 0, listed.said()
-            (found,) = json.loads(listed.said().splitlines()[-1])["jobs"]
+            assert listed.end() == 0, listed.output()
+            (found,) = json.loads(listed.output().splitlines()[-1])["jobs"]
             assert (found["status"], "cluster=ray" in found["command"]) == ("RUNNING", True)
-            assert "canary" not in listed.said()
+            assert "canary" not in listed.output()
         with job(project, "logs", "latest", "-f", *where) as followed:
             with job(project, "stop", "latest", *where) as stopped:
-                assert stopped.end() == 0, stopped.said()
-                assert "STOPPED" in stopped.said()
-            assert followed.end() == 75, followed.said()
-            assert "mnist-5k, 4,000" in followed.said()
-        assert submitted.end() == 75, submitted.said()
-        assert "step" in submitted.said()
+                assert stopped.end() == 0, stopped.output()
+                assert "STOPPED" in stopped.output()
+            assert followed.end() == 75, followed.output()
+            assert "mnist-5k, 4,000" in followed.output()
+        assert submitted.end() == 75, submitted.output()
+        assert "step" in submitted.output()
         assert submitted.record()["status"] == "interrupted"
     with job(project, "logs", "latest", *where) as logs:
         assert logs.end() == 0
-        assert "mnist-5k, 4,000" in logs.said()
+        assert "mnist-5k, 4,000" in logs.output()

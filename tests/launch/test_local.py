@@ -172,7 +172,7 @@ def test_a_signal_to_all_of_a_runs_processes_stops_it_at_a_step(
     assert len(tree) >= 3
     for process in [*tree, long_run.process]:  # as a terminal sends Ctrl-C, and a service manager SIGTERM
         os.kill(process.pid, number)
-    assert long_run.end() == code, long_run.said()
+    assert long_run.end() == code, long_run.output()
     assert long_run.record()["status"] == "interrupted"
     assert checkpoints.newest(long_run.run_dir / "checkpoints")
     assert gone(tree)
@@ -185,7 +185,7 @@ def test_a_second_ctrl_c_ends_a_run_at_once_without_orphans(long_run: Any) -> No
     for _ in range(2):
         hurt(psutil.Process(long_run.process.pid), signal.SIGINT)
         time.sleep(1)
-    assert long_run.end(60) == 130, long_run.said()
+    assert long_run.end(60) == 130, long_run.output()
     assert gone(tree)
 
 
@@ -215,6 +215,6 @@ def test_twenty_kills_and_changes_of_size_change_no_bit(project: Path) -> None:
         path.write_text(json.dumps(config))
         verb = ("resume", name)
     with job(project, *verb) as running:
-        assert running.end() == 0, running.said()
+        assert running.end() == 0, running.output()
     digests = {weights(project, "whole"), weights(project / "runs", name)}
     assert len(digests) == 1

@@ -69,7 +69,7 @@ def test_a_run_on_machines_that_share_no_folder_outlives_a_dead_one_and_a_cut_li
             assert after == sorted(set(after))  # whoever was cut off does not get in between
 
             running.process.send_signal(signal.SIGTERM)
-            assert running.end() == 75, running.said()
+            assert running.end() == 75, running.output()
             assert running.run_dir
             newest = checkpoints.newest(running.run_dir / "checkpoints")  # all of them are on the driver's machine
             assert newest

@@ -8,7 +8,7 @@ import pytest
 from pipeline.actions.train import train
 from pipeline.errors import ConfigError
 from pipeline.launch import placement
-from pipeline.launch.placement import cores, fitting, largest_fitting, resolve_workers
+from pipeline.launch.placement import fitting, largest_fitting, resolve_workers
 from tests.conftest import Quiet
 
 
@@ -25,7 +25,7 @@ def test_as_many_workers_fit_as_compute_equal_numbers_of_shards() -> None:
 def test_auto_takes_the_most_that_fit_the_cores(
     shards: int, room: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placement, "cores", lambda: room)
+    monkeypatch.setattr(placement, "available_cores", lambda: room)
     assert resolve_workers(config("auto", shards)) == expected
     assert resolve_workers(config("auto", shards, threads_per_worker=room)) == 1
 
@@ -54,7 +54,7 @@ def test_workers_that_do_not_fit_the_shards_are_refused_with_those_that_do(worke
         (["cluster=ray", "cluster.address=auto", "cluster.workers=2"], "Use 1 or auto"),
         (
             ["experiment=perceptron_gates", "trainer.shards=2"],
-            r"trainer\.shards: this model is made in one process only",
+            r"trainer\.shards: this model is trained in one process only",
         ),
     ],
 )
@@ -64,13 +64,3 @@ def test_a_run_that_can_not_be_shared_out_is_refused_before_it_starts(
     with pytest.raises(ConfigError, match=error):
         train(overrides, Quiet(), root=project)
     assert not (project / "runs").exists()
-
-
-def test_a_quota_counts_as_fewer_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
-    found = []
-    for content in ("max 100000\n", "250000 100000\n", "50000 100000\n"):
-        (tmp_path / "cpu.max").write_text(content)
-        monkeypatch.setattr(placement, "QUOTA", tmp_path / "cpu.max")
-        found.append(cores())
-    assert found == [8, 2, 1]

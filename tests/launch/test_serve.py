@@ -1,4 +1,4 @@
-"""A served model as its users meet it: started, asked, and ended with all it started."""
+"""A served model from start to end: requests, a second server on its port, and no process left behind."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def ask(address: str, body: dict[str, Any] | None = None) -> Any:
 
 
 @pytest.mark.slow
-def test_a_served_model_answers_many_at_once_as_predict_does_and_leaves_no_process(tiny_mnist: Path) -> None:
+def test_a_served_model_predicts_many_at_once_as_predict_does_and_leaves_no_process(tiny_mnist: Path) -> None:
     run = train(["data=mnist", *TINY], Quiet(), root=tiny_mnist)["name"]
     images, _ = striped_digits(12, seed=1)
     files = [tiny_mnist / f"{number}.png" for number in range(12)]
@@ -46,13 +46,13 @@ def test_a_served_model_answers_many_at_once_as_predict_does_and_leaves_no_proce
         assert server.stdout
         started = psutil.Process(server.pid)
         try:
-            said = [server.stdout.readline()]
-            while said[-1] and "OpenAPI" not in said[-1]:
-                said.append(server.stdout.readline())
+            lines = [server.stdout.readline()]
+            while lines[-1] and "OpenAPI" not in lines[-1]:
+                lines.append(server.stdout.readline())
             address = f"http://127.0.0.1:{port}"
-            assert any(f"POST {address}/predict" in line for line in said)
+            assert any(f"POST {address}/predict" in line for line in lines)
             model = ask(f"{address}/health")["model"]
-            assert model in said[0]
+            assert model in lines[0]
             one_each = [{"images": [base64.b64encode(file.read_bytes()).decode()]} for file in files]
             with ThreadPoolExecutor(12) as pool:
                 replies = list(pool.map(lambda body: ask(f"{address}/predict", body), one_each))
@@ -67,6 +67,7 @@ def test_a_served_model_answers_many_at_once_as_predict_does_and_leaves_no_proce
             processes = started.children(recursive=True)
             server.send_signal(signal.SIGINT)
         assert server.wait(120) == 130
+        assert server.stdout.read() == ""  # Ray's own reports of the shutdown are not the user's
     assert processes
     ends = time.monotonic() + 60
     while (left := [one for one in processes if one.is_running()]) and time.monotonic() < ends:

@@ -62,7 +62,7 @@ def test_two_workers_validate_what_is_stored_and_keep_a_state_a_step_after_it_is
     predictor: Any = kinds.load(two.model_dir)
     data = build_data(predictor.config, project / "data")
     data.setup()
-    answers = predictor.predict(data, "val")
+    answers = predictor.predict_split(data, "val")
     right = (answers.y_score.argmax(axis=1) == answers.y_true).mean()
     assert two.metrics["val/accuracy"] == pytest.approx(right, abs=1e-6)
 

@@ -1,9 +1,11 @@
-"""Workers, nodes, heads and links that die under a run, for real: processes are killed, the run is watched."""
+"""Runs whose workers, controllers, nodes and heads die: real processes are killed, and the run's events checked."""
 
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +15,11 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.workers import PATIENCE, Failures, TooFewNodes, _Groups
+from pipeline.launch.failure_count import MAX_FAILURES
+from pipeline.launch.failures import Failures, TooFewNodes
+from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
-from tests.launch.nodes import SAMPLE, hurt, job, nodes, workers
+from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
 
@@ -25,8 +29,13 @@ def weights(run_dir: Path) -> str:
 
 
 def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What was said of each group as it began."""
+    """The event of each group's start."""
     return [event for event in events if "workers" in event]
+
+
+def has_started(groups: int, events: list[dict[str, Any]]) -> bool:
+    """Whether so many groups have started."""
+    return len(starts(events)) == groups
 
 
 def test_what_a_worker_raised_itself_is_not_tried_again(tmp_path: Path) -> None:
@@ -43,13 +52,24 @@ def test_failures_end_the_run_only_if_no_checkpoint_comes_between_them(
     def advance(step: int) -> None:
         checkpoints.publish(tmp_path / f"checkpoints/step-{step:09d}", lambda aside: None)
 
-    for step in range(2 * PATIENCE):
+    for step in range(2 * MAX_FAILURES):
         advance(step)
         failures.after_exception(None, {0: RuntimeError("gone")})
-    for _ in range(PATIENCE - 1):
+    for _ in range(MAX_FAILURES - 1):
         failures.after_exception(None, {0: RuntimeError("gone")})
     with pytest.raises(LaunchError, match="without a new checkpoint"):
         failures.after_exception(None, {0: RuntimeError("gone")})
+
+
+def test_failures_count_in_whichever_process_they_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    failures = Failures(tmp_path, {})
+    for number in range(MAX_FAILURES):
+        seen_by = pickle.loads(pickle.dumps(failures)) if number % 2 else failures  # a controller has a copy
+        seen_by.after_exception(None, {0: RuntimeError("gone")})
+    with pytest.raises(LaunchError, match="for the 4th time"):
+        failures.count("the group", RuntimeError("gone"))
+    Failures(tmp_path, {}).count("worker 0", RuntimeError("gone"))  # a resumed run counts anew
 
 
 def test_a_group_that_no_longer_fits_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +92,11 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
 
     groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
     monkeypatch.setattr(groups, "group", group)
+    monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
     assert event["interrupted"] == "failure"
-    ends.extend([ActorDiedError()] * (PATIENCE + 1))
+    ends.extend([ActorDiedError()] * (MAX_FAILURES + 1))
     with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
         groups.run()
 
@@ -84,18 +105,48 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
 def test_a_cluster_ends_with_the_bits_of_one_process_also_where_a_worker_is_killed(project: Path) -> None:
     six = [*SAMPLE, "trainer.max_epochs=6"]
     with job(project, "train", *six, "cluster.workers=1") as running:
-        assert running.end() == 0, running.said()
+        assert running.end() == 0, running.output()
         assert running.run_dir
         expected = weights(running.run_dir)
-    with nodes(1, 1) as cluster:
-        words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=2"]
-        with job(project, "train", *six, *words) as running:
-            running.until_step(30)
-            hurt(workers()[-1], signal.SIGKILL)
-            assert running.end() == 0, running.said()
-            assert running.run_dir
-            assert [(event["workers"], event["restarts"]) for event in starts(running.events())] == [(2, 0), (2, 1)]
-            assert weights(running.run_dir) == expected
+    with nodes(1, 1) as cluster, job(project, "train", *six, "cluster=ray", RAY_ADDRESS=cluster.address) as running:
+        running.until_step(30)
+        hurt(workers()[-1], signal.SIGKILL)
+        assert running.end() == 0, running.output()
+        assert running.run_dir
+        assert [(event["workers"], event["restarts"]) for event in starts(running.events())] == [(2, 0), (2, 1)]
+        assert weights(running.run_dir) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("second", ["RayTrainWorker", "TrainController"])
+def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_others(
+    second: str, project: Path
+) -> None:
+    long = [*SAMPLE, "trainer.max_epochs=100", "cluster=ray"]
+    with nodes(2) as cluster, job(project, "train", *long, RAY_ADDRESS=cluster.address) as running:
+        for number, name in enumerate(("RayTrainWorker", second, "RayTrainWorker", "RayTrainWorker"), 1):
+            running.until(partial(has_started, number))
+            hurt(actors(name)[-1], signal.SIGKILL)
+        assert running.end() == 2, running.output()
+        assert "failed for the 4th time without a new checkpoint" in running.output()
+        assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
+
+
+@pytest.mark.slow
+def test_a_cluster_of_one_cpu_trains_by_default_and_explains_at_once_why_two_workers_wait(project: Path) -> None:
+    with nodes(1) as cluster:
+        words = ["experiment=mlp_xor", "cluster=ray", f"cluster.address={cluster.address}"]
+        with job(project, "train", *words) as default:
+            assert default.end() == 0, default.output()
+            assert [event["workers"] for event in starts(default.events())] == [1]
+        with job(project, "train", *words, "trainer.shards=2", "cluster.workers=2") as two:
+            waiting = two.until(lambda events: next((e for e in events if e.get("interrupted") == "room"), None))
+            assert "the cluster has 1 CPU on 1 node, room for 1 of them" in waiting["notice"]
+            assert "Add nodes, or use cluster.workers=1. Waiting 300 s" in waiting["notice"]
+            cluster.add(1)
+            assert two.end() == 0, two.output()
+            assert [event["workers"] for event in starts(two.events())] == [2]
+            assert two.output().count("no room") == 1
 
 
 @pytest.mark.slow
@@ -112,7 +163,7 @@ def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_one(project: Path) -> None:
+def test_a_run_resumes_without_a_killed_node_grows_back_and_leaves_a_draining_one(project: Path) -> None:
     with nodes(1, 1) as cluster:
         words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=[1,2]"]
         with job(project, "train", *SAMPLE, "trainer.max_epochs=400", *words) as running:
@@ -132,25 +183,25 @@ def test_a_run_goes_on_without_a_killed_node_grows_back_and_leaves_a_draining_on
             assert starts(running.events())[3]["step"] >= before[-1]["step"]  # nothing is done again
             assert not after or after[0]["step"] > before[-1]["step"]
             running.process.send_signal(signal.SIGTERM)
-            assert running.end() == 75, running.said()
+            assert running.end() == 75, running.output()
             assert running.record()["status"] == "interrupted"
 
 
 @pytest.mark.slow
-def test_a_lost_head_ends_the_driver_with_75_and_the_run_goes_on_elsewhere(project: Path) -> None:
+def test_a_lost_head_ends_the_driver_with_75_and_the_run_resumes_elsewhere(project: Path) -> None:
     with nodes(2) as first:
         words = ["cluster=ray", f"cluster.address={first.address}", "cluster.workers=2"]
         with job(project, "train", *SAMPLE, "trainer.max_epochs=20", *words) as running:
             running.until_step(30)
             first.kill_head()
             at = time.monotonic()
-            assert running.end() == 75, running.said()
+            assert running.end() == 75, running.output()
             assert time.monotonic() - at < 180
             assert running.run_dir
             name = running.run_dir.name
-            assert f"pipeline resume {name}" in running.said()
+            assert f"pipeline resume {name}" in running.output()
     with nodes(2) as second, job(project, "resume", name, RAY_ADDRESS=second.address) as again:
-        assert again.end() == 0, again.said()
+        assert again.end() == 0, again.output()
 
 
 def test_a_cluster_that_does_not_answer_is_named_within_fifteen_seconds(project: Path) -> None:

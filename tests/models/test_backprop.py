@@ -94,5 +94,5 @@ def test_it_learns_as_autograd_does() -> None:
 
 
 def test_an_unknown_activation_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="no such function"):
+    with pytest.raises(ConfigError, match="unknown function"):
         Backprop([2], 2, [3], activation="relux")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.models.cnn import CNN, moved
+from pipeline.models.cnn import CNN, shifted
 
 LAYERS = [{"channels": 2, "kernel": 3, "pool": 2}, {"channels": 3, "kernel": 3, "padding": 0}]
 
@@ -45,10 +45,10 @@ def test_building_a_net_leaves_it_in_training_mode_with_fresh_batch_statistics()
     assert net.features[0][1].num_batches_tracked == 0  # type: ignore[index]
 
 
-def test_a_brightness_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
+def test_an_input_scale_of_255_shows_the_net_pixels_as_they_are_stored() -> None:
     torch.manual_seed(0)
     plain = CNN([1, 8, 8], 3, LAYERS, hidden=4).eval()
-    bright = CNN([1, 8, 8], 3, LAYERS, hidden=4, brightness=255).eval()
+    bright = CNN([1, 8, 8], 3, LAYERS, hidden=4, input_scale=255).eval()
     bright.load_state_dict(plain.state_dict())
     stored = torch.randint(0, 256, (2, 1, 8, 8)).float()
     torch.testing.assert_close(bright(stored / 255), plain(stored))
@@ -64,7 +64,7 @@ def test_cropped_pixels_are_as_if_they_were_not_there() -> None:
 
 def test_an_image_moves_by_a_pixel_each_way_and_zeros_come_in() -> None:
     image = torch.tensor([[1.0, 2], [3, 4]])[None, None]
-    down, up, right, left = (view[0, 0].tolist() for view in moved(image, 1))
+    down, up, right, left = (view[0, 0].tolist() for view in shifted(image, 1))
     assert down == [[0, 0], [1, 2]]
     assert up == [[3, 4], [0, 0]]
     assert right == [[0, 1], [0, 3]]
@@ -73,11 +73,11 @@ def test_an_image_moves_by_a_pixel_each_way_and_zeros_come_in() -> None:
 
 def test_once_trained_it_answers_with_the_mean_over_moved_images_and_learns_from_the_image_alone() -> None:
     torch.manual_seed(0)
-    net = CNN([1, 8, 8], 3, LAYERS, hidden=None, batch_norm=False, shift_px=1)
+    net = CNN([1, 8, 8], 3, LAYERS, hidden=None, batch_norm=False, tta_shift_px=1)
     images = torch.rand(2, 1, 8, 8)
     learned = net(images)
     net.eval()
-    alone = [net._logits(view) for view in [images, *moved(images, 1)]]
+    alone = [net._logits(view) for view in [images, *shifted(images, 1)]]
     torch.testing.assert_close(learned, alone[0])
     torch.testing.assert_close(net(images), sum(alone) / 5)
     assert not torch.allclose(learned, net(images))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.errors import ConfigError
-from pipeline.models.gan import Discriminator, Generator, LectureDiscriminator, LectureGenerator, Spread
+from pipeline.models.gan import Discriminator, Generator, LectureDiscriminator, LectureGenerator, MinibatchStdDev
 
 
 def parameters(net: torch.nn.Module) -> int:
@@ -60,7 +60,7 @@ def test_the_projection_is_one_linear_score_a_class() -> None:
 
 def test_spread_is_the_mean_standard_deviation_over_the_batch() -> None:
     maps = torch.rand(7, 3, 2, 5)
-    seen = Spread()(maps)
+    seen = MinibatchStdDev()(maps)
     torch.testing.assert_close(seen[:, :3], maps)
     expected = torch.from_numpy(maps.numpy().std(axis=0).mean(keepdims=True))
     torch.testing.assert_close(seen[:, 3:], expected.expand(7, 1, 2, 5), atol=1e-4, rtol=0)
@@ -68,15 +68,15 @@ def test_spread_is_the_mean_standard_deviation_over_the_batch() -> None:
 
 def test_spread_of_equal_images_has_a_finite_slope() -> None:
     maps = torch.ones(4, 1, 2, 2, requires_grad=True)
-    Spread()(maps).sum().backward()
+    MinibatchStdDev()(maps).sum().backward()
     assert maps.grad is not None
     assert maps.grad.isfinite().all()
 
 
 def test_sides_that_cant_be_halved_are_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="halve 2 times, got 10x10"):
+    with pytest.raises(ConfigError, match="halved 2 times, got 10x10"):
         Generator([1, 10, 10], 10)
-    with pytest.raises(ConfigError, match="halve 3 times, got 28x28"):
+    with pytest.raises(ConfigError, match="halved 3 times, got 28x28"):
         Discriminator([1, 28, 28], 10, channels=[4, 4, 4])
 
 

@@ -34,7 +34,7 @@ def by_hand(model: LanguageModel) -> float:
 @pytest.mark.parametrize(("both", "guessed"), [(False, 4 + 2), (True, 2 * (4 + 2))])
 def test_surprise_is_the_cross_entropy_of_every_word_that_has_a_neighbour(both: bool, guessed: int) -> None:
     with torch.no_grad():
-        nats, words = net(both).surprise(TEXTS, exact=True)
+        nats, words = net(both).nll(TEXTS, exact=True)
     assert int(words) == guessed
     assert float(nats) == pytest.approx(by_hand(net(both)), rel=1e-6)
 
@@ -45,19 +45,19 @@ def test_the_net_itself_says_the_word_after_each() -> None:
     assert logits_BTV.shape == (3, 5, V)
     own = F.cross_entropy(logits_BTV[0, :-1], TEXTS[0, 1:], reduction="sum")
     own += F.cross_entropy(logits_BTV[1, :2], TEXTS[1, 1:3], reduction="sum")
-    torch.testing.assert_close(model.surprise(TEXTS, exact=True)[0].double(), own, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(model.nll(TEXTS, exact=True)[0].double(), own, rtol=1e-6, atol=1e-6)
 
 
 def gradient(model: LanguageModel, exact: bool) -> torch.Tensor:
     model.zero_grad()
-    model.surprise(TEXTS, exact=exact)[0].backward()
+    model.nll(TEXTS, exact=exact)[0].backward()
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None])
 
 
 @pytest.mark.parametrize("common", [1, 4, V])
 def test_with_every_word_drawn_the_estimate_is_exact_and_so_is_its_gradient(common: int) -> None:
     model = net(common=common, sampled=V - common)
-    for part in (model.surprise, lambda tokens, exact: (gradient(model, exact),)):
+    for part in (model.nll, lambda tokens, exact: (gradient(model, exact),)):
         torch.testing.assert_close(part(TEXTS, False)[0], part(TEXTS, True)[0], rtol=1e-5, atol=1e-6)
 
 
@@ -66,8 +66,8 @@ def test_the_sum_over_all_words_is_estimated_without_bias_though_each_draw_diffe
     model = net(both=False, common=2, sampled=6)
     text = torch.tensor([[5, word]])
     with torch.no_grad():
-        sums = torch.stack([model.surprise(text, exact=False)[0].exp() for _ in range(2000)])
-        exact = model.surprise(text, exact=True)[0].exp()
+        sums = torch.stack([model.nll(text, exact=False)[0].exp() for _ in range(2000)])
+        exact = model.nll(text, exact=True)[0].exp()
     error = sums.std() / 2000**0.5
     assert error > 0.001 * exact
     assert abs(sums.mean() - exact) < 4 * error
@@ -75,8 +75,8 @@ def test_the_sum_over_all_words_is_estimated_without_bias_though_each_draw_diffe
 
 def test_a_batch_is_as_surprising_as_its_texts_alone() -> None:
     model = net()
-    alone = [model.surprise(row[row > 0].unsqueeze(0), exact=True) for row in TEXTS]
-    together = model.surprise(TEXTS, exact=True)
+    alone = [model.nll(row[row > 0].unsqueeze(0), exact=True) for row in TEXTS]
+    together = model.nll(TEXTS, exact=True)
     for whole, parts in zip(together, zip(*alone, strict=True), strict=True):
         torch.testing.assert_close(whole, torch.stack(parts).sum())
 
@@ -84,7 +84,7 @@ def test_a_batch_is_as_surprising_as_its_texts_alone() -> None:
 def test_padding_has_no_vector_and_gets_none() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    model.surprise(TEXTS, exact=True)[0].backward()
+    model.nll(TEXTS, exact=True)[0].backward()
     optimizer.step()
     assert model.embedding.weight[0].eq(0).all()
     assert model.embedding.weight[1:].ne(net().embedding.weight[1:]).any(dim=1).all()
@@ -96,8 +96,8 @@ def test_before_it_learns_anything_it_expects_each_word_as_often_as_it_occurs() 
         torch.nn.init.zeros_(guess.weight)  # type: ignore[arg-type]
         torch.nn.init.zeros_(guess.bias)  # type: ignore[arg-type]
     shares_V = torch.arange(1, V + 1) / 78
-    model.expect(shares_V)
+    model.init_unigram_bias(shares_V)
     with torch.no_grad():
-        nats, _ = model.surprise(TEXTS, exact=True)
+        nats, _ = model.nll(TEXTS, exact=True)
         said = torch.tensor([5, 3, 9, 2, 3, 9, 2, 4, 7, 2, 2, 11])  # of each text all but its first, all but its last
     torch.testing.assert_close(nats.float(), -shares_V[said].log().sum())

@@ -29,7 +29,7 @@ def test_a_neuron_computes_the_gate(name: str, table: list[int]) -> None:
 
 
 def test_no_neuron_is_offered_for_xor() -> None:
-    with pytest.raises(ConfigError, match=r"no neuron is set by hand for 'xor'\. There are: and, or, nand, nor"):
+    with pytest.raises(ConfigError, match=r"unknown gate 'xor'\. Choose one of and, or, nand, nor"):
         gate("xor")
 
 
@@ -86,5 +86,5 @@ def test_values_worked_by_hand(formula: str, x: float, value: float) -> None:
 
 
 def test_an_unknown_activation_is_answered_with_the_family() -> None:
-    with pytest.raises(ConfigError, match=r"no such function 'rleu'. There are: linear, step, sigmoid"):
+    with pytest.raises(ConfigError, match=r"unknown function 'rleu'. Choose one of linear, step, sigmoid"):
         Activate("rleu")

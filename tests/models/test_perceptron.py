@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pipeline.data.toy2d.toy2d_data import gate
 from pipeline.errors import ConfigError
-from pipeline.models.perceptron import AUnits, Perceptron, Rule
+from pipeline.models.perceptron import AssociationUnits, Perceptron, Rule
 
 
 def learn(net: Perceptron, inputs: torch.Tensor, labels: torch.Tensor) -> int:
     """One pass; how many answers were wrong."""
-    change, right = net.learn(inputs, labels)
+    change, right = net.online_update(inputs, labels)
     with torch.no_grad():
         net.weights_KD.add_(change)
     return int((~right).sum())
@@ -94,7 +94,7 @@ def test_mistakes_on_separable_points_stay_below_novikoffs_bound(seed: int) -> N
 
 def test_association_units_fire_where_the_weighted_sum_of_their_patch_exceeds_the_threshold() -> None:
     torch.manual_seed(0)
-    units = AUnits([1, 9, 8], units=5, patch=3, threshold=0.4)
+    units = AssociationUnits([1, 9, 8], units=5, patch=3, threshold=0.4)
     images = torch.rand(7, 1, 9, 8)
     fired = units(images)
     expected = [
@@ -112,12 +112,12 @@ def test_association_units_fire_where_the_weighted_sum_of_their_patch_exceeds_th
 
 
 def test_association_units_are_never_trained_and_never_fire_at_nothing() -> None:
-    units = AUnits([1, 9, 8], units=5, patch=3, threshold=0.0)
+    units = AssociationUnits([1, 9, 8], units=5, patch=3, threshold=0.0)
     assert units(torch.zeros(1, 1, 9, 8)).sum() == 0
     assert not list(units.parameters())
     torch.testing.assert_close(units.weights.flatten(1).norm(dim=1), torch.ones(5))
 
 
 def test_an_unknown_rule_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"no such rule 'delta'\. There are: one_vs_all, multiclass"):
+    with pytest.raises(ConfigError, match=r"unknown rule 'delta'\. Choose one of one_vs_all, multiclass"):
         Perceptron([2], 2, "delta", averaged=False)  # type: ignore[arg-type]

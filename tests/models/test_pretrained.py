@@ -19,9 +19,9 @@ def test_wherever_it_is_cut_it_is_the_packages_own_net(trained_blocks: int) -> N
     whole.load_state_dict(imagenet_weights())
     net = Pretrained([3, 64, 64], 2, trained_blocks).eval()
     images = torch.rand(2, 3, 64, 64)
-    normal = (images - torch.tensor(pretrained.MEAN).view(3, 1, 1)) / torch.tensor(pretrained.DEVIATION).view(3, 1, 1)
+    normal = (images - torch.tensor(pretrained.MEAN).view(3, 1, 1)) / torch.tensor(pretrained.STD).view(3, 1, 1)
     with torch.inference_mode():
-        features = net.trained[:-3](net.views(images)[:, 0])
+        features = net.trained[:-3](net.extract_features(images)[:, 0])
         torch.testing.assert_close(features, whole.extract_features(normal).mean(dim=(2, 3)), rtol=1e-4, atol=1e-4)
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from pipeline.errors import ConfigError
-from pipeline.inference.export import Portable, to_onnx, with_softmax
-from pipeline.models.recurrent import FACTOR, Recurrent
+from pipeline.inference.export import ExportableModel, to_onnx, with_softmax
+from pipeline.models.recurrent import HASH_FACTOR, Recurrent
 
 KINDS = [
     (cell, both, pooling)
@@ -80,7 +80,7 @@ def test_pairs_of_neighbouring_words_add_their_mean_times_the_root_of_their_numb
     one = Recurrent(12, 2, "gru", 3, 4, bigram_buckets=1 << 10).eval()
     before = one(TEXTS)
     weight = one.pairs.weight.data.normal_()  # type: ignore[union-attr]
-    places = [[(a * FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]
+    places = [[(a * HASH_FACTOR + b) % 1024 for a, b in pairwise(text)] for text in ([3, 4, 5], [6, 7])]
     texts = torch.tensor([[3, 4, 5], [6, 7, 0]])
     expected = torch.stack([weight[rows].sum(dim=0) / math.sqrt(len(rows)) for rows in places])
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_the_lectures_gru_has_a_parameter_count_worked_by_hand() -> None:
 @pytest.mark.parametrize(("cell", "pairs"), [("rnn", 0), ("gru", 0), ("lstm", 0), ("lstm", 64)])
 def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, pairs: int, tmp_path: Path) -> None:
     one = net(cell, True, "max_mean", pairs)
-    to_onnx(Portable(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
+    to_onnx(ExportableModel(with_softmax(one), {"input": TEXTS}, "probabilities", ("input",)), tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     for tokens in (torch.randint(1, 12, (1, 9)), torch.randint(1, 12, (7, 2)), TEXTS):
         with torch.no_grad():
@@ -116,7 +116,7 @@ def test_onnx_equals_torch_at_other_lengths_and_batch_sizes(cell: str, pairs: in
 
 
 @pytest.mark.parametrize(
-    ("cell", "pooling", "message"), [("elman", "last", "no such cell 'elman'"), ("none", "last", "'last' with")]
+    ("cell", "pooling", "message"), [("elman", "last", "unknown cell 'elman'"), ("none", "last", "'last' with")]
 )
 def test_what_does_not_exist_is_said(cell: str, pooling: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -125,7 +125,7 @@ def test_what_does_not_exist_is_said(cell: str, pooling: str, message: str) -> N
 
 def test_a_net_that_starts_as_keras_has_the_first_weights_of_its_layers() -> None:
     torch.manual_seed(0)
-    net = Recurrent(1000, 2, "gru", 32, 16, start="keras")
+    net = Recurrent(1000, 2, "gru", 32, 16, init="keras")
     weights = {name: weight.detach() for name, weight in net.named_parameters()}
     kernel, recurrent = weights["ways.0.weight_ih_l0"], weights["ways.0.weight_hh_l0"]
     assert not torch.any(weights["embedding.weight"][0])
@@ -133,5 +133,5 @@ def test_a_net_that_starts_as_keras_has_the_first_weights_of_its_layers() -> Non
     assert 0.9 < float(kernel.abs().max()) / (6 / (32 + 3 * 16)) ** 0.5 <= 1  # Glorot's limit, of all three gates
     torch.testing.assert_close(recurrent.T @ recurrent, torch.eye(16), atol=1e-5, rtol=0)
     assert not any(torch.any(bias) for name, bias in weights.items() if "bias" in name)
-    with pytest.raises(ConfigError, match="start"):
-        Recurrent(1000, 2, "gru", 32, 16, start="zeros")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="init"):
+        Recurrent(1000, 2, "gru", 32, 16, init="zeros")  # type: ignore[arg-type]

@@ -74,13 +74,13 @@ def test_attention_weights_sum_to_one_and_leave_out_padding() -> None:
 def test_being_taught_ones_own_answer_gives_the_logits_of_giving_it(seed: int) -> None:
     model = net(seed)
     logits = model(WORDS)
-    torch.testing.assert_close(model.teach(WORDS, logits.argmax(dim=2)), logits)
+    torch.testing.assert_close(model.teacher_forcing(WORDS, logits.argmax(dim=2)), logits)
 
 
 def test_a_taught_step_depends_on_the_true_symbols_before_it_alone() -> None:
     one = torch.tensor([[2, 3, 4, END]]).expand(3, -1)
     other = torch.tensor([[2, 3, 9, END]]).expand(3, -1)
-    differs = (net().teach(WORDS, one) != net().teach(WORDS, other)).any(dim=2)
+    differs = (net().teacher_forcing(WORDS, one) != net().teacher_forcing(WORDS, other)).any(dim=2)
     assert differs.tolist() == [[False, False, False, True]] * 3
 
 
@@ -96,7 +96,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
     model = net().double()
     target = torch.tensor([[2, 3, END], [4, END, 0], [END, 0, 0]])
     weight = model.decoder.attend.query.weight
-    model.teach(WORDS, target).square().sum().backward()
+    model.teacher_forcing(WORDS, target).square().sum().backward()
     assert weight.grad is not None
     step = 1e-6
     for place in ((0, 0), (7, 3)):
@@ -104,7 +104,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
         for sign in (1, -1):
             with torch.no_grad():
                 weight[place] += sign * step
-                ends.append(model.teach(WORDS, target).square().sum())
+                ends.append(model.teacher_forcing(WORDS, target).square().sum())
                 weight[place] -= sign * step
         assert weight.grad[place].item() == pytest.approx(((ends[0] - ends[1]) / (2 * step)).item(), rel=1e-5)
 

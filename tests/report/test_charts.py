@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.charts import Axis, Panel, System, alone, costs, curves, front
+from pipeline.report.charts import Axis, Panel, System, costs, curves, front, standalone
 
 
 def test_a_logarithmic_scale_puts_the_geometric_mean_in_the_middle() -> None:
@@ -25,7 +25,7 @@ def test_the_front_holds_what_no_other_beats_at_its_cost() -> None:
 
 
 def texts(chart: str) -> set[str]:
-    drawn = ElementTree.fromstring(alone(chart))
+    drawn = ElementTree.fromstring(standalone(chart))
     return {"".join(node.itertext()) for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
 
 

@@ -70,9 +70,9 @@ def test_the_baseline_wins_where_it_is_more_than_two_standard_errors_ahead(
 def test_a_gain_within_the_noise_is_called_noise() -> None:
     scores = dict.fromkeys(claim_proofs.NEEDS[6], WORSE) | {"imdb_gru": BETTER, "imdb_lstm": [0.9205, 0.921, 0.92]}
     line = row(6, everything(scores))
-    assert "imdb_lstm +4.05 points over imdb_rnn (clear)" in line.evidence
-    assert "imdb_lstm +0.05 points over imdb_gru (noise)" in line.evidence
-    assert "imdb_lstm_pseudo +0.00 points over imdb_bag_pseudo (noise)" in line.evidence
+    assert "imdb_lstm +4.05 points over imdb_rnn (significant)" in line.evidence
+    assert "imdb_lstm +0.05 points over imdb_gru (not significant)" in line.evidence
+    assert "imdb_lstm_pseudo +0.00 points over imdb_bag_pseudo (not significant)" in line.evidence
     assert line.verdict == "gains over RNN"
 
 
@@ -81,8 +81,8 @@ def test_what_reading_first_is_worth_is_told_once_there_are_results() -> None:
     assert "pretrained" not in row(6, everything(scores)).evidence
     more = scores | {"imdb_lstm_pretrained": BETTER, "imdb_lstm_unpretrained": [0.9, 0.901, 0.899]}
     evidence = row(6, everything(more)).evidence
-    assert "imdb_lstm_pretrained +2.00 points over imdb_lstm_unpretrained (clear)" in evidence
-    assert "imdb_lstm_pretrained +4.00 points over imdb_lstm (clear)" in evidence
+    assert "imdb_lstm_pretrained +2.00 points over imdb_lstm_unpretrained (significant)" in evidence
+    assert "imdb_lstm_pretrained +4.00 points over imdb_lstm (significant)" in evidence
 
 
 def test_a_generator_that_collapsed_does_not_draw_digits() -> None:

@@ -17,7 +17,7 @@ SAID = Predictions(np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.3, 0.7], [0.
 class Counter:
     """P(yes) from "good" (+1) and "bad" (-2) in log-odds."""
 
-    def texts(self, texts: list[str]) -> np.ndarray:
+    def text_probabilities(self, texts: list[str]) -> np.ndarray:
         odds = np.array([text.split().count("good") - 2 * text.split().count("bad") for text in texts])
         positive = 1 / (1 + np.exp(-odds.astype(float)))
         return np.stack([1 - positive, positive], axis=1)

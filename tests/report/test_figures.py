@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.neuron import gate
 from pipeline.report import figures, markdown
-from pipeline.types import Headline
+from pipeline.types import Predictions, PrimaryMetric
 
 
 def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -> None:
@@ -17,6 +19,19 @@ def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -
     figures.decision_map(PointClassifier(gate("and"), {}, {}), points, tmp_path / "map.png")
     for name in ("activations", "map"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("classes", "numbers"), [(3, 2), (300, 0)])
+def test_a_confusion_matrix_has_a_number_in_each_cell_that_has_a_count_unless_there_are_too_many(
+    classes: int, numbers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(Axes, "text", lambda self, x, y, text, **style: written.append(text))
+    scores = np.eye(classes)[[0, 0, 2]]  # the predicted classes; the true ones are 0, 0 and 0
+    predictions = Predictions(np.zeros(3, dtype=int), scores, tuple(f"class {index}" for index in range(classes)))
+    figures.confusion_matrix(predictions, "title", tmp_path / "matrix.png")
+    assert sorted(written) == ["1", "2"][:numbers]
+    assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -28,12 +43,12 @@ def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -
     ],
 )
 def test_the_headline_is_what_a_result_is_judged_by(scores: dict[str, float], text: str) -> None:
-    assert str(Headline.of(scores)) == text
+    assert str(PrimaryMetric.of(scores)) == text
 
 
 def test_what_has_no_score_has_no_headline() -> None:
-    assert Headline.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
-    assert str(Headline.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
+    assert PrimaryMetric.of({"train/loss": 0.3, "val/accuracy": 0.5}) is None
+    assert str(PrimaryMetric.of({"val/accuracy": 0.5}, "val")) == "accuracy 50.00 %"
 
 
 def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:

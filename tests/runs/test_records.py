@@ -1,4 +1,4 @@
-"""Run folders: found by name, true to what happened."""
+"""Run folders: a record that is true to what happened, whole, and of one process."""
 
 import json
 import signal
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config, resolve
-from pipeline.errors import Interrupted, LaunchError
-from pipeline.runs import checkpoints, provenance, records, run_record
+from pipeline.config import load_config, resolve, stored
+from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.runs import checkpoints, lookup, records
 
 FACTS = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
 
@@ -24,32 +24,6 @@ def test_two_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -
     folders = {make(tmp_path) for _ in range(3)}
     assert len(folders) == 3
     assert all(folder.name.startswith("mnist_cnn-s0-") for folder in folders)
-
-
-def test_what_earlier_runs_recorded_does_not_make_the_code_of_the_next_dirty(tmp_path: Path) -> None:
-    for name in ("results/net.json", "code.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("1")
-    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "a"]):
-        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
-    (tmp_path / "results/net.json").write_text("2")
-    assert provenance.provenance(tmp_path)["dirty"] is False
-    (tmp_path / "code.py").write_text("2")
-    assert provenance.provenance(tmp_path)["dirty"] is True
-
-
-def test_a_run_is_found_by_name_start_id_folder_and_as_the_latest(tmp_path: Path) -> None:
-    first = make(tmp_path)
-    second = make(tmp_path)
-    records.update(first, run_id="abc123")
-    assert records.find("latest", tmp_path)["name"] == second.name
-    assert records.find(first.name, tmp_path)["name"] == first.name
-    assert records.find("abc123", tmp_path)["name"] == first.name
-    assert records.find(str(second), tmp_path)["name"] == second.name
-    with pytest.raises(LaunchError, match="2 runs begin so"):
-        records.find("mnist_cnn", tmp_path)
-    with pytest.raises(LaunchError, match=r"no such run .* The newest is"):
-        records.find("other", tmp_path)
 
 
 def test_a_run_whose_process_is_gone_is_interrupted_and_one_that_runs_is_not_begun_twice(tmp_path: Path) -> None:
@@ -85,11 +59,11 @@ def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_an_interrupted_o
         records.update(folder, status="finished")
         return False
 
-    monkeypatch.setattr(run_record, "is_locked", ends)
+    monkeypatch.setattr(records, "is_locked", ends)
     assert records.read(folder)["status"] == "finished"
 
 
-def test_a_run_that_goes_on_gets_back_the_folders_whose_replacement_was_cut_off(tmp_path: Path) -> None:
+def test_a_resumed_run_gets_back_the_folders_whose_replacement_was_cut_off(tmp_path: Path) -> None:
     folder = make(tmp_path)
     step = checkpoints.publish(folder / "checkpoints/step-1", lambda aside: None, step=1)
     step.rename(step.with_name(".step-1.old"))
@@ -119,33 +93,72 @@ def test_a_torn_record_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path)
     (folder / "run.json").write_text("{")
     with pytest.raises(LaunchError, match=r"run\.json: not a run's record"):
-        records.find(str(folder), tmp_path)
+        lookup.find(str(folder), tmp_path)
+
+
+KEYS = ("name", "experiment", "model", "seed", "status", "run_dir", "run_id")
+
+
+def test_a_new_record_holds_the_keys_of_every_run_and_mlflows_id_once_there_is_one(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    record = records.read(folder)
+    assert [record[key] for key in KEYS] == [folder.name, "mnist_cnn", "cnn", 0, "created", str(folder), None]
+    records.update(folder, run_id="abc")
+    assert records.read(folder)["run_id"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "model"),
+    [
+        (["experiment=imdb_lstm"], "lstm"),
+        (["experiment=mlp_xor"], "mlp"),
+        (["experiment=imdb_tfidf"], "tfidf_logistic"),
+        (["experiment=mnist_ensemble"], "ensemble"),
+    ],
+)
+def test_an_older_record_takes_the_missing_keys_from_its_configuration(
+    overrides: list[str], model: str, tmp_path: Path
+) -> None:
+    config = load_config(*overrides, "seed=3")
+    folder = tmp_path / "runs/old"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"status": "finished", "started": 1.0}))
+    assert [records.read(folder)[key] for key in KEYS] == ["old", None, None, None, "finished", str(folder), None]
+    (folder / "config.json").write_text(json.dumps(stored(config)))
+    assert [records.read(folder)[key] for key in KEYS[:4]] == ["old", config.name, model, 3]
+
+
+@pytest.mark.parametrize("name", ["../evil", "a b", ""])
+def test_no_folder_is_made_for_a_name_that_is_not_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name: expected"):
+        records.create(tmp_path, {**resolve(load_config()), "name": name}, FACTS)
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sent", "exit_code"), [("SIGINT", 130), ("SIGTERM", 75), ("SIGKILL", -9)])
-def test_a_run_that_is_killed_goes_on_to_the_same_weights(project: Path, sent: str, exit_code: int) -> None:
+@pytest.mark.parametrize(("sent", "exit_code"), [("SIGINT", 130), ("SIGTERM", 75), ("SIGHUP", 75), ("SIGKILL", -9)])
+def test_a_run_that_is_killed_is_resumed_to_the_same_weights(project: Path, sent: str, exit_code: int) -> None:
     words = ["data=mnist-5k", "trainer.max_epochs=12", "trainer.checkpoint_every_s=0", "data.batch_size=64"]
     command = [sys.executable, "-m", "pipeline"]
     subprocess.run([*command, "train", *words], cwd=project, check=True, capture_output=True)
-    whole = records.find("latest", project)
+    whole = lookup.find("latest", project)
 
     with (project / "out.txt").open("w") as out:
         process = subprocess.Popen([*command, "train", *words], cwd=project, stdout=out, stderr=out)
-        while not list(project.glob("runs/*/checkpoints/step-*")) or records.find("latest", project) == whole:
+        while not list(project.glob("runs/*/checkpoints/step-*")) or lookup.find("latest", project) == whole:
             time.sleep(0.1)
-        cut = records.find("latest", project)
+        cut = lookup.find("latest", project)
         while not list((Path(cut["run_dir"]) / "checkpoints").glob("step-*")):
             time.sleep(0.05)
         process.send_signal(getattr(signal, sent))
         assert process.wait(60) == exit_code
-    assert records.find(cut["name"], project)["status"] == "interrupted"
+    assert lookup.find(cut["name"], project)["status"] == "interrupted"
 
     done = subprocess.run(
         [*command, "resume", cut["name"], "--json"], cwd=project, check=True, capture_output=True, text=True
     )
     summary = json.loads(done.stdout.splitlines()[-1])
-    assert summary["run_id"] == records.find(cut["name"], project)["run_id"]
+    assert summary["run_id"] == lookup.find(cut["name"], project)["run_id"]
     digests = [
         checkpoints.verify(Path(record["run_dir"]) / "model")["files"][checkpoints.MODEL] for record in (whole, cut)
     ]

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from pipeline.config import load_config, resolve
 from pipeline.models.gan import Discriminator, Generator
 from pipeline.runs import checkpoints, events
-from pipeline.tasks.gan import GAN, slope_penalty
+from pipeline.tasks.gan import GAN, r1_penalty
 from pipeline.training.fit import fit
 
 BATCH = torch.rand(6, 1, 8, 8, dtype=torch.double), torch.tensor([0, 1, 2, 2, 1, 0])
@@ -73,7 +73,7 @@ def test_every_parameter_learns_at_every_step() -> None:
         assert all(p.requires_grad and p.grad is not None and p.grad.any() for p in model.parameters())
 
 
-def test_the_slope_penalty_of_a_linear_critic_is_half_its_squared_weights() -> None:
+def test_the_r1_penalty_of_a_linear_critic_is_half_its_squared_weights() -> None:
     class Linear(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -83,26 +83,26 @@ def test_the_slope_penalty_of_a_linear_critic_is_half_its_squared_weights() -> N
             return inputs @ self.weight
 
     critic = Linear()
-    penalty = slope_penalty(critic, torch.rand(5, 2), torch.zeros(5))
+    penalty = r1_penalty(critic, torch.rand(5, 2), torch.zeros(5))
     penalty.backward()
     assert penalty.item() == pytest.approx((9 + 16) / 2)
     assert critic.weight.grad is not None
     assert critic.weight.grad.tolist() == pytest.approx([3, -4])
 
 
-def test_the_slope_penalty_equals_finite_differences() -> None:
+def test_the_r1_penalty_equals_finite_differences() -> None:
     critic, (images, labels) = task().critic, BATCH
     moves = 1e-6 * torch.eye(6 * 64, dtype=torch.double).view(-1, *images.shape)  # one pixel of one image
     with torch.no_grad():
         sums = [[critic(images + move, labels).sum() for move in way] for way in (moves, -moves)]
     slopes = (torch.tensor(sums[0]) - torch.tensor(sums[1])).view(6, 64) / 2e-6
-    assert slope_penalty(critic, images, labels).item() == pytest.approx((slopes**2).sum(1).mean().item() / 2, rel=1e-5)
+    assert r1_penalty(critic, images, labels).item() == pytest.approx((slopes**2).sum(1).mean().item() / 2, rel=1e-5)
 
 
 def test_the_lazy_penalty_has_its_weight_on_average_over_the_steps() -> None:
     model, plain = task(r1=0.5), task()
     extra = [(step(model, index) - step(plain, index)).item() for index in range(4)]
-    penalty = slope_penalty(plain.critic, *BATCH).item()
+    penalty = r1_penalty(plain.critic, *BATCH).item()
     assert extra == pytest.approx([0.5 * 2 * penalty, 0, 0.5 * 2 * penalty, 0])
     assert sum(extra) / 4 == pytest.approx(0.5 * penalty)
 

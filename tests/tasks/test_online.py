@@ -15,7 +15,7 @@ def test_a_step_adds_exactly_the_corrections_to_the_weights() -> None:
     optimizer = task.optimizer(task.parameters())
     rights = 0.0
     for _ in range(3):
-        change, right = twin.learn(*gate("or"))
+        change, right = twin.online_update(*gate("or"))
         with torch.no_grad():
             twin.weights_KD.add_(change)
         optimizer.zero_grad()

@@ -24,7 +24,7 @@ class Says(nn.Module):
     def forward(self, source_BS: Tensor) -> Tensor:
         return nn.functional.one_hot(self.answer_BT[: len(source_BS)], 4).float()
 
-    def teach(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
+    def teacher_forcing(self, source_BS: Tensor, target_BT: Tensor) -> Tensor:
         return self.bias.expand(*target_BT.shape, 4)
 
 

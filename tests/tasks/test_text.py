@@ -46,7 +46,7 @@ def test_a_text_typed_in_is_read_as_the_data_is(tiny_imdb: Path) -> None:
     from pipeline import kinds
 
     predictor: Any = kinds.load(result.model_dir)
-    bad, good, nothing = predictor.texts(["word1 bad dull bad", "Great, fine!<br />great fine", ""])
+    bad, good, nothing = predictor.text_probabilities(["word1 bad dull bad", "Great, fine!<br />great fine", ""])
     assert bad.argmax() == 0
     assert good.argmax() == 1
     assert nothing.sum() == 1.0 or abs(nothing.sum() - 1) < 1e-6

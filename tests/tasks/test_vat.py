@@ -26,8 +26,8 @@ class Mean(nn.Module):
         self.embedding = nn.Embedding(10, 3, padding_idx=0)
         self.head = nn.Linear(3, 2)
 
-    def forward(self, tokens_BT: Tensor, moved_BTE: Tensor | None = None) -> Tensor:
-        words_BTE = self.embedding(tokens_BT) + (0 if moved_BTE is None else moved_BTE)
+    def forward(self, tokens_BT: Tensor, perturbation_BTE: Tensor | None = None) -> Tensor:
+        words_BTE = self.embedding(tokens_BT) + (0 if perturbation_BTE is None else perturbation_BTE)
         real_BT1 = (tokens_BT != 0).unsqueeze(2)
         logits_BK: Tensor = self.head((words_BTE * real_BT1).sum(dim=1) / real_BT1.sum(dim=1))
         return logits_BK

@@ -1,13 +1,18 @@
-"""Where runs can be tracked, and how a wrong address is answered before anything starts."""
+"""Addresses of tracking stores: those that are refused before anything starts, and proxies."""
 
+import http.server
 import os
+import threading
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from pipeline.config.redaction import redact, redact_tree
 from pipeline.errors import LaunchError
-from pipeline.tracking.address import check, resolve_uri
+from pipeline.tracking.address import bypass_proxy, check, resolve_uri
 from pipeline.tracking.server import server_command
 
 
@@ -21,7 +26,7 @@ def test_a_relative_data_base_belongs_to_the_project() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "words"),
     [
         ("htp://server", "neither a server nor a data base"),
         ("runs/mlflow.db", "neither a server nor a data base"),
@@ -33,11 +38,11 @@ def test_a_relative_data_base_belongs_to_the_project() -> None:
         ("nonsense://user:canary@host", r"://\*\*\*@host: neither"),
     ],
 )
-def test_an_address_that_can_not_be_right_is_refused(uri: str, said: str, tmp_path: Path) -> None:
+def test_an_address_that_can_not_be_right_is_refused(uri: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("sixteen bytes and more")
     if "proc" in uri and os.access("/proc", os.W_OK):
         pytest.skip("this user may write anywhere")
-    with pytest.raises(LaunchError, match=said) as error:
+    with pytest.raises(LaunchError, match=words) as error:
         check(uri, tmp_path)
     assert "canary" not in str(error.value)
 
@@ -88,3 +93,38 @@ def test_the_server_listens_on_loopback_alone_and_runs_no_jobs(tmp_path: Path) -
 def test_a_data_bases_password_is_not_on_the_servers_command_line(tmp_path: Path) -> None:
     command, _ = server_command("postgresql://user:canary@host/db", tmp_path, 5001)
     assert "canary" not in str(command)
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A machine whose proxy refuses connections; the port of a server on its loopback."""
+    for name in ("no_proxy", "https_proxy", "all_proxy", "NO_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_loopback_is_reached_without_the_proxy_and_other_hosts_through_it(
+    host: str, proxied: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "intern.example")
+    address = f"http://{host}:{proxied}/"
+    with pytest.raises(requests.exceptions.ProxyError):
+        requests.head(address, timeout=10)
+    bypass_proxy()
+    assert requests.head(address, timeout=10).status_code == 200
+    urllib.request.urlopen(address, timeout=10).close()
+    with pytest.raises(requests.exceptions.ProxyError):
+        requests.head("http://example.invalid/", timeout=10)
+    assert os.environ["no_proxy"].startswith("intern.example,")
+    monkeypatch.setenv("no_proxy", "")  # what `bypass_proxy` set goes with the test
+
+
+def test_nothing_changes_where_there_is_no_proxy(proxied: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HTTP_PROXY")
+    bypass_proxy()
+    assert "no_proxy" not in os.environ

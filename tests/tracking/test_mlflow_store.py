@@ -1,4 +1,4 @@
-"""Against a real MLflow store: what is kept, what is refused, what a lost answer leaves behind."""
+"""A real MLflow store: what it stores, what is refused, and what a lost response leaves behind."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -25,9 +25,9 @@ def root(project: Path, empty_database: Path) -> Path:
     return project
 
 
-def a_run(root: Path, said: list[str] | None = None) -> Any:
-    print_line = (said if said is not None else []).append
-    facts: dict[str, Any] = {"name": "n", "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
+def a_run(root: Path, lines: list[str] | None = None, name: str = "n") -> Any:
+    print_line = (lines if lines is not None else []).append
+    facts: dict[str, Any] = {"name": name, "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
     return open_run(URI, root=root, run_dir=root / "runs/r", print_line=print_line, **facts)
 
 
@@ -55,7 +55,7 @@ def test_a_run_ends_as_its_block_ended(root: Path, error: BaseException | None, 
     assert Path(found.info.artifact_uri.removeprefix("file://")).is_relative_to(root / "runs/artifacts")
 
 
-def test_a_run_that_goes_on_is_the_same_run_and_says_how_often(root: Path) -> None:
+def test_a_resumed_run_is_the_same_run_and_counts_its_restarts(root: Path) -> None:
     for _ in range(3):
         with suppress(ValueError), a_run(root):
             raise ValueError
@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_is_the_same_run_and_says_how_often(root: Path) -> No
     assert (found.info.status, found.data.tags["restarts"]) == ("FINISHED", "3")
 
 
-def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_responses_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog(root / "runs/r")
     facts = {"key": "k", "name": "n", "params": {"a": "1"}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
     log.append(run=facts)
@@ -81,7 +81,7 @@ def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, m
             answer = honest(self, *arguments)
             if name not in lost:
                 lost.add(name)
-                raise OutageError("the answer was lost")
+                raise OutageError("the response was lost")
             return answer
 
         return call
@@ -98,6 +98,45 @@ def test_answers_that_were_lost_leave_one_run_and_no_doubled_point(root: Path, m
         assert database.execute("select count(*) from inputs").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("deleted", ["experiment", "run"])
+def test_a_deleted_experiment_or_run_keeps_the_events_and_names_the_command_that_restores_it(
+    root: Path, deleted: str
+) -> None:
+    from mlflow import MlflowClient
+
+    with a_run(root) as run:
+        ids = run.ids
+    client = MlflowClient(f"sqlite:///{root}/runs/mlflow.db")
+    if deleted == "experiment":
+        client.delete_experiment(ids["experiment_id"])
+        command = f"mlflow experiments restore --experiment-id {ids['experiment_id']}`"
+    else:
+        client.delete_run(ids["run_id"])
+        command = f"mlflow runs restore --run-id {ids['run_id']}`"
+    lines: list[str] = []
+    with a_run(root, lines) as run:
+        run.event_log.append(step=3, epoch=0, metrics={"val/loss": 0.5})
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{root}/runs/mlflow.db {command}" in lines[0]
+    assert "pipeline sync r" in lines[-1]
+    if deleted == "experiment":
+        client.restore_experiment(ids["experiment_id"])
+    else:
+        client.restore_run(ids["run_id"])
+    UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
+    found = stored(root)
+    assert (found.info.status, found.data.metrics) == ("FINISHED", {"val/loss": 0.5})
+
+
+def test_a_new_run_in_a_deleted_experiment_trains_and_names_the_command_that_restores_it(root: Path) -> None:
+    client = MLflowStore(URI, root).client
+    identifier = client.create_experiment(DATA.name)
+    client.delete_experiment(identifier)
+    lines: list[str] = []
+    with a_run(root, lines):
+        pass
+    assert f"mlflow experiments restore --experiment-id {identifier}`" in lines[0]
+
+
 def test_an_old_schema_is_named_and_left_alone(root: Path) -> None:
     with closing(sqlite3.connect(root / "runs/mlflow.db")) as database:
         database.execute("update alembic_version set version_num = '4465047574b1'")
@@ -110,14 +149,14 @@ def test_an_old_schema_is_named_and_left_alone(root: Path) -> None:
 
 
 def test_a_locked_data_base_is_waited_for_a_little_and_then_left_to_sync(root: Path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with closing(sqlite3.connect(root / "runs/mlflow.db", isolation_level=None)) as holder:
         holder.execute("begin exclusive")
-        with a_run(root, said) as run:
+        with a_run(root, lines) as run:
             run.event_log.append(step=3, epoch=0, metrics={"val/loss": 0.5})
         holder.execute("rollback")
-    assert "database is locked" in said[0]
-    assert "pipeline sync r" in said[-1]
+    assert "database is locked" in lines[0]
+    assert "pipeline sync r" in lines[-1]
     UploadQueue(root / "runs/r", MLflowStore(URI, root)).send()
     found = stored(root)
     assert (found.info.status, found.data.metrics) == ("FINISHED", {"val/loss": 0.5})

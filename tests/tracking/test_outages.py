@@ -1,4 +1,4 @@
-"""R6 with MLflow's own server: whatever it does meanwhile, a run ends well, and nothing is lost or doubled."""
+"""Outages of MLflow's own server: a run still finishes, and nothing is lost or doubled."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.actions.sync import sync
 from pipeline.actions.train import train
-from pipeline.runs import events, records
+from pipeline.runs import events, lookup
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
@@ -37,7 +37,7 @@ def faulty(server: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 
 class Switching(Quiet):
-    """Changes the server's mood once training is seen to train."""
+    """Switches the server's behaviour at the first progress of training."""
 
     def __init__(self, faulty: Proxy, mode: Mode):
         super().__init__()
@@ -50,7 +50,7 @@ class Switching(Quiet):
 def check_nothing_lost_or_doubled(root: Path, uri: str) -> None:
     from mlflow import MlflowClient
 
-    record = records.find("latest", root)
+    record = lookup.find("latest", root)
     client = MlflowClient(uri)
     found = client.get_run(record["run_id"])
     assert found.info.status == "FINISHED"
@@ -59,12 +59,12 @@ def check_nothing_lost_or_doubled(root: Path, uri: str) -> None:
         for event in events.read(Path(record["run_dir"]))[0]
         for name in event.get("metrics", {})
     )
-    told = Counter(
+    sent = Counter(
         (point.key, point.step)
         for name in {name for name, _ in written}
         for point in client.get_metric_history(record["run_id"], name)
     )
-    assert told == written
+    assert sent == written
     assert set(written.values()) == {1}
     assert len({step for _, step in written}) == EPOCHS
     assert found.data.metrics["test/accuracy"] == record["metrics"]["test/accuracy"]
@@ -86,7 +86,7 @@ def test_a_run_survives_a_server_that(mode: Mode, when: str, faulty: Proxy, tiny
     summary = train(words, out, root=tiny_mnist)
 
     assert summary["metrics"]["test/accuracy"] == 1.0
-    assert records.find("latest", tiny_mnist)["status"] == "finished"
+    assert lookup.find("latest", tiny_mnist)["status"] == "finished"
     if UploadQueue(Path(summary["run_dir"]), MLflowStore(uri, tiny_mnist)).waiting():
         assert any("WARNING" in line for line in out.lines)
         assert f"`pipeline sync {summary['name']}`" in out.lines[-1]

@@ -1,4 +1,4 @@
-"""What MLflow is told: everything, in order, once, whatever fails in between."""
+"""The upload queue sends every event to MLflow in order, once, whichever call fails."""
 
 import json
 from collections import Counter
@@ -17,19 +17,19 @@ RUN = {"key": "k", "name": "n", "params": {}, "tags": {}, "dataset": {"name": "d
 
 
 class FakeMLflow:
-    """What MLflow would keep; a call may fail before it is heard, or after (its answer is lost).
+    """MLflow's state; a call may fail before it is applied, or after (its response is lost).
 
-    Like MLflow's data base it takes an exact repetition of a point for the same point.
+    Like MLflow's data base it stores an exact repetition of a point once.
     """
 
-    def __init__(self, failing: int = -1, heard: bool = False, error: type[Exception] = OutageError) -> None:
-        self.calls, self.failing, self.heard, self.error = 0, failing, heard, error
+    def __init__(self, failing: int = -1, applied: bool = False, error: type[Exception] = OutageError) -> None:
+        self.calls, self.failing, self.applied, self.error = 0, failing, applied, error
         self.points: set[tuple[str, float, float, int]] = set()
-        self.said: list[Any] = []
+        self.calls_made: list[Any] = []
         self.runs: dict[str, str] = {}
 
     @contextmanager
-    def answering(self) -> Any:
+    def translated_errors(self) -> Any:
         yield
 
     def call(self) -> None:
@@ -37,8 +37,8 @@ class FakeMLflow:
         if self.calls - 1 == self.failing:
             raise self.error("down")
 
-    def hear(self, act: Any) -> Any:
-        if self.heard:
+    def apply(self, act: Any) -> Any:
+        if self.applied:
             result = act()
             self.call()
             return result
@@ -46,25 +46,25 @@ class FakeMLflow:
         return act()
 
     def open(self, run: dict[str, Any], started_s: float) -> tuple[str, str]:
-        return self.hear(lambda: (self.runs.setdefault(run["key"], f"id{len(self.runs)}"), "1"))  # type: ignore[no-any-return]
+        return self.apply(lambda: (self.runs.setdefault(run["key"], f"id{len(self.runs)}"), "1"))  # type: ignore[no-any-return]
 
     def reopen(self, run_id: str) -> None:
-        self.hear(lambda: self.said.append("RUNNING"))
+        self.apply(lambda: self.calls_made.append("RUNNING"))
 
     def end(self, run_id: str, status: str, time_s: float) -> None:
-        self.hear(lambda: self.said.append(status))
+        self.apply(lambda: self.calls_made.append(status))
 
     def set_tags(self, run_id: str, tags: dict[str, str]) -> None:
-        self.hear(lambda: self.said.append(tags))
+        self.apply(lambda: self.calls_made.append(tags))
 
     def log_files(self, run_id: str, folder: Path, under: str | None) -> None:
-        self.hear(lambda: self.said.append(folder.name))
+        self.apply(lambda: self.calls_made.append(folder.name))
 
     def log_model(self, run_id: str, experiment: str, *files: Path) -> None:
-        self.hear(lambda: self.said.append(files[0].name))
+        self.apply(lambda: self.calls_made.append(files[0].name))
 
     def log_metrics(self, run_id: str, points: Any) -> None:
-        self.hear(lambda: self.points.update(points))
+        self.apply(lambda: self.points.update(points))
 
 
 def a_run(folder: Path, epochs: int = 3) -> None:
@@ -80,23 +80,23 @@ def a_run(folder: Path, epochs: int = 3) -> None:
     log.close()
 
 
-@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("failing", range(5))  # open, points, figures, model, end
-def test_an_outage_at_any_call_loses_nothing_and_doubles_nothing(tmp_path: Path, failing: int, heard: bool) -> None:
+def test_an_outage_at_any_call_loses_nothing_and_doubles_nothing(tmp_path: Path, failing: int, applied: bool) -> None:
     a_run(tmp_path)
-    mlflow = FakeMLflow(failing, heard)
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    mlflow = FakeMLflow(failing, applied)
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
     with pytest.raises(OutageError):
-        outbox.send()
-    assert outbox.waiting() > 0
-    later = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type] # another process, which knows only the files
+        queue.send()
+    assert queue.waiting() > 0
+    later = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type] # another process, with only the files
     later.send()
     assert later.waiting() == 0
     places = Counter((name, step) for name, _, _, step in mlflow.points)
     assert places == {("val/loss", 1): 1, ("val/loss", 2): 1, ("val/loss", 3): 1, ("test/loss", 0): 1} | {
         ("train/loss", step): 1 for step in (1, 2, 3)
     }
-    assert list(dict.fromkeys(mlflow.said)) == ["figures", "model.onnx", "FINISHED"]
+    assert list(dict.fromkeys(mlflow.calls_made)) == ["figures", "model.onnx", "FINISHED"]
     assert list(mlflow.runs) == ["k"]
 
 
@@ -111,22 +111,22 @@ def test_epochs_that_a_resumed_run_repeats_are_told_once(tmp_path: Path) -> None
         log.append(run={**RUN, "key": "another"})
     log.close()
     assert sorted((step, value) for _, value, _, step in mlflow.points) == [(1, 0.5), (2, 0.25)]
-    assert mlflow.said == ["RUNNING"]
+    assert mlflow.calls_made == ["RUNNING"]
     assert list(mlflow.runs) == ["k"]
 
 
 def test_what_mlflow_refuses_is_noted_and_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     a_run(tmp_path)
     mlflow = FakeMLflow(failing=2, error=RefusedError)  # the figures
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
-    outbox.send()
-    assert mlflow.said == ["model.onnx", "FINISHED"]
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    queue.send()
+    assert mlflow.calls_made == ["model.onnx", "FINISHED"]
     assert json.loads((tmp_path / STATE).read_text())["refused"] == ["down"]
 
 
 def test_a_run_that_mlflow_refuses_is_an_error_of_the_users(tmp_path: Path) -> None:
     a_run(tmp_path)
-    with pytest.raises(LaunchError, match="does not take this run: down"):
+    with pytest.raises(LaunchError, match="MLflow refuses this run: down"):
         UploadQueue(tmp_path, FakeMLflow(failing=0, error=RefusedError)).send()  # type: ignore[arg-type]
 
 
@@ -135,13 +135,13 @@ def test_a_run_from_before_has_nothing_to_tell(tmp_path: Path) -> None:
     log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
     log.close()
     mlflow = FakeMLflow()
-    outbox = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
-    assert outbox.waiting() == 0
-    outbox.send()
+    queue = UploadQueue(tmp_path, mlflow)  # type: ignore[arg-type]
+    assert queue.waiting() == 0
+    queue.send()
     assert mlflow.calls == 0
 
 
 def test_two_processes_never_tell_of_the_same_run_at_once(tmp_path: Path) -> None:
     first, second = (UploadQueue(tmp_path, FakeMLflow()) for _ in range(2))  # type: ignore[arg-type]
-    with first.alone(), pytest.raises(LaunchError, match="another process tracks it"), second.alone():
+    with first.locked(), pytest.raises(LaunchError, match="another process sends its events"), second.locked():
         pass

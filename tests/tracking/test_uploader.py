@@ -1,4 +1,4 @@
-"""Whatever MLflow does, training is not held up, and the user is told where the rest waits."""
+"""Training never waits for MLflow for long, and the user learns where the remaining events are."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ from tests.tracking.test_upload_queue import RUN, FakeMLflow
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"EVERY_S": 0.02, "RETRY_S": 0.05, "OPEN_S": 0.2}.items():
+    for name, seconds in {"POLL_S": 0.02, "RETRY_S": 0.05, "OPEN_S": 0.2}.items():
         monkeypatch.setattr(module, name, seconds)
 
 
@@ -37,10 +37,10 @@ class Moody(FakeMLflow):
             raise self.down
 
 
-def sender(folder: Path, mlflow: FakeMLflow, said: list[str]) -> tuple[Uploader, EventLog]:
+def sender(folder: Path, mlflow: FakeMLflow, lines: list[str]) -> tuple[Uploader, EventLog]:
     log = EventLog(folder)
     log.append(run=RUN)
-    return Uploader(UploadQueue(folder, mlflow), log, "http://m", said.append), log  # type: ignore[arg-type]
+    return Uploader(UploadQueue(folder, mlflow), log, "http://m", lines.append), log  # type: ignore[arg-type]
 
 
 def until(condition: Any) -> None:
@@ -50,46 +50,46 @@ def until(condition: Any) -> None:
     assert condition()
 
 
-def test_an_outage_in_the_middle_is_told_once_and_caught_up_with(tmp_path: Path) -> None:
-    mlflow, said = Moody(), list[str]()
-    sending, log = sender(tmp_path, mlflow, said)
+def test_an_outage_in_the_middle_is_reported_once_and_made_up_for(tmp_path: Path) -> None:
+    mlflow, lines = Moody(), list[str]()
+    sending, log = sender(tmp_path, mlflow, lines)
     with sending:
         mlflow.down = OutageError("refused")
         log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
-        until(lambda: said)
+        until(lambda: lines)
         time.sleep(0.2)  # several tries more
         mlflow.down = None
         log.append(status="FINISHED")
         sending.finish(5)
     assert len(mlflow.points) == 1
-    assert mlflow.said == ["FINISHED"]
-    assert [line.split()[0] for line in said] == ["WARNING", "tracking"]
-    assert "can't be told now: refused" in said[0]
+    assert mlflow.calls_made == ["FINISHED"]
+    assert [line.split()[0] for line in lines] == ["WARNING", "tracking"]
+    assert "can't be reached: refused" in lines[0]
 
 
 def test_a_server_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
-    mlflow, said = Moody(), list[str]()
+    mlflow, lines = Moody(), list[str]()
     mlflow.hanging.clear()
     started = time.monotonic()
-    sending, log = sender(tmp_path, mlflow, said)
+    sending, log = sender(tmp_path, mlflow, lines)
     with sending:
         log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
         sending.finish(0.2)
     assert time.monotonic() - started < 5
-    assert "no answer" in said[0]
-    assert f"2 events wait for MLflow at http://m: `pipeline sync {tmp_path.name}`" in said[-1]
+    assert "no answer" in lines[0]
+    assert f"2 events wait for MLflow at http://m: `pipeline sync {tmp_path.name}`" in lines[-1]
     mlflow.hanging.set()
     sending.thread.join(10)
 
 
 def test_even_a_mistake_of_ours_does_not_stop_training(tmp_path: Path) -> None:
-    mlflow, said = Moody(), list[str]()
+    mlflow, lines = Moody(), list[str]()
     mlflow.down = ZeroDivisionError("oops")
-    sending, _ = sender(tmp_path, mlflow, said)
+    sending, _ = sender(tmp_path, mlflow, lines)
     with sending:
         sending.finish(1)
-    assert "ZeroDivisionError('oops')" in said[0]
-    assert "pipeline sync" in said[-1]
+    assert "ZeroDivisionError('oops')" in lines[0]
+    assert "pipeline sync" in lines[-1]
 
 
 def test_a_store_that_will_never_take_the_run_is_an_error_before_training(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_store_that_will_never_take_the_run_is_an_error_before_training(tmp_pa
     log.close()
 
 
-def test_what_the_machine_does_is_measured_as_mlflow_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machines_load_is_measured_as_mlflow_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SYSTEM_S", 0.05)
     mlflow = Moody()
     sending, _ = sender(tmp_path, mlflow, [])

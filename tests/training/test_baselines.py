@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 
 from pipeline import kinds
 from pipeline.config import load_config, resolve
+from pipeline.errors import DataError
 from pipeline.training import baselines
 from pipeline.training.baselines import NaiveBayesLogistic, TfidfLogistic
 from tests.conftest import TINY_TEXT
@@ -28,12 +30,40 @@ def test_tfidf_equals_scikit_learns_vectorizer_and_regression() -> None:
     np.testing.assert_allclose(ours.probabilities(asked), expected, atol=1e-6)
 
 
+def test_tfidf_of_three_classes_equals_scikit_learns_one_vs_rest(tmp_path: Path) -> None:
+    texts, truth = [*TEXTS, "a long film", "so long"], np.array([*TRUTH, 2, 2])
+    ours = TfidfLogistic(ngrams=1, min_df=1, C=20)
+    ours.fit(texts, truth, classes=3)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+")
+    theirs = OneVsRestClassifier(LogisticRegression(C=20, solver="liblinear", random_state=0))
+    theirs.fit(vectorizer.fit_transform(texts), truth)
+    queries = ["good plot", "bad bad", "long", "unheard of"]
+    np.testing.assert_allclose(
+        ours.probabilities(queries), theirs.predict_proba(vectorizer.transform(queries)), atol=1e-6
+    )
+    ours.save(tmp_path)
+    stored = TfidfLogistic(ngrams=1, min_df=1, C=20)
+    stored.load(tmp_path)
+    np.testing.assert_array_equal(stored.probabilities(queries), ours.probabilities(queries))
+
+
+def test_naive_bayes_tells_three_classes_apart() -> None:
+    model = NaiveBayesLogistic(ngrams=1, min_df=1, C=1)
+    model.fit(["good film", "good", "bad film", "bad", "long film", "long"], np.array([1, 1, 0, 0, 2, 2]), classes=3)
+    assert model.probabilities(["bad", "good", "long"]).argmax(axis=1).tolist() == [0, 1, 2]
+
+
+def test_a_class_without_a_train_text_is_an_error_that_names_the_settings() -> None:
+    with pytest.raises(DataError, match=r"1 of 3 classes have no train text.*data\.val_size"):
+        TfidfLogistic(ngrams=1, min_df=1, C=1).fit(TEXTS, TRUTH, classes=3)
+
+
 def test_naive_bayes_ratios_are_those_worked_by_hand() -> None:
     model = NaiveBayesLogistic(ngrams=1, min_df=1, C=1)
     model.fit(["good film", "good", "bad film"], np.array([1, 1, 0]))
     # Texts that hold bad, film, good, plus 1: praise 1, 2, 3 of 6; blame 2, 2, 1 of 5.
     assert model.grams.tolist() == ["bad", "film", "good"]
-    np.testing.assert_allclose(model.scale_G, np.log([(1 / 6) / (2 / 5), (2 / 6) / (2 / 5), (3 / 6) / (1 / 5)]))
+    np.testing.assert_allclose(model.scale_UG[0], np.log([(1 / 6) / (2 / 5), (2 / 6) / (2 / 5), (3 / 6) / (1 / 5)]))
 
 
 @pytest.mark.parametrize("model", ["tfidf", "nbsvm"])
@@ -43,7 +73,7 @@ def test_a_stored_baseline_answers_as_it_did_and_reads_anything(model: str, tiny
     assert result.metrics["val/accuracy"] == 1.0
     predictor: Any = kinds.load(result.model_dir)
     assert predictor.labels == ("negative", "positive")
-    answers = predictor.texts(["great fine", "dull bad", "", "完全 непонятно 🙂"])
+    answers = predictor.text_probabilities(["great fine", "dull bad", "", "完全 непонятно 🙂"])
     assert answers[:2].argmax(axis=1).tolist() == [1, 0]
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     again = baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "again")

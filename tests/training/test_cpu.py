@@ -61,6 +61,18 @@ def test_torch_computes_with_what_it_is_told() -> None:
     assert said.stdout.strip() == "AVX2"
 
 
+@pytest.mark.skipif(not cpu.fix_instructions(), reason="this processor has no AVX2")
+def test_numpy_and_scipy_multiply_with_the_kernels_of_a_processor_with_avx2() -> None:
+    code = (
+        "from pipeline.training import cpu; cpu.fix_instructions()\n"
+        "import numpy, scipy.linalg, threadpoolctl\n"
+        "print({found['architecture'] for found in threadpoolctl.threadpool_info() if 'openblas' in found['filepath']})"
+    )
+    unset = {name: value for name, value in os.environ.items() if name not in cpu.AVX2}
+    printed = subprocess.run([sys.executable, "-c", code], env=unset, capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "{'Haswell'}"
+
+
 STEPS = """
 import resource, threading
 from pipeline.training import cpu as processor

@@ -67,6 +67,13 @@ def test_each_epoch_tells_the_cpu_seconds_so_far(tiny_mnist: Path) -> None:
     assert told == sorted(told)
 
 
+def test_the_last_progress_event_is_of_the_last_step(tiny_mnist: Path) -> None:
+    for name, overrides in (("a", []), ("b", ["trainer.accumulate_grad_batches=2"])):
+        run_dir, result = run(tiny_mnist, name, *overrides)
+        last = [event for event in events.read(run_dir)[0] if "total" in event][-1]
+        assert last["step"] == last["total"] == result.steps
+
+
 def test_accumulated_batches_take_fewer_steps(tiny_mnist: Path) -> None:
     _, result = run(tiny_mnist, "a", "trainer.accumulate_grad_batches=2")
     assert result.steps == 2 * 2  # of three batches, two and then the last one
@@ -91,7 +98,7 @@ def test_the_stored_model_answers_as_the_trained_one_was_validated(tiny_mnist: P
     run_dir, result = run(tiny_mnist, "a")
     predictor: Any = kinds.load(run_dir / "model")
     data = build_data(resolve(load_config(*TINY)), tiny_mnist / "data")
-    predictions = predictor.predict(data, "val")
+    predictions = predictor.predict_split(data, "val")
     accuracy = (predictions.y_score.argmax(1) == predictions.y_true).mean()
     assert accuracy == pytest.approx(result.metrics["val/accuracy"])
 

@@ -1,1 +1,1 @@
-"""The Playground's learner: settings, points, the net in numpy, its training, export, and the process it runs in."""
+"""The Playground's training: settings, points, a network in numpy, its learner, exports, and the process of a page."""

@@ -1,4 +1,4 @@
-"""The net of the Playground for elsewhere: its weights, a PyTorch program, an experiment of this pipeline."""
+"""Exports of the Playground's network: weights as JSON, a PyTorch program, an experiment of this pipeline."""
 
 import json
 
@@ -26,9 +26,9 @@ LAYERS = {
     "gelu": "nn.GELU()",
     "silu": "nn.SiLU()",
 }
-PROGRAM = '''"""A net trained in the Playground, after {epoch} epochs. Run it: python {name}
+PROGRAM = '''"""A network trained in the Playground for {epoch} epochs. Run it: python {name}
 
-It maps (points, 2), coordinates from -6 to 6, to (points, 1): {meaning}.
+It maps points (N, 2), with coordinates from -6 to 6, to (N, 1): {meaning}.
 """
 
 import torch
@@ -63,13 +63,13 @@ with torch.no_grad():
 if __name__ == "__main__":
     points = torch.tensor([[0.0, 0.0], [1.0, 2.0], [-3.0, 1.0], [4.0, -4.0]], dtype=torch.float64)
     with torch.inference_mode():
-        for point, answer in zip(points.tolist(), net.eval()(features(points)).squeeze(1).tolist()):
-            print(*point, answer)
+        for point, output in zip(points.tolist(), net.eval()(features(points)).squeeze(1).tolist()):
+            print(*point, output)
 '''
-RECIPE = """# @package _global_
-# Made by the Playground. Save it as my_conf/experiment/playground.yaml, then:
+EXPERIMENT_YAML = """# @package _global_
+# Exported from the Playground. Save this file as my_conf/experiment/playground.yaml, then run:
 # pipeline train --config-dir my_conf experiment=playground
-# The same points and the same net, trained by this pipeline: with cross-entropy, from torch's own initial weights.
+# Same problem and network; the loss is cross-entropy and the initial weights are torch's.
 defaults:
   - override /data: plane
   - override /model: {model}
@@ -83,7 +83,7 @@ data:
   in_shape: [{count}]
   batch_size: {batch}
 """
-NET = """model:
+MODEL_YAML = """model:
   _target_: pipeline.tasks.classification.Classification
   net:
     _target_: pipeline.models.mlp.MLP
@@ -97,20 +97,21 @@ NET = """model:
     _target_: {optimizer}
     _partial_: true
     lr: {lr}
-{more}trainer:
+{momentum}    weight_decay: {decay}
+trainer:
   max_epochs: {epochs}
 """
 OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}
 
 
 def export(learner: Learner, form: str) -> tuple[str, str]:
-    """A file's name and its text.
+    """Name and text of an exported file; `form` is json, pytorch or yaml.
 
-    Raises: ConfigError if the form can't hold this net.
+    Raises: ConfigError if the pipeline cannot train this network.
     """
     if form == "json":
         return "playground.json", weights_json(learner)
-    return ("playground.py", program(learner)) if form == "pytorch" else ("playground.yaml", recipe(learner))
+    return ("playground.py", program(learner)) if form == "pytorch" else ("playground.yaml", experiment_yaml(learner))
 
 
 def weights_json(learner: Learner) -> str:
@@ -126,34 +127,40 @@ def weights_json(learner: Learner) -> str:
 
 
 def program(learner: Learner) -> str:
-    """A program of torch alone that holds the weights."""
+    """A Python program that holds the weights and imports nothing but torch."""
     settings, net = learner.settings, learner.net
-    end = "Sign()" if settings.rule == "rosenblatt" else "nn.Tanh()" if learner.classifies else "nn.Identity()"
-    names = [*(LAYERS[layer.activation] for layer in settings.layers), end]
+    output = "Sign()" if settings.rule == "rosenblatt" else "nn.Tanh()" if learner.classifies else "nn.Identity()"
+    names = [*(LAYERS[layer.activation] for layer in settings.layers), output]
     lines = []
     for below, units, name in zip(net.widths, net.widths[1:], names, strict=False):
         lines += [f"    nn.Linear({below}, {units}),", f"    {name},"]
     return PROGRAM.format(
         epoch=learner.epoch,
         name="playground.py",
-        meaning="above 0 is blue, below 0 is orange" if learner.classifies else "a value",
+        meaning="above 0 is blue, below 0 is orange" if learner.classifies else "the predicted value",
         features=", ".join(FEATURES[name] for name in settings.features),
         layers="\n".join(lines),
         weights=json.dumps([[w[:, :-1].tolist(), w[:, -1].tolist()] for w in net.weights_JI1]),
     )
 
 
-def recipe(learner: Learner) -> str:
-    """An experiment that `pipeline train` accepts.
+def experiment_yaml(learner: Learner) -> str:
+    """A configuration for `pipeline train`.
 
-    Raises: ConfigError for what the pipeline's own tasks do not train.
+    Raises: ConfigError for a problem or learning rule that the pipeline's tasks do not have.
     """
     settings = learner.settings
     if settings.problem == "own" or not learner.classifies:
-        raise ConfigError("An experiment can be made of circle, xor, gauss and spiral. Take the PyTorch code instead.")
+        raise ConfigError(
+            "Experiment (YAML): expected the problem circle, xor, gauss or spiral, "
+            f"got {settings.problem}. Export the PyTorch code instead."
+        )
     if settings.rule == "rosenblatt" and settings.layers:
-        raise ConfigError("Rosenblatt's rule makes an experiment without hidden layers only. Take them away first.")
-    start = RECIPE.format(
+        raise ConfigError(
+            "Experiment (YAML): Rosenblatt's rule trains no hidden layers in the pipeline, "
+            f"got {len(settings.layers)} hidden layers. Remove them first."
+        )
+    head = EXPERIMENT_YAML.format(
         model="perceptron" if settings.rule == "rosenblatt" else "null",
         seed=settings.seed,
         problem=settings.problem,
@@ -164,15 +171,16 @@ def recipe(learner: Learner) -> str:
     )
     epochs = max(1, learner.epoch)
     if settings.rule == "rosenblatt":
-        return f"{start}trainer:\n  max_epochs: {epochs}\n"
-    more = {"momentum": "    momentum: 0.9\n"}.get(settings.optimizer, "")
+        return f"{head}trainer:\n  max_epochs: {epochs}\n"
+    momentum = "    momentum: 0.9\n" if settings.optimizer == "momentum" else ""
     decay = settings.rate if settings.regularization == "l2" else 0
-    return start + NET.format(
+    return head + MODEL_YAML.format(
         hidden=[layer.units for layer in settings.layers],
         activation=json.dumps([layer.activation for layer in settings.layers]),
         dropout=settings.dropout,
         optimizer=f"torch.optim.{OPTIMIZERS[settings.optimizer]}",
         lr=settings.lr,
-        more=f"{more}    weight_decay: {decay}\n",
+        momentum=momentum,
+        decay=decay,
         epochs=epochs,
     )

@@ -1,7 +1,8 @@
-"""How the Playground learns: the exact learner of TensorFlow's playground, and what it lacks.
+"""The learner of TensorFlow's playground, with further optimisers, losses, dropout and Rosenblatt's rule.
 
-Source: Smilkov et al. 2017, arXiv:1708.03788. One epoch visits the points in a fixed order; a last batch that is not
-full is not applied but joins the next epoch's first. Optimisers as in torch.optim: Kingma, Ba 2015, arXiv:1412.6980.
+Source: Smilkov et al. 2017, arXiv:1708.03788. An epoch visits the points in a fixed order. The gradients of a last
+batch that is not full are added to the next epoch's first batch. Optimisers as in torch.optim: Kingma, Ba 2015,
+arXiv:1412.6980.
 """
 
 from collections.abc import Callable
@@ -9,16 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pipeline.app.play.net import Array, Net
-from pipeline.app.play.points import draw, features
+from pipeline.app.play.dataset import features, make_points
+from pipeline.app.play.network import Array, Network
 from pipeline.app.play.settings import Change, Settings
 from pipeline.models.perceptron import corrections
 
-CHUNK = 250  # points whose products with each other Rosenblatt's rule keeps at a time
+GRAM_POINTS = 250  # points of one Gram matrix in Rosenblatt's rule
 
 
 class Optimizer:
-    """The direction of a step from the mean gradient; plain SGD's is the gradient itself."""
+    """The step direction of an optimiser, computed from the mean gradient; SGD's is the gradient itself."""
 
     def __init__(self, name: str, size: int):
         self.name, self.steps = name, 0
@@ -43,8 +44,8 @@ class Optimizer:
         return self.first / (1 - 0.9**self.steps) / root
 
 
-# Each loss by (target, output, total input z): what a point costs, and dE/dz. The output is tanh z for two classes,
-# where the cross-entropy is that of the probability (1 + tanh z) / 2, and z for a value to be met.
+# Each loss of a point as a function of (target t, output o, total input z). In classification o = tanh z, and
+# cross-entropy is that of the probability (1 + tanh z) / 2; in regression o = z.
 LOSSES: dict[str, Callable[[Array, Array, Array], Array]] = {
     "squared": lambda t, o, z: 0.5 * (o - t) ** 2,
     "cross_entropy": lambda t, o, z: np.logaddexp(0.0, -2 * t * z),
@@ -54,40 +55,42 @@ LOSSES: dict[str, Callable[[Array, Array, Array], Array]] = {
 
 
 class Learner:
-    """A net, its points, and one epoch after the other."""
+    """A network, its points, and its training epoch by epoch."""
 
     def __init__(self, settings: Settings):
-        self.settings, self.points = settings.model_copy(), draw(settings)
+        self.settings, self.points = settings.model_copy(), make_points(settings)
         self.classifies, self.epoch = settings.classifies, 0
         self.x_F1N = features(self.points.xy_N2, settings.features)
         self.target_1N = self.points.target_N[np.newaxis]
-        self.net = Net(
+        self.net = Network(
             len(settings.features),
             [layer.units for layer in settings.layers],
             [layer.activation for layer in settings.layers],
-            np.random.default_rng([settings.seed, 1]),
+            # numpy pads the entropy with zeros: initialization 0 draws the weights of [seed, 1].
+            np.random.default_rng([settings.seed, 1, settings.initialization]),
         )
         self.optimizer = Optimizer(settings.optimizer, len(self.net.theta))
-        self.alive = np.ones(len(self.net.theta))  # L1 lets weights die at 0
-        self.dead = False
-        self.waiting, self.waiting_points = np.zeros_like(self.net.theta), 0  # gradients of a batch that is not full
+        self.alive = np.ones(len(self.net.theta))  # 0 for a weight that L1 has set to 0 for good
+        self.any_dead = False
+        # Summed gradient, and number of points, of a last batch that is not full.
+        self.carried, self.carried_points = np.zeros_like(self.net.theta), 0
         self.losses = self.measure()
 
     def output(self, z: Array) -> Array:
-        """What the net says for a total input of its output unit."""
+        """The network's output for z, the total input of its output unit."""
         if self.settings.rule == "rosenblatt":
             return np.where(z > 0, 1.0, -1.0)
         return np.tanh(z) if self.classifies else z
 
     def measure(self) -> tuple[float, float]:
-        """Mean loss of train and test, without regularization."""
+        """Mean loss of the training and of the test points, without the regularization term."""
         z = self.net.forward(self.x_F1N)
         cost = LOSSES[self.settings.loss](self.target_1N, self.output(z), z)[0]
         train, test = cost[: self.points.train], cost[self.points.train :]
         return float(train.mean()), float(test.mean()) if len(test) else float("nan")
 
     def run_epoch(self) -> None:
-        """Visit every point to learn from once."""
+        """Visit every training point once."""
         with np.errstate(all="ignore"):
             if self.settings.rule == "rosenblatt":
                 self._rosenblatt()
@@ -107,18 +110,18 @@ class Learner:
             z = net.forward(x, masks)
             net.backward(x, self.error(target, z), masks)
             if start + batch > count:
-                self.waiting += net.gradient
-                self.waiting_points += x.shape[1]
-            elif self.waiting_points:
-                self.waiting += net.gradient
-                self._step(self.waiting, self.waiting_points + batch)
-                self.waiting[:], self.waiting_points = 0.0, 0
+                self.carried += net.gradient
+                self.carried_points += x.shape[1]
+            elif self.carried_points:
+                self.carried += net.gradient
+                self._step(self.carried, self.carried_points + batch)
+                self.carried[:], self.carried_points = 0.0, 0
             else:
                 self._step(net.gradient, batch)
 
     def _mask(self, rng: np.random.Generator, units: int, count: int) -> Array:
-        kept = 1 - self.settings.dropout
-        return (rng.random((units, count)) < kept) / kept
+        keep_probability = 1 - self.settings.dropout
+        return (rng.random((units, count)) < keep_probability) / keep_probability
 
     def error(self, target: Array, z: Array) -> Array:
         """dE/dz of each point."""
@@ -134,9 +137,9 @@ class Learner:
         return error
 
     def _step(self, gradient: Array, count: int) -> None:
-        """One step against the mean of a gradient summed over `count` points; then the weights' decay."""
+        """One step against the mean of a gradient summed over `count` points, then regularization of the weights."""
         net, lr, kind = self.net, self.settings.lr, self.settings.regularization
-        if self.dead:
+        if self.any_dead:
             gradient *= self.alive
         if self.optimizer.name == "sgd":
             change = gradient * (lr / count)
@@ -155,25 +158,25 @@ class Learner:
         crossed = (net.theta * shrunk < 0) & net.is_weight
         net.theta[:] = np.where(crossed, 0.0, shrunk)
         if crossed.any():
-            self.alive[crossed], self.dead = 0.0, True
+            self.alive[crossed], self.any_dead = 0.0, True
 
     def _rosenblatt(self) -> None:
-        """His rule for the output's weights; hidden layers are fixed, as his association units were."""
+        """Rosenblatt's rule for the output's weights; hidden layers stay fixed, as his association units did."""
         net, lr = self.net, self.settings.lr
-        for start in range(0, self.points.train, CHUNK):
-            end = min(start + CHUNK, self.points.train)
+        for start in range(0, self.points.train, GRAM_POINTS):
+            end = min(start + GRAM_POINTS, self.points.train)
             x = self.x_F1N[:, start:end]
             scores = net.forward(x)
-            seen = net.arrays(x.shape[1]).outputs_J1B[-1] if net.activations else x
+            inputs = net.workspace(x.shape[1]).outputs_J1B[-1] if net.activations else x
             labels = torch.from_numpy((self.target_1N[0, start:end] < 0).astype(np.int64))  # class 0 is +1
-            gram = torch.from_numpy(lr * (seen.T @ seen))
+            gram = torch.from_numpy(lr * (inputs.T @ inputs))
             changes = corrections(torch.from_numpy(scores.T.copy()), gram, labels, "one_vs_all")
-            net.weights_JI1[-1] += lr * (changes.numpy().T @ seen.T)
+            net.weights_JI1[-1] += lr * (changes.numpy().T @ inputs.T)
 
     def change(self, change: Change) -> None:
-        """Change what may change while a net learns."""
-        given = change.model_dump(exclude_none=True, exclude={"epoch", "weight"})
-        self.settings = self.settings.model_copy(update=given)
+        """Apply a change during training; one of a weight that does not exist is ignored."""
+        updates = change.model_dump(exclude_none=True, exclude={"epoch", "weight"})
+        self.settings = self.settings.model_copy(update=updates)
         if (edit := change.weight) and edit.layer < len(self.net.weights_JI1):
             weights = self.net.weights_JI1[edit.layer]
             if edit.unit < weights.shape[0] and edit.source < weights.shape[1]:

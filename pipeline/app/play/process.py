@@ -1,10 +1,10 @@
-"""Where a page's process begins; a module of its own, so that the server can name it without importing torch."""
+"""Entry point of a page's process, apart from `session` so that the server does not import torch."""
 
 from multiprocessing.connection import Connection
 
 
-def begin(pipe: Connection) -> None:
-    """Train for the page at the other end until it is closed."""
-    from pipeline.app.play.session import work
+def run_process(pipe: Connection) -> None:
+    """Train for the page at the other end of the pipe until the pipe is closed."""
+    from pipeline.app.play.session import run_session
 
-    work(pipe)
+    run_session(pipe)

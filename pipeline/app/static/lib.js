@@ -1,4 +1,4 @@
-// What every page shares: finding and making elements, asking the server, telling the user, colours, sharp canvases.
+// Shared by all pages: elements, requests, notices, colours, canvases.
 
 export const $ = (selector, within = document) => within.querySelector(selector);
 export const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -15,19 +15,19 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The answer of the server as JSON. Throws an Error with the server's own words. */
-export async function ask(address, body, { method = body === undefined ? "GET" : "POST", type = "application/json", signal } = {}) {
+/** The JSON of a response. Throws an Error with the server's error text. */
+export async function request(address, body, { method = body === undefined ? "GET" : "POST", type = "application/json", signal } = {}) {
   const raw = body === undefined || typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body);
-  let answer;
+  let response;
   try {
-    answer = await fetch(address, { method, body: raw, signal, headers: raw === undefined ? {} : { "content-type": type } });
+    response = await fetch(address, { method, body: raw, signal, headers: raw === undefined ? {} : { "content-type": type } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server does not answer. Is `pipeline app` still running?");
+    throw new Error("The server does not respond. Check that `pipeline app` is still running.");
   }
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(told.error ?? `The server answered ${answer.status}.`);
-  return told;
+  const content = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(content.error ?? `The server returned status ${response.status}. Reload the page and try again.`);
+  return content;
 }
 
 /** A websocket of this server: connect("/playground/train"). */
@@ -37,42 +37,47 @@ export function connect(address) {
   return socket;
 }
 
-let hiding;
-/** A few words at the lower edge; errors stay until the next notice or a click. */
-export function notice(words, { error = false } = {}) {
-  const place = $("#notice");
-  clearTimeout(hiding);
-  place.textContent = words;
-  place.classList.toggle("error", error);
-  place.hidden = !words;
-  place.onclick = () => { place.hidden = true; };
-  if (!error) hiding = setTimeout(() => { place.hidden = true; }, 4000);
+let hideTimer, noticeSource = "";
+/** Text at the lower edge. Errors stay until the next notice, a click, or clearNotice(source) once their cause is gone. */
+export function notice(text, { error = false, source = "" } = {}) {
+  const box = $("#notice");
+  clearTimeout(hideTimer);
+  noticeSource = source;
+  box.textContent = text;
+  box.classList.toggle("error", error);
+  box.hidden = !text;
+  box.onclick = () => { box.hidden = true; };
+  if (!error) hideTimer = setTimeout(() => { box.hidden = true; }, 4000);
+}
+/** Hide the notice of a source, such as a request that failed before and has succeeded now. */
+export function clearNotice(source) {
+  if (source && noticeSource === source) $("#notice").hidden = true;
 }
 
-/** Saves text or bytes as a file of the user's. */
+/** Download text or bytes as a file. */
 export function save(name, content, type = "text/plain") {
   const link = make("a", { href: URL.createObjectURL(new Blob([content], { type })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** `f`, called at most once a frame, with the last arguments. */
+/** `f` called at most once a frame, with the last arguments. */
 export function oncePerFrame(f) {
-  let waiting = null;
-  return (...given) => {
-    if (!waiting) requestAnimationFrame(() => { const last = waiting; waiting = null; f(...last); });
-    waiting = given;
+  let pending = null;
+  return (...values) => {
+    if (!pending) requestAnimationFrame(() => { const last = pending; pending = null; f(...last); });
+    pending = values;
   };
 }
 
-/** `f`, called when no call came for `ms`. */
+/** `f` called `ms` after the last call. */
 export function debounce(f, ms) {
   let timer;
-  return (...given) => { clearTimeout(timer); timer = setTimeout(() => f(...given), ms); };
+  return (...values) => { clearTimeout(timer); timer = setTimeout(() => f(...values), ms); };
 }
 
 const variables = new Map();
-/** The value of a CSS variable, such as colour("--blue"); asked of the browser once a theme. */
+/** The value of a CSS variable, such as colour("--blue"), cached until the theme changes. */
 export function colour(name) {
   if (!variables.has(name)) variables.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
   return variables.get(name);
@@ -80,15 +85,15 @@ export function colour(name) {
 
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 let table = null;
-/** 256 x RGBA from orange (0) over neutral (128) to blue (255), as the theme has them. */
+/** 256 x RGBA from orange (0) over neutral (128) to blue (255), in the colours of the theme. */
 export function palette() {
   if (table) return table;
   const [low, middle, high] = ["--orange", "--neutral", "--blue"].map((name) => channels(colour(name)));
   table = new Uint8ClampedArray(1024);
   for (let code = 0; code < 256; code++) {
-    const share = (code - 128) / 128;
-    const end = share < 0 ? low : high;
-    for (let c = 0; c < 3; c++) table[4 * code + c] = middle[c] + (end[c] - middle[c]) * Math.abs(share);
+    const fraction = (code - 128) / 128;
+    const end = fraction < 0 ? low : high;
+    for (let c = 0; c < 3; c++) table[4 * code + c] = middle[c] + (end[c] - middle[c]) * Math.abs(fraction);
     table[4 * code + 3] = 255;
   }
   return table;
@@ -100,13 +105,13 @@ export function diverging(value) {
   return `rgb(${r} ${g} ${b})`;
 }
 
-/** Black or white, whichever is read more easily on a CSS colour such as diverging() gives (WCAG's relative luminance). */
+/** Black or white: the one with more contrast on a CSS colour of diverging() (WCAG's relative luminance). */
 export function inkOn(background) {
   const [r, g, b] = background.match(/\d+/g).map((channel) => (channel / 255) ** 2.2);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
 }
 
-/** The 2-D context of a canvas whose pixels are the screen's; draw in CSS pixels: {context, width, height}. */
+/** The cleared 2-D context of a canvas at the screen's resolution, and its size in CSS pixels. */
 export function sharp(canvas) {
   const { width, height } = canvas.getBoundingClientRect();
   const scale = window.devicePixelRatio || 1;
@@ -123,12 +128,12 @@ export function sharp(canvas) {
 $("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const changed = () => { table = null; variables.clear(); document.dispatchEvent(new Event("themechange")); };
-dark.addEventListener("change", changed);
+const themeChanged = () => { table = null; variables.clear(); document.dispatchEvent(new Event("themechange")); };
+dark.addEventListener("change", themeChanged);
 $("#theme").addEventListener("click", () => {
-  const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
-  const next = now === "dark" ? "light" : "dark";
+  const current = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
+  const next = current === "dark" ? "light" : "dark";
   document.documentElement.dataset.theme = next;
-  try { localStorage.setItem("theme", next); } catch { /* not remembered, then */ }
-  changed();
+  try { localStorage.setItem("theme", next); } catch { /* storage is forbidden: the theme lasts until the page is closed */ }
+  themeChanged();
 });

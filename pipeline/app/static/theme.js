@@ -2,4 +2,4 @@
 try {
   const chosen = localStorage.getItem("theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-} catch { /* storage may be forbidden: then the system's theme it is */ }
+} catch { /* storage is forbidden: the system's theme is used */ }

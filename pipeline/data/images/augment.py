@@ -1,4 +1,4 @@
-"""Augmentation of whole batches of images: a pure function of (seed, epoch, sample), whatever the number of workers."""
+"""Augmentation of image batches: a pure function of (seed, epoch, sample), for any number of workers."""
 
 import math
 from functools import cache
@@ -12,10 +12,10 @@ from pipeline.data.batches import Arrays, Batches
 
 
 class Augment:
-    """A random affine and elastic distortion of each image, from numbers drawn once per (seed, epoch, sample).
+    """Random affine and elastic distortion of each image (Simard, Steinkraus, Platt 2003).
 
     Rotation, shift, scale and shear are uniform within plus or minus the given amount; `elastic_px` is the standard
-    deviation of displacements on a 4x4 grid, smoothly interpolated (Simard, Steinkraus, Platt 2003).
+    deviation of displacements on a 4x4 grid, interpolated bilinearly.
     """
 
     GRID = 4
@@ -25,7 +25,7 @@ class Augment:
         self.elastic_px = elastic_px
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """(n, 6 + 2 x 4 x 4): what `__call__` needs for each of n samples."""
+        """(n, 6 + 2 x 4 x 4) random numbers for `__call__`, one row a sample."""
         affine = torch.rand(n, 6, generator=generator).mul_(2).sub_(1) * self.amounts
         return torch.cat([affine, self.elastic_px * torch.randn(n, 2 * self.GRID**2, generator=generator)], dim=1)
 
@@ -33,29 +33,29 @@ class Augment:
         height, width = images_BCHW.shape[-2:]
         angle, right, down, wider, taller, shear = noise[:, :6].unbind(1)
         cos, sin = angle.cos(), angle.sin()
-        # Sampling places run from -1 to 1, so a pixel is 2 / side of them.
+        # Sampling coordinates run from -1 to 1, so that a pixel is 2 / side.
         affine = torch.stack(
             [(1 + wider) * cos, shear - sin, right * 2 / width, sin + shear, (1 + taller) * cos, down * 2 / height],
             dim=1,
         )
         coarse = noise[:, 6:].view(-1, 2, self.GRID**2) * (2 / width)
-        # Both distortions are linear in the coordinates and the grid's corners: one product moves every pixel.
-        moved = torch.cat([affine.view(-1, 2, 3), coarse], dim=2) @ self._basis(height, width).to(noise.device)
-        grid = moved.view(-1, 2, height, width).permute(0, 2, 3, 1)
+        # Both distortions are linear in the coordinates and the grid's displacements: one product gives all of them.
+        displaced = torch.cat([affine.view(-1, 2, 3), coarse], dim=2) @ self._basis(height, width).to(noise.device)
+        grid = displaced.view(-1, 2, height, width).permute(0, 2, 3, 1)
         return F.grid_sample(images_BCHW, grid, align_corners=False)
 
     @staticmethod
     @cache
     def _basis(height: int, width: int) -> Tensor:
-        """(3 + 4 x 4, height x width): x, y, 1 and the weight of each grid corner, at each pixel's centre."""
-        places = F.affine_grid(torch.eye(2, 3)[None], [1, 1, height, width], align_corners=False).view(-1, 2).T
+        """(3 + 4 x 4, height x width): x, y, 1 and the weight of each grid point, at each pixel's centre."""
+        coordinates = F.affine_grid(torch.eye(2, 3)[None], [1, 1, height, width], align_corners=False).view(-1, 2).T
         corners = torch.eye(Augment.GRID**2).view(-1, 1, Augment.GRID, Augment.GRID)
         weights = F.interpolate(corners, (height, width), mode="bilinear", align_corners=True)
-        return torch.cat([places, torch.ones(1, height * width), weights.view(Augment.GRID**2, -1)])
+        return torch.cat([coordinates, torch.ones(1, height * width), weights.view(Augment.GRID**2, -1)])
 
 
 class Augmented(Batches):
-    """Batches of images with the numbers that augmentation needs, drawn once per (seed, epoch, sample)."""
+    """Batches of images with the random numbers of their augmentation, drawn once per (seed, epoch, sample)."""
 
     def __init__(self, arrays: Arrays, batch_size: int, augment: Any, **order: Any):
         super().__init__(arrays, batch_size, **order)

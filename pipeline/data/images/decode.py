@@ -1,6 +1,6 @@
-"""One picture file of any kind into an array of one shape; and a fingerprint that near-duplicates share.
+"""Decode an image file to an array of a given shape, and its difference hash, which near-duplicates share.
 
-Source of the fingerprint (dHash): Krawetz 2013, hackerfactor.com/blog/?/archives/529-Kind-of-Like-That.html.
+Source of the difference hash (dHash): Krawetz 2013, hackerfactor.com/blog/?/archives/529-Kind-of-Like-That.html.
 """
 
 import io
@@ -14,47 +14,47 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pipeline.data.images.idx import Bytes
 
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
-PIXELS = 64_000_000  # of the largest picture that is decoded; a decompression bomb claims more
-SIDE = 16  # of the fingerprint: 16 x 16 comparisons of neighbours
+PIXELS = 64_000_000  # limit of a decoded image, against decompression bombs
+SIDE = 16  # of the hash: 16 x 16 comparisons of neighbouring pixels
 
 
-class UnreadablePicture(Exception):
-    """A file that can't be learned from, and why in a few words."""
+class ImageDecodeError(Exception):
+    """A file that can't be decoded, with the reason."""
 
 
 def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, Bytes]:
-    """A JPEG or PNG as (C, H, W), and the bits of its fingerprint: (2, 256), of the picture and of its mirror image.
+    """Decode a JPEG or PNG to (C, H, W), with the difference hashes (2, 256) of the image and its mirror image.
 
-    The picture is turned upright as its EXIF says, laid on white where it is transparent, made grey for C = 1 or RGB
-    for C = 3, scaled until it just covers H x W, and cut to that around its centre.
+    The image is rotated by its EXIF orientation, composed on white where it is transparent, converted to grey for C = 1
+    or RGB for C = 3, and scaled and cropped around its centre to H x W.
 
-    Raises: UnreadablePicture for what is no whole JPEG or PNG of a bearable size under a name that says so.
+    Raises: ImageDecodeError unless the file is a whole JPEG or PNG of at most 64 megapixels with the matching suffix.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures, which are measured below, and of odd metadata
+            warnings.simplefilter("ignore")  # about large images, which are checked below, and unusual metadata
             picture: Image.Image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
             # A camera's JPEG may hold a second picture: Pillow calls that MPO.
             kind = "PNG" if picture.format == "PNG" else "JPEG"
             if FORMATS.get(PurePath(name).suffix.lower()) != kind:
-                raise UnreadablePicture(f"is a {kind}, its name says otherwise")
+                raise ImageDecodeError(f"is a {kind}, its name says otherwise")
             if picture.width * picture.height > PIXELS:
-                raise UnreadablePicture(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
+                raise ImageDecodeError(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
             picture.load()
             picture = _plain(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
-        raise UnreadablePicture("is empty" if not content else "is neither a JPEG nor a PNG") from error
+        raise ImageDecodeError("is empty" if not content else "is neither a JPEG nor a PNG") from error
     except Image.DecompressionBombError as error:
-        raise UnreadablePicture("is enormous") from error
+        raise ImageDecodeError("is enormous") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        raise UnreadablePicture(f"is broken ({error})") from error
+        raise ImageDecodeError(f"is broken ({error})") from error
     channels, height, width = in_shape
     fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)), _fingerprint(picture)
+    return np.ascontiguousarray(np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)), _difference_hash(picture)
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """The picture as 8-bit grey or RGB, on white where it is transparent."""
+    """Convert to 8-bit grey or RGB, composed on white where it is transparent."""
     if picture.mode.startswith(("I", "F")):  # Pillow would cut 16 bits off at 255 instead of scaling them
         return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
     if picture.has_transparency_data:
@@ -64,8 +64,8 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
-def _fingerprint(picture: Image.Image) -> Bytes:
-    """Whether each place of a coarse grey version is brighter than its left neighbour."""
+def _difference_hash(picture: Image.Image) -> Bytes:
+    """Difference hash: whether each pixel of a coarse grey version is brighter than its left neighbour."""
     coarse = np.asarray(picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)).astype(int)
     both = np.stack([coarse, coarse[:, ::-1]])
     bits: Bytes = (both[:, :, 1:] > both[:, :, :-1]).reshape(2, -1).astype(np.uint8)

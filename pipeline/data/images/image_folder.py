@@ -1,4 +1,4 @@
-"""Pictures of one's own in class folders: any sizes and kinds of JPEG and PNG, split so that no test is a rehearsal."""
+"""Data module of a user's own images in class folders, split without near-duplicates across splits."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,24 +12,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
-from pipeline.data.cache import cached
+from pipeline.data.cache import cached_folder
 from pipeline.data.images.augment import Augmented
-from pipeline.data.images.decode import UnreadablePicture, decode
-from pipeline.data.images.prepared import Prepared, prepare
+from pipeline.data.images.decode import ImageDecodeError, decode
+from pipeline.data.images.prepared import PreparedImages, prepare
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 
 # N pictures, B batch, C channel, H height, W width
 VAL_PARTS = 10  # validation is one of ten parts of what is not test
-SHOWN = 64  # pixels, about the side of a picture on a page
-VIEWED = 50  # pictures that a frozen net sees at a time
+DISPLAY_SIDE = 64  # pixels, about the side of an image on a page
+FEATURE_BATCH = 50  # images in a forward pass of a frozen net
 
 
 class OneView:
-    """One of the views of each sample, any with the same chance."""
+    """Choose one of the V views of each sample at random."""
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """(n,) in [0, 1): what `__call__` needs for each of n samples."""
+        """(n,) random numbers in [0, 1) for `__call__`, one a sample."""
         return torch.rand(n, generator=generator)
 
     def __call__(self, views_BV: Tensor, noise_B: Tensor) -> Tensor:
@@ -40,11 +40,10 @@ class OneView:
 class ImageFolder(BatchedData):
     """Class folders as batches of (images_BCHW in [0, 1], labels_B); `path` is as in `pipeline.data.archive`.
 
-    Test is one of `folds` equal parts, number `fold`; validation a tenth of the rest. Every class stands in each in
-    proportion, and near-duplicates stand on the same side. Pictures are read from the memory-mapped cache as their
-    batch needs them.
+    Test is fold number `fold` of `folds`, validation a tenth of the rest; both splits are stratified by class, and
+    near-duplicates stay in one split. Images are read from a memory-mapped cache, batch by batch.
 
-    Raises: DataError for a path without pictures of two classes; ConfigError for a fold that there is not.
+    Raises: DataError for a path without images of two classes; ConfigError for a `fold` out of range.
     """
 
     def __init__(
@@ -63,45 +62,47 @@ class ImageFolder(BatchedData):
     ):
         super().__init__(name, batch_size, seed)
         if not 0 <= fold < folds:
-            raise ConfigError(f"data.fold: expected 0 to {folds - 1}, as data.folds is {folds}; got {fold}.")
+            raise ConfigError(
+                f"data.fold: expected 0 to {folds - 1}, as data.folds is {folds}; got {fold}. Set data.fold."
+            )
         self.path = Path(path) if Path(path).is_absolute() else folder.parent / path
         self.in_shape, self.classes, self.augment = tuple(in_shape), classes, augment
         self.folds, self.fold, self.cache = folds, fold, folder.parent / ".cache"
-        self.views: np.ndarray | None = None  # (N, V, …): what a net's frozen part makes of each picture, V ways
+        self.views: np.ndarray | None = None  # (N, V, …): features of a frozen net for V views of each image
 
     def setup(self, stage: str | None = None) -> None:
         if self.splits:
             return
-        self.prepared = found = prepare(self.path, self.in_shape, self.cache)
-        self.labels = tuple(sorted(set(found.labels)))
+        self.prepared = images = prepare(self.path, self.in_shape, self.cache)
+        self.labels = tuple(sorted(set(images.labels)))
         if len(self.labels) != self.classes:
             raise DataError(
                 f"{self.path}: data.classes is {self.classes}, found {len(self.labels)}: {', '.join(self.labels)}. "
                 "Leave data.classes out: it is counted."
             )
-        truth = np.array([self.labels.index(label) for label in found.labels])
-        for split, rows in self._split(found, truth).items():
+        truth = np.array([self.labels.index(label) for label in images.labels])
+        for split, rows in self._split(images, truth).items():
             self.splits[split] = torch.from_numpy(rows), torch.from_numpy(truth[rows])
 
-    def _split(self, found: Prepared, truth: np.ndarray) -> dict[Split, np.ndarray]:
+    def _split(self, images: PreparedImages, truth: np.ndarray) -> dict[Split, np.ndarray]:
         """The row numbers of each split."""
-        rest, test = self._parts(np.arange(len(truth)), truth, found.groups, self.folds)[self.fold]
-        smallest = min(len(set(found.groups[rest][truth[rest] == label])) for label in range(self.classes))
-        fit, val = self._parts(rest, truth, found.groups, max(2, min(VAL_PARTS, smallest)))[0]
+        rest, test = self._parts(np.arange(len(truth)), truth, images.groups, self.folds)[self.fold]
+        smallest = min(len(set(images.groups[rest][truth[rest] == label])) for label in range(self.classes))
+        fit, val = self._parts(rest, truth, images.groups, max(2, min(VAL_PARTS, smallest)))[0]
         return {"train": fit, "val": val, "test": test}
 
     def _parts(
         self, rows: np.ndarray, truth: np.ndarray, groups: np.ndarray, parts: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Each part of some rows, after those that are not in it."""
+        """(rest, part) of the rows for each of the stratified parts."""
         from sklearn.model_selection import StratifiedGroupKFold
 
         for label, name in enumerate(self.labels):
             different = len(set(groups[rows][truth[rows] == label]))
             if different < parts:
                 raise DataError(
-                    f"{self.path}: expected at least {parts} different pictures of {name} to split, got {different} "
-                    "(near-duplicates count once). Add some, or take a smaller data.folds."
+                    f"{self.path}: expected at least {parts} different images of {name} to split, got {different} "
+                    "(near-duplicates count once). Add images, or set a smaller data.folds."
                 )
         splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=SPLIT_SEED)
         return [(rows[rest], rows[part]) for rest, part in splitter.split(rows, truth[rows], groups[rows])]
@@ -111,7 +112,7 @@ class ImageFolder(BatchedData):
         return self.prepared.digest
 
     def remarks(self) -> Iterator[str]:
-        """What a user should know of the pictures before they are learned from."""
+        """Skipped files and near-duplicates, to be shown before training."""
         self.setup()
         aside, groups = self.prepared.set_aside, self.prepared.groups
         for name, why in list(aside.items())[:10]:
@@ -119,19 +120,19 @@ class ImageFolder(BatchedData):
         if len(aside) > 10:
             yield f"set aside   and {len(aside) - 10:,} more"
         if alike := len(groups) - len(set(groups.tolist())):
-            yield f"duplicates  {alike:,} of the pictures nearly another's copy; such stand on one side of the split"
+            yield f"duplicates  {alike:,} images are near-duplicates of others; near-duplicates stay in one split"
 
     def picture_reader(self) -> Callable[[Path], Tensor]:
         return self.read
 
     def read(self, file: Path) -> Tensor:
-        """(1, C, H, W) in [0, 1]: any picture as those that were learned from.
+        """(1, C, H, W) in [0, 1]: an image file, decoded as the training images.
 
-        Raises: DataError if it can't be read.
+        Raises: DataError if it can't be decoded.
         """
         try:
             pixels, _ = decode(file.read_bytes(), file.name, self.in_shape)
-        except (OSError, UnreadablePicture) as error:
+        except (OSError, ImageDecodeError) as error:
             raise DataError(f"{file}: {error}. Give a JPEG or PNG.") from error
         return torch.from_numpy(pixels)[None].float() / 255
 
@@ -150,47 +151,51 @@ class ImageFolder(BatchedData):
         images = torch.from_numpy(self.prepared.pixels[places]).to(rows.device).float().div_(255)
         return (self.augment(images, noise[0]) if noise else images), labels
 
-    def pass_through(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
-        """From now on, batches are what a frozen net makes of the pictures, (B, V, …); in training one view of each,
-        drawn anew in each epoch: (B, 1, …).
+    def use_frozen_features(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
+        """Batches hold features of a frozen net from now on: (B, V, …), in training of one random view, (B, 1, …).
 
-        Raises: ConfigError if the pictures are to be changed each time they are seen.
+        `views` maps images to features, `digest` identifies the net in the cache.
+        Raises: ConfigError if augmentation is configured.
         """
         if self.augment is not None:
-            raise ConfigError("data.augment: a frozen net sees each picture once. Set data.augment=null.")
-        self.views = self._views(views, digest)
+            raise ConfigError(
+                "data.augment: features of a frozen net are computed once for each image. Set data.augment=null."
+            )
+        self.views = self._features(views, digest)
 
-    def viewed(self, split: Split, views: Callable[[Tensor], Tensor], digest: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """What a frozen net makes of a split, in its stored order: batches of (B, V, …) and their labels."""
-        array = self._views(views, digest)
-        for rows, labels in zip(*(one.split(VIEWED) for one in self.splits[split]), strict=True):
+    def frozen_features(
+        self, split: Split, views: Callable[[Tensor], Tensor], digest: str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of features (B, V, …) and labels (B,) of a split, in its stored order."""
+        array = self._features(views, digest)
+        for rows, labels in zip(*(tensor.split(FEATURE_BATCH) for tensor in self.splits[split]), strict=True):
             yield torch.from_numpy(array[rows.numpy()]), labels
 
-    def _views(self, views: Callable[[Tensor], Tensor], digest: str) -> np.ndarray:
-        """(N, V, …): computed once, and kept in the cache by the digests of the pictures and of the net."""
+    def _features(self, views: Callable[[Tensor], Tensor], digest: str) -> np.ndarray:
+        """(N, V, …) features of all images, cached by the digests of the images and of the net."""
         self.setup()
         key = hashlib.sha256(f"{self.digest()} {self.in_shape} {digest}".encode()).hexdigest()[:16]
-        folder = cached(self.cache / "features" / key, partial(self._store_views, views))
+        folder = cached_folder(self.cache / "features" / key, partial(self._store_features, views))
         array: np.ndarray = np.load(folder / "array.npy", mmap_mode="c")
         return array
 
     @torch.inference_mode()
-    def _store_views(self, views: Callable[[Tensor], Tensor], folder: Path) -> None:
-        chunks = torch.from_numpy(self.prepared.pixels).split(VIEWED)
+    def _store_features(self, views: Callable[[Tensor], Tensor], folder: Path) -> None:
+        chunks = torch.from_numpy(self.prepared.pixels).split(FEATURE_BATCH)
         shape = len(self.prepared.pixels), *views(chunks[0][:1].float().div(255)).shape[1:]
         array = np.lib.format.open_memmap(folder / "array.npy", "w+", np.float32, shape)
         for number, chunk in enumerate(chunks):
-            array[number * VIEWED : (number + 1) * VIEWED] = views(chunk.float().div(255)).numpy()
+            array[number * FEATURE_BATCH : (number + 1) * FEATURE_BATCH] = views(chunk.float().div(255)).numpy()
         array.flush()
 
     def inputs(self, split: Split, places: Sequence[int]) -> Tensor:
-        """(N, C, H, W) in [0, 1]: some pictures of a split, by their places in it."""
+        """(N, C, H, W) images in [0, 1] of a split, by their indices in it."""
         rows = self.splits[split][0][list(places)].numpy()
         return torch.from_numpy(self.prepared.pixels[rows]).float().div_(255)
 
     def pictures(self, split: Split) -> np.ndarray:
-        """(N, h, w, 3) in [0, 1]: the split as a person would look at it, large pictures made smaller."""
-        step = max(1, max(self.in_shape[1:]) // SHOWN)
+        """(N, h, w, 3) images of a split in [0, 1], reduced for display."""
+        step = max(1, max(self.in_shape[1:]) // DISPLAY_SIDE)
         images = [
             F.avg_pool2d(chunk, step) for chunk in self.inputs(split, range(len(self.splits[split][0]))).split(100)
         ]

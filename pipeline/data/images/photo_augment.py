@@ -1,4 +1,4 @@
-"""Augmentation of batches of photographs: cut-outs, mirror images, small turns, other light and colours."""
+"""Augmentation of batches of photographs: crops, flips, rotations, colour jitter, erased squares."""
 
 import math
 
@@ -10,35 +10,35 @@ from torch.nn import functional as F
 
 
 class PhotoAugment:
-    """A random cut-out of each picture, brought back to its size, in another light.
+    """Random resized crop with rotation, flip, colour jitter and random erasing.
 
-    The cut-out has `least_area` to all of the picture's area, sides in a ratio of up to `stretch`, is turned by up to
-    `rotate_deg` and mirrored half of the times; `light` and `colour` bound the change of brightness, contrast and
-    saturation. A square of `erase` x the picture's side is made grey, anywhere.
+    A crop has `min_area` to all of the image's area, its aspect ratio changed by up to `max_aspect_ratio`; it is
+    rotated by up to `rotate_deg` and flipped half of the times. `brightness` bounds the change of contrast and,
+    halved, that of brightness, `saturation` that of saturation. A square of `erase` x the image's side is made grey.
 
-    Sources: Szegedy et al. 2015, arXiv:1409.4842 (cut-outs); DeVries, Taylor 2017, arXiv:1708.04552 (grey squares).
+    Sources: Szegedy et al. 2015, arXiv:1409.4842 (random crops); DeVries, Taylor 2017, arXiv:1708.04552 (cutout).
     """
 
     def __init__(
         self,
-        least_area: float,
-        stretch: float = 1.2,
+        min_area: float,
+        max_aspect_ratio: float = 1.2,
         rotate_deg: float = 10.0,
-        light: float = 0.3,
-        colour: float = 0.4,
+        brightness: float = 0.3,
+        saturation: float = 0.4,
         erase: float = 0.0,
     ):
-        self.least_area, self.stretch, self.rotate = least_area, stretch, math.radians(rotate_deg)
-        self.light, self.colour, self.erase = light, colour, erase
+        self.min_area, self.max_aspect_ratio, self.rotate = min_area, max_aspect_ratio, math.radians(rotate_deg)
+        self.brightness, self.saturation, self.erase = brightness, saturation, erase
 
     def draw(self, n: int, generator: torch.Generator) -> Tensor:
-        """(n, 11) in [-1, 1]: what `__call__` needs for each of n samples."""
+        """(n, 11) random numbers in [-1, 1] for `__call__`, one row a sample."""
         return torch.rand(n, 11, generator=generator).mul_(2).sub_(1)
 
     def __call__(self, images_BCHW: Tensor, noise: Tensor) -> Tensor:
         area, ratio, angle, right, down, mirror, bright, contrast, saturation, *hole = noise.unbind(1)
-        side = torch.exp(math.log(self.least_area) * (1 + area) / 4)  # the root of an area, even in its logarithm
-        half_stretch = torch.exp(math.log(self.stretch) * ratio / 2)
+        side = torch.exp(math.log(self.min_area) * (1 + area) / 4)  # root of the area, log-uniform
+        half_stretch = torch.exp(math.log(self.max_aspect_ratio) * ratio / 2)
         wide, tall = (side * half_stretch).clamp(max=1), (side / half_stretch).clamp(max=1)
         cos, sin = torch.cos(self.rotate * angle), torch.sin(self.rotate * angle)
         affine = torch.stack(
@@ -47,16 +47,16 @@ class PhotoAugment:
         ).view(-1, 2, 3)
         grid = F.affine_grid(affine, list(images_BCHW.shape), align_corners=False)
         images = F.grid_sample(images_BCHW, grid, padding_mode="reflection", align_corners=False)
-        images = self._relit(images, *(one.view(-1, 1, 1, 1) for one in (bright, contrast, saturation)))
-        return self._pierced(images, torch.stack(hole, dim=1)) if self.erase else images
+        images = self._jitter_colours(images, *(amount.view(-1, 1, 1, 1) for amount in (bright, contrast, saturation)))
+        return self._erase(images, torch.stack(hole, dim=1)) if self.erase else images
 
-    def _relit(self, images: Tensor, bright: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
+    def _jitter_colours(self, images: Tensor, bright: Tensor, contrast: Tensor, saturation: Tensor) -> Tensor:
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        images = (images - mean) * (1 + self.light * contrast) + mean + self.light / 2 * bright
+        images = (images - mean) * (1 + self.brightness * contrast) + mean + self.brightness / 2 * bright
         grey = images.mean(dim=1, keepdim=True)
-        return grey + (images - grey) * (1 + self.colour * saturation)
+        return grey + (images - grey) * (1 + self.saturation * saturation)
 
-    def _pierced(self, images: Tensor, centre_B2: Tensor) -> Tensor:
+    def _erase(self, images: Tensor, centre_B2: Tensor) -> Tensor:
         rows, columns = (torch.linspace(-1, 1, length, device=images.device) for length in images.shape[-2:])
         near = [
             (axis - centre[:, None]).abs() < self.erase

@@ -1,4 +1,4 @@
-"""Pictures decoded once: a memory-mapped array under `.cache/`, found by the digest of what it was made from."""
+"""Decoded images in a memory-mapped array under `.cache/`, by the digest of their files."""
 
 import hashlib
 import json
@@ -9,29 +9,29 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.archive import contents, listing
-from pipeline.data.cache import cached
-from pipeline.data.images.decode import UnreadablePicture, decode
+from pipeline.data.cache import cached_folder
+from pipeline.data.images.decode import ImageDecodeError, decode
 from pipeline.errors import DataError
 
-VERSION = 1  # of decoding: pictures decoded otherwise are other pictures
+VERSION = 1  # raised when decoding changes
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """N pictures as (N, C, H, W) uint8 in the order of their names, and what was learned of them on the way."""
+class PreparedImages:
+    """N decoded images, (N, C, H, W) uint8 in the order of their names, with labels and near-duplicate groups."""
 
     pixels: np.ndarray
     names: tuple[str, ...]
     labels: tuple[str, ...]  # the class of each
     groups: np.ndarray  # (N,): near-duplicates have the same number
-    set_aside: dict[str, str]  # files that can't be learned from, and why
+    set_aside: dict[str, str]  # skipped files, and why
     digest: str  # SHA-256 over the names, classes and contents of all files
 
 
-def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
-    """The pictures of a folder, an archive or a CSV file (`pipeline.data.archive`), decoded now or from `cache`.
+def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImages:
+    """Images of a folder, an archive or a CSV file (`pipeline.data.archive`), decoded or read from `cache`.
 
-    Raises: DataError if there are no two classes, or a class has no picture that can be decoded.
+    Raises: DataError for fewer than two classes, or a class without an image that can be decoded.
     """
     files = listing(path)
     digest = _digest(path, files)
@@ -40,21 +40,21 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> Prepared:
     def make(folder: Path) -> None:
         _decode_all(path, files, in_shape, folder)
 
-    folder = cached(cache / "pictures" / key, make)
+    folder = cached_folder(cache / "pictures" / key, make)
     index = json.loads((folder / "index.json").read_text())
     lost = sorted({label for label in files.values() if label} - set(index["labels"]))
     if lost:
-        whole = "; ".join(f"{name} {why}" for name, why in list(index["set_aside"].items())[:3])
-        raise DataError(f"{path}: no usable picture in {', '.join(lost)} ({whole}). Mend or take out that class.")
-    # Copy on write: torch wants an array that may be written to, and nobody writes.
+        examples = "; ".join(f"{name} {why}" for name, why in list(index["set_aside"].items())[:3])
+        raise DataError(f"{path}: no usable image in {', '.join(lost)} ({examples}). Fix or remove that class.")
+    # Copy on write, because torch requires a writable array.
     pixels = np.load(folder / "array.npy", mmap_mode="c")
     names, labels = tuple(index["names"]), tuple(index["labels"])
-    return Prepared(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
+    return PreparedImages(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
 
 
 def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, ...], folder: Path) -> None:
     """Write array.npy and index.json into an empty folder."""
-    set_aside = {name: "stands in no class folder" for name, label in files.items() if label is None}
+    set_aside = {name: "is in no class folder" for name, label in files.items() if label is None}
     names = sorted(set(files) - set(set_aside))
     rows = np.lib.format.open_memmap(folder / "all.npy", "w+", np.uint8, (len(names), *in_shape))
     bits: dict[str, Any] = {}
@@ -62,11 +62,11 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     for name, content in contents(path, set(names)):
         try:
             if content is None:
-                raise UnreadablePicture("is larger than 64 MiB, or can't be read")
+                raise ImageDecodeError("is larger than 64 MiB, or can't be read")
             rows[place[name]], bits[name] = decode(content, name, in_shape)
-        except UnreadablePicture as error:
+        except ImageDecodeError as error:
             set_aside[name] = str(error)
-    set_aside |= {name: "is not there" for name in names if name not in bits and name not in set_aside}
+    set_aside |= {name: "is missing" for name in names if name not in bits and name not in set_aside}
     kept = [name for name in names if name in bits]
     array = np.lib.format.open_memmap(folder / "array.npy", "w+", np.uint8, (len(kept), *in_shape))
     for row, name in enumerate(kept):
@@ -82,30 +82,34 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     (folder / "index.json").write_text(json.dumps(index, indent=1))
 
 
-NEAR = 40  # differing bits of 256; unlike photographs differ in 70 and more
+MAX_DISTANCE = 40  # differing bits of 256 of near-duplicates; different photographs differ in 70 and more
 
 
 def near_duplicates(bits_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
-    """(N,): the same number for pictures whose fingerprints, or those of their mirror images, differ in few bits."""
+    """(N,) group of each image: equal where difference hashes, of images or mirror images, differ in few bits."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     count = len(bits_N2B)
     signs = bits_N2B.astype(np.float32) * 2 - 1
-    least = signs.shape[-1] - 2 * NEAR  # the product of two fingerprints is the bits that agree less those that differ
+    least = (
+        signs.shape[-1] - 2 * MAX_DISTANCE
+    )  # the product of two hashes is the number of equal bits less that of different bits
     pairs = []
     for start in range(0, count, block):
         for side in (0, 1):
-            one, other = np.nonzero(signs[start : start + block, 0] @ signs[:, side].T >= least)
-            pairs.append((one + start, other))
-    rows, columns = (np.concatenate(one) for one in zip(*pairs, strict=True)) if pairs else (np.array([], int),) * 2
+            rows_M, columns_M = np.nonzero(signs[start : start + block, 0] @ signs[:, side].T >= least)
+            pairs.append((rows_M + start, columns_M))
+    rows, columns = (
+        (np.concatenate(indices) for indices in zip(*pairs, strict=True)) if pairs else (np.array([], int),) * 2
+    )
     graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
     groups: np.ndarray = connected_components(graph, directed=False)[1]
     return groups
 
 
 def _digest(path: Path, files: dict[str, str | None]) -> str:
-    """The same for a folder and for an archive of it."""
+    """SHA-256 over names, classes and contents; equal for a folder and an archive of it."""
     sums = {name: hashlib.sha256(data or b"").hexdigest() for name, data in contents(path, set(files))}
     lines = (f"{sums.get(name)}  {label}  {name}\n" for name, label in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()

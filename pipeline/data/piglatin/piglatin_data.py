@@ -1,4 +1,7 @@
-"""English words and their pig latin, as batches of symbols."""
+"""Data module of English words and their pig latin translations.
+
+The words are wordfreq's most frequent English ones (Speer 2022, doi:10.5281/zenodo.7199437), split by word.
+"""
 
 import hashlib
 from pathlib import Path
@@ -8,24 +11,23 @@ import torch
 from torch import Tensor
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData
-from pipeline.data.piglatin.rule import ENDING, SYMBOLS, encode, pig_latin, readable
+from pipeline.data.piglatin.rule import ENDING, SYMBOLS, encode, pig_latin, translatable
 from pipeline.errors import ConfigError
 from pipeline.types import END, PAD, Split
 
 SHORTEST = 2
 
-MOST_FREQUENT = 100_000  # of wordfreq's list; beyond them come mostly names, numbers and errors of spelling
+MOST_FREQUENT = 100_000  # of wordfreq's list; less frequent ones are mostly names, numbers and misspellings
 
 
 class PigLatinData(BatchedData):
-    """English words and their translations as batches of (source_BT, target_BT), each cut to its longest word.
+    """English words and their translations as batches of (source_BT, target_BT), padded to the longest of the batch.
 
-    A source is letters and padding, a target ends with the end symbol. `symbols` and `steps` are facts that models ask
-    for: how many symbols there are, and how many the longest answer takes. `folder` holds nothing for it, since the
-    words come with a package.
+    A target ends with the end symbol. Models read `symbols`, the number of symbols, and `steps`, the length of the
+    longest target, from the configuration. `folder` is not used, since the words ship with a package.
 
-    Raises: ConfigError if the words do not suffice for the splits, if `steps` is too small for `longest`, or if a batch
-    can't be shared equally.
+    Raises: ConfigError if there are fewer words than the splits take, if `steps` does not fit `longest`, or if the
+    batch size is not a multiple of the number of workers.
     """
 
     def __init__(
@@ -59,7 +61,8 @@ class PigLatinData(BatchedData):
         val, test = self.sizes["val"], self.sizes["test"]
         if val + test >= len(words):
             raise ConfigError(
-                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to learn from."
+                f"data.val_size + data.test_size: {val + test} of {len(words)} words leave none to train on. "
+                "Lower one of them."
             )
         order = torch.randperm(len(words), generator=torch.Generator().manual_seed(SPLIT_SEED)).tolist()
         shuffled = [words[index] for index in order]
@@ -78,19 +81,21 @@ class PigLatinData(BatchedData):
 
 
 def word_list(count: int, longest: int) -> list[str]:
-    """The `count` most frequent English words of 2 to `longest` letters a-z, the most frequent first.
+    """The `count` most frequent English words of 2 to `longest` letters a-z, by descending frequency.
 
     Raises: ConfigError if there are fewer.
     """
     from wordfreq import top_n_list  # takes .5 s to import
 
-    words = [word for word in top_n_list("en", MOST_FREQUENT) if readable(word) and SHORTEST <= len(word) <= longest]
+    words = [
+        word for word in top_n_list("en", MOST_FREQUENT) if translatable(word) and SHORTEST <= len(word) <= longest
+    ]
     words = list(dict.fromkeys(words))[:count]
     if len(words) < count:
-        raise ConfigError(f"data.words: {count} asked for, but there are only {len(words)} of 2 to {longest} letters.")
+        raise ConfigError(f"data.words: {count}, but there are only {len(words)} of 2 to {longest} letters. Lower it.")
     return words
 
 
 def _trim(symbols_BT: Tensor) -> Tensor:
-    """Without the columns that hold only padding."""
+    """Remove the columns that hold only padding."""
     return symbols_BT[:, : max(1, int((symbols_BT != PAD).sum(1).max()))]

@@ -1,8 +1,4 @@
-"""Pig latin: the rule, words as symbols, batches of words with their translations, and whole sentences.
-
-The words are wordfreq's most frequent English ones (Speer 2022, doi:10.5281/zenodo.7199437). They are split by word, so
-that nothing in validation or test was ever seen in training.
-"""
+"""Pig latin: the translation rule, words as symbols, and translation of sentences."""
 
 import re
 import unicodedata
@@ -18,7 +14,7 @@ from pipeline.types import END, PAD
 # N words of a split, B batch, T time
 SYMBOLS = {letter: number for number, letter in enumerate(ascii_lowercase, start=END + 1)}
 
-ENDING = len("way") + 1  # an answer has at most so many symbols more than its word: "way" and the end
+ENDING = len("way") + 1  # most symbols that a translation adds to its word: "way" and the end
 
 LETTER = r"[^\W_]"  # of any script; digits too, so that "3rd" is one word
 
@@ -27,25 +23,24 @@ WORD = re.compile(rf"(?<!{LETTER})(?<!{LETTER}['’]){LETTER}+")
 
 
 def onset(word: str) -> int:
-    """How many letters a word's leading consonants are; "qu" is one of them, and y only where it comes first."""
-    place = 0
-    while place < len(word) and word[place] not in ("aeiouy" if place else "aeiou"):
-        place += 2 if word.startswith("qu", place) else 1
-    return place
+    """Length of the onset, a word's leading consonants; "qu" counts as one of them, y only as the first letter."""
+    length = 0
+    while length < len(word) and word[length] not in ("aeiouy" if length else "aeiou"):
+        length += 2 if word.startswith("qu", length) else 1
+    return length
 
 
 def pig_latin(word: str) -> str:
-    """The translation of a word of letters a-z: its leading consonants move to the end, and "ay" follows them.
+    """Translate a word of letters a-z: its onset moves to the end, followed by "ay".
 
-    A word that begins with a vowel gets "way". One without any vowel moves as a whole, which leaves it where it is:
-    "hmm" -> "hmmay".
+    A word that begins with a vowel gets "way". A word without a vowel is all onset: "hmm" -> "hmmay".
     """
-    moved = onset(word)
-    return word[moved:] + word[:moved] + ("ay" if moved else "way")
+    length = onset(word)
+    return word[length:] + word[:length] + ("ay" if length else "way")
 
 
-def kind(word: str) -> str:
-    """Which part of the rule a word needs: `vowel`, `consonant` (one), `cluster` (several) or `qu`."""
+def rule_case(word: str) -> str:
+    """Case of the rule that applies to a word: `vowel`, `consonant` (one), `cluster` (several) or `qu`."""
     leading = word[: onset(word)]
     if "qu" in leading:
         return "qu"
@@ -53,28 +48,28 @@ def kind(word: str) -> str:
 
 
 def translate(sentence: str, translator: Callable[[Sequence[str]], Sequence[str]]) -> str:
-    """A sentence with its words translated, all in one call; punctuation, spaces and capitals stay.
+    """Translate the words of a sentence in one call of `translator`, keeping punctuation, spaces and capitals.
 
-    Only words of a-z are translated. Others (digits, accents, other scripts) stay as they are, and so does an ending
-    behind an apostrophe: "John's" -> "Ohnjay's". Accents that stand alone are joined to their letter first (NFC).
+    Only words of a-z are translated. Others (digits, accents, other scripts) stay, and so does an ending after an
+    apostrophe: "John's" -> "Ohnjay's". The sentence is normalised to NFC first.
     """
     sentence = unicodedata.normalize("NFC", sentence)
-    found = [match for match in WORD.finditer(sentence) if readable(match[0].lower())]
-    answers = translator([match[0].lower() for match in found])
+    matches = [match for match in WORD.finditer(sentence) if translatable(match[0].lower())]
+    translations = translator([match[0].lower() for match in matches])
     parts, end = [], 0
-    for match, answer in zip(found, answers, strict=True):
-        parts += [sentence[end : match.start()], _capitals(match[0], answer)]
+    for match, translation in zip(matches, translations, strict=True):
+        parts += [sentence[end : match.start()], _capitalised(match[0], translation)]
         end = match.end()
     return "".join(parts) + sentence[end:]
 
 
-def readable(word: str) -> bool:
-    """Whether all of a word is lower-case a-z."""
+def translatable(word: str) -> bool:
+    """Whether a word is not empty and all lower-case a-z."""
     return bool(word) and SYMBOLS.keys() >= set(word)
 
 
 def encode(words: Sequence[str], width: int, *, ended: bool = False) -> Tensor:
-    """Readable words as (N, width) symbols, filled up with padding; `ended` puts the end symbol behind each."""
+    """Translatable words as (N, width) symbols, padded; `ended` appends the end symbol to each."""
     symbols = np.full((len(words), width), PAD)
     for row, word in zip(symbols, words, strict=True):
         numbers = [*(SYMBOLS[letter] for letter in word), *[END] * ended]
@@ -83,17 +78,17 @@ def encode(words: Sequence[str], width: int, *, ended: bool = False) -> Tensor:
 
 
 def decode(symbols_NT: Tensor) -> list[str]:
-    """The letters of each row before its end."""
+    """Letters of each row before its first other symbol."""
     letters = {number: letter for letter, number in SYMBOLS.items()}
     words = []
     for row in symbols_NT.tolist():
-        ends = [place for place, symbol in enumerate(row) if symbol not in letters]
+        ends = [index for index, symbol in enumerate(row) if symbol not in letters]
         words.append("".join(letters[symbol] for symbol in row[: min(ends, default=len(row))]))
     return words
 
 
-def _capitals(word: str, answer: str) -> str:
-    """The answer in capitals as the word has them: all (of several), the first, or none."""
+def _capitalised(word: str, translation: str) -> str:
+    """The translation with the word's capitals: all (of several letters), the first, or none."""
     if word.isupper() and len(word) > 1:
-        return answer.upper()
-    return answer.capitalize() if word[0].isupper() else answer
+        return translation.upper()
+    return translation.capitalize() if word[0].isupper() else translation

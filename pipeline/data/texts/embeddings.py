@@ -1,4 +1,4 @@
-"""Word vectors from co-occurrence: the singular vectors of positive pointwise mutual information.
+"""Word vectors by truncated SVD of positive pointwise mutual information (PPMI).
 
 Source: Levy, Goldberg, Dagan 2015, doi:10.1162/tacl_a_00134.
 """
@@ -12,31 +12,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import kept
+from pipeline.data.cache import cached_tensor
 
 # V vocabulary, C context words, E embedding
-VERSION = 1  # raised when the same settings would give other vectors
-SMOOTHING = 0.75  # of the contexts' counts, which keeps rare contexts from standing out
+VERSION = 1  # raised when the same settings would give different vectors
+SMOOTHING = 0.75  # exponent of context counts (context distribution smoothing)
 
 
 class Embeddings:
-    """Settings of word vectors: how many numbers a word, how far its context reaches, how many words are contexts."""
+    """PPMI-SVD word vectors: their `size`, context `window` in words, number of context words `contexts`."""
 
     def __init__(self, size: int, window: int, contexts: int):
         self.size, self.window, self.contexts = size, window, contexts
 
     def digest(self, *sources: str) -> str:
-        """What a cached result is known by: the settings, and the digests of the texts and of the vocabulary."""
+        """Cache key of the settings and of the `sources`, digests of the texts and the vocabulary."""
         return hashlib.sha256(json.dumps([VERSION, vars(self), *sources]).encode()).hexdigest()
 
     def cached(self, folder: Path, digest: str, texts: Callable[[], Iterable[list[int]]], vocabulary: int) -> Tensor:
-        """The vectors from `folder`, computed and kept there if they are not there yet."""
+        """(V, E) vectors, read from `folder` or computed and stored there."""
         path = folder / f"embeddings-{digest}.safetensors"
-        return kept(path, "vectors", lambda: self.of(texts(), vocabulary))
+        return cached_tensor(path, "vectors", lambda: self.compute(texts(), vocabulary))
 
-    def of(self, texts: Iterable[list[int]], vocabulary: int) -> Tensor:
-        """(V, E) vectors of mean length 1, from texts as numbers below `vocabulary`: 0 nothing, 1 an unknown word."""
-        gap = [0] * self.window  # so that no context reaches into another text
+    def compute(self, texts: Iterable[list[int]], vocabulary: int) -> Tensor:
+        """(V, E) vectors of mean length 1 from texts as token ids below `vocabulary`: 0 padding, 1 the unknown word."""
+        gap = [0] * self.window  # keeps contexts within a text
         numbers = np.concatenate([np.array([*text, *gap], dtype=np.int64) for text in texts])
         counts_VC = np.zeros(vocabulary * self.contexts, dtype=np.float32)
         for distance in range(1, self.window + 1):
@@ -45,12 +45,12 @@ class Embeddings:
                 cells = word[both] * self.contexts + context[both]
                 counts_VC += np.bincount(cells, minlength=len(counts_VC)).astype(np.float32) / distance
         counts = torch.from_numpy(counts_VC).view(vocabulary, self.contexts)
-        share_C = counts.sum(dim=0) ** SMOOTHING
-        share_C /= share_C.sum()
+        context_C = counts.sum(dim=0) ** SMOOTHING
+        context_C /= context_C.sum()
         counts /= counts.sum(dim=1, keepdim=True).clamp(min=1e-9)
-        counts /= share_C.clamp(min=1e-9)
-        information_VC = counts.log_().clamp_(min=0)  # log 0 is -inf: nothing in common
+        counts /= context_C.clamp(min=1e-9)
+        ppmi_VC = counts.log_().clamp_(min=0)  # log 0 is -inf: no co-occurrence
         torch.manual_seed(0)
-        left_VE, strengths_E, _ = torch.svd_lowrank(information_VC, q=self.size, niter=2)
+        left_VE, strengths_E, _ = torch.svd_lowrank(ppmi_VC, q=self.size, niter=2)
         vectors_VE: Tensor = left_VE * strengths_E.sqrt()
         return vectors_VE.div_(vectors_VE.norm(dim=1).mean()).contiguous()

@@ -1,7 +1,7 @@
-"""Texts as numbered words on disk: each is split into words once, and only what is asked for comes into memory.
+"""Tokenised texts on disk: each text is tokenised once, and only requested texts are read into memory.
 
-A folder under `.cache/` holds the words of all texts in a row, each as its place in a list of the different words.
-Vocabularies are made from it and applied in reading, so it serves all of them.
+A folder under `.cache/` holds the words of all texts as indices into the list of unique words. A vocabulary is counted
+from it and applied in reading, so that one folder serves all vocabularies.
 """
 
 import hashlib
@@ -19,29 +19,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import cached
-from pipeline.data.texts.vocabulary import UNKNOWN, Vocabulary, words
+from pipeline.data.cache import cached_folder
+from pipeline.data.texts.vocabulary import UNKNOWN, Vocabulary, tokenize
 from pipeline.types import Split
 
-# N texts, D different words
-VERSION = 1  # of the files, and of what `words` makes of a text
+# N texts, D unique words
+VERSION = 1  # of the files, and of what `tokenize` makes of a text
 CHUNK = 1 << 18  # words in memory at once
-WIDTH = 4  # bytes of a word's place
-MOST = 2**31 - 1  # words of a text
+WIDTH = 4  # bytes of a word's index
+UNLIMITED = 2**31 - 1  # words of a text
 EVERYTHING = slice(None)
 Rows = np.ndarray | slice
 
 
-class Row(NamedTuple):
-    """A text, its class, and what it is about: texts about the same thing are never split apart."""
+class TextRow(NamedTuple):
+    """A text with its class and group; texts of one group stay in one split."""
 
     text: str
     label: str
-    group: str | None = None  # None: about itself
+    group: str | None = None  # None: a group of its own
 
 
-class Tokens:
-    """N texts whose words stand on disk. In memory is where each begins, 8 bytes a text."""
+class TokenStore:
+    """N tokenised texts on disk; memory holds their offsets, 8 bytes a text."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -50,68 +50,68 @@ class Tokens:
         self.digest: str = index["digest"]  # SHA-256 over all texts and labels
         self.grouped: bool = index["grouped"]
         self.bounds = self._column("bounds", "q")  # (N + 1,)
-        # Read by place: the pages of a memory map would count as memory of this process.
+        # Read by offset: pages of a memory map would count as memory of this process.
         self._handle = os.open(folder / "words", os.O_RDONLY)
         weakref.finalize(self, os.close, self._handle)
 
     @classmethod
-    def of(cls, rows: Iterable[Row], cache: Path, source: str) -> "Tokens":
-        """The texts of `rows`, split now, or taken from `cache` by the digest of their source.
+    def of(cls, rows: Iterable[TextRow], cache: Path, source: str) -> "TokenStore":
+        """Tokenise `rows`, or read them from `cache` by the digest of their source.
 
-        Raises: DataError if the disk refuses.
+        Raises: DataError if they can't be written.
         """
         key = hashlib.sha256(f"{source} {VERSION}".encode()).hexdigest()[:16]
-        return cls(cached(cache / "texts" / key, lambda folder: _write(rows, folder)))
+        return cls(cached_folder(cache / "texts" / key, lambda folder: _write(rows, folder)))
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def label_places(self, rows: Rows = EVERYTHING) -> np.ndarray:
-        """The place of each text's class in `labels`."""
+    def label_indices(self, rows: Rows = EVERYTHING) -> np.ndarray:
+        """Index of each text's class in `labels`."""
         return self._column("labels", "i")[rows]
 
     def digests(self, rows: Rows = EVERYTHING) -> np.ndarray:
-        """64 bits of each text's SHA-256."""
+        """First 64 bits of each text's SHA-256."""
         return self._column("digests", "q")[rows]
 
     def groups(self, rows: Rows = EVERYTHING) -> np.ndarray:
-        """A number for what each text is about, in the alphabetic order of their names if they have names."""
+        """Group number of each text, in alphabetic order of the groups' names."""
         return self._column("groups", "q")[rows] if self.grouped else self.digests(rows)
 
-    def different(self) -> Iterator[str]:
-        """The D different words, in the order in which they come."""
+    def unique_words(self) -> Iterator[str]:
+        """The D unique words, in order of first occurrence."""
         with (self.folder / "different").open(encoding="utf-8", newline="\n") as file:
             for line in file:
                 yield line[:-1]
 
     def counts(self, rows: np.ndarray) -> dict[str, int]:
-        """How often each word occurs in the chosen texts."""
+        """Frequency of each word in the chosen texts."""
         chosen_N = np.zeros(len(self), dtype=bool)
         chosen_N[rows] = True
-        different = list(self.different())
-        times_D = np.zeros(len(different), dtype=np.int64)
-        for some, places in self._chunks():
-            lengths = np.diff(self.bounds[some.start : some.stop + 1])
-            times_D += np.bincount(places[np.repeat(chosen_N[some], lengths)], minlength=len(different))
-        return {word: times for word, times in zip(different, times_D.tolist(), strict=True) if times}
+        unique = list(self.unique_words())
+        times_D = np.zeros(len(unique), dtype=np.int64)
+        for part, indices in self._chunks():
+            lengths = np.diff(self.bounds[part.start : part.stop + 1])
+            times_D += np.bincount(indices[np.repeat(chosen_N[part], lengths)], minlength=len(unique))
+        return {word: times for word, times in zip(unique, times_D.tolist(), strict=True) if times}
 
     def lengths(self, numbers_D: np.ndarray) -> np.ndarray:
-        """(N,) how many words of each text stay if those numbered 0 are left out."""
+        """(N,) number of words of each text without those whose id is 0."""
         if numbers_D.all():
             return np.diff(self.bounds).astype(np.int32)
-        left = []
-        for some, places in self._chunks():
-            stays = np.concatenate([[0], np.cumsum(numbers_D[places] != 0)])
-            bounds = self.bounds[some.start : some.stop + 1] - self.bounds[some.start]
-            left.append(np.diff(stays[bounds]).astype(np.int32))
-        return np.concatenate(left)
+        counts = []
+        for part, indices in self._chunks():
+            stays = np.concatenate([[0], np.cumsum(numbers_D[indices] != 0)])
+            bounds = self.bounds[part.start : part.stop + 1] - self.bounds[part.start]
+            counts.append(np.diff(stays[bounds]).astype(np.int32))
+        return np.concatenate(counts)
 
     def read(self, begin: int, end: int) -> np.ndarray:
-        """The places in the list of different words, of the words `begin` to `end`."""
+        """Indices into the unique words of the words `begin` to `end`."""
         return np.frombuffer(os.pread(self._handle, WIDTH * (end - begin), WIDTH * begin), dtype=np.int32)
 
     def _chunks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Some texts and all their words, in order."""
+        """Consecutive slices of the texts with the indices of their words."""
         first = 0
         while first < len(self):
             begin = int(self.bounds[first])
@@ -123,15 +123,17 @@ class Tokens:
         return np.fromfile(self.folder / name, dtype=code)
 
 
-class Encoded(Sequence[Tensor]):
-    """The numbers of the first or last `max_tokens` words of chosen texts, (T,) int64 each; read when asked for.
+class EncodedTexts(Sequence[Tensor]):
+    """Token ids (T,) int64 of chosen texts, truncated to `max_tokens` words; read lazily.
 
-    In memory are the places of the texts and their lengths, 12 bytes a text.
+    Memory holds the row and the length of each text, 12 bytes a text.
     """
 
-    def __init__(self, tokens: Tokens, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, truncation_side: str):
+    def __init__(
+        self, tokens: TokenStore, rows: np.ndarray, vocabulary: Vocabulary, max_tokens: int, truncation_side: str
+    ):
         self.tokens, self.rows, self.max_tokens, self.truncation_side = tokens, rows, max_tokens, truncation_side
-        numbers = vocabulary.numbers(tokens.different())
+        numbers = vocabulary.numbers(tokens.unique_words())
         self.numbers_D = np.fromiter(numbers, dtype=np.int64)
         self.complete = bool(self.numbers_D.all())
         self.lengths = torch.from_numpy(tokens.lengths(self.numbers_D)[rows].clip(1, max_tokens))
@@ -139,7 +141,7 @@ class Encoded(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Tensor:  # type: ignore[override]  # one at a time
+    def __getitem__(self, index: int) -> Tensor:  # type: ignore[override]  # no slices
         row = self.rows[index]
         numbers = self.numbers_D[self.tokens.read(int(self.tokens.bounds[row]), int(self.tokens.bounds[row + 1]))]
         if not self.complete:
@@ -152,12 +154,12 @@ class Encoded(Sequence[Tensor]):
 
 
 def lengths(texts: Sequence[Tensor]) -> Tensor:
-    """(N,) how many numbers each text has."""
-    return texts.lengths if isinstance(texts, Encoded) else torch.tensor([len(text) for text in texts])
+    """(N,) number of token ids of each text."""
+    return texts.lengths if isinstance(texts, EncodedTexts) else torch.tensor([len(text) for text in texts])
 
 
-class Written(dict[Split, list[str]]):
-    """The texts of each split as they were written: read when they are asked for, and then kept."""
+class LazyTexts(dict[Split, list[str]]):
+    """Raw texts of each split, read on first use."""
 
     def __init__(self, read: Callable[[Split], list[str]]):
         super().__init__()
@@ -168,14 +170,14 @@ class Written(dict[Split, list[str]]):
         return self[split]
 
 
-def _write(rows: Iterable[Row], folder: Path) -> None:
-    """Fill a folder for `Tokens`; a text is let go as soon as its words are written."""
+def _write(rows: Iterable[TextRow], folder: Path) -> None:
+    """Fill a folder for `TokenStore`, one text in memory at a time."""
     different, labels, groups = (defaultdict[str, int](count().__next__) for _ in range(3))
     bounds, digests, own_labels, own_groups = array("q", [0]), array("q"), array("i"), array("q")
     digest = hashlib.sha256()
     with (folder / "words").open("wb") as out:
         for text, label, group in rows:
-            places = array("i", [*map(different.__getitem__, words(text))])
+            places = array("i", [*map(different.__getitem__, tokenize(text))])
             places.tofile(out)
             bounds.append(bounds[-1] + len(places))
             content = hashlib.sha256(text.encode()).digest()
@@ -196,7 +198,7 @@ def _write(rows: Iterable[Row], folder: Path) -> None:
 
 
 def _ranked(names: Mapping[str, int], places: "array[int]") -> np.ndarray:
-    """Places in the order in which names came, as places in their alphabetic order."""
+    """Indices in order of first occurrence, converted to indices in alphabetic order."""
     ranks = np.empty(len(names), dtype=np.int32)
     ranks[[names[name] for name in sorted(names)]] = np.arange(len(names), dtype=np.int32)
     ranked: np.ndarray = ranks[np.asarray(places)]

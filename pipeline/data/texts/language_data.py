@@ -1,4 +1,4 @@
-"""Texts to learn a language model from: those of train, whatever their labels, and those without any."""
+"""Data module of a language model: the texts of train and the unlabelled texts, without labels."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,14 +10,14 @@ from pipeline.data.texts.text_data import TextData
 from pipeline.types import DataSet, Split
 
 # V vocabulary
-MEASURED = 200  # texts of a split that perplexity is measured on: all 25,000 of IMDB's test would take an hour
+EVALUATED = 200  # texts of a split for perplexity: all 25,000 of IMDB's test would take an hour
 HELD_OUT: tuple[Split, Split] = ("val", "test")
 
 
 class LanguageData(TextData):
-    """The batches and the vocabulary of `TextData`; train has the texts without a label, too.
+    """`TextData` whose train split also has the unlabelled texts.
 
-    Validation and test texts are never learned from. Of each, 200 are measured, evenly spread.
+    Validation and test hold 200 evenly spaced texts of theirs.
     """
 
     def read(self) -> None:
@@ -26,7 +26,7 @@ class LanguageData(TextData):
         super().read()
         for split in HELD_OUT:
             part, rows = self.rows_of[split]
-            self.rows_of[split], self.truth[split] = (part, measured(rows)), measured(self.truth[split])
+            self.rows_of[split], self.truth[split] = (part, evenly_spaced(rows)), evenly_spaced(self.truth[split])
 
     def setup(self, stage: str | None = None) -> None:
         if "val" in self.splits:
@@ -39,12 +39,12 @@ class LanguageData(TextData):
         known = super().describe()
         return replace(known, rows={**known.rows, "train": known.rows["train"] + len(self.tokens("unsup"))})
 
-    def shares(self) -> Tensor:
-        """(V,) how often each number occurs in train, as a share of all; none is 0."""
+    def unigram_probabilities(self) -> Tensor:
+        """(V,) relative frequency of each token id in train, smoothed so that none is 0."""
         counts_V = torch.bincount(torch.cat(self.splits["train"][0]), minlength=self.vocabulary_size) + 0.5
         return counts_V / counts_V.sum()
 
 
-def measured(rows: Any) -> Any:
-    """`MEASURED` of some rows, evenly spread; all, if there are no more."""
-    return rows[:: max(1, len(rows) // MEASURED)][:MEASURED]
+def evenly_spaced(rows: Any) -> Any:
+    """`EVALUATED` evenly spaced rows; all rows if there are no more."""
+    return rows[:: max(1, len(rows) // EVALUATED)][:EVALUATED]

@@ -1,6 +1,6 @@
-"""One's own texts: a folder with a subfolder for each class of `.txt` files, or a CSV file with a line for each sample.
+"""Data module of a user's own texts: class folders of `.txt` files, or a CSV file with the columns `text` and `label`.
 
-The CSV file has a header with the columns `text` and `label`. Pictures: `pipeline.data.images.image_folder`.
+Images: `pipeline.data.images.image_folder`.
 """
 
 import hashlib
@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from pipeline.data.archive import table
-from pipeline.data.images.image_data import stratified
-from pipeline.data.texts.encoded import Row
+from pipeline.data.images.image_data import stratified_split
+from pipeline.data.texts.encoded import TextRow
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import DataError
 from pipeline.files import sha256
 
 
 class OwnTexts(TextData):
-    """Texts of one's own; `test_size` of them are kept for test, every class in proportion."""
+    """A user's own texts; a stratified sample of `test_size` texts is the test split."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class OwnTexts(TextData):
     def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
         tokens = self.tokens("all")
         self.labels = self._classes(len(tokens), tokens.labels)
-        kept, out = stratified(torch.from_numpy(tokens.label_places()), min(self.test_size, len(tokens)))
+        kept, out = stratified_split(torch.from_numpy(tokens.label_indices()), min(self.test_size, len(tokens)))
         return ("all", kept.numpy()), ("all", out.numpy())
 
-    def rows(self, part: str) -> Iterator[Row]:
+    def rows(self, part: str) -> Iterator[TextRow]:
         if self.path.is_dir():
-            yield from (Row(_read(file), file.parent.name) for file in self._files())
+            yield from (TextRow(_read(file), file.parent.name) for file in self._files())
         else:
-            yield from (Row(line["text"], line["label"]) for _, line in table(self.path, "text"))
+            yield from (TextRow(line["text"], line["label"]) for _, line in table(self.path, "text"))
 
     def source(self, part: str) -> str:
         digest = hashlib.sha256()
@@ -70,15 +70,15 @@ class OwnTexts(TextData):
         return digest.hexdigest()
 
     def digest(self) -> str:
-        """SHA-256 over all texts and labels: the same for a folder and for a CSV file of it."""
+        """SHA-256 over all texts and labels; equal for a folder and a CSV file of it."""
         return self.tokens("all").digest
 
     def _files(self) -> list[Path]:
-        """In a fixed order."""
+        """Files in a fixed order."""
         return sorted(self.path.glob("*/*.txt")) if self.path.is_dir() else [self.path]
 
     def _classes(self, count: int, found: tuple[str, ...]) -> tuple[str, ...]:
-        """Raises: DataError if there are under two, or not as many as the configuration says."""
+        """Raises: DataError for fewer than two classes, or for another number than `data.classes`."""
         if len(found) < 2:
             raise DataError(
                 f"{self.path}: expected samples of at least two classes, got {count} of {len(found)}. Make a subfolder "
@@ -87,7 +87,7 @@ class OwnTexts(TextData):
         if len(found) != self.classes:
             raise DataError(
                 f"{self.path}: data.classes is {self.classes}, found {len(found)}: {', '.join(found)}. "
-                "Set data.classes."
+                f"Set data.classes={len(found)}."
             )
         return found
 
@@ -96,7 +96,7 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: expected a text in UTF-8, got {error}. Convert it, or take it out.") from error
+        raise DataError(f"{file}: expected a text in UTF-8, got {error}. Convert it, or remove it.") from error
 
 
 def _sha256(file: Path) -> str:

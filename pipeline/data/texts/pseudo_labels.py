@@ -1,6 +1,6 @@
-"""Pseudo-labels: a trained teacher's class probabilities for texts without a label.
+"""Pseudo-labels: a trained teacher's class probabilities for unlabelled texts.
 
-Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531 (distillation); here the teacher saw none of these texts.
+Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531 (distillation); the teacher was trained on none of these texts.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.data.cache import kept
+from pipeline.data.cache import cached_tensor
 
-# M texts without a label, K class
-VERSION = 1  # raised when the same teacher would predict otherwise
-BATCH = 5000  # texts predicted together: their words are in memory
+# M unlabelled texts, K class
+VERSION = 1  # raised when the same teacher would predict differently
+BATCH = 5000  # texts in memory at once
 Predict = Callable[[Sequence[str]], np.ndarray]  # texts to (M, K) class probabilities
 
 
@@ -28,18 +28,18 @@ def teacher_predictions(
     cache: Path,
     progress: Callable[[int, int], None],
 ) -> Tensor:
-    """(M, K) float32 probabilities of the texts, kept in `cache` by the digests of teacher and texts (`source`).
+    """(M, K) float32 probabilities of the texts, cached by the digests of teacher and texts (`source`).
 
-    `progress` is called with the number of texts that are done, and of all.
+    `progress` is called with the number of finished texts and of all texts.
     """
 
     def compute() -> Tensor:
         predict, unlabelled = load(), list(texts())
-        found: list[np.ndarray] = []
+        batches: list[np.ndarray] = []
         for start in range(0, len(unlabelled), BATCH):
-            found.append(predict(unlabelled[start : start + BATCH]))
-            progress(start + len(found[-1]), len(unlabelled))
-        return torch.from_numpy(np.concatenate(found)).float()
+            batches.append(predict(unlabelled[start : start + BATCH]))
+            progress(start + len(batches[-1]), len(unlabelled))
+        return torch.from_numpy(np.concatenate(batches)).float()
 
     key = hashlib.sha256(json.dumps([VERSION, weights_digest, source]).encode()).hexdigest()
-    return kept(cache / f"teacher-{key}.safetensors", "probabilities", compute)
+    return cached_tensor(cache / f"teacher-{key}.safetensors", "probabilities", compute)

@@ -1,4 +1,4 @@
-"""Movie reviews out of their archive, read without unpacking it."""
+"""Read the movie reviews of the official archive as a stream, without unpacking it."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ ARCHIVE_BYTES = 1 << 30  # uncompressed; the official archive has about 300 MB
 
 CHUNK = 1 << 20
 
-MEND = "Use the official archive, aclImdb_v1.tar.gz."
+ADVICE = "Use the official archive, aclImdb_v1.tar.gz."
 
 
 _NAME = re.compile(r"aclImdb(/(?!\.{1,2}(/|$))[\w.-]+)*", re.ASCII)
@@ -47,7 +47,7 @@ class Review(TypedDict):
 
 
 class _Meter:
-    """Lets a stream be read up to `left` bytes. tarfile alone would follow any length a header claims."""
+    """Stream with a limit on its bytes; tarfile alone would trust any length in a header."""
 
     def __init__(self, archive: Path, stream: gzip.GzipFile) -> None:
         self.archive, self.stream = archive, stream
@@ -59,16 +59,16 @@ class _Meter:
         self.left -= len(data)
         if self.left < 0 or self.total > ARCHIVE_BYTES:
             limits = f"at most {MEMBER_BYTES:,} bytes a member, {ARCHIVE_BYTES:,} in all"
-            raise DataError(f"{self.archive}: expected {limits}, got more after {self.total:,}. {MEND}")
+            raise DataError(f"{self.archive}: expected {limits}, got more after {self.total:,}. {ADVICE}")
         return data
 
 
 def read_reviews(archive: Path) -> dict[str, list[Review]]:
     """The rows of train, test and unsup, each in canonical order: neg, then pos, by number.
 
-    Reads the tar.gz as a stream and writes nothing. Members that are no review or list of links are skipped.
+    Reads the tar.gz as a stream and writes nothing. Members that are neither reviews nor lists of links are skipped.
 
-    Raises: DataError naming the member that is no clean regular file, or no whole and unique review.
+    Raises: DataError naming a member that is not a regular file, or not a complete and unique review.
     """
     found: dict[tuple[str, str, int], tuple[int, str]] = {}
     films: dict[tuple[str, str], list[str]] = {}
@@ -101,7 +101,7 @@ def read_reviews(archive: Path) -> dict[str, list[Review]]:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each review and list of links, in the archive's order; every member is checked."""
+    """Name and content of each review and list of links, in the archive's order; every member is checked first."""
     try:
         with gzip.open(archive) as stream:
             meter = _Meter(archive, stream)
@@ -115,11 +115,11 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                         if member.size > REVIEW_BYTES:
                             raise _bad(archive, name, f"at most {REVIEW_BYTES:,} bytes", f"{member.size:,}")
                         yield name, tar.extractfile(member).read()
-                    tar.members.clear()  # a stream never goes back, and 100,000 headers are 100 MB
+                    tar.members.clear()  # not needed again in a stream; 100,000 headers take 100 MB
                     meter.left = MEMBER_BYTES + CHUNK
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError, RecursionError) as error:
         got = f"{type(error).__name__} ({error})"
-        raise DataError(f"{archive}: expected a tar.gz archive, got {got}. {MEND}") from error
+        raise DataError(f"{archive}: expected a tar.gz archive, got {got}. {ADVICE}") from error
 
 
 def _check(archive: Path, member: tarfile.TarInfo, count: int) -> None:
@@ -150,10 +150,10 @@ def _titles(archive: Path, name: str, text: str) -> list[str]:
 
 
 def _bad(archive: Path, member: str, expected: str, got: str) -> DataError:
-    return DataError(f"{archive}: {member!r}: expected {expected}, got {got}. {MEND}")
+    return DataError(f"{archive}: {member!r}: expected {expected}, got {got}. {ADVICE}")
 
 
 def json_lines(rows: Iterable[Review]) -> Iterator[bytes]:
-    """Each row as a line of its canonical file, "\\n" included."""
+    """Lines of the canonical file, each with its "\\n"."""
     for row in rows:
         yield json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

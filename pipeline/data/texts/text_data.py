@@ -1,4 +1,4 @@
-"""Film reviews as numbered words: which are learned from, which are held out, and how the others are labelled."""
+"""Data module of text classification: tokenised film reviews, their splits, and unlabelled texts."""
 
 import random
 from array import array
@@ -17,25 +17,26 @@ from pipeline.data.batches import SPLIT_SEED, BatchedData
 from pipeline.data.jsonl import read_jsonl
 from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
 from pipeline.data.texts.embeddings import Embeddings
-from pipeline.data.texts.encoded import MOST, Encoded, Row, Tokens, Written
+from pipeline.data.texts.encoded import UNLIMITED, EncodedTexts, LazyTexts, TextRow, TokenStore
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from pipeline.types import DataSet, Split
 
-# N texts, M texts without a label, K class, V vocabulary, E embedding
+# N texts, M unlabelled texts, K class, V vocabulary, E embedding
 
 
 class TextData(BatchedData):
     """Film reviews as batches of (tokens_BT int64, 0 where padded; labels_B), 1 for praise.
 
-    The vocabulary is that of train without validation. Validation takes whole films: reviews of one film resemble each
-    other, and 96 % of a random slice's would have a sibling in what is learned from.
-    A text longer than `max_tokens` words is cut on its `truncation_side` ("left" or "right").
-    With a teacher's predictions (`pseudo_label`), train also has the unlabelled texts, each followed by its `chunks`;
-    the teacher's class probabilities are their labels. With `labeled_repeats` and no teacher, train also has them, with
-    zeros for labels; an epoch has each labelled text `labeled_repeats` times.
+    The vocabulary is counted on train without validation. Validation takes all reviews of some films: of a random
+    sample, 96 % would share their film with a train review. Texts longer than `max_tokens` words are truncated on their
+    `truncation_side` ("left" or "right").
 
-    Raises: DataError unless the stored bytes verify; ConfigError if `val_size` leaves nothing to learn from.
+    With a teacher's predictions (`pseudo_label`), train also has the unlabelled texts, each followed by its `chunks`,
+    with the teacher's class probabilities as soft labels. With `labeled_repeats` and no teacher, train also has the
+    unlabelled texts, with zeros for labels, and each labelled text `labeled_repeats` times.
+
+    Raises: DataError unless the stored files verify; ConfigError if `val_size` leaves no train text.
     """
 
     labels: tuple[str, ...] = ("negative", "positive")
@@ -72,52 +73,54 @@ class TextData(BatchedData):
         self.embeddings, self.labeled_repeats, self.chunks = embeddings, labeled_repeats, chunks
         self.folder = Path(folder)
         self.predictions_MK: Tensor | None = None
-        self.texts = Written(self._written)
-        self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part it stands in, and where
+        self.texts = LazyTexts(self._written)
+        self.rows_of: dict[Split, tuple[str, np.ndarray]] = {}  # the part of the data, and the rows in it
         self.truth: dict[Split, Tensor] = {}
-        self._tokens: dict[str, Tokens] = {}
+        self._tokens: dict[str, TokenStore] = {}
 
     def read(self) -> None:
-        """Which texts each split has, and their labels; what is not in `.cache` yet is split into words on the way."""
+        """Assign texts and labels to splits; texts that are not in `.cache` are tokenised."""
         if self.truth:
             return
         (part, train), test = self.parts()
-        held_out = whole_groups(self.tokens(part).groups(train), self.val_size)
+        held_out = group_holdout(self.tokens(part).groups(train), self.val_size)
         if held_out.all():
-            raise ConfigError(f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to learn from.")
+            raise ConfigError(
+                f"data.val_size: {self.val_size} of {len(train)} train texts leaves none to train on. Lower it."
+            )
         self.rows_of = {"train": (part, train[~held_out]), "val": (part, train[held_out]), "test": test}
         for split, (part, rows) in self.rows_of.items():
             tokens = self.tokens(part)
             classes = np.array([self.labels.index(label) for label in tokens.labels])
-            self.truth[split] = torch.from_numpy(classes[tokens.label_places(rows)])
+            self.truth[split] = torch.from_numpy(classes[tokens.label_indices(rows)])
 
     def parts(self) -> tuple[tuple[str, np.ndarray], tuple[str, np.ndarray]]:
-        """The part of the data and its rows: to learn from (validation included), and those of the test split."""
+        """Part and rows of train (validation included), and of the test split."""
         store.verify(self.data_name, self.folder)
         train, test = ((part, np.arange(len(self.tokens(part)))) for part in ("train", "test"))
         return train, test
 
-    def rows(self, part: str) -> Iterator[Row]:
-        """The texts of a part, one at a time."""
+    def rows(self, part: str) -> Iterator[TextRow]:
+        """Texts of a part, one at a time."""
         for row in read_jsonl(self.folder / self.data_name / f"{part}.jsonl"):
             for text in self._with_chunks(row["text"]) if part == "unsup" else [row["text"]]:
-                yield Row(text, self.labels[row["rating"] > 5], row["film"])
+                yield TextRow(text, self.labels[row["rating"] > 5], row["film"])
 
     def source(self, part: str) -> str:
-        """A digest of the bytes that `rows` reads."""
+        """Identity of the bytes that `rows` reads."""
         return f"{store.digest(self.data_name)} {part}" + f" {self.chunks}" * (part == "unsup" and self.chunks > 0)
 
     def digest(self) -> str:
         return store.digest(self.data_name)
 
-    def tokens(self, part: str) -> Tokens:
-        """The texts of a part, split into words."""
+    def tokens(self, part: str) -> TokenStore:
+        """Tokenised texts of a part."""
         if part not in self._tokens:
-            self._tokens[part] = Tokens.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
+            self._tokens[part] = TokenStore.of(self.rows(part), self.folder.parent / ".cache", self.source(part))
         return self._tokens[part]
 
-    def unlabelled(self) -> Iterator[str]:
-        """Texts without a label, to learn from, each followed by its chunks."""
+    def unlabeled_texts(self) -> Iterator[str]:
+        """Unlabelled texts, each followed by its chunks."""
         return (row.text for row in self.rows("unsup"))
 
     def setup(self, stage: str | None = None) -> None:
@@ -126,7 +129,7 @@ class TextData(BatchedData):
         self.read()
         part, rows = self.rows_of["train"]
         counts = self.tokens(part).counts(rows)
-        self.vocabulary = Vocabulary.commonest(counts, self.vocabulary_size - 2, self.dropped_words)
+        self.vocabulary = Vocabulary.most_frequent(counts, self.vocabulary_size - 2, self.dropped_words)
         self._encode("train")
         if (labels_MK := self._unsup_labels()) is not None:
             texts, truth_N = self.splits["train"]
@@ -147,11 +150,11 @@ class TextData(BatchedData):
         return ByLength(self.splits["val"], shard)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        texts, labels = self.numbered(split)
+        texts, labels = self.encoded_split(split)
         for batch in torch.arange(len(texts)).split(EVAL_BATCH):
             yield padded(texts, labels, batch)
 
-    def numbered(self, split: Split) -> Numbers:
+    def encoded_split(self, split: Split) -> Numbers:
         """The whole split in its stored order."""
         self.setup()
         self._encode(split)
@@ -159,42 +162,42 @@ class TextData(BatchedData):
         return texts, labels
 
     def vectors(self) -> Tensor | None:
-        """(V, E) word vectors from train and the texts without labels, kept in `.cache`; None if none are used."""
+        """(V, E) word vectors of train and the unlabelled texts, cached; None if `embeddings` is None."""
         if self.embeddings is None:
             return None
 
         def texts() -> Iterator[list[int]]:
             unsup, rows = self._unsup()
-            wholes = unsup, rows[:: 1 + self.chunks]
-            for part, rows in (self.rows_of["train"], wholes):
-                for text in Encoded(self.tokens(part), rows, self.vocabulary, MOST, "right"):
+            whole_texts = unsup, rows[:: 1 + self.chunks]
+            for part, rows in (self.rows_of["train"], whole_texts):
+                for text in EncodedTexts(self.tokens(part), rows, self.vocabulary, UNLIMITED, "right"):
                     yield text.tolist()
 
         digest = self.embeddings.digest(self.digest(), self.vocabulary.digest)
         return self.embeddings.cached(self.folder.parent / ".cache", digest, texts, self.vocabulary_size)
 
     def pseudo_label(self, predictions_MK: Tensor) -> None:
-        """Learn from the M texts without a label, too, with a teacher's probabilities as their labels.
+        """Add the M unlabelled texts to train, with a teacher's probabilities as soft labels.
 
         Call it before `setup`.
         """
         self.predictions_MK = predictions_MK
 
     def _unsup_labels(self) -> Tensor | None:
-        """(M, K) labels of the unlabelled texts: the teacher's, or zeros; None if they are not in train."""
+        """(M, K) soft labels of the unlabelled texts, or zeros; None if they are not in train."""
         if self.predictions_MK is None and self.labeled_repeats:
             return torch.zeros(len(self.tokens("unsup")), self.classes)
         return self.predictions_MK
 
     def seen_in_train(self, split: Split) -> np.ndarray:
-        """Which texts of a split stand word for word in train, too (validation included): of IMDB's test, 123."""
+        """(N,) bool: texts of a split that are also in train, validation included: 123 of IMDB's test."""
         self.read()
         own, *known = (
-            self.tokens(part).digests(rows) for part, rows in (self.rows_of[one] for one in (split, "train", "val"))
+            self.tokens(part).digests(rows) for part, rows in (self.rows_of[name] for name in (split, "train", "val"))
         )
         return np.isin(own, np.concatenate(known))
 
-    def written(self, split: Split) -> Sequence[str]:
+    def raw_texts(self, split: Split) -> Sequence[str]:
         return self.texts[split]
 
     def input_vocabulary(self) -> Vocabulary:
@@ -205,13 +208,13 @@ class TextData(BatchedData):
         if split not in self.splits:
             self.splits[split] = self._numbers(*self.rows_of[split]), self.truth[split]
 
-    def _numbers(self, part: str, rows: np.ndarray) -> Encoded:
-        return Encoded(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.truncation_side)
+    def _numbers(self, part: str, rows: np.ndarray) -> EncodedTexts:
+        return EncodedTexts(self.tokens(part), rows, self.vocabulary, self.max_tokens, self.truncation_side)
 
     def _with_chunks(self, text: str) -> list[str]:
-        told = text.split(" ")
-        bounds = np.linspace(0, len(told), self.chunks + 1, dtype=int)
-        return [text, *(" ".join(told[begin:end]) for begin, end in pairwise(bounds))]
+        words = text.split(" ")
+        bounds = np.linspace(0, len(words), self.chunks + 1, dtype=int)
+        return [text, *(" ".join(words[begin:end]) for begin, end in pairwise(bounds))]
 
     def _unsup(self) -> tuple[str, np.ndarray]:
         return "unsup", np.arange(len(self.tokens("unsup")))
@@ -224,22 +227,22 @@ class TextData(BatchedData):
         return [row.text for row, mine in zip(self.rows(part), chosen, strict=True) if mine]
 
 
-def encoded(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
-    """(T,) the numbers of the first or last `max_tokens` words of a text that is already split."""
+def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: int, truncation_side: str) -> Tensor:
+    """(T,) token ids of a tokenised text, truncated to `max_tokens` words."""
     numbers = vocabulary.encode(text)
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])
 
 
-def whole_groups(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
-    """Which rows are held out: all of some groups, drawn at random until there are at least `size` rows."""
+def group_holdout(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
+    """(N,) bool: held-out rows, all rows of randomly drawn groups until there are at least `size`."""
     in_order = np.sort(groups)
     bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
-    order = array("q", range(len(bounds) - 1))  # a list would need four times as much
+    order = array("q", range(len(bounds) - 1))  # a list would take four times the memory
     random.Random(seed).shuffle(order)
     chosen, rows = set(), 0
-    for place in order:
+    for index in order:
         if rows >= size:
             break
-        chosen.add(in_order[bounds[place]])
-        rows += int(bounds[place + 1] - bounds[place])
+        chosen.add(in_order[bounds[index]])
+        rows += int(bounds[index + 1] - bounds[index])
     return np.fromiter((group in chosen for group in groups), dtype=bool, count=len(groups))  # isin would sort them all

@@ -1,4 +1,4 @@
-"""From text to numbers: words, and the vocabulary that numbers them."""
+"""Tokenisation of texts, and the vocabulary that maps words to token ids."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import CheckpointError
 
-PADDING, UNKNOWN = 0, 1  # the first two numbers
+PADDING, UNKNOWN = 0, 1  # the first two token ids
 FILE = "vocabulary.txt"
 _TAG = re.compile(r"<[^<>]{0,100}>")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")
@@ -20,45 +20,45 @@ _KEPT = string.ascii_letters + string.digits + "!?'"
 _PLAIN = bytes(ord(chr(byte).lower()) if chr(byte) in _KEPT else ord(" ") for byte in range(256))
 
 
-def words(text: str) -> list[str]:
-    """The lower-case words of a text, and its `!` and `?`; tags (`<br />`) and other signs are left out."""
+def tokenize(text: str) -> list[str]:
+    """Lower-case words of a text, and its `!` and `?`; HTML tags (`<br />`) and other characters are dropped."""
     if "<" in text:
         text = _TAG.sub(" ", text)
     if not text.isascii():
         return _WORD.findall(text.lower())
-    # The same without a regular expression, in half the time: an apostrophe stays between two letters or digits only.
+    # The same without a regular expression in half the time; an apostrophe stays only between letters or digits.
     plain = text.encode().translate(_PLAIN).replace(b"!", b" ! ").replace(b"?", b" ? ").replace(b"''", b"  ")
     return (b" %b " % plain).replace(b" '", b"  ").replace(b"' ", b"  ").decode().split()
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words a net knows, the commonest first. The commonest `dropped` of them are left out of every text."""
+    """Words by descending frequency; the `dropped` most frequent are removed from every text as stop words."""
 
     words: tuple[str, ...]
     dropped: int = 0
 
     @classmethod
     def of(cls, texts: Iterable[Sequence[str]], size: int, dropped: int = 0) -> "Vocabulary":
-        """The `size` commonest words of texts that are already split; words equally common are in alphabetic order."""
-        return cls.commonest(Counter(chain.from_iterable(texts)), size, dropped)
+        """The `size` most frequent words of tokenised texts; ties are in alphabetic order."""
+        return cls.most_frequent(Counter(chain.from_iterable(texts)), size, dropped)
 
     @classmethod
-    def commonest(cls, counts: Mapping[str, int], size: int, dropped: int = 0) -> "Vocabulary":
-        """The same from how often each word occurs."""
+    def most_frequent(cls, counts: Mapping[str, int], size: int, dropped: int = 0) -> "Vocabulary":
+        """The `size` most frequent words, from the frequency of each word."""
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls(tuple(word for word, _ in ranked[:size]), dropped)
 
     def __len__(self) -> int:
-        """How many numbers there are, padding and the unknown word included."""
+        """Number of token ids, including padding and the unknown word."""
         return len(self.words) + 2
 
     def encode(self, text: Sequence[str]) -> list[int]:
-        """The numbers of a text's words, without those that are left out; an empty text is one unknown word."""
+        """Token ids of a tokenised text without its stop words; an empty text is one unknown word."""
         return [number for number in self.numbers(text) if number] or [UNKNOWN]
 
     def numbers(self, text: Iterable[str]) -> Iterator[int]:
-        """The number of each word, 0 for those that are left out."""
+        """Token id of each word, 0 for stop words."""
         known = self._numbers
         return (known.get(word, UNKNOWN) for word in text)
 
@@ -71,7 +71,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, folder: Path) -> "Vocabulary":
-        """Raises: CheckpointError if the file is missing or no vocabulary."""
+        """Raises: CheckpointError if the file is missing or not a vocabulary."""
         try:
             first, *known = (folder / FILE).read_text(encoding="utf-8").splitlines()
             return cls(tuple(known), int(first))

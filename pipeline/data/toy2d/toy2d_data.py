@@ -1,4 +1,4 @@
-"""Points in the plane as data to train on: truth tables of two inputs, and the sets of `generators.py`."""
+"""Data modules of two-dimensional problems: truth tables and the data sets of `generators.py`."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,23 +12,23 @@ from pipeline.data.toy2d.generators import FEATURES, PROBLEMS
 from pipeline.errors import ConfigError
 from pipeline.types import Split
 
-# What a gate answers to (0, 0), (0, 1), (1, 0), (1, 1). Any other of the 16 is named by its four answers: "1101".
+# Outputs for (0, 0), (0, 1), (1, 0), (1, 1). Other functions are named by their four outputs: "1101".
 GATES = {"and": "0001", "or": "0111", "nand": "1110", "nor": "1000", "xor": "0110", "xnor": "1001"}
 TABLE = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 
 def gate(name: str) -> Arrays:
-    """The four inputs of a Boolean function of two, and its answers.
+    """Truth table of a Boolean function: inputs (4, 2) and outputs (4,).
 
-    Raises: ConfigError for a name that is neither a gate nor four answers of 0 and 1.
+    Raises: ConfigError for a name that is neither a gate nor four outputs of 0 and 1.
     """
-    answers = GATES.get(name, name)
-    if len(answers) != 4 or set(answers) - {"0", "1"}:
+    outputs = GATES.get(name, name)
+    if len(outputs) != 4 or set(outputs) - {"0", "1"}:
         raise ConfigError(
-            f"data.gate: expected {', '.join(GATES)} or four answers such as 0110, got {name!r}. "
+            f"data.gate: expected {', '.join(GATES)} or four outputs such as 0110, got {name!r}. "
             "Set it with `data.gate=xor`."
         )
-    return TABLE, torch.tensor([int(answer) for answer in answers])
+    return TABLE, torch.tensor([int(output) for output in outputs])
 
 
 class Toy2DData(BatchedData):
@@ -60,7 +60,7 @@ class Toy2DData(BatchedData):
 
 
 class Gate(Toy2DData):
-    """A Boolean function of two inputs; its three splits are the same four rows, for there are no others.
+    """Truth table of a Boolean function of two inputs; all three splits are its four rows.
 
     Raises: ConfigError for an unknown function.
     """
@@ -84,8 +84,8 @@ class Gate(Toy2DData):
         return {"train": table, "val": table, "test": table}
 
 
-class Plane(Toy2DData):
-    """One of the playground's sets, half of it to learn from, the other half shared by validation and test.
+class PlaygroundData(Toy2DData):
+    """A data set of TensorFlow's playground: half train, a quarter validation, a quarter test.
 
     The net is shown the `features` of each point, functions of its coordinates.
 
@@ -108,17 +108,28 @@ class Plane(Toy2DData):
     ):
         super().__init__(name, classes, in_shape, batch_size, folder=folder, seed=seed)
         if unknown := [feature for feature in features if feature not in FEATURES]:
-            raise ConfigError(f"data.features: no such feature {unknown[0]!r}. There are: {', '.join(FEATURES)}.")
+            raise ConfigError(f"data.features: unknown feature {unknown[0]!r}. Choose from {', '.join(FEATURES)}.")
         self.features = features
         if problem not in PROBLEMS:
-            raise ConfigError(f"data.problem: no such problem {problem!r}. There are: {', '.join(PROBLEMS)}.")
+            raise ConfigError(f"data.problem: unknown problem {problem!r}. Choose one of {', '.join(PROBLEMS)}.")
         self.problem, self.count, self.noise = problem, points, noise
 
     def arrays(self) -> dict[Split, Arrays]:
         rng = np.random.default_rng(self.seed)
         points, labels = PROBLEMS[self.problem](rng, self.count, self.noise)
         order = rng.permutation(len(points))
-        shown = np.stack([FEATURES[feature](*points.T) for feature in self.features], axis=1)
-        x, y = torch.from_numpy(shown[order]).float(), torch.from_numpy(labels[order].astype(np.int64))
+        x, y = self._features(points)[order], torch.from_numpy(labels[order].astype(np.int64))
         half, three = len(x) // 2, len(x) * 3 // 4
-        return {"train": (x[:half], y[:half]), "val": (x[half:three], y[half:three]), "test": (x[three:], y[three:])}
+        bounds: dict[Split, slice] = {"train": slice(half), "val": slice(half, three), "test": slice(three, None)}
+        coordinates = torch.from_numpy(points[order]).float()
+        self.coordinates = {split: coordinates[rows] for split, rows in bounds.items()}
+        return {split: (x[rows], y[rows]) for split, rows in bounds.items()}
+
+    def points(self, split: Split) -> Arrays:
+        return self.coordinates[split], self.splits[split][1]
+
+    def net_inputs(self, points_N2: torch.Tensor) -> torch.Tensor:
+        return self._features(points_N2.double().numpy())
+
+    def _features(self, points_N2: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.stack([FEATURES[name](*points_N2.T) for name in self.features], axis=1)).float()

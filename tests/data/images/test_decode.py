@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.images.decode import UnreadablePicture, decode
+from pipeline.data.images.decode import ImageDecodeError, decode
 
 SHAPE = (3, 8, 8)
 # The left half red, the right half blue: mode, compression and orientation must not change that.
@@ -120,5 +120,5 @@ def bomb(width: int, height: int) -> bytes:
     ],
 )
 def test_what_can_not_be_learned_from_is_told_apart(content: bytes, name: str, why: str) -> None:
-    with pytest.raises(UnreadablePicture, match=why):
+    with pytest.raises(ImageDecodeError, match=why):
         decode(content, name, SHAPE)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from pipeline.data.batches import Shards
 from pipeline.data.images.augment import Augment, Augmented
-from pipeline.data.images.image_data import ImageData, stratified
+from pipeline.data.images.image_data import ImageData, stratified_split
 from pipeline.errors import ConfigError, DataError
 
 NOTHING = Augment(rotate_deg=0, shift_px=0, scale=0, shear=0, elastic_px=0)
@@ -26,7 +26,7 @@ def numbered(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_stratified_slice_takes_every_class_in_proportion(labels: list[int], data: st.DataObject) -> None:
     size = data.draw(st.integers(1, len(labels) - 1))
     classes = torch.tensor(labels)
-    kept, out = stratified(classes, size)
+    kept, out = stratified_split(classes, size)
     assert sorted([*kept.tolist(), *out.tolist()]) == list(range(len(labels)))
     assert len(out) == size
     share = size / len(labels)

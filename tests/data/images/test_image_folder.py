@@ -72,7 +72,7 @@ def test_near_duplicates_stand_on_the_same_side(fold: int, shapes: Path) -> None
         there = [name for name in names(module, split) if "copy" in name]
         for number in range(4):
             assert sum(f"copy{number}-" in name for name in there) in (0, 3)
-    assert [remark for remark in module.remarks() if "8 of the pictures" in remark]
+    assert [remark for remark in module.remarks() if "8 images are near-duplicates" in remark]
 
 
 def test_fingerprints_are_compared_with_mirrors_and_in_blocks() -> None:
@@ -102,7 +102,7 @@ def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
         "set aside   disc/empty.png: is empty",
         "set aside   disc/really_png.jpg: is a PNG, its name says otherwise",
         "set aside   disc/words.jpg: is neither a JPEG nor a PNG",
-        "set aside   notes.txt: stands in no class folder",
+        "set aside   notes.txt: is in no class folder",
     ]
     assert sorted(shapes.rglob("*")) == before
 
@@ -110,14 +110,14 @@ def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
 def test_a_class_without_a_usable_picture_is_an_error_that_says_why(shapes: Path) -> None:
     for file in (shapes / "disc").iterdir():
         file.write_bytes(b"")
-    with pytest.raises(DataError, match=r"no usable picture in disc \(disc/0\.png is empty"):
+    with pytest.raises(DataError, match=r"no usable image in disc \(disc/0\.png is empty"):
         data(shapes.parent).describe()
 
 
 def test_too_few_pictures_for_the_folds_is_an_error_that_names_the_class(shapes: Path) -> None:
     for number in range(3, 12):
         (shapes / f"disc/{number}.png").unlink()
-    with pytest.raises(DataError, match="at least 5 different pictures of disc to split, got 3"):
+    with pytest.raises(DataError, match="at least 5 different images of disc to split, got 3"):
         data(shapes.parent).describe()
 
 
@@ -178,7 +178,7 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
 
     for digest in ("one net", "one net", "another"):
         module = data(shapes.parent)
-        module.pass_through(views, digest)
+        module.use_frozen_features(views, digest)
         views_BV, labels = next(iter(module.batches("test")))
         torch.testing.assert_close(views_BV[:, 0], module.inputs("test", range(len(labels))).mean(dim=(2, 3)))
         assert torch.equal(views_BV[:, 1], -views_BV[:, 0])
@@ -190,10 +190,10 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
 
 def test_a_frozen_net_refuses_pictures_that_change(shapes: Path) -> None:
     module = data(
-        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, least_area: 0.5}"
+        shapes.parent, "data.augment={_target_: pipeline.data.images.photo_augment.PhotoAugment, min_area: 0.5}"
     )
-    with pytest.raises(ConfigError, match=r"data\.augment: a frozen net sees each picture once"):
-        module.pass_through(lambda images: images[:, None], "net")
+    with pytest.raises(ConfigError, match=r"data\.augment: features of a frozen net are computed once"):
+        module.use_frozen_features(lambda images: images[:, None], "net")
 
 
 def test_one_view_is_chosen_by_the_numbers_drawn() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from pipeline.data.images.photo_augment import PhotoAugment
 
-STILL = {"least_area": 1.0, "stretch": 1.0, "rotate_deg": 0.0, "light": 0.0, "colour": 0.0}
+STILL = {"min_area": 1.0, "max_aspect_ratio": 1.0, "rotate_deg": 0.0, "brightness": 0.0, "saturation": 0.0}
 
 
 def noise(**chosen: float) -> torch.Tensor:
@@ -23,7 +23,7 @@ def test_with_nothing_to_change_pictures_stay_or_are_mirrored() -> None:
 def test_the_smallest_cut_out_at_the_corner_is_that_corner_enlarged() -> None:
     image = torch.zeros(1, 1, 16, 16)
     image[..., 8:, 8:] = torch.arange(8.0)
-    cut = PhotoAugment(**{**STILL, "least_area": 0.25})(image, noise(area=1, right=1, down=1))
+    cut = PhotoAugment(**{**STILL, "min_area": 0.25})(image, noise(area=1, right=1, down=1))
     assert cut.shape == image.shape
     torch.testing.assert_close(cut[0, 0, 8, 1:15:2], torch.arange(7.0) + 0.25)  # between the pixels' centres
 
@@ -31,7 +31,7 @@ def test_the_smallest_cut_out_at_the_corner_is_that_corner_enlarged() -> None:
 @pytest.mark.parametrize("name", ["bright", "contrast", "saturation"])
 def test_light_and_colours_change_by_as_much_as_is_allowed(name: str) -> None:
     images = torch.rand(1, 3, 8, 8)
-    relit = PhotoAugment(**{**STILL, "light": 0.2, "colour": 0.5})(images, noise(**{name: 1}))
+    relit = PhotoAugment(**{**STILL, "brightness": 0.2, "saturation": 0.5})(images, noise(**{name: 1}))
     mean, grey = images.mean(), images.mean(dim=1, keepdim=True)
     expected = {
         "bright": images + 0.1,

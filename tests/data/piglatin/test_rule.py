@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.piglatin.piglatin_data import PigLatinData, word_list
-from pipeline.data.piglatin.rule import decode, encode, kind, onset, pig_latin, translate
+from pipeline.data.piglatin.rule import decode, encode, onset, pig_latin, rule_case, translate
 from pipeline.errors import ConfigError
 from pipeline.types import END, PAD
 
@@ -99,7 +99,7 @@ def test_a_translation_keeps_every_letter_and_is_a_rotation_before_its_ending(wo
     ],
 )
 def test_a_word_is_of_the_kind_of_its_beginning(word: str, expected: str) -> None:
-    assert kind(word) == expected
+    assert rule_case(word) == expected
 
 
 def by_rule(words: Sequence[str]) -> list[str]:
@@ -205,7 +205,7 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
 
 def test_the_recipe_builds_this_data(tmp_path: Path) -> None:
     data = build_data(resolve(load_config("experiment=piglatin_seq2seq", "data.words=100000")), tmp_path)
-    with pytest.raises(ConfigError, match=r"data\.words: 100000 asked for, but there are only \d+ of 2 to 14"):
+    with pytest.raises(ConfigError, match=r"data\.words: 100000, but there are only \d+ of 2 to 14"):
         data.setup()
 
 

@@ -16,7 +16,7 @@ def company(count: int) -> list[list[int]]:
 
 
 def test_words_in_the_same_company_are_alike() -> None:
-    vectors = F.normalize(Embeddings(size=3, window=2, contexts=8).of(company(400), 8), dim=1)
+    vectors = F.normalize(Embeddings(size=3, window=2, contexts=8).compute(company(400), 8), dim=1)
     assert vectors[2] @ vectors[3] > 0.99
     assert vectors[4] @ vectors[5] > 0.99
     assert abs(vectors[2] @ vectors[4]) < 0.1
@@ -24,7 +24,7 @@ def test_words_in_the_same_company_are_alike() -> None:
 
 def test_the_products_of_full_vectors_are_the_positive_information_by_hand() -> None:
     # 2 and 3 always meet: P(3 | 2) = 1, smoothed shares of the contexts 2 and 3 are 1/2 each.
-    vectors = Embeddings(size=2, window=1, contexts=4).of([[2, 3]] * 5, 4)
+    vectors = Embeddings(size=2, window=1, contexts=4).compute([[2, 3]] * 5, 4)
     left, strengths, _ = torch.linalg.svd(
         torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1.0], [0, 0, 1.0, 0]]) * np.log(2)
     )
@@ -33,7 +33,7 @@ def test_the_products_of_full_vectors_are_the_positive_information_by_hand() -> 
 
 
 def test_no_context_reaches_into_another_text_and_unknown_words_give_none() -> None:
-    vectors = Embeddings(size=2, window=3, contexts=4).of([[2, 3], [1, 2], [3]] * 3, 5)
+    vectors = Embeddings(size=2, window=3, contexts=4).compute([[2, 3], [1, 2], [3]] * 3, 5)
     assert vectors[[0, 1, 4]].abs().max() < 1e-6
 
 

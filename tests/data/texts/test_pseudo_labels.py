@@ -76,7 +76,7 @@ def test_a_teacher_predicts_once_and_again_only_where_it_or_the_texts_changed(
 def test_each_text_without_a_label_is_followed_by_its_pieces_with_the_answers_to_these(tiny_imdb: Path) -> None:
     learned = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, chunks=2, folder=tiny_imdb / "data")
     alone = TextData("imdb", 2, 60, 20, "left", 0, 8, 16, folder=tiny_imdb / "data")
-    whole, told = list(alone.unlabelled()), list(learned.unlabelled())
+    whole, told = list(alone.unlabeled_texts()), list(learned.unlabeled_texts())
     assert told[::3] == whole
     assert [f"{one} {other}" for one, other in zip(told[1::3], told[2::3], strict=True)] == whole
     assert all(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data import store
-from pipeline.data.texts.text_data import TextData, encoded, whole_groups
+from pipeline.data.texts.text_data import TextData, encode_truncated, group_holdout
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError
 from tests.conftest import TINY_TEXT
@@ -17,7 +17,7 @@ from tests.conftest import TINY_TEXT
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1), st.integers(1, 30), st.integers(0, 9))
 def test_a_film_is_held_out_whole_or_not_at_all(films: list[str], size: int, seed: int) -> None:
-    held_out = whole_groups(films, size, seed)
+    held_out = group_holdout(films, size, seed)
     for film in set(films):
         assert len({out for out, other in zip(held_out, films, strict=True) if other == film}) == 1
     assert sum(held_out) >= min(size, len(films))
@@ -53,16 +53,16 @@ def test_texts_that_stand_in_train_too_are_known(tiny_imdb: Path, monkeypatch: p
 
 def test_of_a_long_text_the_first_or_last_words_stay() -> None:
     vocabulary = Vocabulary(("a", "b", "c"))
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "left").tolist() == [3, 4]
-    assert encoded(vocabulary, ["a", "b", "c"], 2, "right").tolist() == [2, 3]
-    assert encoded(vocabulary, [], 2, "right").tolist() == [1]
+    assert encode_truncated(vocabulary, ["a", "b", "c"], 2, "left").tolist() == [3, 4]
+    assert encode_truncated(vocabulary, ["a", "b", "c"], 2, "right").tolist() == [2, 3]
+    assert encode_truncated(vocabulary, [], 2, "right").tolist() == [1]
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("data.truncation_side=middle", "data.truncation_side: expected left or right"),
-        ("data.val_size=80", "leaves none to learn from"),
+        ("data.val_size=80", "leaves none to train on"),
     ],
 )
 def test_what_can_not_be_done_is_said(override: str, message: str, tiny_imdb: Path) -> None:

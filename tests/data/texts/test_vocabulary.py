@@ -1,13 +1,16 @@
 """Splitting texts into words, and numbering them."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.texts.vocabulary import PADDING, UNKNOWN, Vocabulary, words
+from pipeline.data.texts.vocabulary import PADDING, UNKNOWN, Vocabulary, tokenize
 from pipeline.errors import CheckpointError
 
 
@@ -23,12 +26,12 @@ from pipeline.errors import CheckpointError
     ],
 )
 def test_words_worked_by_hand(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert tokenize(text) == expected
 
 
 @given(st.text())
 def test_any_text_is_split_into_lower_case_words_without_spaces(text: str) -> None:
-    for word in words(text):
+    for word in tokenize(text):
         assert word
         assert not any(sign.isspace() for sign in word)
 
@@ -67,4 +70,15 @@ def test_a_torn_vocabulary_is_named(tmp_path: Path) -> None:
 @given(st.text(alphabet=st.sampled_from("abAB01 '!?<>/._-\"\n\té’İß"), max_size=60))
 def test_words_are_those_of_the_definition(text: str) -> None:
     without_tags = re.sub(r"<[^<>]{0,100}>", " ", text)
-    assert words(text) == re.findall(r"[^\W_]+(?:['’][^\W_]+)*|[!?]", without_tags.lower())
+    assert tokenize(text) == re.findall(r"[^\W_]+(?:['’][^\W_]+)*|[!?]", without_tags.lower())
+
+
+def test_words_are_the_same_in_a_turkish_locale() -> None:
+    """In Turkish the lower case of I is ı; English words may not depend on where the program runs."""
+    text = "IN IT I'M Istanbul"
+    code = (
+        f"from pipeline.data.texts.vocabulary import tokenize; print(*tokenize({text!r}), *tokenize({text + ' é'!r}))"
+    )
+    environment = {**os.environ, "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["in", "it", "i'm", "istanbul", "in", "it", "i'm", "istanbul", "é"]

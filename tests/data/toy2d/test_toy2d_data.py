@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.toy2d.generators import PROBLEMS, circle, gauss, spiral, xor
-from pipeline.data.toy2d.toy2d_data import GATES, gate
+from pipeline.data.toy2d.toy2d_data import GATES, PlaygroundData, gate
 from pipeline.errors import ConfigError
 
 
@@ -62,5 +62,17 @@ def test_a_seed_gives_the_same_points_and_half_are_learned_from(problem: str, pr
 
 
 def test_an_unknown_problem_is_answered_with_those_there_are(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.problem: no such problem 'torus'\. There are: circle"):
+    with pytest.raises(ConfigError, match=r"data\.problem: unknown problem 'torus'\. Choose one of circle"):
         build_data(resolve(load_config("model=mlp", "data=plane", "data.problem=torus")), project)
+
+
+@pytest.mark.parametrize("features", [["x1²"], ["x1", "x2", "sin x1"]])
+def test_the_drawn_points_are_coordinates_and_give_the_inputs_of_the_net(features: list[str]) -> None:
+    data = PlaygroundData("toy2d", "xor", 40, 0.0, 2, [len(features)], 10, features, folder=Path())
+    data.setup()
+    points_N2, labels_N = data.points("test")
+    x, y = points_N2.numpy().T
+    assert labels_N.tolist() == (x * y >= 0).tolist()
+    expected = {"x1²": x * x, "x1": x, "x2": y, "sin x1": np.sin(x)}
+    np.testing.assert_allclose(data.net_inputs(points_N2), np.stack([expected[f] for f in features], 1), rtol=1e-5)
+    np.testing.assert_allclose(data.splits["test"][0], data.net_inputs(points_N2), rtol=1e-5)

@@ -1,9 +1,10 @@
-import { $, ask, debounce, make } from "/static/lib.js";
+import { $, debounce, make, notice, request } from "/static/lib.js";
 import { bars, grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
-let last = null, drawn = false;
+let last = null, drawn = false, ready = false;
+const hint = () => make("p", { class: "faint", id: "status" }, ready ? "Draw a digit: three networks classify it." : "Loading the networks: a few seconds. You can draw meanwhile.");
 pen.lineWidth = 22; pen.lineCap = pen.lineJoin = "round"; pen.strokeStyle = "#fff";
 const wipe = () => { pen.fillStyle = "#000"; pen.fillRect(0, 0, 280, 280); drawn = false; };
 wipe();
@@ -19,19 +20,19 @@ function line(x, y) {
 }
 const at = (event) => { const box = pad.getBoundingClientRect(); return [(event.clientX - box.left) * 280 / box.width, (event.clientY - box.top) * 280 / box.height]; };
 pad.addEventListener("pointerdown", (event) => { pad.setPointerCapture(event.pointerId); last = null; line(...at(event)); });
-pad.addEventListener("pointermove", (event) => { if (last && event.buttons) for (const one of event.getCoalescedEvents?.() ?? [event]) line(...at(one)); });
+pad.addEventListener("pointermove", (event) => { if (last && event.buttons) for (const move of event.getCoalescedEvents?.() ?? [event]) line(...at(move)); });
 for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { last = null; });
 
-// The keyboard's pen: arrows move it, space lowers and lifts it.
-let place = [140, 60], down = false;
+// Drawing with the keyboard: arrows move the pen, space lowers and lifts it.
+let position = [140, 60], down = false;
 pad.addEventListener("keydown", (event) => {
   const step = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] }[event.key];
-  if (event.key === " ") { down = !down; last = null; } else if (step) place = place.map((v, i) => Math.max(10, Math.min(270, v + step[i]))); else return;
+  if (event.key === " ") { down = !down; last = null; } else if (step) position = position.map((v, i) => Math.max(10, Math.min(270, v + step[i]))); else return;
   event.preventDefault();
-  if (down) line(...place);
+  if (down) line(...position);
 });
 
-$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(make("p", { class: "faint" }, "Draw, and three nets answer.")); $("#maps-card").hidden = $("#key").hidden = true; pixels([[0]], grey, $("#seen")); };
+$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(hint()); $("#maps-card").hidden = $("#key").hidden = true; pixels([[0]], grey, $("#seen")); };
 $("#sample").onclick = () => {
   wipe();
   pen.beginPath(); pen.moveTo(80, 70); pen.lineTo(200, 70); pen.lineTo(120, 230); pen.stroke();
@@ -44,22 +45,30 @@ const show = latest(async () => {
   const small = new OffscreenCanvas(SIDE, SIDE), context = small.getContext("2d");
   context.drawImage(pad, 0, 0, SIDE, SIDE);
   const data = context.getImageData(0, 0, SIDE, SIDE).data;
-  const told = await ask("/digits/answer", { pixels: Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]) });
+  if (!$(".answer")) $("#answers").replaceChildren(make("p", { class: "faint", id: "status" }, ready ? "Classifying …" : "Loading the networks: a few seconds …"));
+  const reply = await request("/digits/predict", { pixels: Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]) });
   if (!drawn) return;
-  pixels(told.seen, grey, $("#seen"));
-  $("#answers").replaceChildren(...told.models.map((model) => (model.missing ? untrained(model.title, model) : card(model))));
-  $("#key").hidden = told.models.every((model) => model.missing);
-  $("#maps-card").hidden = !told.maps.length;
-  $("#maps").replaceChildren(...told.maps.map((layer) => make("div", { class: "maps" }, ...layer.map((rows) => pixels(rows, grey)))));
+  pixels(reply.input, grey, $("#seen"));
+  $("#answers").replaceChildren(...reply.models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+  $("#key").hidden = reply.models.every((model) => model.train_command);
+  $("#maps-card").hidden = !reply.maps.length;
+  $("#maps").replaceChildren(...reply.maps.map((layer) => make("div", { class: "maps" }, ...layer.map((rows) => pixels(rows, grey)))));
 });
 const soon = debounce(show, 150);
 
 function card(model) {
-  const most = Math.max(...model.rests.flat().map(Math.abs), 0.01);
-  const rests = pixels(model.rests, signed(most));
-  rests.classList.add("rests");
-  rests.setAttribute("aria-label", "What the answer rests on");
+  const largest = Math.max(...model.attribution.flat().map(Math.abs), 0.01);
+  const attribution = pixels(model.attribution, signed(largest));
+  attribution.classList.add("attribution");
+  attribution.setAttribute("aria-label", "Attribution of the prediction");
   return make("article", { class: "card stack answer", "data-experiment": model.experiment, "data-label": model.label },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
-    bars(model.probabilities), make("div", { class: "row" }, rests, make("small", {}, "what it rests on")), origin(model));
+    bars(model.probabilities), make("div", { class: "row" }, attribution, make("small", {}, "attribution")), origin(model));
 }
+
+// Loading takes seconds: it starts when the page opens, not with the first stroke.
+try {
+  await request("/digits/models");
+  ready = true;
+  if (!drawn) $("#status")?.replaceWith(hint());
+} catch (error) { notice(error.message, { error: true, source: "models" }); }

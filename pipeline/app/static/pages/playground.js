@@ -1,8 +1,8 @@
-// The Playground: what its controls do to the state, and what the server's frames do to the picture.
+// The Playground: its controls change the state, the server's frames change the picture.
 
-import { $, $$, ask, notice, oncePerFrame, save } from "../lib.js";
+import { $, $$, notice, oncePerFrame, request, save } from "../lib.js";
 import { bindControls, showControls } from "../playground/controls.js";
-import { showAll, showUnit } from "../playground/formulas.js";
+import { showAll, showUnit, updateDialog } from "../playground/formulas.js";
 import { Chart, dots, heat, legend } from "../playground/maps.js";
 import { Network } from "../playground/network.js";
 import * as state from "../playground/state.js";
@@ -10,46 +10,66 @@ import { Training } from "../playground/training.js";
 
 const { settings, view } = state;
 const SIZE = 100, SMALL = 50;
-const family = await ask("/playground/activations");
+const family = await request("/playground/activations");
 const chart = new Chart($("#chart"));
-let known = { points: [], train: 0, classifies: true }, last = null, running = false, shown = 0;
+let data = { points: [], train: 0, classifies: true }, last = null, running = false, written = 0;
 
+/** Read the link; its invalid parts are reported, and the defaults used. */
+function readLink() {
+  const invalid = state.read(Object.keys(family));
+  if (invalid.length) notice(`This link has invalid parts: ${invalid.join(", ")}. The defaults are used for them.`, { error: true, source: "link" });
+}
 state.recallPoints();
-state.read();
-view.running = view.running === true;
+readLink();
 
-/** For measurements: frames drawn and epochs run since the page was opened. */
-const counted = (window.playground = { frames: 0, epoch: 0, loss: null });
+/** For tests and measurements: frames drawn since the page was opened, current epoch, current losses. */
+const status = (window.playground = { frames: 0, epoch: 0, loss: null });
 
+/** Whether the link needs a CSV file that this browser does not have. */
+const lacksPoints = () => settings.problem === "own" && state.points.length < 4;
 const restart = (message = {}) => {
   chart.clear();
+  if (lacksPoints()) {
+    notice("This link was made with the author’s own CSV file, which a link does not contain. Choose the file with “Your own CSV…”, or another data set.", { error: true, source: "file" });
+    return;
+  }
   training.send({ ...state.message(), speed: view.speed, stop: Number(view.stop), ...message });
   state.write();
 };
-/** Another net or other data: begin at epoch 0, keep on running if it ran. */
+/** Restart at epoch 0 with another network or other data; a running training keeps running. */
 function rebuild() {
   state.begin();
   view.epoch = 0;
   network.build();
   restart({ run: view.running });
 }
-/** A change while the net learns. */
+/** A change during training; at epoch 0, other than of a weight, a restart. */
 function live(change) {
-  if ((counted.epoch ?? 0) === 0 && !("weight" in change)) { state.begin(); restart({ run: view.running }); return; }
-  const dated = { epoch: counted.epoch, ...change };
-  if (training.send({ changes: [dated] })) return; // what it was is told when it is made
-  state.remember(dated); // it is made when the line is back, and the run repeated
+  if ((status.epoch ?? 0) === 0 && !("weight" in change)) { state.begin(); restart({ run: view.running }); return; }
+  const dated = { epoch: status.epoch, ...change };
+  if (training.send({ changes: [dated] })) return; // the server reports the change with its epoch
+  state.remember(dated); // repeated with the run once the connection is back
   state.write();
 }
 const run = (on) => { view.running = on; training.send({ run: on }); showRunning(on); state.write(); };
 const step = () => { view.running = false; training.send({ step: true }); };
-const reset = () => { view.running = false; view.epoch = 0; const now = state.LIVE.map((key) => settings[key]); state.begin(); state.LIVE.forEach((key, at) => { settings[key] = now[at]; }); restart({ run: false }); };
+/** Restart at epoch 0, paused, with the live settings as they are now. */
+function restartPaused() {
+  const current = state.LIVE.map((key) => settings[key]);
+  view.running = false; view.epoch = 0;
+  state.begin();
+  state.LIVE.forEach((key, at) => { settings[key] = current[at]; });
+  showControls();
+  restart({ run: false });
+}
+/** New initial weights for the same points, as TensorFlow's playground does. */
+const reset = () => { settings.initialization = Math.floor(Math.random() * 1e6) + 1; restartPaused(); };
 
 const network = new Network({
   activations: () => Object.keys(family),
   feature(feature) {
     const on = settings.features.includes(feature);
-    if (on && settings.features.length === 1) { notice("A net needs at least one feature."); return; }
+    if (on && settings.features.length === 1) { notice("A network needs at least one feature."); return; }
     settings.features = state.FEATURES.filter((name) => (name === feature ? !on : settings.features.includes(name)));
     rebuild();
   },
@@ -58,8 +78,8 @@ const network = new Network({
     rebuild();
   },
   activation(layer, name) { settings.layers[layer].activation = name; rebuild(); },
-  inspect(layer, unit) { if (last) showUnit(layer, unit, row(layer, unit), known.classifies, family, (weight) => live({ weight })); },
-  look(layer, unit) { training.send({ look: [layer, unit] }); },
+  openUnit(layer, unit) { if (last) showUnit(layer, unit, row(layer, unit), data.classifies, family, (weight) => live({ weight })); },
+  inspect(layer, unit) { training.send({ inspect: [layer, unit] }); },
   edit({ layer, unit, source, weight }, x, y) {
     const box = $("#edit"), field = $("#edit-value");
     box.hidden = false;
@@ -67,7 +87,10 @@ const network = new Network({
     box.style.top = `${Math.min(y + 12, innerHeight - 90)}px`;
     field.value = Number(weight.toFixed(4));
     field.onchange = () => { if (field.value !== "") live({ weight: { layer, unit, source, value: Number(field.value) } }); box.hidden = true; };
-    field.onkeydown = (event) => { if (event.key === "Escape" || event.key === "Enter") { field.blur(); box.hidden = true; } };
+    field.onkeydown = (event) => {
+      if (event.key === "Escape") field.onchange = null; // a blur would commit what was typed
+      if (event.key === "Escape" || event.key === "Enter") { field.blur(); box.hidden = true; }
+    };
     field.onblur = () => { box.hidden = true; };
     field.focus();
     field.select();
@@ -81,57 +104,57 @@ function showRunning(on) {
   $("#run").setAttribute("aria-label", on ? "Pause" : "Run");
   $("#run").setAttribute("aria-pressed", on);
 }
-let layer = null; // the points as they were last drawn: hundreds of circles are too many for every frame
+let pointLayer = null; // the points, drawn once: drawing hundreds of circles takes too long for every frame
 const drawOutput = () => {
   if (!last) return;
   const { context, width, height } = heat($("#output"), last.large, SIZE, view.discretize);
-  if (!layer) {
-    layer = new OffscreenCanvas($("#output").width, $("#output").height);
-    const pen = layer.getContext("2d");
-    pen.scale(layer.width / width, layer.height / height);
-    dots(pen, width, height, known.points, known.train, view.test, known.points.length > 800 ? 2.2 : 3.2);
+  if (!pointLayer) {
+    pointLayer = new OffscreenCanvas($("#output").width, $("#output").height);
+    const pen = pointLayer.getContext("2d");
+    pen.scale(pointLayer.width / width, pointLayer.height / height);
+    dots(pen, width, height, data.points, data.train, view.test, data.points.length > 800 ? 2.2 : 3.2);
   }
-  context.drawImage(layer, 0, 0, width, height);
+  context.drawImage(pointLayer, 0, 0, width, height);
 };
-const redraw = () => { layer = null; drawOutput(); };
-const words = (loss) => (loss === null || loss === undefined ? "NaN" : loss.toFixed(3));
+const redraw = () => { pointLayer = null; drawOutput(); };
+const lossText = (loss) => (loss === null || loss === undefined ? "NaN" : loss.toFixed(3));
 
 function frame(header, rest) {
   const count = network.widths.slice(1).reduce((sum, units, at) => sum + units * (network.widths[at] + 1), 0);
   const units = settings.layers.reduce((sum, layer) => sum + layer.units, 0);
-  if (rest.byteLength !== 8 * count + SIZE * SIZE + units * SMALL * SMALL) return; // of a net that is no more
-  counted.frames++;
-  counted.epoch = header.epoch;
+  if (rest.byteLength !== 8 * count + SIZE * SIZE + units * SMALL * SMALL) return; // of a network that was replaced
+  status.frames++;
+  status.epoch = header.epoch;
   last = { theta: new Float64Array(rest, 0, count), large: new Uint8Array(rest, 8 * count, SIZE * SIZE) };
   const maps = Array.from({ length: units }, (_, at) => new Uint8Array(rest, 8 * count + SIZE * SIZE + at * SMALL * SMALL, SMALL * SMALL));
   chart.add(header.losses);
   chart.draw();
-  const [depth, unit] = header.look;
+  const [depth, unit] = header.inspected;
   network.show(last.theta, maps, SMALL, depth < 0 ? last.large : null);
   drawOutput();
-  // Words last: after they change, the page is laid out anew before a canvas can be measured.
+  // Text last: a change of text forces a new layout before a canvas can be measured.
   if (header.losses.length) {
     const [, train, test] = header.losses.at(-1);
-    counted.loss = [train, test];
-    $("#train-loss").textContent = words(train);
-    $("#test-loss").textContent = words(test);
+    status.loss = [train, test];
+    $("#train-loss").textContent = lossText(train);
+    $("#test-loss").textContent = lossText(test);
   }
   $("#epoch").textContent = String(header.epoch).padStart(6, "0").replace(/(\d{3})$/, ",$1");
   $("#showing").textContent = depth < 0 ? "Output" : `Neuron ${unit + 1} of layer ${depth + 1}`;
+  updateDialog(row);
   if (running !== header.running) showRunning(header.running);
-  // The address follows now and then, and at once when training stops: browsers limit how often it may change.
+  // The URL is written once a second, and when training stops: browsers limit how often it may change.
   view.epoch = header.epoch;
   if (!header.running) view.running = false;
-  if (!header.running || performance.now() - shown > 1000) { shown = performance.now(); state.write(); }
+  if (!header.running || performance.now() - written > 1000) { written = performance.now(); state.write(); }
 }
 
 const training = new Training({
   open() {
-    if (settings.problem === "own" && !state.points.length) { settings.problem = "circle"; notice("This link is about a file of its author's. Choose your own."); }
     restart({ replay: Number(view.epoch), run: view.running });
   },
-  points(told) { known = told; redraw(); },
-  changed(change) { state.remember(change); state.write(); }, // it says after which epoch, so that a link can repeat it
+  points(message) { data = message; redraw(); },
+  changed(change) { state.remember(change); state.write(); }, // it has its epoch, so that a link can repeat it
   frame,
   file: save,
 });
@@ -140,10 +163,11 @@ bindControls({ rebuild, live, activations: Object.keys(family), send: (message) 
 $("#run").addEventListener("click", () => run(!running));
 $("#step").addEventListener("click", step);
 $("#reset").addEventListener("click", reset);
+$("#repeat").addEventListener("click", restartPaused);
 $("#formulas").addEventListener("click", () => {
   if (!last) return;
-  const rows = network.widths.slice(1).flatMap((units, layer) => Array.from({ length: units }, (_, unit) => [layer, unit, row(layer, unit)]));
-  showAll(rows, known.classifies, family);
+  const units = network.widths.slice(1).flatMap((count, layer) => Array.from({ length: count }, (_, unit) => [layer, unit]));
+  showAll(units, row, data.classifies, family);
 });
 for (const button of $$("[data-export]")) button.addEventListener("click", () => training.send({ export: button.dataset.export }));
 document.addEventListener("keydown", (event) => {
@@ -154,5 +178,5 @@ document.addEventListener("keydown", (event) => {
 const all = oncePerFrame(() => { showControls(); network.build(); legend($("#legend")); chart.draw(); redraw(); });
 document.addEventListener("themechange", all);
 addEventListener("resize", all);
-addEventListener("hashchange", () => { state.read(); network.build(); all(); restart({ replay: Number(view.epoch), run: view.running }); });
+addEventListener("hashchange", () => { readLink(); network.build(); all(); restart({ replay: Number(view.epoch), run: view.running }); });
 all();

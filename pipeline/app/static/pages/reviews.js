@@ -1,45 +1,53 @@
-import { $, ask, colour, debounce, diverging, inkOn, make, sharp } from "/static/lib.js";
+import { $, colour, debounce, diverging, inkOn, make, request, sharp } from "/static/lib.js";
 import { latest, origin, percent, untrained } from "/static/pages/trained.js";
 
-let told = null;
+let reply = null;
 const show = latest(async () => {
-  told = await ask("/reviews/answer", { text: $("#text").value });
-  $("#note").textContent = told.cut ? `Only the first ${told.words.length} words are read here.` : "Blue words speak for praise, orange ones for blame: what the answer would lose without them.";
+  reply = await request("/reviews/predict", { text: $("#text").value });
+  const shown = reply.words.length;
+  $("#note").textContent = !reply.count ? "There is no word to read yet. Type a review."
+    : shown < reply.count ? `The scores are of all ${reply.count} words. Colours and curves show the first ${shown} words only, as if the text ended there.` : "";
   draw();
 });
 function draw() {
-  if (!told) return;
-  $("#answers").replaceChildren(...told.models.map((model) => (model.missing ? untrained(model.title, model) : card(model))));
-  for (const canvas of document.querySelectorAll("#answers canvas")) curve(canvas, told.models.find((model) => model.experiment === canvas.dataset.of).after);
+  if (!reply) return;
+  $("#answers").replaceChildren(...reply.models.map(article));
+  for (const canvas of document.querySelectorAll("#answers canvas")) curve(canvas, reply.models.find((model) => model.experiment === canvas.dataset.of).prefix_scores);
+}
+function article(model) {
+  if (model.train_command) return untrained(model.title, model);
+  if (!model.unknown) return card(model);
+  return make("article", { class: "card stack", "data-experiment": model.experiment }, make("h2", {}, model.title),
+    make("p", {}, "No prediction: none of these words is in the model’s vocabulary."), origin(model));
 }
 function card(model) {
-  const score = model.after.at(-1), good = score >= 0.5;
-  const words = told.words.map((word, at) => {
-    const span = make("span", { title: `${model.adds[at] > 0 ? "+" : ""}${model.adds[at].toFixed(2)} log-odds; after it ${percent(model.after[at])} praise` }, word);
-    const strength = Math.tanh(model.adds[at] / 1.5);
+  const positive = model.score >= 0.5;
+  const words = reply.words.map((word, at) => {
+    const effect = model.effects[at], strength = Math.tanh(effect / 1.5);
+    const span = make("span", { title: `${effect > 0 ? "+" : ""}${effect.toFixed(2)} log-odds; ${percent(model.prefix_scores[at])} positive after this word` }, word);
     if (Math.abs(strength) > 0.08) {
       span.style.background = diverging(strength * 0.85);
       span.style.color = inkOn(diverging(strength * 0.85));
     }
     return span;
   });
-  return make("article", { class: "card stack", "data-experiment": model.experiment, "data-score": score },
-    make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, good ? "praise" : "blame"), make("span", { class: "number" }, percent(good ? score : 1 - score))),
-    make("canvas", { "data-of": model.experiment, role: "img", "aria-label": `Share of praise after each word, ${percent(score)} at the end` }),
+  return make("article", { class: "card stack", "data-experiment": model.experiment, "data-score": model.score },
+    make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, positive ? "positive" : "negative"), make("span", { class: "number" }, percent(positive ? model.score : 1 - model.score))),
+    make("canvas", { "data-of": model.experiment, role: "img", "aria-label": `Probability of a positive review after each word; ${percent(model.score)} for the whole text` }),
     make("p", { class: "words" }, ...words.flatMap((word) => [word, " "])), origin(model));
 }
-/** The share of praise after each word, 0 to 1, with a line at one half. */
-function curve(canvas, after) {
+/** The probability of a positive review after each word, 0 to 1, with a line at one half. */
+function curve(canvas, scores) {
   const { context, width, height } = sharp(canvas);
-  const x = (at) => (after.length > 1 ? 4 + (width - 8) * at / (after.length - 1) : width / 2), y = (share) => 4 + (height - 8) * (1 - share);
+  const x = (at) => (scores.length > 1 ? 4 + (width - 8) * at / (scores.length - 1) : width / 2), y = (score) => 4 + (height - 8) * (1 - score);
   context.strokeStyle = colour("--line");
   context.beginPath(); context.moveTo(0, y(0.5)); context.lineTo(width, y(0.5)); context.stroke();
   context.strokeStyle = colour("--accent"); context.lineWidth = 2;
   context.beginPath();
-  after.forEach((share, at) => context.lineTo(x(at), y(share)));
+  scores.forEach((score, at) => context.lineTo(x(at), y(score)));
   context.stroke();
   context.fillStyle = colour("--accent");
-  context.beginPath(); context.arc(x(after.length - 1), y(after.at(-1)), 4, 0, 7); context.fill();
+  context.beginPath(); context.arc(x(scores.length - 1), y(scores.at(-1)), 4, 0, 7); context.fill();
 }
 $("#text").addEventListener("input", debounce(show, 250));
 document.addEventListener("themechange", draw);

@@ -1,23 +1,23 @@
-// What pages with trained nets share: a model that is not there yet, and pictures of numbers.
-import { ask, diverging, make, notice } from "/static/lib.js";
+// Shared by the pages of trained models: untrained models, probabilities, arrays as pictures.
+import { clearNotice, diverging, make, notice, request } from "/static/lib.js";
 
-/** A card in the place of a model that was not trained yet: the command, and a button that runs it. */
-export function untrained(title, { experiment, missing }) {
-  return make("article", { class: "card stack missing" }, make("h2", {}, title), make("p", {}, "Not trained yet:"),
-    make("pre", {}, missing),
+/** A card in place of a model that is not trained yet: the command, and a button that runs it. */
+export function untrained(title, { experiment, train_command: command }) {
+  return make("article", { class: "card stack missing" }, make("h2", {}, title), make("p", {}, "Not trained yet. Train it with:"),
+    make("pre", {}, command),
     make("button", { type: "button", class: "primary", onclick: () => train(experiment) }, "Train it now"));
 }
-/** Which model answers: the registry's champion, a run, or what was recorded. */
+/** The origin of the model: the registry's champion, a run, or a recorded model. */
 export const origin = ({ source }) => make("small", { class: "source" }, source);
 
 async function train(experiment) {
   try {
-    await ask("/live/start", { experiment });
-    location.href = "/live";
+    await request("/live/start", { experiment });
+    location.href = "/live#started"; // shows this run as soon as it exists, and no older one
   } catch (error) { notice(error.message, { error: true }); }
 }
 
-/** Rows of numbers as a canvas of one pixel each, coloured by `paint(value)` -> [r, g, b]. */
+/** A 2-D array as a canvas of one pixel a value, coloured by `paint(value)` -> [r, g, b]. */
 export function pixels(rows, paint, canvas = make("canvas", { class: "pixels" })) {
   canvas.height = rows.length;
   canvas.width = rows[0].length;
@@ -28,28 +28,29 @@ export function pixels(rows, paint, canvas = make("canvas", { class: "pixels" })
   return canvas;
 }
 export const grey = (value) => [value, value, value];
-/** Blue for what speaks for something, orange against; `most` is the strongest colour. */
-export const signed = (most) => (value) => diverging(most ? value / most : 0).match(/\d+/g).map(Number);
-export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+/** Blue for positive values, orange for negative ones; `largest` has the strongest colour. */
+export const signed = (largest) => (value) => diverging(largest ? value / largest : 0).match(/\d+/g).map(Number);
+export const percent = (fraction) => `${(100 * fraction).toFixed(1)} %`;
 
-/** `work`, one call at a time; of calls that came meanwhile only the last is made. */
+/** `work`, one call at a time; of the calls made meanwhile only the last is repeated. A success clears its own error. */
 export function latest(work) {
-  let busy = false, waiting = null;
-  return async function run(...given) {
-    if (busy) { waiting = given; return; }
+  const source = `latest ${Math.random()}`;
+  let busy = false, pending = null;
+  return async function run(...values) {
+    if (busy) { pending = values; return; }
     busy = true;
-    try { await work(...given); } catch (error) { notice(error.message, { error: true }); } finally {
+    try { await work(...values); clearNotice(source); } catch (error) { notice(error.message, { error: true, source }); } finally {
       busy = false;
-      if (waiting) { const next = waiting; waiting = null; run(...next); }
+      if (pending) { const next = pending; pending = null; run(...next); }
     }
   };
 }
 
 /** A bar for each class, as long as its probability. */
 export function bars(probabilities) {
-  return make("div", { class: "bars" }, ...Object.entries(probabilities).flatMap(([label, share]) => {
+  return make("div", { class: "bars" }, ...Object.entries(probabilities).flatMap(([label, probability]) => {
     const bar = make("i");
-    bar.style.setProperty("--share", share);
-    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(share))];
+    bar.style.setProperty("--share", probability);
+    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(probability))];
   }));
 }

@@ -1,6 +1,6 @@
-// Selects, sliders and buttons around the picture: from the state to the page and back.
+// The controls around the picture: they show the state and change it.
 
-import { $, ask, make, notice } from "../lib.js";
+import { $, clearNotice, make, notice, request } from "../lib.js";
 import { dots, heat } from "./maps.js";
 import * as state from "./state.js";
 
@@ -8,9 +8,9 @@ const { settings, view } = state;
 const LR = [1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
 const RATES = [0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10];
 const DROPOUT = [0, 0.1, 0.2, 0.3, 0.5];
-const TITLES = { circle: "Circle", xor: "Exclusive or", gauss: "Gaussian", spiral: "Spiral", plane: "Plane", "multi-gauss": "Multi gaussian" };
+const TITLES = { circle: "Circle", xor: "XOR", gauss: "Gaussian", spiral: "Spiral", plane: "Plane", "multi-gauss": "Multi Gaussian" };
 
-/** What a link can leave out, so that a lesson shows only what it is about. */
+/** Controls that a link can hide, for lessons. */
 const PARTS = {
   "run": "#run", "step": "#step", "reset": "#reset", "learning rate": "label:has(#lr)", "activation": "label:has(#activation)", "regularization": "label:has(#regularization)",
   "regularization rate": "label:has(#rate)", "problem type": "label:has(#kind)", "data set": "#problems", "own data": "#own", "ratio": "label:has(#ratio)", "noise": "label:has(#noise)",
@@ -19,7 +19,7 @@ const PARTS = {
 
 const fill = (selector, values) => $(selector).replaceChildren(...values.map((value) => make("option", { value }, String(value))));
 
-/** A choice that is not among the options (it came with a link) is added. */
+/** Select a value; one that is not among the options (from a link) is added. */
 function choose(selector, value) {
   const select = $(selector);
   if (![...select.options].some((option) => option.value === String(value))) select.append(make("option", { value }, String(value)));
@@ -29,7 +29,7 @@ function choose(selector, value) {
 export function showControls() {
   for (const key of ["lr", "regularization", "rate", "rule", "optimizer", "loss", "dropout"]) choose(`#${key}`, settings[key]);
   for (const key of ["activation", "kind", "speed"]) choose(`#${key}`, view[key]);
-  for (const key of ["ratio", "noise", "batch", "seed"]) $(`#${key}`).value = settings[key];
+  for (const key of ["ratio", "noise", "batch", "seed", "initialization"]) $(`#${key}`).value = settings[key];
   $("#stop").value = view.stop;
   $("#test").checked = view.test;
   $("#discretize").checked = view.discretize;
@@ -51,13 +51,13 @@ export function showControls() {
   showProblems();
 }
 
-/** A few points of each problem as a thumbnail: drawn here, for the eye only. */
+/** A thumbnail of each problem. */
 function showProblems() {
-  const place = $("#problems");
+  const box = $("#problems");
   const names = state.PROBLEMS[view.kind];
-  if (place.dataset.kind !== view.kind) {
-    place.dataset.kind = view.kind;
-    place.replaceChildren(...names.map((name) => make("button", { type: "button", id: `problem-${name}`, title: TITLES[name], "aria-label": TITLES[name] }, make("canvas"))));
+  if (box.dataset.kind !== view.kind) {
+    box.dataset.kind = view.kind;
+    box.replaceChildren(...names.map((name) => make("button", { type: "button", id: `problem-${name}`, title: TITLES[name], "aria-label": TITLES[name] }, make("canvas"))));
   }
   for (const name of names) {
     const button = $(`#problem-${name}`);
@@ -72,7 +72,7 @@ function showProblems() {
 function thumbnail(name) {
   const points = [];
   for (let at = 0; at < 110; at++) {
-    // Two sequences that fill the square evenly (multiples of the golden ratio's relatives).
+    // A low-discrepancy sequence (R2, Roberts 2018) fills the square evenly.
     const a = (at * 0.754877666) % 1, b = (at * 0.569840291) % 1, x = a * 11 - 5.5, y = b * 11 - 5.5;
     if (name === "circle") { const r = at % 2 ? a * 2.4 : 3.8 + a * 1.6, w = b * 6.283; points.push([r * Math.sin(w), r * Math.cos(w), at % 2 ? 1 : -1]); }
     else if (name === "xor") points.push([x + Math.sign(x) * 0.3, y + Math.sign(y) * 0.3, x * y >= 0 ? 1 : -1]);
@@ -81,17 +81,26 @@ function thumbnail(name) {
     else if (name === "plane") points.push([x, y, (x + y) / 10]);
     else {
       const near = [[-4, 2.5, 1], [0, 2.5, -1], [4, 2.5, 1], [-4, -2.5, -1], [0, -2.5, 1], [4, -2.5, -1]].map(([p, q, s]) => s * Math.max(0, 1 - Math.hypot(x - p, y - q) / 2));
-      points.push([x, y, near.reduce((most, one) => (Math.abs(one) > Math.abs(most) ? one : most), 0)]);
+      points.push([x, y, near.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0)]);
     }
   }
   return points;
 }
 
-/** `act`: {rebuild, live, activations, send, draw}. */
+/** Data set, loss and learning rule of each problem type, so that switching the type and back loses none of them. */
+const chosen = { classification: { problem: "circle", loss: "squared", rule: "gradient" }, regression: { problem: "plane", loss: "squared", rule: "gradient" } };
+function switchKind(kind) {
+  const { problem, loss, rule } = settings;
+  chosen[view.kind] = { problem, loss, rule };
+  view.kind = kind;
+  Object.assign(settings, chosen[kind]);
+}
+
+/** `act`: {rebuild, reset, repeat, live, activations, send, draw}. */
 export function bindControls(act) {
   fill("#lr", LR); fill("#rate", RATES); fill("#dropout", DROPOUT); fill("#activation", act.activations);
   $("#parts").append(...Object.keys(PARTS).map((part) => make("label", { class: "check" }, make("input", { type: "checkbox", "data-part": part, onchange: ({ target }) => {
-    view.hide = [...view.hide.split(".").filter((other) => other && other !== part), ...(target.checked ? [] : [part])].join(".");
+    view.hide = [...view.hide.split(".").filter((name) => name && name !== part), ...(target.checked ? [] : [part])].join(".");
     showControls();
     state.write();
   } }), part)));
@@ -104,12 +113,8 @@ export function bindControls(act) {
   on("#seed", "change", ({ value }) => { settings.seed = Math.max(0, Math.min(4294967295, Math.floor(Number(value)))); act.rebuild(); });
   on("#regenerate", "click", () => { settings.seed = Math.floor(Math.random() * 1e6); act.rebuild(); });
   on("#activation", "change", ({ value }) => { view.activation = value; for (const layer of settings.layers) layer.activation = value; act.rebuild(); });
-  on("#kind", "change", ({ value }) => {
-    view.kind = value;
-    settings.problem = state.PROBLEMS[value][0];
-    if (value === "regression") { settings.rule = "gradient"; if (settings.loss !== "absolute") settings.loss = "squared"; }
-    act.rebuild();
-  });
+  on("#initialization", "change", ({ value }) => { settings.initialization = Math.max(0, Math.min(4294967295, Math.floor(Number(value)))); act.rebuild(); });
+  on("#kind", "change", ({ value }) => { switchKind(value); act.rebuild(); });
   $("#problems").addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button) { settings.problem = button.id.replace("problem-", ""); act.rebuild(); showControls(); }
@@ -125,15 +130,16 @@ export function bindControls(act) {
     target.value = "";
     if (!file) return;
     try {
-      const { points, told } = await ask("/playground/points", file, { type: "text/csv" });
+      const { points, summary } = await request("/playground/points", file, { type: "text/csv" });
+      const kind = new Set(points.map((point) => point[2])).size === 2 ? "classification" : "regression";
+      if (kind !== view.kind) switchKind(kind);
       state.setPoints(points);
-      state.keepPoints();
+      state.storePoints();
       settings.problem = "own";
-      view.kind = new Set(points.map((point) => point[2])).size === 2 ? "classification" : "regression";
-      if (view.kind === "regression") { settings.rule = "gradient"; settings.loss = "squared"; }
+      clearNotice("file");
       act.rebuild();
       showControls();
-      notice(told);
-    } catch (error) { notice(error.message, { error: true }); }
+      notice(summary);
+    } catch (error) { notice(error.message, { error: true, source: "file" }); }
   });
 }

@@ -1,4 +1,4 @@
-// A net in words: what each neuron computes, with its numbers; and the fields that set them.
+// The network as formulas, and the fields that set a neuron's weights.
 
 import { $, make } from "../lib.js";
 import { featureName } from "./network.js";
@@ -19,32 +19,48 @@ export function formula(layer, unit, row, classifies) {
   return `${hidden ? `h${layer + 1}.${unit + 1}` : "output"} = ${name === "linear" ? inside : `${name}(${inside})`}`;
 }
 
-function dialog(title, ...body) {
+let onFrame = null; // updates the open dialog with new weights
+/** Show the current weights in the open dialog; `row(layer, unit)` has a unit's weights and bias. */
+export function updateDialog(row) { if ($("#unit").open) onFrame?.(row); }
+
+function openDialog(title, update, ...body) {
+  onFrame = update;
   $("#unit-title").textContent = title;
   $("#unit-body").replaceChildren(...body);
   if (!$("#unit").open) $("#unit").showModal();
 }
 
-/** One neuron: its formula, its activation's, and its weights to be set. `edit(weight)` is told what was typed. */
+const shown = (weight) => (Number.isFinite(weight) ? String(Number(weight.toFixed(4))) : "");
+
+/** One neuron: its formula, its activation function, and its weights; `edit(weight)` is called with what was entered. */
 export function showUnit(layer, unit, row, classifies, family, edit) {
   const name = settings.layers[layer]?.activation ?? (classifies ? "tanh" : "linear");
-  const fields = [...row].map((weight, at) => {
-    const last = at === row.length - 1;
-    return make("label", {}, last ? "bias" : source(layer, at), make("input", {
-      type: "number", step: "any", id: `weight-${at}`, value: Number.isFinite(weight) ? Number(weight.toFixed(4)) : "",
-      onchange: (event) => event.target.value !== "" && edit({ layer, unit, source: at, value: Number(event.target.value) }),
-    }));
-  });
-  dialog(settings.layers[layer] ? `Neuron ${unit + 1} of layer ${layer + 1}` : "The output neuron",
-    make("pre", { class: "formula" }, formula(layer, unit, row, classifies)),
-    make("p", { class: "faint" }, `f(x) = ${family[name].formula},  slope: ${family[name].slope}`),
-    make("div", { class: "weights" }, ...fields));
+  const text = make("pre", { class: "formula" });
+  const fields = [...row].map((weight, at) => make("input", {
+    type: "number", step: "any", id: `weight-${at}`,
+    onchange: ({ target }) => target.value !== "" && edit({ layer, unit, source: at, value: Number(target.value) }),
+    // Escape restores the value, so that closing the dialog does not commit what was typed.
+    onkeydown: (event) => { if (event.key === "Escape") event.target.value = event.target.dataset.shown; },
+  }));
+  const update = (weights) => {
+    text.textContent = formula(layer, unit, weights, classifies);
+    fields.forEach((field, at) => {
+      field.dataset.shown = shown(weights[at]);
+      if (field !== document.activeElement) field.value = field.dataset.shown; // what is being typed stays
+    });
+  };
+  update(row);
+  openDialog(settings.layers[layer] ? `Neuron ${unit + 1} of layer ${layer + 1}` : "The output neuron", (rowOf) => update(rowOf(layer, unit)),
+    text, make("p", { class: "faint" }, `f(x) = ${family[name].formula},  slope: ${family[name].slope}`),
+    make("div", { class: "weights" }, ...fields.map((field, at) => make("label", {}, at === row.length - 1 ? "bias" : source(layer, at), field))));
 }
 
-/** The whole net. */
-export function showAll(rows, classifies, family) {
-  const lines = rows.map(([layer, unit, row]) => formula(layer, unit, row, classifies)).join("\n");
+/** The whole network; `units` lists [layer, unit]. */
+export function showAll(units, row, classifies, family) {
+  const text = make("pre", { class: "formula" });
+  const update = (rowOf) => { text.textContent = units.map(([layer, unit]) => formula(layer, unit, rowOf(layer, unit), classifies)).join("\n"); };
+  update(row);
   const used = [...new Set(settings.layers.map((layer) => layer.activation))];
-  dialog("The net as formulas", make("pre", { class: "formula" }, lines),
+  openDialog("The network as formulas", update, text,
     ...used.map((name) => make("p", { class: "faint" }, `${name}: f(x) = ${family[name].formula},  slope: ${family[name].slope}`)));
 }

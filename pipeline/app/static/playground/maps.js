@@ -3,22 +3,22 @@
 import { colour, diverging, make, palette, sharp } from "../lib.js";
 import { FUNCTIONS } from "./state.js";
 
-const sheets = new Map(); // for each size a small canvas and its pixels, made once
+const buffers = new Map(); // a small canvas and its pixels for each size, made once
 
-function sheet(size) {
-  if (!sheets.has(size)) {
+function buffer(size) {
+  if (!buffers.has(size)) {
     const canvas = make("canvas", { width: size, height: size });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     const image = context.createImageData(size, size);
-    sheets.set(size, { canvas, context, image, pixels: new Uint32Array(image.data.buffer) });
+    buffers.set(size, { canvas, context, image, pixels: new Uint32Array(image.data.buffer) });
   }
-  return sheets.get(size);
+  return buffers.get(size);
 }
 
-/** Draw size x size codes (a byte each; 0 is no number) over the whole canvas. */
+/** Draw size x size codes (a byte each; 0 is NaN) over the whole canvas. */
 export function heat(canvas, codes, size, discretize = false) {
   const { context, width, height } = sharp(canvas);
-  const small = sheet(size), { pixels } = small;
+  const small = buffer(size), { pixels } = small;
   const colours = new Uint32Array(palette().buffer);
   for (let at = 0; at < pixels.length; at++) {
     const code = codes[at];
@@ -29,7 +29,7 @@ export function heat(canvas, codes, size, discretize = false) {
   return { context, width, height };
 }
 
-/** The codes of a feature's map; its functions are known here, so no server is asked. */
+/** The codes of a feature's map, computed in the browser. */
 export function featureCodes(which, size = 50) {
   const codes = new Uint8Array(size * size);
   for (let row = 0; row < size; row++) {
@@ -41,20 +41,18 @@ export function featureCodes(which, size = 50) {
   return codes;
 }
 
-/** Points [x, y, target] as dots; those from `train` on are for testing. */
+/** Points [x, y, target] as dots; those from number `train` on are test points and have the other rim. */
 export function dots(context, width, height, points, train, showTest, radius = 3.2) {
   points.forEach(([x, y, target], at) => {
     if (at >= train && !showTest) return;
     context.beginPath();
     context.arc(((x + 6) / 12) * width, ((6 - y) / 12) * height, radius, 0, 7);
     context.fillStyle = diverging(target);
-    context.globalAlpha = at >= train ? 0.75 : 1;
     context.fill();
-    context.lineWidth = 1;
-    context.strokeStyle = at >= train ? colour("--text") : "#fff";
+    context.lineWidth = at >= train ? 1.5 : 1;
+    context.strokeStyle = colour(at >= train ? "--test-rim" : "--train-rim");
     context.stroke();
   });
-  context.globalAlpha = 1;
 }
 
 export function legend(canvas) {
@@ -62,7 +60,7 @@ export function legend(canvas) {
   for (let x = 0; x < width; x++) { context.fillStyle = diverging((x / width) * 2 - 1); context.fillRect(x, 0, 1, height); }
 }
 
-/** The losses of all epochs: test dark, train faint. Thinned, so that there are never more than pixels. */
+/** The losses of all epochs: test dark, train faint. Rows are thinned to at most 600. */
 export class Chart {
   constructor(canvas) { this.canvas = canvas; this.clear(); }
   clear() { this.rows = []; this.every = 1; }

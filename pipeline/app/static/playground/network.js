@@ -1,4 +1,4 @@
-// The net as a picture: features, neurons with their maps, links by weight. Rebuilt when its shape changes.
+// The network as a picture: features, neurons with their maps, links by weight. Rebuilt when its shape changes.
 
 import { $, colour, diverging, make, sharp } from "../lib.js";
 import { featureCodes, heat } from "./maps.js";
@@ -8,7 +8,7 @@ const NAMES = ["X₁", "X₂", "X₁²", "X₂²", "X₁X₂", "sin X₁", "sin 
 export const featureName = (feature) => NAMES[FEATURES.indexOf(feature)];
 const HEAD = 62, CURVE = 0.5;
 
-/** What a click does is told by `act`: {feature, units, activation, inspect, look, edit}. */
+/** `act` handles the user's actions: {activations, feature, units, activation, openUnit, inspect, edit}. */
 export class Network {
   constructor(act) {
     this.act = act; this.stage = $("#stage"); this.nodes = $("#nodes"); this.canvas = $("#links"); this.weights = null; this.hovered = null;
@@ -46,14 +46,14 @@ export class Network {
       const x = left + step * (at + 1);
       this.nodes.append(this.head(layer, at, x));
       this.places.push(Array.from({ length: layer.units }, (_, unit) => {
-        const node = this.node(`unit-${at}-${unit}`, x, y(unit), "unit", `Neuron ${unit + 1} of layer ${at + 1}`, () => this.act.inspect(at, unit));
-        for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => this.act.look(at, unit));
-        for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => this.act.look(-1, -1));
+        const node = this.node(`unit-${at}-${unit}`, x, y(unit), "unit", `Neuron ${unit + 1} of layer ${at + 1}`, () => this.act.openUnit(at, unit));
+        for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => this.act.inspect(at, unit));
+        for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => this.act.inspect(-1, -1));
         return { x, y: y(unit), node };
       }));
     });
     this.places.push([{ x: right, y: HEAD + (tallest * gap) / 2 }]);
-    const end = this.node("unit-output", right, HEAD + (tallest * gap) / 2, "unit", "The output neuron", () => this.act.inspect(settings.layers.length, 0));
+    const end = this.node("unit-output", right, HEAD + (tallest * gap) / 2, "unit", "The output neuron", () => this.act.openUnit(settings.layers.length, 0));
     end.style.width = end.style.height = `${size * 0.7}px`;
     this.places.at(-1)[0].node = end;
     if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
@@ -76,14 +76,14 @@ export class Network {
     return head;
   }
 
-  /** New weights (theta), for each hidden unit a map of `size` pixels a side, and the output's unless another is looked at. */
+  /** Show new weights (theta), a map of size x size for each hidden unit, and the output's map (null while a unit is inspected). */
   show(theta, maps, size, output) {
     this.weights = theta; this.maps = maps; this.mapSize = size;
     this.output = output ?? this.output;
     this.draw();
   }
 
-  /** Where layer `at` begins in theta, for unit `unit`. */
+  /** Index in theta of the first weight of a unit of layer `at`. */
   offset(at, unit) {
     const widths = this.widths;
     let start = 0;
@@ -121,7 +121,7 @@ export class Network {
     this.places.slice(1, -1).forEach((layer, at) => layer.forEach(({ node, x, y }, unit) => {
       const map = this.maps?.[index++];
       if (map) heat(node.firstChild, map, this.mapSize, view.discretize);
-      context.fillStyle = diverging(this.weights[this.offset(at, unit) + this.widths[at]]); // its bias
+      context.fillStyle = diverging(this.weights[this.offset(at, unit) + this.widths[at]]); // the bias
       context.fillRect(x - this.size / 2 - 8, y + this.size / 2 - 7, 7, 7);
     }));
   }
@@ -136,18 +136,18 @@ export class Network {
       if (away < distance) { best = curve; distance = away; }
     }
     this.hovered = best;
-    this.canvas.title = best ? `Weight ${best.weight.toFixed(3)}: click to set it` : "";
+    this.canvas.title = best ? `Weight ${best.weight.toFixed(3)}: click to edit` : "";
     this.canvas.style.cursor = best ? "pointer" : "";
     this.draw();
   }
 }
 
-/** The t at which the curve's x, 1.5 t (1 - t)² + 1.5 t² (1 - t) + t³, is a share of its width. */
-function solve(share) {
+/** The parameter t at which the curve's x, 1.5 t (1 - t)² + 1.5 t² (1 - t) + t³, is a fraction of its width. */
+function solve(fraction) {
   let low = 0, high = 1;
   for (let turn = 0; turn < 20; turn++) {
     const t = (low + high) / 2;
-    if (1.5 * t * (1 - t) ** 2 + 1.5 * t * t * (1 - t) + t ** 3 < share) low = t; else high = t;
+    if (1.5 * t * (1 - t) ** 2 + 1.5 * t * t * (1 - t) + t ** 3 < fraction) low = t; else high = t;
   }
   return low;
 }

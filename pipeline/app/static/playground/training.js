@@ -1,42 +1,44 @@
-// The line to the server: orders go out, frames and words come in.
+// The websocket to the training process: messages out, frames and JSON in.
 
-import { connect, notice } from "../lib.js";
+import { clearNotice, connect, notice } from "../lib.js";
+
+const CONNECTION = "connection", RUN = "run"; // sources of notices
 
 export class Training {
-  /** `on`: {open, frame, points, changed, file}. */
-  constructor(on) { this.on = on; this.begun = 0; this.open(); }
+  /** `handlers`: {open, frame, points, changed, file}. */
+  constructor(handlers) { this.handlers = handlers; this.open(); }
 
   open() {
-    this.begun = 0; // runs that were begun here and not yet there
+    this.pendingRestarts = 0; // restarts that were sent and not confirmed yet
     this.socket = connect("/playground/train");
-    this.socket.addEventListener("open", () => this.on.open());
-    this.socket.addEventListener("message", ({ data }) => (typeof data === "string" ? this.words(JSON.parse(data)) : this.frame(data)));
+    this.socket.addEventListener("open", () => { clearNotice(CONNECTION); this.handlers.open(); });
+    this.socket.addEventListener("message", ({ data }) => (typeof data === "string" ? this.receive(JSON.parse(data)) : this.frame(data)));
     this.socket.addEventListener("close", ({ reason }) => {
-      notice(reason || "The line to the server is cut. Trying again …", { error: true });
+      notice(reason || "The connection to the server is lost. Reconnecting …", { error: true, source: CONNECTION });
       setTimeout(() => this.open(), 2000);
     });
   }
 
-  /** Whether there was a line to send it over. */
+  /** Whether the message could be sent. */
   send(message) {
     if (this.socket.readyState !== WebSocket.OPEN) return false;
-    if (message.settings) this.begun++;
+    if (message.settings) this.pendingRestarts++;
     this.socket.send(JSON.stringify(message));
     return true;
   }
 
-  words(told) {
-    if (told.error) notice(told.error, { error: true });
-    if (told.points) { this.begun--; this.on.points(told); }
-    if (told.changed && !this.begun) this.on.changed(told.changed);
-    if (told.file) this.on.file(told.file, told.text);
+  receive(message) {
+    if (message.error) notice(message.error, { error: true, source: RUN });
+    if (message.points) { this.pendingRestarts--; clearNotice(RUN); this.handlers.points(message); }
+    if (message.changed && !this.pendingRestarts) this.handlers.changed(message.changed);
+    if (message.file) this.handlers.file(message.file, message.text);
   }
 
-  /** The parts stand as in pipeline/app/play/session.py, `draw`. The next frame is asked for when this one was shown. */
+  /** The layout of a frame is that of `send_frame` in pipeline/app/play/session.py. */
   frame(data) {
     const length = new DataView(data).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
-    this.on.frame(header, data.slice(4 + length));
-    requestAnimationFrame(() => this.send({ seen: header.frame }));
+    this.handlers.frame(header, data.slice(4 + length));
+    requestAnimationFrame(() => this.send({ drawn: header.frame }));
   }
 }

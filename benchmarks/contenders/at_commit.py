@@ -1,6 +1,6 @@
-"""A contender as it was at a commit of the project's past, with the pipeline, the recipes and the data's list of then.
+"""A contender as of a commit, with that commit's pipeline, configuration and list of data.
 
-`python -m benchmarks.contenders.past COMMIT CONTENDER WORD…`
+`python -m benchmarks.contenders.at_commit COMMIT CONTENDER WORD…`
 """
 
 import os

@@ -1,6 +1,6 @@
-"""`steady` with more workers than this machine has cores, on a Ray that was told of more.
+"""`steady` with more workers than this machine has cores, on a Ray that is configured with more.
 
-`python -m benchmarks.contenders.crowded SECONDS WORKERS OVERRIDE…`, in the folder of a project.
+`python -m benchmarks.contenders.oversubscribed SECONDS WORKERS OVERRIDE…`, in the folder of a project.
 """
 
 import sys

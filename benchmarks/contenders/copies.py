@@ -1,6 +1,6 @@
-"""A contender several times at once, each for itself, and the mean of what they tell: cores in each other's company.
+"""Independent copies of a contender in parallel, and the mean of their figures.
 
-`python -m benchmarks.contenders.at_once COPIES CONTENDER WORD…`
+`python -m benchmarks.contenders.copies COUNT CONTENDER WORD…`
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.contenders.common import tell
+from benchmarks.contenders.common import report
 from benchmarks.harness import project
 
 
@@ -21,8 +21,8 @@ def main(copies: int, contender: str, *words: str) -> None:
             project(folder)
         command = (sys.executable, "-m", f"benchmarks.contenders.{contender}", *words)
         children = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for folder in folders]
-        said = [json.loads(child.communicate()[0]) for child in children]
-    tell(**{name: sum(one[name] for one in said) / copies for name in said[0]})
+        figures = [json.loads(child.communicate()[0]) for child in children]
+    report(**{name: sum(copy[name] for copy in figures) / copies for name in figures[0]})
 
 
 if __name__ == "__main__":

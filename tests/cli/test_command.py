@@ -20,7 +20,7 @@ def pipeline(*words: str, cwd: Path, **environment: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         (["train", "seed=x"], "seed: expected a whole number, got 'x'"),
         (["train", "trainer.max_epoch=1"], "Did you mean trainer.max_epochs?"),
@@ -35,16 +35,56 @@ def pipeline(*words: str, cwd: Path, **environment: str) -> subprocess.Completed
         (["data", "verify", "nothing"], "nothing"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds(words: list[str], said: str, project: Path) -> None:
+def test_a_mistake_is_one_line_and_exit_code_2_within_two_seconds(
+    words: list[str], expected: str, project: Path
+) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = pipeline(*words, cwd=project)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Of the processor, not of the clock: the machine may be busy.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
     assert done.returncode == 2
-    assert said in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "runs").exists()
+
+
+def named_run(project: Path, name: str) -> None:
+    folder = project / "runs/one"
+    folder.mkdir(parents=True)
+    record = {"name": name, "experiment": "x", "seed": 0, "data": "gate", "status": "finished", "started": 0}
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("name", ["für-s0", "\udcff-s0"], ids=["not ASCII", "not UTF-8"])
+def test_a_terminal_of_a_narrow_encoding_lists_any_name(name: str, project: Path) -> None:
+    named_run(project, name)
+    for encoding in ("ascii", "utf-8"):
+        done = pipeline("runs", cwd=project, PYTHONIOENCODING=encoding)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "-s0  finished  gate" in done.stdout
+
+
+def test_a_reader_that_leaves_ends_a_listing_without_a_word(project: Path) -> None:
+    named_run(project, "x-s0")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "pipeline", "runs"]
+    done = subprocess.run(command, cwd=project, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_runs_has_a_column_for_the_model(project: Path) -> None:
+    named_run(project, "x-s0")
+    record = json.loads((project / "runs/one/run.json").read_text())
+    (project / "runs/two").mkdir()
+    (project / "runs/two/run.json").write_text(json.dumps({**record, "name": "longer-s1", "model": "cnn"}))
+    lines = pipeline("runs", cwd=project).stdout.splitlines()
+    assert sorted(line.split() for line in lines) == [
+        ["longer-s1", "finished", "gate", "cnn"],
+        ["x-s0", "finished", "gate", "-"],
+    ]
 
 
 def test_debug_shows_the_traceback(project: Path) -> None:
@@ -53,7 +93,7 @@ def test_debug_shows_the_traceback(project: Path) -> None:
     assert "Traceback" in done.stderr
 
 
-def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_commands: Path) -> None:
+def test_train_prints_few_lines_and_ends_with_json(tiny_project_for_commands: Path) -> None:
     root = tiny_project_for_commands
     done = pipeline("train", *TINY, "data=mnist-5k", "data.val_size=500", "trainer.max_epochs=1", "--json", cwd=root)
     assert done.returncode == 0, done.stderr
@@ -65,7 +105,7 @@ def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_co
     assert summary["dataset"]["name"] == "mnist-5k"
     text = done.stdout
     name = Path(summary["run_dir"]).name
-    for said in (
+    for expected in (
         "mnist-5k, 4,000 / 500 / 500",
         "parameters",
         "workers",
@@ -73,7 +113,7 @@ def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_co
         f"pipeline ui {name}",
         f"pipeline evaluate {name}",
     ):
-        assert said in text
+        assert expected in text
 
     listed = json.loads(pipeline("runs", "--json", cwd=root).stdout)["runs"]
     assert [run["name"] for run in listed] == [name]
@@ -82,7 +122,7 @@ def test_the_main_job_speaks_in_few_lines_and_ends_with_json(tiny_project_for_co
     right = result.pop("samples")["right"]
     assert right.count("1") / len(right) == result["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
     assert json.loads((root / "evaluations/mnist_cnn/0/result.json").read_text()) == result
-    assert not (root / "mlruns").exists()  # where MLflow puts what it was given no place for
+    assert not (root / "mlruns").exists()  # MLflow's default place
     _a_digit_is_read_from_a_png(root, name)
 
 

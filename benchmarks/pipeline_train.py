@@ -9,7 +9,7 @@ from benchmarks.harness import PIPELINE, Contender, Outcome, last_line
 
 
 def training(name: str, *overrides: str) -> Contender:
-    """The verb as a user types it, in a project of its own; figures of the run, its loop and its start and end."""
+    """The command as a user types it, in a project of its own; figures of the run, its loop, its start and end."""
     words = [*PIPELINE, "train", *overrides, "seed={pair}", "--json"]
     return Contender(name, words, _read, (("MPLCONFIGDIR", "/tmp/benchmark-matplotlib"),))
 

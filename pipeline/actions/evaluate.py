@@ -1,0 +1,73 @@
+"""Evaluate a stored model on a split of its data."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.actions import assess
+from pipeline.config import build_data, digest, load_config, resolve
+from pipeline.data.texts.vocabulary import FILE
+from pipeline.errors import ConfigError, DataError
+from pipeline.kinds import load
+from pipeline.runs import checkpoints, lookup, results
+from pipeline.types import Predictor, Split
+
+if TYPE_CHECKING:  # a mistyped run is reported without importing torch
+    from pipeline.data.batches import BatchedData
+
+
+def evaluate(
+    run: str,
+    split: Split,
+    *,
+    root: Path,
+    details: dict[str, Any] | None = None,
+    samples: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Evaluate a stored model on a split of the data it was trained on.
+
+    The data behind the figures is added to `details` (see `assess.details`), the correctness of each sample to
+    `samples` (see `Evaluation`).
+
+    Returns: experiment, seed, metrics, dataset, and the digests that a repetition must reproduce.
+    Raises: DataError if the data in data/ is not the data that the model was trained on.
+    """
+    predictor = load(lookup.model_dir(run, root))
+    data: BatchedData = build_data(predictor.config, root / "data")
+    dataset, trained_on = data.describe(), predictor.manifest["data_digest"]
+    if dataset.digest != trained_on:
+        raise DataError(
+            f"{dataset.name}: the model was trained on data {trained_on[:12]}…, found {dataset.digest[:12]}…. Restore "
+            "that data, or train again."
+        )
+    evaluation = assess.assess(predictor, data, split, root=root)
+    if details is not None:
+        details |= assess.details(evaluation, predictor, data, split)
+    if samples is not None:
+        samples |= evaluation.samples
+    return {
+        "experiment": predictor.config["name"],
+        "seed": predictor.config["seed"],
+        "metrics": assess.named_metrics(evaluation, split),
+        "dataset": asdict(dataset),
+        "config_digest": config_digest(predictor, root),
+        **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
+        "weights_digest": checkpoints.weights_digest(predictor.manifest),
+    }
+
+
+def config_digest(predictor: Predictor, root: Path) -> str:
+    """The digest of a model's configuration under today's key names.
+
+    It is today's digest of the experiment if the committed result of that configuration has the model's weights: a
+    folder stored before a key was renamed has the former digest in its manifest. Otherwise it is the manifest's.
+    """
+    name, seed, stored = predictor.config["name"], predictor.config["seed"], predictor.manifest["config_digest"]
+    try:
+        today = digest(resolve(load_config(f"experiment={name}", f"seed={seed}", root=root)))
+    except ConfigError:  # a configuration of its own, or an experiment that is no longer there
+        return str(stored)
+    committed = results.find(f"{name}-{seed}", root) or {}
+    weights = checkpoints.weights_digest(predictor.manifest)
+    unchanged = (committed.get("config_digest"), committed.get("weights_digest")) == (today, weights)
+    return today if unchanged else str(stored)

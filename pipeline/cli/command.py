@@ -1,0 +1,106 @@
+"""The command: all verbs under one name, and the only place where errors become text."""
+
+import errno
+import io
+import os
+import sys
+import traceback
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from pipeline.cli import app as pages
+from pipeline.cli import cluster, data, models, reproduce, results, train
+from pipeline.cli.options import project_root
+from pipeline.cli.usage import UsageError, translate
+from pipeline.cli.user import provide_user
+from pipeline.errors import Interrupted, PipelineError
+from pipeline.tracking.address import bypass_proxy
+from pipeline.training import cpu
+
+app = typer.Typer(
+    help="Train, track and reproduce the networks of the lecture 'Neural Networks for Machine Learning'.",
+    epilog="First steps: `pipeline doctor`, then `pipeline train`. Any verb takes --debug, which shows the traceback "
+    "of an error.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (train, models, results, reproduce, pages, cluster):
+    app.add_typer(group.app)
+app.add_typer(data.app, name="data")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # of a disk
+READER_LEFT = 141  # as a program that SIGPIPE ends
+
+
+def main() -> None:
+    """Run the command; every error the user can fix becomes a few words and exit code 2."""
+    cpu.fix_instructions()
+    provide_user(project_root() / ".cache/home")
+    bypass_proxy()
+    _print_any_text()
+    debug = "--debug" in sys.argv
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    code = _run(words, debug)
+    sys.exit(_flush(code))
+
+
+def _run(words: list[str], debug: bool) -> int:
+    """Return the exit code of a verb; its errors are printed."""
+    try:
+        code: Any = app(words, prog_name="pipeline", standalone_mode=False)
+    except UsageError as error:
+        return _usage(error, words)
+    except Interrupted as error:
+        _complain(str(error))
+        return error.exit_code
+    except PipelineError as error:
+        if debug:
+            traceback.print_exc()
+        _complain(f"error: {error}")
+        return 2
+    except OSError as error:
+        if debug or error.errno not in FULL:
+            raise
+        _complain(f"error: {error.filename or 'disk'}: {error.strerror}. Make room, then type the command again.")
+        return 2
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):  # else typer's 1, which is a failed verb's
+            raise
+        return READER_LEFT
+    if code == 130:  # how typer returns a KeyboardInterrupt
+        _complain("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any, words: list[str]) -> int:
+    """Print what is wrong with the command line; the help where no verb was given, which is not an error."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.ctx.get_help())
+        return 0
+    _complain(f"error: {translate(error, words)}")
+    return 2
+
+
+def _print_any_text() -> None:
+    """Let a terminal or file of a narrow encoding show `?` for what it lacks, where Python would raise."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError):  # nobody reads it: `pipeline … 2>&1 | head -1`
+        print(line, file=sys.stderr)
+
+
+def _flush(code: int) -> int:
+    """Flush standard output; return the exit code, another one if its reader has left (`pipeline runs | head`)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return READER_LEFT
+    return code

@@ -1,0 +1,99 @@
+"""Migration after a rename: what a proof found identical is carried over in dvc.lock, everything else stays stale."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.config import digest, load_config, resolve
+from pipeline.errors import DataError
+from pipeline.graph import migrate
+from pipeline.runs import results
+
+NAMES = "mlp_xor", "neuron"
+MODEL = {"path": "models/mlp_xor-0", "hash": "md5", "md5": "a" * 32 + ".dir", "size": 9, "nfiles": 3}
+OTHER = {"path": "models/neuron-0", "hash": "md5", "md5": "b" * 32 + ".dir", "size": 9, "nfiles": 3}
+
+
+@pytest.fixture
+def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two recorded models under former stage names, and a proof that one of them is unchanged."""
+    former = {
+        "train_once@mlp_xor-0": {"cmd": "old", "deps": [], "outs": [MODEL]},
+        "train_once@neuron-0": {"cmd": "old", "deps": [], "outs": [OTHER]},
+        "evaluate@mlp_xor-0": {"cmd": "old", "deps": [MODEL], "outs": []},
+    }
+    (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": former}))
+    for name in ("data.json", "fingerprint/mlp_xor.json", "fingerprint/neuron.json"):
+        (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / "prepared" / name).write_text(f"content of {name}")
+    for name in NAMES:
+        run = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
+        results.path_of(name, project).parent.mkdir(exist_ok=True)
+        results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
+    (project / "proof.json").write_text(
+        json.dumps({"experiments": {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}})
+    )
+    monkeypatch.setattr(
+        migrate, "_train_stages", lambda root: {f"train@{n}-0": stage(n) for n in ("mlp_xor", "neuron")}
+    )
+    return project
+
+
+def stage(name: str) -> dict[str, Any]:
+    deps = ["prepared/data.json", f"prepared/fingerprint/{name}.json", "models/neuron-0"]
+    return {"experiment": name, "cmd": f"pipeline train {name}", "deps": deps, "out": f"models/{name}-0"}
+
+
+def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of_today(recorded: Path) -> None:
+    carried, left = migrate.migrate(recorded / "proof.json", recorded)
+    assert (carried, left) == (["train@mlp_xor-0"], ["train@neuron-0"])
+    stages = yaml.safe_load((recorded / "dvc.lock").read_text())["stages"]
+    assert list(stages) == ["train@mlp_xor-0"]
+    entry = stages["train@mlp_xor-0"]
+    assert entry["cmd"] == "pipeline train mlp_xor"
+    assert entry["outs"] == [MODEL]
+    data, fingerprint, needed = entry["deps"]
+    content = b"content of fingerprint/mlp_xor.json"
+    assert fingerprint["md5"] == hashlib.md5(content).hexdigest()
+    assert fingerprint["size"] == len(content)
+    assert data["path"] == "prepared/data.json"
+    assert needed == OTHER
+
+
+def test_only_a_proven_result_gets_the_digest_of_todays_configuration(recorded: Path) -> None:
+    migrate.migrate(recorded / "proof.json", recorded)
+    expected = {
+        "mlp_xor": digest(resolve(load_config("experiment=mlp_xor", "seed=0"))),
+        "neuron": "of another spelling",
+    }
+    for name, config_digest in expected.items():
+        (run,) = results.read(results.path_of(name, recorded))["runs"]
+        assert run["config_digest"] == config_digest
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"experiments": {"mlp_xor": 1}}'])
+def test_without_a_proof_nothing_is_written(recorded: Path, content: str) -> None:
+    before = (recorded / "dvc.lock").read_bytes()
+    (recorded / "proof.json").write_text(content)
+    with pytest.raises(DataError, match="pipeline prove"):
+        migrate.migrate(recorded / "proof.json", recorded)
+    assert (recorded / "dvc.lock").read_bytes() == before
+
+
+def test_missing_fingerprints_are_named_with_the_command_that_writes_them(recorded: Path) -> None:
+    (recorded / "prepared/fingerprint/mlp_xor.json").unlink()
+    with pytest.raises(DataError, match="dvc repro fingerprint"):
+        migrate.migrate(recorded / "proof.json", recorded)
+
+
+def test_the_model_of_a_renamed_experiment_is_found_by_its_former_name() -> None:
+    outs = [{"path": "models/imdb_lstm_virtual-2", "md5": "c"}, {"path": "models/neuron-0", "md5": "d"}]
+    former = {"any": {"outs": outs}}
+    assert dict(migrate._outputs(former)) == {
+        "models/imdb_lstm_vat-2": {"path": "models/imdb_lstm_vat-2", "md5": "c"},
+        "models/neuron-0": {"path": "models/neuron-0", "md5": "d"},
+    }

@@ -1,0 +1,31 @@
+"""runs.yaml: a line a run, with the data it reads and the models it requires."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.errors import ConfigError
+from pipeline.graph import stages
+
+
+def written(root: Path, **seeds: int) -> dict[str, dict[str, object]]:
+    (root / "params.yaml").write_text(yaml.safe_dump({"seeds": seeds}, sort_keys=False))
+    runs: dict[str, dict[str, object]] = yaml.safe_load(stages.write(root).read_text())["runs"]
+    return runs
+
+
+def test_each_seed_is_a_run_with_the_models_that_it_requires(project: Path) -> None:
+    runs = written(project, mnist_ensemble=2, mnist_gan=1, dogcat_cnn=1)
+    assert list(runs) == ["mnist_ensemble-0", "mnist_ensemble-1", "mnist_gan-0", "dogcat_cnn-0"]
+    assert runs["mnist_ensemble-1"]["requires"] == ["models/mnist_cnn_best-2", "models/mnist_cnn_best-3"]
+    assert runs["mnist_gan-0"]["requires"] == ["models/mnist_cnn-0", "prepared/data.json"]
+    assert runs["dogcat_cnn-0"]["data"] == "prepared/dogs-vs-cats.json"
+
+
+def test_more_required_models_than_dvc_yaml_has_places_for_are_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "MOST", 1)
+    with pytest.raises(ConfigError, match=r"mnist_ensemble.yaml: requires 2 models"):
+        written(project, mnist_ensemble=1)
