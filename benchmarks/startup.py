@@ -23,7 +23,7 @@ BENCHMARK = Benchmark(
     "model and sends it to MLflow. Ray's documented Lightning example does none of these.",
     (
         training(ONE, *WORDS),
-        training(TWO, *WORDS, "cluster.workers=2"),
+        training(TWO, *WORDS, "trainer.shards=2", "cluster.workers=2"),
         Contender(RAY, [*PYTHON, "benchmarks.contenders.ray_lightning", "2", "1"]),
     ),
     (_both(ONE, 15),),

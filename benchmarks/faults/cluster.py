@@ -16,22 +16,25 @@ from benchmarks.faults.fault import Fault, Trial
 from benchmarks.faults.process import EVERY, RUN
 from pipeline.runs import checkpoints
 from pipeline.runs.goodput import goodput
-from tests.launch.nodes import Job, job, nodes, workers
+from tests.launch.nodes import Job, job, nodes
+from tests.launch.test_local import local_workers
 
 GROUP = "tests/launch/test_workers.py::"
+LOCAL = "tests/launch/test_local.py::"
+TWO = ["trainer.shards=2", "cluster.workers=2"]
 JOBS = "tests/launch/test_jobs.py::"
 MINUTES_5 = 300
 STEPS = 480  # of 500: after the last checkpoint there is no new step to recover to
 
 
 def kill_worker(project: Path, rng: Random) -> Trial:
-    with job(project, "train", *RUN, "cluster.workers=2") as running:
+    with job(project, "train", *RUN, *TWO) as running:
         running.until_step(rng.randrange(1, STEPS))
         return _recovered(running, lambda: _signal(running, rng, signal.SIGKILL))
 
 
 def stop_worker(project: Path, rng: Random) -> Trial:
-    with job(project, "train", *RUN, "cluster.workers=2") as running:
+    with job(project, "train", *RUN, *TWO) as running:
         running.until_step(rng.randrange(1, STEPS))
         stopped = time.time()
         trial = _recovered(running, lambda: _signal(running, rng, signal.SIGSTOP))
@@ -43,15 +46,15 @@ def stop_worker(project: Path, rng: Random) -> Trial:
 def kill_node(project: Path, rng: Random) -> Trial:
     with nodes(1, 1) as cluster:
         words = ["cluster=ray", f"cluster.address={cluster.address}", "cluster.workers=[1,2]"]
-        with job(project, "train", *RUN, *words) as running:
+        with job(project, "train", *RUN, *TWO[:1], *words) as running:
             running.until_step(rng.randrange(1, STEPS))
             victim = rng.choice(sorted(cluster.cluster.worker_nodes, key=lambda node: node.node_id))
-            return _recovered(running, lambda: cluster.kill(victim), same_weights=False)
+            return _recovered(running, lambda: cluster.kill(victim))
 
 
 def kill_worker_every_five_minutes(project: Path, rng: Random) -> Trial:
     """Five minutes of training, from the first step to the last, with a kill in their first half; SIGTERM ends them."""
-    with job(project, "train", *RUN, "trainer.max_epochs=100000", "cluster.workers=2") as running:
+    with job(project, "train", *RUN, "trainer.max_epochs=100000", *TWO) as running:
         began, dies = running.until_step(1)["time"], rng.uniform(10, MINUTES_5 / 2)
         time.sleep(max(0.0, began + dies - time.time()))
         _signal(running, rng, signal.SIGKILL)
@@ -69,7 +72,7 @@ def kill_worker_every_five_minutes(project: Path, rng: Random) -> Trial:
 
 
 def _signal(running: Job, rng: Random, number: signal.Signals) -> None:
-    victim: psutil.Process = rng.choice(workers(running.process.pid))
+    victim: psutil.Process = rng.choice(local_workers(running.process.pid))
     victim.send_signal(number)
 
 
@@ -110,7 +113,7 @@ def _weights(running: Job) -> str:
 @cache
 def _reference() -> str:
     """The weights of an undisturbed run with two workers."""
-    with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, "cluster.workers=2") as running:
+    with tempfile.TemporaryDirectory() as project, job(Path(project), "train", *RUN, *TWO) as running:
         assert running.end(900) == 0, running.output()
         return _weights(running)
 
@@ -124,21 +127,21 @@ FAULTS = [
         1,
         "`kill -9` of a worker",
         "the group restarts from the newest checkpoint; same weights, one run",
-        (f"{GROUP}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
+        (f"{LOCAL}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
         kill_worker,
     ),
     Fault(
         1,
         "`kill -9` of a worker, once in every five minutes of training",
         "at least 95 % of the time is spent on new steps",
-        (f"{GROUP}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
+        (f"{LOCAL}test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result",),
         kill_worker_every_five_minutes,
     ),
     Fault(
         2,
         "worker hangs (`kill -STOP`)",
         "declared dead in ≤ 60 s",
-        (f"{GROUP}test_a_hung_worker_is_declared_dead_within_a_minute",),
+        (f"{LOCAL}test_a_hung_worker_is_killed_with_its_group_which_starts_again",),
         stop_worker,
     ),
     Fault(

@@ -18,7 +18,10 @@ from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import FitContext, kind_of, load
-from pipeline.launch import cluster
+from pipeline.launch import cluster, placement
+from pipeline.launch.local import LocalWorkers
+from pipeline.launch.train import prepare
+from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
 from pipeline.runs.goodput import goodput
 from pipeline.runs.requirements import members, names
@@ -45,7 +48,6 @@ def train(
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
     _check_workers(resolve(config))
-    cluster.check(resolve(config)["cluster"])
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
@@ -115,6 +117,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
     started = time.perf_counter()
     uri, unresolved = config["tracking"]["uri"], json.loads((run_dir / records.CONFIG).read_text())["unresolved"]
     config = training(config)
+    config["cluster"]["workers"] = placement.resolve_workers(config)
     with ExitStack() as stack:
         stack.enter_context(records.status(run_dir))
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
@@ -122,6 +125,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
         config["cluster"]["gpus_per_worker"] = cluster.resolve_gpus(config["cluster"])
         check_precision(config)
         data, model = run_description.announce(config, console, root=root, run_dir=run_dir)
+        local = stack.enter_context(prepare(config))  # forks, so before tracking starts its threads
         console.print(f"tracked in  {redact(uri)}")
         record = records.read(run_dir)
         run = stack.enter_context(
@@ -139,7 +143,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
         )
         records.update(run_dir, **run.ids, dataset=asdict(data))
         with events.follow(run_dir, console.progress):
-            result = _fit(config, data, console, root=root, run_dir=run_dir)
+            result = _fit(config, data, console, local, root=root, run_dir=run_dir)
         console.print("evaluating on test")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
         summary = {
@@ -156,37 +160,36 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
 
 
 def _check_workers(config: dict[str, Any]) -> None:
-    """Raises: ConfigError if the model or its batches can't be split across the workers."""
-    least, most = cluster.worker_range(config["cluster"])
-    for workers in range(least, most + 1):
-        if config["data"]["batch_size"] % workers:
-            raise ConfigError(
-                f"data.batch_size: {config['data']['batch_size']} is not a multiple of {workers} workers. "
-                "Choose a multiple, or another cluster.workers."
-            )
-    if most > 1 and not kind_of(config).distributable(config):
-        raise ConfigError("cluster.workers: this model is trained in one process only. Use cluster.workers=1.")
+    """Raises: ConfigError if the workers do not fit the shards or the model; LaunchError if they can't be used."""
+    if not kind_of(config).distributable(config):
+        if config["cluster"]["workers"] not in (1, "auto"):
+            raise ConfigError("cluster.workers: this model is trained in one process only. Use cluster.workers=1.")
+        if config["trainer"]["shards"] > 1:
+            raise ConfigError("trainer.shards: this model is trained in one process only. Use trainer.shards=1.")
+    cluster.check({**config["cluster"], "workers": placement.resolve_workers(config)})
 
 
-def _fit(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
+def _fit(
+    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+) -> FitResult:
     """Fit a model of any kind and store it in `run_dir/model`.
 
     Raises: Interrupted if training was stopped; its state is kept.
     """
     member_dirs = {name: requirements.find(name, root) for name in members(config)}
     context = FitContext(
-        root / "data", run_dir, member_dirs, lambda: _launch(config, data, console, root=root, run_dir=run_dir)
+        root / "data", run_dir, member_dirs, lambda: _launch(config, data, console, local, root=root, run_dir=run_dir)
     )
     return kind_of(config).fit(config, context)
 
 
-def _launch(config: dict[str, Any], data: DataSet, console: Console, *, root: Path, run_dir: Path) -> FitResult:
+def _launch(
+    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+) -> FitResult:
     """Train a net on the configured workers."""
-    from pipeline.launch.train import train as launch
-
     requirements.fetch(config, run_dir, root, console)
     with interruption.gracefully(run_dir, console.print) as codes:
-        result = launch(config, data, data_dir=root / "data", run_dir=run_dir)
+        result = launch(config, data, data_dir=root / "data", run_dir=run_dir, local=local)
     if result.stopped:
         raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
     return result

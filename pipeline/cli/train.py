@@ -55,9 +55,7 @@ def resume(
     run: Run,
     allow_drift: Annotated[
         bool,
-        typer.Option(
-            "--allow-drift", help="Resume even if code, configuration, data, packages or workers have changed."
-        ),
+        typer.Option("--allow-drift", help="Resume even if code, configuration, data or packages have changed."),
     ] = False,
     as_json: Json = False,
     verbose: Verbose = False,

@@ -4,7 +4,7 @@ from pipeline.config.checks import check, check_name, check_precision, check_tar
 from pipeline.config.compose import conf_dir, find_root, load_config, resolve, unresolved
 from pipeline.config.instantiate import build, build_data
 from pipeline.config.schema import SOURCE_KEYS
-from pipeline.config.snapshot import digest, revive, stored, training
+from pipeline.config.snapshot import digest, revive, stored, training, weight_settings
 
 __all__ = [
     "SOURCE_KEYS",
@@ -24,4 +24,5 @@ __all__ = [
     "stored",
     "training",
     "unresolved",
+    "weight_settings",
 ]

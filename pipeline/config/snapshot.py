@@ -50,14 +50,19 @@ def revive(plain: dict[str, Any]) -> dict[str, Any]:
 def digest(config: dict[str, Any]) -> str:
     """SHA-256 of everything that decides a model's weights.
 
-    Left out are the judge, the tracking store, the place of the data, the checkpoints that are kept and the workers'
-    device.
+    Left out are the judge, the tracking store, the place of the data, the checkpoints that are kept, and how many
+    workers there are on which devices. In digests of older results workers are 1 and `trainer.shards` is absent.
     """
     kept = {key: config[key] for key in ("seed", "model")}
     kept["requires"] = {key: names for key, names in config["requires"].items() if names and key != "judge"}
-    kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
-    kept["cluster"] = {
-        key: value for key, value in config["cluster"].items() if key not in ("address", "gpus_per_worker")
-    }
+    kept["trainer"] = weight_settings(config["trainer"])
+    kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"], "workers": 1}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in (*SOURCE_KEYS, "path")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def weight_settings(trainer: dict[str, Any]) -> dict[str, Any]:
+    """The trainer's settings that decide weights: not how often it stores its state, nor a single shard."""
+    return {
+        key: value for key, value in trainer.items() if "checkpoint" not in key and not (key == "shards" and value == 1)
+    }

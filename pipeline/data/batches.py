@@ -1,13 +1,15 @@
-"""What all data modules share: whole batches in an order that seed and epoch alone decide, shared between workers.
+"""Batches that all data modules share: whole ones, in an order that seed and epoch alone decide, cut into shards.
 
-The global batches of an epoch are a pure function of (seed, epoch), so they depend neither on the number of workers nor
-on whether the epoch was begun anew or gone on with.
+The global batches of an epoch are a pure function of (seed, epoch), and the logical shards of a batch of their number.
+Neither depends on the number of workers, nor on whether the epoch was started or resumed.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,11 +26,46 @@ EVAL_BATCH = 1000
 SPLIT_SEED = 0  # validation is the same slice of train whatever the run's seed: scores of seeds stay comparable
 
 
-class Batches:
-    """One worker's share of every global batch of an epoch; whole batches only.
+class Shard(NamedTuple):
+    """One logical shard of a global batch."""
 
-    Worker r of W takes samples r, r + W, … of each batch, so every worker count sees the same global batches. A set
-    smaller than a batch is one batch. An epoch that was left can be gone on with (`state_dict`).
+    number: int
+    total: int  # samples of the whole batch
+    batch: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """The logical shards that a batch is cut into, and which of them this worker computes."""
+
+    count: int = 1
+    own: range = range(1)
+
+    @classmethod
+    def of_worker(cls, count: int, rank: int, workers: int) -> "Shards":
+        """The neighbouring shards of worker `rank`: its sum is a whole subtree of the sum of all."""
+        return cls(count, range(rank * count // workers, (rank + 1) * count // workers))
+
+    def parts(self, samples: int) -> Iterator[tuple[int, slice]]:
+        """The own shards of a batch that are not empty, each with the places of its samples.
+
+        Shard s of S takes samples s, s + S, … A batch of fewer than 2 S samples is cut into fewer shards, the others
+        are empty: batch norm needs two samples.
+        """
+        filled = self.count
+        while filled > 1 and samples < 2 * filled:
+            filled //= 2
+        return ((index, slice(index, None, filled)) for index in self.own if index < filled)
+
+
+ONE_SHARD = Shards()
+
+
+class Batches:
+    """This worker's shards of every global batch of an epoch; whole batches only.
+
+    Yields a batch, or with more than one shard the list of the own `Shard`s. A set smaller than a batch is one batch.
+    An epoch that was left can be resumed (`state_dict`).
     """
 
     def __init__(
@@ -38,12 +75,12 @@ class Batches:
         *,
         seed: int,
         epoch: Callable[[], int],
-        share: tuple[int, int] = (0, 1),
+        shards: Shards = ONE_SHARD,
     ):
         self.inputs, self.targets = arrays
         self.batch_size = min(batch_size, len(self.targets))
         self.seed, self.epoch = seed, epoch
-        self.rank, self.workers = share
+        self.shards = shards
         self.taken = self.skipped = 0
 
     def draw(self, generator: torch.Generator) -> Tensor:
@@ -51,23 +88,27 @@ class Batches:
         order = torch.randperm(len(self.targets), generator=generator)
         return order[: len(self) * self.batch_size].view(-1, self.batch_size)
 
-    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
-        """This worker's samples of a global batch."""
-        chosen = batch_B[mine]
+    def take(self, batch_B: Tensor, part: slice) -> tuple[Tensor, ...]:
+        """The samples at some places of a global batch."""
+        chosen = batch_B[part]
         # Not `inputs[chosen]`, which copies number by number where this copies row by row: a fifth of the time.
         return self.inputs.index_select(0, chosen), self.targets.index_select(0, chosen)
 
     def __len__(self) -> int:
         return len(self.targets) // self.batch_size
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+    def __iter__(self) -> Iterator[Any]:
         state = np.random.SeedSequence((self.seed, self.epoch())).generate_state(1, np.uint64)[0]
         batches = self.draw(torch.Generator().manual_seed(int(state)))
         self.taken, self.skipped = self.skipped, 0
         for place in range(self.taken, len(batches)):
-            batch = self.take(batches[place], slice(self.rank, None, self.workers))
+            batch_B = batches[place]
+            own = [Shard(index, len(batch_B), self.take(batch_B, part)) for index, part in self._parts(batch_B)]
             self.taken += 1
-            yield batch
+            yield own if self.shards.count > 1 else own[0].batch
+
+    def _parts(self, batch_B: Tensor) -> Iterator[tuple[int, slice]]:
+        return self.shards.parts(len(batch_B))
 
     def state_dict(self) -> dict[str, int]:
         """How many batches of the epoch were taken; the same on every worker."""
@@ -78,11 +119,11 @@ class Batches:
 
 
 class InOrder:
-    """One worker's share of a split for evaluation: every sample once, in the stored order."""
+    """One shard of a split for evaluation: every sample once, in the stored order."""
 
-    def __init__(self, arrays: Arrays, share: tuple[int, int]):
-        rank, workers = share
-        self.inputs, self.targets = (array[rank::workers] for array in arrays)
+    def __init__(self, arrays: Arrays, shard: tuple[int, int] = (0, 1)):
+        index, shards = shard
+        self.inputs, self.targets = (array[index::shards] for array in arrays)
 
     def __len__(self) -> int:
         return math.ceil(len(self.targets) / EVAL_BATCH)
@@ -92,14 +133,31 @@ class InOrder:
             yield self.inputs[start : start + EVAL_BATCH], self.targets[start : start + EVAL_BATCH]
 
 
+class SideBySide:
+    """Several shards of a split for evaluation: the first batch of each, then the second of each, and so on."""
+
+    def __init__(self, shards: Mapping[int, Any]):
+        self.shards = shards
+
+    def __len__(self) -> int:
+        # Lightning would skip the validation of a worker without batches, and with it the sum over all workers.
+        return max(1, *map(len, self.shards.values()))
+
+    def __iter__(self) -> Iterator[list[Shard]]:
+        rows = [*zip_longest(*self.shards.values())] or [()]
+        for row in rows:
+            parts = zip(self.shards, row, strict=False)
+            yield [Shard(index, len(batch[1]), batch) for index, batch in parts if batch is not None]
+
+
 class BatchedData(LightningDataModule):
     """A data set in three splits, as batches for any number of workers.
 
-    A data set brings `setup` and `digest`; its batches are `Batches` unless it says otherwise (`shuffled`). What only
-    some data sets have (`pictures`, `points`, `raw_texts` …) is None for the others.
-
-    Raises: ConfigError if a batch can't be shared equally.
+    A subclass defines `setup` and `digest`; its batches are `Batches` unless it overrides `shuffled`. Views that only
+    some data sets have (`pictures`, `points`, `raw_texts` …) are None for the others.
     """
+
+    shards = ONE_SHARD  # set by `fit`
 
     labels: tuple[str, ...] = ()  # names of the classes, if there are classes
     centred_digits = False  # whether a picture is to be centred as MNIST's digits are
@@ -127,19 +185,23 @@ class BatchedData(LightningDataModule):
         return Batches(self.splits["train"], self.batch_size, **order)
 
     def train_dataloader(self) -> Batches:
-        trainer, (_, workers) = self.trainer, self.share
-        if self.batch_size % workers:
-            raise ConfigError(f"data.batch_size: {self.batch_size} can't be shared equally by {workers} workers.")
+        trainer = self.trainer
         epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
-        return self.shuffled(seed=self.seed, epoch=epoch, share=self.share)
+        return self.shuffled(seed=self.seed, epoch=epoch, shards=self.shards)
 
     def val_dataloader(self) -> Any:
-        return InOrder(self.splits["val"], self.share)
+        count = self.shards.count
+        loaders = {index: self.validation((index, count)) for index in self.shards.own}
+        return SideBySide(loaders) if count > 1 else loaders[0]
+
+    def validation(self, shard: tuple[int, int]) -> Any:
+        """One shard, (index, how many), of the validation split."""
+        return InOrder(self.splits["val"], shard)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole split in its stored order, as the net takes it; for evaluation in one process."""
         self.setup()
-        for batch in InOrder(self.splits[split], (0, 1)):
+        for batch in InOrder(self.splits[split]):
             yield self.on_after_batch_transfer(batch, 0)
 
     def remarks(self) -> Iterable[str]:
@@ -181,8 +243,3 @@ class BatchedData(LightningDataModule):
     def pseudo_label(self, predictions_MK: Tensor) -> None:
         """Raises: ConfigError unless the data has samples without a label, which a teacher can label."""
         raise ConfigError(f"requires.teacher: {self.data_name} has no samples without a label. Leave the teacher out.")
-
-    @property
-    def share(self) -> tuple[int, int]:
-        """Which of how many workers this is."""
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -1,4 +1,4 @@
-"""The Ray cluster of a run: a private one on this machine, or an existing one by its address."""
+"""The Ray cluster of a run, by its address; and a private one for sweeps."""
 
 import atexit
 import logging
@@ -36,13 +36,13 @@ class HeadLost(SystemExit):
 
 
 def in_process(cluster: dict[str, Any]) -> bool:
-    """Whether a run needs no cluster: one worker, and no address of a cluster."""
-    return cluster["workers"] == 1 and not cluster.get("address")
+    """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
+    return cluster["workers"] in (1, "auto") and not cluster.get("address")
 
 
 def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
-    """The minimum and the maximum number of workers."""
-    workers = cluster["workers"]
+    """The minimum and the maximum number of workers; 1 of `auto`, where it is not resolved."""
+    workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 
@@ -66,12 +66,12 @@ def check(cluster: dict[str, Any]) -> None:
 
 @contextmanager
 def connect(cluster: dict[str, Any]) -> Iterator[None]:
-    """Connect to the configured cluster while the block runs; do nothing if the run needs none.
+    """Connect to the cluster at the configured address while the block runs; without one, do nothing.
 
     Raises: LaunchError if the cluster can't be used.
     """
     check(cluster)
-    if in_process(cluster):
+    if not cluster.get("address"):
         yield
         return
     _set(HEALTH)
@@ -80,11 +80,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
 
     address = cluster.get("address")
     try:
-        if address:
-            ray.init(address=_resolved(address), log_to_driver=True)
-        else:
-            # One CPU more than the workers take, for Ray's other actors.
-            start(worker_range(cluster)[1] * cluster["threads_per_worker"] + 1, log_to_driver=True)
+        ray.init(address=_resolved(str(address)), log_to_driver=True)
     except AuthenticationError as error:
         raise LaunchError(
             f"cluster.address={address}: the cluster refuses this token ({str(error).splitlines()[0]}). "

@@ -1,7 +1,8 @@
 """A group of workers on a Ray cluster that outlives its members.
 
 Ray Train replaces a dead worker. Where that is not enough (a node gone, new or draining, a set-up that failed) a new
-group of the size that fits is started here. Each group resumes from the newest checkpoint in the run's folder.
+group is started here, of the largest number of workers that fits the nodes and the shards. Each group resumes from the
+newest checkpoint in the run's folder.
 """
 
 import threading
@@ -18,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
+from pipeline.launch import placement
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failures import Failures, TooFewNodes, causes
 from pipeline.launch.run_dir_actor import RunDirActor, step, workspace
@@ -50,23 +52,24 @@ def run(config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Path)
         "run_dir": str(run_dir),
         "actor": actor,
     }
-    return _Groups(config["cluster"], run_dir, actor, arguments).run()
+    return _Groups(config["cluster"], run_dir, actor, arguments, config["trainer"].get("shards", 1)).run()
 
 
 class _Groups:
     """Groups of workers, one after the other, until one finishes or stops on request."""
 
-    def __init__(self, cluster: dict[str, Any], run_dir: Path, actor: Any, arguments: dict[str, Any]) -> None:
-        self.cluster, self.run_dir, self.actor, self.arguments = cluster, run_dir, actor, arguments
+    def __init__(
+        self, cluster: dict[str, Any], run_dir: Path, actor: Any, arguments: dict[str, Any], shards: int
+    ) -> None:
+        self.cluster, self.run_dir, self.actor, self.arguments, self.shards = cluster, run_dir, actor, arguments, shards
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
-        least, most = clusters.worker_range(self.cluster)
         failures = Failures(self.run_dir, self.cluster)
         while True:
             room = clusters.room(self.cluster)
-            workers = min(max(room, least), most)
-            if room < least:
+            workers = placement.largest_fitting(room, self.cluster, self.shards)
+            if room < workers:
                 self.wait_for_room(failures)
             try:
                 result = self.group(workers, failures)
@@ -124,8 +127,8 @@ class _Groups:
         used: set[str] = ray.get(self.actor.nodes.remote())
         if used & clusters.draining():
             return "drain"
-        most = clusters.worker_range(self.cluster)[1]
-        return "resize" if used and workers < min(clusters.room(self.cluster), most) else None
+        fitting = placement.largest_fitting(clusters.room(self.cluster), self.cluster, self.shards)
+        return "resize" if used and workers < fitting else None
 
     def release(self) -> None:
         """Give back the resources of a group whose controller died: Ray does so only with a dashboard."""
@@ -156,8 +159,9 @@ class _Groups:
 def _worker(arguments: dict[str, Any]) -> FitResult:
     """Train in one worker process."""
     cpu.fix_instructions()  # its node may have been started without them
-    from ray.train.lightning import RayDDPStrategy, RayLightningEnvironment, prepare_trainer
+    from ray.train.torch import get_device
 
+    from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
@@ -169,11 +173,8 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
             data_dir=unpack(bundle, Path(arguments["data_dir"])),
             run_dir=run_dir,
             data_digest=bundle.digest,
-            # Running means are averaged before they are used (`ProgressAndSeeds`), not before every step.
-            strategy=RayDDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
-            plugins=[RayLightningEnvironment()],
-            prepare=prepare_trainer,
-            devices="auto",
+            exchange=ProcessGroup(),
+            device=get_device(),
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import config as configuration
-from pipeline.config import SOURCE_KEYS, load_config, resolve
+from pipeline.config import SOURCE_KEYS, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
 from pipeline.config.targets import OURS
@@ -89,9 +89,9 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
     """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
-    # The machine and the frequency of checkpoints change no weight.
-    kept["cluster"] = {key: value for key, value in config["cluster"].items() if key != "address"}
-    kept["trainer"] = {key: value for key, value in config["trainer"].items() if "checkpoint" not in key}
+    # The machine, the number of workers and the frequency of checkpoints change no weight.
+    kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"]}
+    kept["trainer"] = weight_settings(config["trainer"])
     name, targets = config["data"]["name"], list(_targets(config))
     found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
     return {
@@ -132,7 +132,6 @@ def parts(config: dict[str, Any], root: Path) -> dict[str, Any]:
         "configuration": _sha256({**content, "seed": config["seed"]}),
         "data": found["data"],
         "packages": found["packages"],
-        "number of workers": config["cluster"]["workers"],
     }
 
 

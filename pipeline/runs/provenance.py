@@ -83,7 +83,7 @@ def _git(root: Path, *words: str) -> tuple[str | None, str]:
 
 
 def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str, root: Path) -> list[str]:
-    """The differences from a run's start in code, configuration, data, packages and number of workers, one line each.
+    """The differences from a run's start in code, configuration, data and packages, one line each.
 
     Parts that a record lacks are not compared: older records have no fingerprint.
     """

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from pipeline.tasks.task import Task
+from pipeline.types import PAD
 
 # B batch, T time
 
@@ -26,6 +27,10 @@ class LanguageModelling(Task):
         self.add("train", nll, words)
         loss: Tensor = nll / words.clamp(min=1)
         return loss
+
+    def weight(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The words that are predicted: all but each text's first."""
+        return (batch[0][:, 1:] != PAD).sum()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self.add("val", *self.net.nll(batch[0], exact=True))

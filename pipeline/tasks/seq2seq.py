@@ -23,6 +23,10 @@ class Translation(Task):
         self.add("train", loss * symbols, symbols)
         return loss
 
+    def weight(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The symbols of the targets."""
+        return (batch[1] != PAD).sum()
+
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         source_BS, target_BT = batch
         loss, symbols = self._loss(source_BS, target_BT)

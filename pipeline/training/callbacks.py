@@ -1,4 +1,4 @@
-"""What happens around training's steps: seeds, progress, averaging, states kept for going on, a generator's samples."""
+"""Callbacks around training's steps: progress, averaged weights, a generator's samples."""
 
 import math
 import time
@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.distributed as dist
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -27,14 +25,14 @@ PROGRESS_EVERY_S = 0.5
 class WeightEMA(WeightAveraging):
     """An exponential mean of the weights, which is what is validated and stored.
 
-    Young averages follow faster, or they would keep what the net was before it learned anything.
+    Young averages follow faster, or they would keep the net's untrained state.
     """
 
     def __init__(self, decay: float):
         super().__init__(multi_avg_fn=partial(average, decay))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Left to `on_fit_end`, which also comes where a run goes on after its last step."""
+        """Left to `on_fit_end`, which also comes where a run is resumed after its last step."""
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
@@ -46,34 +44,19 @@ def average(decay: float, averaged: Any, current: Any, updates: Any) -> None:
     get_ema_multi_avg_fn(min(decay, (1 + updates) / (10 + updates)))(averaged, current, updates)
 
 
-class ProgressAndSeeds(Callback):
-    """Seeds every step, tells the spool how far training is, and stops it where the loss is no longer a number.
+class Progress(Callback):
+    """Logs how far training is, and stops it where the loss is no longer a finite number."""
 
-    What a step draws (dropout) is a pure function of (seed, step, worker), so a run that goes on needs no generator's
-    state to end as if it had never stopped.
-    """
-
-    def __init__(self, event_log: EventLog, seed: int):
-        self.event_log, self.seed, self.told = event_log, seed, 0.0
-
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
-        seed = (self.seed * 1_000_003 + trainer.global_step) * 10_007 + trainer.global_rank
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 2 ms
-        if module.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-
-    def on_validation_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if trainer.world_size > 1:  # each worker has its own running means: what is validated is what is stored
-            for buffer in module.buffers():
-                dist.broadcast(buffer, 0)
+    def __init__(self, event_log: EventLog):
+        self.event_log, self.logged = event_log, 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         loss = outputs["loss"].item()
         last = trainer.global_step == module.total_steps  # so that a finished run is shown as finished
-        if trainer.is_global_zero and (last or time.monotonic() - self.told >= PROGRESS_EVERY_S):
-            self.told = time.monotonic()
+        if trainer.is_global_zero and (last or time.monotonic() - self.logged >= PROGRESS_EVERY_S):
+            self.logged = time.monotonic()
             self.event_log.append(
                 step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss
             )

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: written atomically, pruned, and the state a run resumes from."""
+"""Checkpoints of a training run: written atomically, pruned, resumed from."""
 
 import math
 import resource
@@ -15,7 +15,6 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import CheckpointIO
@@ -29,7 +28,7 @@ NOTHING = nullcontext()
 
 
 class StoppedError(Exception):
-    """Training was asked to stop, and its state is kept."""
+    """Training was requested to stop, and its state is stored."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -66,11 +65,12 @@ class AtomicCheckpointIO(CheckpointIO):
 class Checkpoints(Checkpoint):
     """Keeps the last few states of training and the best one, each whole or absent.
 
-    A state is taken between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` says so, at
-    the end of an epoch that validates better than any before, and when an exception comes from between two steps.
-    Several workers keep and stop together, a step after any of them wished it: so no step waits for their agreement.
+    A state is stored between two optimiser steps: when `every_s` or `every_steps` have passed, when `stop` is true, at
+    the end of an epoch that validates better than any before, and when an exception is raised between two steps.
+    Several workers store and stop together, after the step that any of them started with that wish: their wishes travel
+    with the step's gradients.
 
-    Raises: StoppedError once the state is kept, if `stop` said so; PipelineError if a weight is no longer a number.
+    Raises: StoppedError once the state is stored, if `stop` returned true; PipelineError if a weight is not finite.
     """
 
     def __init__(
@@ -90,7 +90,6 @@ class Checkpoints(Checkpoint):
         self.spent = {"wall_s": 0.0, "cpu_s": 0.0}  # up to the last state, by all tries
         self.clock = _clock()
         self.between = False  # whether the state is that between two steps
-        self.asked: tuple[torch.Tensor, Any] | None = None  # what any worker wishes, and the work that finds out
         self.terminated = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -102,6 +101,8 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
         self.between, self.before = False, trainer.global_step
+        if trainer.world_size > 1:
+            trainer.strategy.wishes = list(self._wishes(trainer))  # type: ignore[attr-defined]
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -110,9 +111,8 @@ class Checkpoints(Checkpoint):
             trainer.is_last_batch or trainer.global_step == self.before
         ):  # the epoch's end follows; gradients are waiting
             return
-        self._take_if(*self._wishes(trainer), trainer, module)
-        if trainer.world_size > 1:
-            self._ask(trainer)
+        due, stop = trainer.strategy.wishes if trainer.world_size > 1 else self._wishes(trainer)  # type: ignore[attr-defined]
+        self._take_if(due, stop, trainer, module)
         self.between, self.done = True, batch_idx + 1
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -156,28 +156,14 @@ class Checkpoints(Checkpoint):
         return steps or time.monotonic() - self.saved_s >= self.every_s
 
     def _wishes(self, trainer: Trainer) -> tuple[bool, bool]:
-        """Whether any worker wants the state kept, and to stop: of several workers, what they said a step ago."""
-        if trainer.world_size == 1:
-            stop = self.stop()
-            return stop or self._due(trainer), stop
-        if self.asked is None:
-            return False, False
-        wishes, work = self.asked
-        work.wait()
-        due, stop = wishes.tolist()
-        return bool(due), bool(stop)
-
-    def _ask(self, trainer: Trainer) -> None:
+        """Whether this worker wants the state stored, and to stop."""
         stop = self.stop()
-        mine = [stop or self._due(trainer), stop]
-        wishes = torch.tensor(mine, dtype=torch.int32, device=trainer.strategy.root_device)
-        self.asked = wishes, dist.all_reduce(wishes, async_op=True)
+        return stop or self._due(trainer), stop
 
     def _take_if(self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
         # Every worker takes part in a save, or none does.
         if due:
             self._take(trainer, module, **facts)
-            self.asked = None  # that was the answer
         if stop:
             raise StoppedError
 
@@ -198,6 +184,6 @@ class Checkpoints(Checkpoint):
 
 
 def _clock() -> tuple[float, float]:
-    """Seconds since whenever, and CPU-seconds of this process."""
+    """Seconds since a fixed moment, and CPU-seconds of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return time.perf_counter(), usage.ru_utime + usage.ru_stime

@@ -3,7 +3,7 @@
 Infrastructure is an argument, so the same code trains in a test and as one worker of a cluster.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer, seed_everything
 
 from pipeline.config import build, build_data, digest
-from pipeline.data.batches import BatchedData
+from pipeline.data.batches import BatchedData, Shards
 from pipeline.data.texts.vocabulary import FILE as VOCABULARY
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
@@ -23,8 +23,10 @@ from pipeline.runs import interruption
 from pipeline.runs.events import EventLog
 from pipeline.tasks.task import Task
 from pipeline.training import cpu
-from pipeline.training.callbacks import ProgressAndSeeds, SampleImages, Unprofiled, WeightEMA
+from pipeline.training.callbacks import Progress, SampleImages, Unprofiled, WeightEMA
 from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, StoppedError
+from pipeline.training.exchange import Alone, Exchange
+from pipeline.training.sharding import ShardedStrategy
 from pipeline.types import FitResult
 
 
@@ -40,17 +42,17 @@ def fit(
     *,
     data_dir: Path,
     run_dir: Path,
-    strategy: Any = "auto",
-    plugins: Sequence[Any] = (),
+    exchange: Exchange | None = None,
+    device: torch.device | None = None,
     prepare: Callable[[Trainer], Trainer] = lambda trainer: trainer,
-    devices: int | str = 1,
     data_digest: str | None = None,
 ) -> FitResult:
-    """Train as `config` says and leave the model in `run_dir/model`; goes on from the newest checkpoint in `run_dir`.
+    """Train as configured and leave the model in `run_dir/model`; resume from the newest checkpoint in `run_dir`.
 
-    Every worker calls this; rank 0 writes. `prepare` adapts the Trainer to what launched it. A run that is asked to
-    stop (`interrupt.request`) keeps its state at the next step and returns with `stopped`, without a model. The model
-    of `requires.init_from` lies in `run_dir/init_from`, the predictions of `requires.teacher` in `run_dir/teacher`.
+    Every worker calls this, with its `exchange` and `device`; rank 0 writes. Weights depend on `trainer.shards`, not on
+    the number of workers. `prepare` changes the Trainer before it starts. A run that is requested to stop
+    (`interruption.request`) stores its state after the step and returns with `stopped`, without a model. The model of
+    `requires.init_from` lies in `run_dir/init_from`, the predictions of `requires.teacher` in `run_dir/teacher`.
 
     Raises: DataError if the data's digest is not `data_digest`, where that is given.
     """
@@ -73,6 +75,9 @@ def fit(
         )
     event_log = EventLog(run_dir)
     settings = config["trainer"]
+    exchange = exchange or Alone()
+    shards = Shards.of_worker(settings.get("shards", 1), exchange.rank, exchange.workers)
+    data.shards, task.shards, task.own = shards, shards.count, shards.own
     checkpoints = Checkpoints(
         run_dir / "checkpoints",
         event_log,
@@ -84,11 +89,12 @@ def fit(
     )
     callbacks = [
         *([WeightEMA(settings["ema_decay"])] if settings["ema_decay"] is not None else []),
-        ProgressAndSeeds(event_log, config["seed"]),
+        Progress(event_log),
         SampleImages(run_dir / "samples"),
         checkpoints,
     ]
-    trainer = prepare(_trainer(config, callbacks, run_dir, strategy=strategy, plugins=plugins, devices=devices))
+    strategy = ShardedStrategy(config["seed"], shards, exchange, device or _device(config, exchange.rank))
+    trainer = prepare(_trainer(config, callbacks, run_dir, strategy))
     # Not `estimated_stepping_batches`, which drops the loader's state (Lightning's issue 20550).
     batches = len(data.train_dataloader())
     task.total_steps = settings["max_epochs"] * -(-batches // settings["accumulate_grad_batches"])
@@ -130,14 +136,20 @@ def _initialise(task: Task, data: BatchedData, folder: Path, origin: str) -> Non
         )
 
 
-def _trainer(
-    config: dict[str, Any], callbacks: list[Callback], run_dir: Path, *, plugins: Any, **where: Any
-) -> Trainer:
+def _device(config: dict[str, Any], rank: int) -> torch.device:
+    """The device of a worker of this machine."""
+    gpus = config["cluster"]["gpus_per_worker"]
+    return torch.device("cuda", rank % torch.cuda.device_count()) if gpus else torch.device("cpu")
+
+
+def _trainer(config: dict[str, Any], callbacks: list[Callback], run_dir: Path, strategy: ShardedStrategy) -> Trainer:
     settings, gpus = config["trainer"], config["cluster"]["gpus_per_worker"]
     return Trainer(
         accelerator="gpu" if gpus else "cpu",
-        # The environment said outright, or Lightning would take a Slurm job's variables for its own workers'.
-        plugins=[*(plugins or [LightningEnvironment()]), AtomicCheckpointIO()],
+        devices=1,
+        strategy=strategy,
+        # Named, or Lightning would take a Slurm job's variables for its own workers'.
+        plugins=[LightningEnvironment(), AtomicCheckpointIO()],
         precision=settings["precision"],
         max_epochs=settings["max_epochs"],
         accumulate_grad_batches=settings["accumulate_grad_batches"],
@@ -148,11 +160,9 @@ def _trainer(
         default_root_dir=run_dir,
         # CPUs are deterministic at a fixed number of threads; there the switch would only fill memory.
         deterministic="warn" if gpus else None,
-        use_distributed_sampler=False,  # our batches are already shared between the workers
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **where,
     )
 
 

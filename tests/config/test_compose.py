@@ -18,7 +18,8 @@ CONTRACT = {
     "trainer.accumulate_grad_batches": 1,
     "model.net.hidden": 128,
     "model.optimizer.lr": 0.01,
-    "cluster.workers": 1,
+    "cluster.workers": "auto",
+    "trainer.shards": 1,
     "cluster.gpus_per_worker": "auto",
     "tracking.uri": "sqlite:///runs/mlflow.db",
 }

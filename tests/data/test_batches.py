@@ -1,4 +1,4 @@
-"""Batches: their order, their shares, and an epoch that is gone on with."""
+"""Batches: their order, their shards, and an epoch that is resumed."""
 
 from itertools import chain, islice
 from pathlib import Path
@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import build_data, load_config, resolve
-from pipeline.data.batches import Batches, InOrder
+from pipeline.data.batches import ONE_SHARD, Batches, InOrder, Shards, SideBySide
 from pipeline.data.images.augment import Augment, Augmented
 from pipeline.data.texts.bucketed import Bucketed
-from pipeline.errors import ConfigError
 from tests.conftest import TINY_TEXT
 
 AUGMENT = Augment(rotate_deg=10, shift_px=2, scale=0.1, shear=0.1, elastic_px=0.7)
@@ -39,8 +38,8 @@ def bucketed(count: int, size: int, **order: Any) -> Batches:
 KINDS = [plain, augmented, bucketed]
 
 
-def make(kind: Any, count: int = 50, *, seed: int = 0, epoch: int = 0, share: tuple[int, int] = (0, 1)) -> Batches:
-    batches: Batches = kind(count, 8, seed=seed, epoch=lambda: epoch, share=share)
+def make(kind: Any, count: int = 50, *, seed: int = 0, epoch: int = 0, shards: Shards = ONE_SHARD) -> Batches:
+    batches: Batches = kind(count, 8, seed=seed, epoch=lambda: epoch, shards=shards)
     return batches
 
 
@@ -48,13 +47,40 @@ def labels(batches: Any) -> list[list[int]]:
     return [batch[1].tolist() for batch in batches]
 
 
+def parts(batches: Any) -> list[dict[int, list[Any]]]:
+    """The shards of each batch by their numbers, everything in them as lists."""
+    return [{shard.number: [values.tolist() for values in shard.batch] for shard in batch} for batch in batches]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @given(workers=st.sampled_from([1, 2, 4]), seed=st.integers(0, 5), epoch=st.integers(0, 3))
-def test_any_number_of_workers_sees_the_same_global_batches(kind: Any, workers: int, seed: int, epoch: int) -> None:
-    shares = [labels(make(kind, seed=seed, epoch=epoch, share=(rank, workers))) for rank in range(workers)]
-    # The workers' samples, one of each in turn, are the global batch in its order.
-    woven = [list(chain(*zip(*parts, strict=True))) for parts in zip(*shares, strict=True)]
+def test_any_number_of_workers_computes_the_same_shards(kind: Any, workers: int, seed: int, epoch: int) -> None:
+    def all_shards(workers: int) -> list[dict[int, list[Any]]]:
+        groups = [
+            parts(make(kind, seed=seed, epoch=epoch, shards=Shards.of_worker(4, rank, workers)))
+            for rank in range(workers)
+        ]
+        return [{number: part for one in batch for number, part in one.items()} for batch in zip(*groups, strict=True)]
+
+    found = all_shards(workers)
+    assert found == all_shards(1)
+    # One sample of each shard in turn: the batch in its order.
+    woven = [list(chain(*zip(*(part[1] for part in batch.values()), strict=True))) for batch in found]
     assert woven == labels(make(kind, seed=seed, epoch=epoch))
+
+
+@given(st.integers(1, 40), st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4, 8]))
+def test_a_batch_is_cut_into_parts_of_two_samples_or_more_that_hold_each_once(
+    samples: int, shards: int, workers: int
+) -> None:
+    groups = [Shards.of_worker(shards, rank, min(workers, shards)) for rank in range(min(workers, shards))]
+    cut = [(number, list(range(samples))[part]) for group in groups for number, part in group.parts(samples)]
+    assert [number for number, _ in cut] == list(range(len(cut)))
+    assert sorted(chain(*(places for _, places in cut))) == list(range(samples))
+    assert samples < 4 or all(len(places) >= 2 for _, places in cut)
+    sizes = [len(places) for _, places in cut]
+    assert max(sizes) - min(sizes) <= 1
+    assert len(cut) == max(k for k in (1, 2, 4, 8) if k <= shards and (k == 1 or samples >= 2 * k))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -72,15 +98,15 @@ def test_the_order_is_that_of_seed_and_epoch(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(taken=st.integers(0, 6), workers=st.sampled_from([1, 2]), later=st.sampled_from([1, 2]))
-def test_an_epoch_goes_on_after_the_batches_that_were_taken(kind: Any, taken: int, workers: int, later: int) -> None:
-    left = make(kind, share=(workers - 1, workers))
+def test_an_epoch_resumes_after_the_batches_that_were_taken(kind: Any, taken: int, workers: int, later: int) -> None:
+    left = make(kind, shards=Shards.of_worker(4, workers - 1, workers))
     assert len(list(islice(left, taken))) == taken
-    goes_on = make(kind, share=(0, later))
-    goes_on.load_state_dict(left.state_dict())
-    again = [[values.tolist() for values in batch] for batch in goes_on]
-    whole = [[values.tolist() for values in batch] for batch in make(kind, share=(0, later))]
-    assert again == whole[taken:]  # labels, inputs, and what augments them
-    assert labels(goes_on) == labels(make(kind, share=(0, later)))  # the next epoch is whole
+    shards = Shards.of_worker(4, 0, later)
+    resumed = make(kind, shards=shards)
+    resumed.load_state_dict(left.state_dict())
+    whole = parts(make(kind, shards=shards))
+    assert parts(resumed) == whole[taken:]  # labels, inputs, and what augments them
+    assert parts(resumed) == whole  # the next epoch
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
@@ -88,18 +114,23 @@ def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
 
 
 @given(st.integers(1, 3000), st.integers(1, 4))
-def test_evaluation_sees_every_sample_once(count: int, workers: int) -> None:
-    shares = [InOrder(numbered(count), (rank, workers)) for rank in range(workers)]
-    seen = sorted(label for share in shares for _, labels in share for label in labels.tolist())
+def test_evaluation_sees_every_sample_once(count: int, shards: int) -> None:
+    loaders = {number: InOrder(numbered(count), (number, shards)) for number in range(shards)}
+    seen = sorted(label for loader in loaders.values() for _, labels in loader for label in labels.tolist())
     assert seen == list(range(count))
-    assert all(len(list(share)) == len(share) for share in shares)
+    assert all(len(list(loader)) == len(loader) for loader in loaders.values())
+    together = SideBySide(loaders)
+    rows = list(together)
+    assert len(rows) == len(together) >= 1
+    for number, loader in loaders.items():
+        own = [shard.batch[1].tolist() for row in rows for shard in row if shard.number == number]
+        assert own == [labels.tolist() for _, labels in loader]
 
 
 class Trainer:
-    """What a data module sees of Lightning's."""
+    """The part of Lightning's that a data module uses."""
 
-    def __init__(self, rank: int, workers: int):
-        self.global_rank, self.world_size, self.current_epoch = rank, workers, 1
+    current_epoch = 1
 
 
 SETS = [
@@ -111,17 +142,19 @@ SETS = [
 
 
 @pytest.mark.parametrize("overrides", SETS, ids=lambda overrides: overrides[0])
-def test_every_data_set_gives_four_workers_the_global_batches_of_one(overrides: list[str], tiny_imdb: Path) -> None:
+def test_every_data_set_cuts_the_global_batches_of_one_shard_and_its_validation(
+    overrides: list[str], tiny_imdb: Path
+) -> None:
     config = resolve(load_config(*overrides))
 
-    def targets(rank: int, workers: int) -> list[list[Any]]:
+    def loaders(shards: Shards) -> tuple[Any, Any]:
         data = build_data(config, tiny_imdb / "data")
         data.setup()
-        data.trainer = Trainer(rank, workers)
-        return labels(data.train_dataloader())
+        data.trainer, data.shards = Trainer(), shards
+        return data.train_dataloader(), data.val_dataloader()
 
-    shares = [targets(rank, 4) for rank in range(4)]
-    woven = [list(chain(*zip(*parts, strict=True))) for parts in zip(*shares, strict=True)]
-    assert woven == targets(0, 1)
-    with pytest.raises(ConfigError, match=r"data\.batch_size: \d+ can't be shared equally by 7 workers"):
-        targets(0, 7)
+    train, val = loaders(Shards.of_worker(4, 0, 1))
+    whole = loaders(ONE_SHARD)
+    woven = [list(chain(*zip(*(part[1] for part in batch.values()), strict=True))) for batch in parts(train)]
+    assert woven == labels(whole[0])
+    assert [sum(len(shard.batch[1]) for row in val for shard in row)] == [sum(len(part) for part in labels(whole[1]))]

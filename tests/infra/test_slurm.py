@@ -139,7 +139,7 @@ def submitted(project: Path, *words: str) -> Iterator[tuple[str, subprocess.Pope
 
 
 def test_a_job_stopped_is_queued_again_and_ends_with_the_model(project: Path, slurm: None) -> None:
-    with submitted(project, "trainer.max_epochs=400") as (job, waiting):
+    with submitted(project, "trainer.max_epochs=400", "trainer.shards=2") as (job, waiting):
         until(lambda: trains(project) or waiting.poll() is not None, lambda: told(project))
         assert waiting.poll() is None, told(project)
         said("scancel", "--batch", "--signal=TERM", job)  # what `#SBATCH --signal` does before the time is up

@@ -22,6 +22,7 @@ SAMPLE = [
     "data=mnist-5k",
     "data.augment=null",
     "data.batch_size=200",
+    "trainer.shards=2",
     "trainer.ema_decay=null",
     "trainer.checkpoint_every_s=0",
 ]

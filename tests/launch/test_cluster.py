@@ -10,6 +10,7 @@ import pytest
 from pipeline.config import load_config, resolve
 from pipeline.errors import LaunchError
 from pipeline.launch import batch, cluster, machine
+from pipeline.launch.placement import resolve_workers
 
 
 class Started(Exception):
@@ -92,7 +93,8 @@ def test_a_cluster_without_room_is_described_with_the_next_step(monkeypatch: pyt
 
 
 def test_the_default_of_an_existing_cluster_fits_one_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    configured = resolve(load_config("experiment=mlp_xor", "cluster=ray", "cluster.address=auto"))["cluster"]
+    config = resolve(load_config("experiment=mlp_xor", "trainer.shards=4", "cluster=ray", "cluster.address=auto"))
+    configured = {**config["cluster"], "workers": resolve_workers(config), "gpus_per_worker": 0}
     on(monkeypatch, {}, {"CPU": 1.0})
-    least, most = cluster.worker_range(configured)
-    assert least <= cluster.room({**configured, "gpus_per_worker": 0}) == 1 < most
+    assert cluster.worker_range(configured) == (1, 4)
+    assert cluster.room(configured) == 1

@@ -173,7 +173,8 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     there = project / "there"
     (there / "pipeline").mkdir(parents=True)
     (there / "pipeline/__init__.py").write_text("raise ImportError('not the code that was sent')\n")
-    words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "cluster.workers=2", "data.batch_size=200"]
+    words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "data.batch_size=200"]
+    words += ["trainer.shards=2", "cluster.workers=2"]
     words.append("tracking.uri=${oc.env:MY_STORE}")
     where = ["--address", address]
     with job(there, "submit", *words, *where, "--storage", str(there), cwd=project) as submitted:

@@ -17,7 +17,7 @@ MIRROR = os.environ.get("PIPELINE_DATA_MIRROR")
 DATA = "mnist" if MIRROR else "mnist-5k"  # the sample comes with a package: it does not travel
 WORDS = [
     *(f"data={DATA}", "model=mlp", "data.batch_size=200"),
-    *("trainer.max_epochs=1000", "trainer.checkpoint_every_steps=20"),
+    *("trainer.max_epochs=1000", "trainer.checkpoint_every_steps=20", "trainer.shards=2"),
 ]
 
 

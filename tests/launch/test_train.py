@@ -1,4 +1,4 @@
-"""The same training under Ray Train: in this process, and as a group of workers on a cluster."""
+"""Training where it is configured: in this process, or on several of this machine."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from pipeline import kinds
-from pipeline.actions.train import train as run
 from pipeline.config import build_data, digest, load_config, resolve
-from pipeline.errors import ConfigError, LaunchError, PipelineError
-from pipeline.launch.cluster import connect, resolve_gpus
-from pipeline.launch.train import train
+from pipeline.errors import ConfigError, LaunchError
+from pipeline.launch.cluster import check, resolve_gpus
+from pipeline.launch.placement import resolve_workers
+from pipeline.launch.train import prepare, train
 from pipeline.runs import checkpoints
 from pipeline.runs import events as run_events
 from pipeline.types import FitResult
-from tests.conftest import TINY, Quiet
+from tests.conftest import TINY
 
 # Workers are processes of their own, so they need real data: the digits that ship inside a package.
 SAMPLE = ["data=mnist-5k", "data.augment=null", "data.batch_size=400", "trainer.max_epochs=1", "trainer.ema_decay=null"]
@@ -22,12 +22,13 @@ SAMPLE = ["data=mnist-5k", "data.augment=null", "data.batch_size=400", "trainer.
 
 def launch(project: Path, name: str, *overrides: str) -> FitResult:
     config = resolve(load_config(*overrides))
+    config["cluster"].update(gpus_per_worker=0, workers=resolve_workers(config))
     run_dir = project / name
     run_dir.mkdir()
-    with connect(config["cluster"]):
-        config["cluster"]["gpus_per_worker"] = resolve_gpus(config["cluster"])
-        data = build_data(config, project / "data").describe()
-        return train(config, data, data_dir=project / "data", run_dir=run_dir)
+    check(config["cluster"])
+    data = build_data(config, project / "data").describe()
+    with prepare(config) as local:
+        return train(config, data, data_dir=project / "data", run_dir=run_dir, local=local)
 
 
 def test_one_worker_runs_in_this_process_and_starts_no_cluster(tiny_mnist: Path) -> None:
@@ -39,22 +40,23 @@ def test_one_worker_runs_in_this_process_and_starts_no_cluster(tiny_mnist: Path)
     checkpoints.verify(result.model_dir)
 
 
-def test_two_workers_average_their_gradients_into_what_one_worker_learns(project: Path) -> None:
-    # Without batch norm (whose statistics are each worker's own) and dropout, two halves of a batch are the batch.
-    plain = [*SAMPLE, "+model.net.batch_norm=false", "model.net.dropout=0"]
-    one = launch(project, "one", *plain)
-    two = launch(project, "two", *plain, "cluster.workers=2")
-    assert (two.workers, two.steps) == (2, one.steps) == (2, 10)
-    assert two.metrics["val/loss"] == pytest.approx(one.metrics["val/loss"], rel=1e-3)
-    assert two.metrics["train/loss"] == pytest.approx(one.metrics["train/loss"], rel=1e-3)
-    checkpoints.verify(two.model_dir)
-    events = [event for event in run_events.read(project / "two")[0] if "val/loss" in event.get("metrics", {})]
+def test_two_workers_end_with_the_bits_of_one(project: Path) -> None:
+    averaged = [*SAMPLE, "trainer.shards=2", "trainer.ema_decay=0.9", "model.net.dropout=0.5"]
+    one, two = (launch(project, name, *averaged, f"cluster.workers={name}") for name in "12")
+    assert (one.workers, two.workers) == (1, 2)
+    assert (two.steps, two.metrics) == (one.steps, one.metrics)
+    assert weights(two) == weights(one)
+    events = [event for event in run_events.read(project / "2")[0] if "val/loss" in event.get("metrics", {})]
     assert len(events) == 1  # rank 0 alone writes
+
+
+def weights(result: FitResult) -> str:
+    return checkpoints.weights_digest(checkpoints.verify(result.model_dir))
 
 
 def test_two_workers_validate_what_is_stored_and_keep_a_state_a_step_after_it_is_due(project: Path) -> None:
     averaged = [*SAMPLE, "trainer.ema_decay=0.9", "trainer.checkpoint_every_steps=3", "trainer.keep_checkpoints=9"]
-    two = launch(project, "two", *averaged, "cluster.workers=2")
+    two = launch(project, "two", *averaged, "trainer.shards=2", "cluster.workers=2")
     states = sorted((project / "two/checkpoints").glob("step-*"))
     assert [int(state.name.removeprefix("step-")) for state in states] == [4, 8, 10]
     predictor: Any = kinds.load(two.model_dir)
@@ -67,7 +69,7 @@ def test_two_workers_validate_what_is_stored_and_keep_a_state_a_step_after_it_is
 
 def test_more_workers_than_cores_are_refused_before_a_cluster_starts(project: Path) -> None:
     with pytest.raises(LaunchError, match=r"cluster.workers=512 .* needs 512 cores"):
-        launch(project, "many", *SAMPLE, "cluster.workers=512", "data.batch_size=512")
+        launch(project, "many", *SAMPLE, "cluster.workers=512", "trainer.shards=1024")
 
 
 def test_a_gpu_that_is_not_there_is_refused() -> None:
@@ -76,24 +78,19 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     assert resolve_gpus({"workers": 1, "gpus_per_worker": "auto"}) == 0
 
 
-def test_an_error_in_the_workers_arrives_as_it_was_raised(project: Path) -> None:
-    wild = [*SAMPLE, "model.optimizer.lr=1000", "trainer.max_epochs=50", "+model.net.batch_norm=false"]
-    with pytest.raises(PipelineError, match="The loss is"):
-        launch(project, "nan", *wild, "cluster.workers=2")
-
-
 @pytest.mark.parametrize("workers", ["[2,1]", "[0,2]", "[1,2,3]", "[1,x]", "two"])
 def test_workers_are_a_number_or_the_least_and_the_most(workers: str) -> None:
     with pytest.raises(ConfigError, match=r"cluster\.workers: expected"):
         load_config(f"cluster.workers={workers}")
 
 
-def test_a_batch_that_not_every_size_of_group_can_share_is_refused(project: Path) -> None:
-    with pytest.raises(ConfigError, match="128 is not a multiple of 3 workers"):
-        run(["data=mnist-5k", "cluster=ray", "cluster.address=auto", "cluster.workers=[2,4]"], Quiet(), root=project)
-
-
-def test_where_a_run_is_trained_does_not_make_it_another(project: Path) -> None:
-    here = resolve(load_config("cluster.workers=2"))
-    there = resolve(load_config("cluster=ray", "cluster.address=10.0.0.5:6379", "cluster.workers=2"))
+def test_where_and_on_how_many_workers_a_run_is_trained_does_not_make_it_another(project: Path) -> None:
+    here = resolve(load_config("trainer.shards=4", "cluster.workers=2"))
+    there = resolve(
+        load_config("trainer.shards=4", "cluster=ray", "cluster.address=10.0.0.5:6379", "cluster.workers=4")
+    )
     assert digest(here) == digest(there)
+    assert digest(here) != digest(resolve(load_config()))
+    older = resolve(load_config())
+    del older["trainer"]["shards"]
+    assert digest(older) == digest(resolve(load_config()))

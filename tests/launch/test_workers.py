@@ -15,7 +15,8 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch.failures import MAX_FAILURES, Failures, TooFewNodes
+from pipeline.launch.failure_count import MAX_FAILURES
+from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
@@ -89,7 +90,7 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
             raise end
         return end
 
-    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {})
+    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
     monkeypatch.setattr(groups, "group", group)
     monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
@@ -101,18 +102,19 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) -> None:
-    weights_of = []
-    for kill in (False, True):
-        with job(project, "train", *SAMPLE, "trainer.max_epochs=6", "cluster.workers=2") as running:
-            if kill:
-                running.until_step(30)
-                hurt(workers(running.process.pid)[-1], signal.SIGKILL)
-            assert running.end() == 0, running.output()
-            assert running.run_dir
-            assert [event["restarts"] for event in starts(running.events())] == ([0, 1] if kill else [0])
-            weights_of.append(weights(running.run_dir))
-    assert weights_of[0] == weights_of[1]
+def test_a_cluster_ends_with_the_bits_of_one_process_also_where_a_worker_is_killed(project: Path) -> None:
+    six = [*SAMPLE, "trainer.max_epochs=6"]
+    with job(project, "train", *six, "cluster.workers=1") as running:
+        assert running.end() == 0, running.output()
+        assert running.run_dir
+        expected = weights(running.run_dir)
+    with nodes(1, 1) as cluster, job(project, "train", *six, "cluster=ray", RAY_ADDRESS=cluster.address) as running:
+        running.until_step(30)
+        hurt(workers()[-1], signal.SIGKILL)
+        assert running.end() == 0, running.output()
+        assert running.run_dir
+        assert [(event["workers"], event["restarts"]) for event in starts(running.events())] == [(2, 0), (2, 1)]
+        assert weights(running.run_dir) == expected
 
 
 @pytest.mark.slow
@@ -120,10 +122,11 @@ def test_a_killed_worker_costs_steps_but_not_a_bit_of_the_result(project: Path) 
 def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_others(
     second: str, project: Path
 ) -> None:
-    with job(project, "train", *SAMPLE, "trainer.max_epochs=100", "cluster.workers=2") as running:
+    long = [*SAMPLE, "trainer.max_epochs=100", "cluster=ray"]
+    with nodes(2) as cluster, job(project, "train", *long, RAY_ADDRESS=cluster.address) as running:
         for number, name in enumerate(("RayTrainWorker", second, "RayTrainWorker", "RayTrainWorker"), 1):
             running.until(partial(has_started, number))
-            hurt(actors(name, running.process.pid)[-1], signal.SIGKILL)
+            hurt(actors(name)[-1], signal.SIGKILL)
         assert running.end() == 2, running.output()
         assert "failed for the 4th time without a new checkpoint" in running.output()
         assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
@@ -136,7 +139,7 @@ def test_a_cluster_of_one_cpu_trains_by_default_and_explains_at_once_why_two_wor
         with job(project, "train", *words) as default:
             assert default.end() == 0, default.output()
             assert [event["workers"] for event in starts(default.events())] == [1]
-        with job(project, "train", *words, "cluster.workers=2") as two:
+        with job(project, "train", *words, "trainer.shards=2", "cluster.workers=2") as two:
             waiting = two.until(lambda events: next((e for e in events if e.get("interrupted") == "room"), None))
             assert "the cluster has 1 CPU on 1 node, room for 1 of them" in waiting["notice"]
             assert "Add nodes, or use cluster.workers=1. Waiting 300 s" in waiting["notice"]
@@ -148,9 +151,9 @@ def test_a_cluster_of_one_cpu_trains_by_default_and_explains_at_once_why_two_wor
 
 @pytest.mark.slow
 def test_a_hung_worker_is_declared_dead_within_a_minute(project: Path) -> None:
-    with job(project, "train", *LONG, "cluster.workers=2") as running:
+    with nodes(2) as cluster, job(project, "train", *LONG, "cluster=ray", RAY_ADDRESS=cluster.address) as running:
         running.until_step(30)
-        victim = workers(running.process.pid)[-1]
+        victim = workers()[-1]
         at = hurt(victim, signal.SIGSTOP)
         found = running.until(lambda events: next((e for e in events if e.get("interrupted")), None))
         assert found["interrupted"] == "hang"

@@ -14,7 +14,7 @@ from pipeline.errors import CheckpointError, PipelineError
 from pipeline.runs import checkpoints, interruption
 from pipeline.runs import events as run_events
 from pipeline.tasks.classification import Classification
-from pipeline.training.callbacks import ProgressAndSeeds
+from pipeline.training.callbacks import Progress
 from pipeline.training.checkpointing import Checkpoints
 from pipeline.training.fit import fit
 from pipeline.types import FitResult
@@ -50,9 +50,9 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
     seen: list[tuple[int, list[int]]] = []
     order = Batches.take
 
-    def take(self: Batches, batch: torch.Tensor, mine: slice) -> Any:
+    def take(self: Batches, batch: torch.Tensor, part: slice) -> Any:
         seen.append((self.taken, batch.tolist()))
-        return order(self, batch, mine)
+        return order(self, batch, part)
 
     # The classes that change what is taken call this one, or take nothing from it but the order.
     monkeypatch.setattr(Batches, "take", take)
@@ -69,14 +69,14 @@ def run(root: Path, name: str, *overrides: str) -> FitResult:
 def cut(step: int, error: BaseException) -> pytest.MonkeyPatch:
     """Until undone, raise `error` before the batch that would follow `step` optimiser steps."""
     patch = pytest.MonkeyPatch()
-    start = ProgressAndSeeds.on_train_batch_start
+    start = Progress.on_train_batch_start
 
-    def stop(self: ProgressAndSeeds, trainer: Any, *rest: Any) -> None:
+    def stop(self: Progress, trainer: Any, *rest: Any) -> None:
         if trainer.global_step == step:
             raise error
         start(self, trainer, *rest)
 
-    patch.setattr(ProgressAndSeeds, "on_train_batch_start", stop)
+    patch.setattr(Progress, "on_train_batch_start", stop)
     return patch
 
 
@@ -136,16 +136,16 @@ def test_no_batch_is_repeated_or_skipped(tiny_mnist: Path, batches: list[tuple[i
 
 def test_a_request_to_stop_costs_no_step(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tiny_mnist, "whole", *KINDS["cnn"])
-    start = ProgressAndSeeds.on_train_batch_start
+    start = Progress.on_train_batch_start
     asked = []
 
-    def ask(self: ProgressAndSeeds, trainer: Any, *rest: Any) -> None:
+    def ask(self: Progress, trainer: Any, *rest: Any) -> None:
         if trainer.global_step in (0, 4, 8) and trainer.global_step not in asked:  # mid-epoch, and its last step
             asked.append(trainer.global_step)
             interruption.request(tiny_mnist / "cut")
         start(self, trainer, *rest)
 
-    monkeypatch.setattr(ProgressAndSeeds, "on_train_batch_start", ask)
+    monkeypatch.setattr(Progress, "on_train_batch_start", ask)
     stopped = []
     for _ in range(4):
         result = run(tiny_mnist, "cut", *KINDS["cnn"], "trainer.keep_checkpoints=9")
@@ -177,10 +177,10 @@ def test_an_exception_between_two_steps_costs_no_step(tiny_mnist: Path, monkeypa
     take = Batches.take
     with monkeypatch.context() as patch:
 
-        def broken(self: Batches, batch: torch.Tensor, mine: slice) -> Any:
+        def broken(self: Batches, batch: torch.Tensor, part: slice) -> Any:
             if self.epoch() == 1 and self.taken == 2:
                 raise OSError("no such disk")
-            return take(self, batch, mine)
+            return take(self, batch, part)
 
         patch.setattr(Batches, "take", broken)
         with pytest.raises(OSError, match="no such disk"):
@@ -190,7 +190,7 @@ def test_an_exception_between_two_steps_costs_no_step(tiny_mnist: Path, monkeypa
     assert weights(tiny_mnist, "cut") == weights(tiny_mnist, "whole")
 
 
-@pytest.mark.parametrize("where", [(ProgressAndSeeds, "on_train_batch_start"), (Classification, "training_step")])
+@pytest.mark.parametrize("where", [(Progress, "on_train_batch_start"), (Classification, "training_step")])
 def test_an_exception_with_a_batch_in_hand_keeps_no_state_of_it(
     where: tuple[type, str], tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,13 +249,13 @@ def test_a_poisoned_state_is_refused_unread(tiny_mnist: Path) -> None:
 
 
 def test_weights_that_are_no_numbers_are_never_kept(tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    end = ProgressAndSeeds.on_train_batch_end
+    end = Progress.on_train_batch_end
 
-    def spoil(self: ProgressAndSeeds, trainer: Any, module: Any, *rest: Any) -> None:
+    def spoil(self: Progress, trainer: Any, module: Any, *rest: Any) -> None:
         end(self, trainer, module, *rest)
         next(module.parameters()).data.fill_(float("nan"))
 
-    monkeypatch.setattr(ProgressAndSeeds, "on_train_batch_end", spoil)
+    monkeypatch.setattr(Progress, "on_train_batch_end", spoil)
     with pytest.raises(PipelineError, match="A weight is no longer a number after step 1"):
         run(tiny_mnist, "cut", *KINDS["cnn"], "trainer.checkpoint_every_steps=1")
     assert kept(tiny_mnist, "cut") == 0

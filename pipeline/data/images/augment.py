@@ -66,5 +66,5 @@ class Augmented(Batches):
         self.noise = self.augment.draw(len(self.targets), generator)
         return batches
 
-    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
-        return *super().take(batch_B, mine), self.noise[batch_B[mine]]
+    def take(self, batch_B: Tensor, part: slice) -> tuple[Tensor, ...]:
+        return *super().take(batch_B, part), self.noise[batch_B[part]]

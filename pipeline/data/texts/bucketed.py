@@ -1,4 +1,4 @@
-"""Numbered texts in batches of about equal length: what stands after a text's end is inert, but takes time."""
+"""Texts as token ids in batches of about equal length: padding changes no result, but takes time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.vocabulary import PADDING
 
 # B batch, T time
-Numbers = tuple[Sequence[Tensor], Tensor]  # the numbers of each text, int64; labels_N int64, or labels_NK their shares
+Numbers = tuple[Sequence[Tensor], Tensor]  # the token ids of each text, int64; labels_N int64, or soft labels_NK
 EVAL_BATCH = 250
 BUCKET = 50  # batches that are sorted by length together
 
 
 class Bucketed(Batches):
-    """Batches of texts of about equal length, each worker's share padded to the longest of the whole batch."""
+    """Batches of texts of about equal length, each shard padded to its longest text."""
 
     inputs: Sequence[Tensor]
 
@@ -32,18 +32,18 @@ class Bucketed(Batches):
             pool.copy_(pool[self.lengths[pool].argsort(stable=True)])
         return batches[torch.randperm(len(batches), generator=generator)]
 
-    def take(self, batch_B: Tensor, mine: slice) -> tuple[Tensor, ...]:
-        return padded(self.inputs, self.targets, batch_B, mine)
+    def take(self, batch_B: Tensor, part: slice) -> tuple[Tensor, ...]:
+        return padded(self.inputs, self.targets, batch_B[part])
 
 
 class ByLength:
-    """One worker's share of a split for evaluation: every text once, the shortest first."""
+    """One shard of a split for evaluation: every text once, the shortest first."""
 
-    def __init__(self, numbers: Numbers, share: tuple[int, int]):
+    def __init__(self, numbers: Numbers, shard: tuple[int, int] = (0, 1)):
         self.texts, self.labels = numbers
-        rank, workers = share
-        mine = lengths(self.texts).argsort(stable=True)[rank::workers]
-        self.batches = mine.split(EVAL_BATCH) if len(mine) else ()
+        index, shards = shard
+        own = lengths(self.texts).argsort(stable=True)[index::shards]
+        self.batches = own.split(EVAL_BATCH) if len(own) else ()
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -53,7 +53,7 @@ class ByLength:
             yield padded(self.texts, self.labels, batch)
 
 
-def padded(texts: Sequence[Tensor], labels: Tensor, batch: Tensor, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
-    """The chosen texts as (B, T), padded at the end, and their labels."""
-    tokens_BT = pad_sequence([texts[index] for index in batch.tolist()], batch_first=True, padding_value=PADDING)
-    return tokens_BT[share], labels[batch[share]]
+def padded(texts: Sequence[Tensor], labels: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """The chosen texts as (B, T), padded at the end to the longest, and their labels."""
+    tokens_BT = pad_sequence([texts[index] for index in chosen.tolist()], batch_first=True, padding_value=PADDING)
+    return tokens_BT, labels[chosen]

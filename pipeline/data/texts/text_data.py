@@ -146,8 +146,8 @@ class TextData(BatchedData):
     def shuffled(self, **order: Any) -> Bucketed:
         return Bucketed(self.splits["train"], self.batch_size, **order)
 
-    def val_dataloader(self) -> ByLength:
-        return ByLength(self.splits["val"], self.share)
+    def validation(self, shard: tuple[int, int]) -> ByLength:
+        return ByLength(self.splits["val"], shard)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         texts, labels = self.encoded_split(split)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from pipeline.data.batches import Shards
 from pipeline.data.images.augment import Augment, Augmented
 from pipeline.data.images.image_data import ImageData, stratified_split
 from pipeline.errors import ConfigError, DataError
@@ -63,14 +64,18 @@ def test_distortion_equals_torchs_own_affine_grid_and_interpolation() -> None:
 
 
 def test_a_sample_is_distorted_the_same_whatever_the_number_of_workers() -> None:
-    def noises(share: tuple[int, int]) -> dict[int, list[float]]:
+    def noises(shards: Shards) -> dict[int, list[float]]:
         augment = Augment(rotate_deg=10, shift_px=2, scale=0.1, shear=0.1, elastic_px=0.7)
-        batches = Augmented(numbered(32), 8, augment, seed=3, epoch=lambda: 1, share=share)
+        batches = Augmented(numbered(32), 8, augment, seed=3, epoch=lambda: 1, shards=shards)
         return {
-            int(label): row.tolist() for _, labels, noise in batches for label, row in zip(labels, noise, strict=True)
+            int(label): row.tolist()
+            for batch in batches
+            for _, labels, noise in (shard.batch for shard in batch)
+            for label, row in zip(labels, noise, strict=True)
         }
 
-    assert noises((0, 1)) == noises((0, 2)) | noises((1, 2))
+    one, two = (Shards.of_worker(2, rank, 2) for rank in range(2))
+    assert noises(Shards.of_worker(2, 0, 1)) == noises(one) | noises(two)
 
 
 def make(folder: Path, val_size: int = 16) -> ImageData:

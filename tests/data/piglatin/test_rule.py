@@ -188,10 +188,10 @@ def test_a_batch_holds_words_beside_their_translations_as_wide_as_its_longest() 
     assert not (sources == END).any()
 
 
-def epoch(seed: int = 0, number: int = 0, share: tuple[int, int] = (0, 1)) -> list[list[str]]:
-    """The words of each batch that worker `share` sees in an epoch."""
+def epoch(seed: int = 0, number: int = 0) -> list[list[str]]:
+    """The words of each batch of an epoch."""
     data = make(seed=seed)
-    trainer: Any = SimpleNamespace(current_epoch=number, global_rank=share[0], world_size=share[1])
+    trainer: Any = SimpleNamespace(current_epoch=number)
     data.trainer = trainer
     data.setup()
     return [decode(sources) for sources, _ in data.train_dataloader()]
@@ -201,11 +201,6 @@ def test_the_order_is_that_of_seed_and_epoch() -> None:
     orders = [epoch(0, 0), epoch(0, 1), epoch(1, 0)]
     assert epoch() == orders[0]
     assert all(one != other for one, other in pairwise([*orders, orders[0]]))
-
-
-def test_two_workers_share_the_batches_that_one_would_see() -> None:
-    shared = zip(epoch(share=(0, 2)), epoch(share=(1, 2)), strict=True)
-    assert [sorted([*one, *other]) for one, other in shared] == [sorted(batch) for batch in epoch()]
 
 
 def test_the_recipe_builds_this_data(tmp_path: Path) -> None:
@@ -222,8 +217,3 @@ def test_splits_that_leave_nothing_are_refused() -> None:
 def test_steps_that_do_not_suffice_for_the_longest_answer_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"expected 28 and 18\. Set data\.steps to data\.longest \+ 4"):
         PigLatinData("piglatin", 28, 14, 17, 16, 300, 50, 60, folder=Path())
-
-
-def test_a_batch_that_cant_be_shared_equally_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"data\.batch_size: 16 can't be shared equally by 3"):
-        epoch(share=(0, 3))

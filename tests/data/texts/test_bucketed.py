@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.data.batches import Shard, Shards
 from pipeline.data.texts.bucketed import Bucketed, ByLength
 
 
@@ -23,7 +24,15 @@ def test_a_batch_is_padded_at_the_end_to_its_longest_text_and_holds_texts_of_abo
 
 
 @given(st.integers(1, 600), st.integers(1, 3))
-def test_evaluation_sees_every_text_once(count: int, workers: int) -> None:
-    shares = [ByLength(numbered(count), (rank, workers)) for rank in range(workers)]
-    assert sorted(label for share in shares for _, labels in share for label in labels.tolist()) == list(range(count))
-    assert all(len(list(share)) == len(share) for share in shares)
+def test_evaluation_sees_every_text_once(count: int, shards: int) -> None:
+    loaders = [ByLength(numbered(count), (number, shards)) for number in range(shards)]
+    assert sorted(label for one in loaders for _, labels in one for label in labels.tolist()) == list(range(count))
+    assert all(len(list(loader)) == len(loader) for loader in loaders)
+
+
+def test_a_shard_is_padded_to_its_own_longest_text() -> None:
+    shards = Shards.of_worker(2, 0, 1)
+    for batch in Bucketed(numbered(60), 6, seed=0, epoch=lambda: 0, shards=shards):
+        for shard in batch:
+            assert isinstance(shard, Shard)
+            assert (shard.batch[0] != 0).any(dim=0).all()

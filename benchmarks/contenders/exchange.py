@@ -1,0 +1,62 @@
+"""Milliseconds that workers of this machine take to add a vector, as training adds gradients.
+
+`python -m benchmarks.contenders.exchange WORKERS NUMBERS`: through shared memory, `… distributed` by gloo.
+"""
+
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from mmap import mmap
+from statistics import median
+
+import torch
+import torch.distributed as dist
+
+from benchmarks.contenders.common import report
+from pipeline.training.exchange import Exchange, ProcessGroup, SharedMemory, memory_bytes
+
+TURNS, TIMES = 11, 20
+FORK = multiprocessing.get_context("fork")
+
+
+def _work(make: Callable[[], Exchange], numbers: int, found: "multiprocessing.SimpleQueue[float]") -> None:
+    torch.set_num_threads(1)
+    exchange, vector = make(), torch.zeros(numbers)
+
+    def ms() -> float:
+        began = time.perf_counter()
+        for _ in range(TIMES):
+            exchange.sum(vector)
+        return 1000 * (time.perf_counter() - began) / TIMES
+
+    ms()  # the first ones are slower
+    each = [ms() for _ in range(TURNS)]
+    if exchange.rank == 0:
+        found.put(median(each))
+
+
+def main(workers: int, numbers: int, distributed: bool) -> None:
+    memory, inboxes = mmap(-1, memory_bytes(workers)), [FORK.Pipe(duplex=False) for _ in range(workers)]
+    found: multiprocessing.SimpleQueue[float] = FORK.SimpleQueue()
+    with tempfile.TemporaryDirectory() as folder:
+
+        def make(rank: int) -> Exchange:
+            if not distributed:
+                return SharedMemory(rank, workers, memory, inboxes)
+            dist.init_process_group("gloo", f"file://{folder}/meet", world_size=workers, rank=rank)
+            return ProcessGroup()
+
+        group = [
+            FORK.Process(target=_work, args=(lambda rank=rank: make(rank), numbers, found)) for rank in range(workers)
+        ]
+        for process in group:
+            process.start()
+        report(ms_per_step=found.get())
+        for process in group:
+            process.join()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["distributed"])

@@ -1,0 +1,71 @@
+"""`python -m benchmarks.shards`: what logical shards cost one worker, and what two workers gain with them."""
+
+from collections.abc import Callable
+
+from benchmarks.benchmark import Benchmark, Claim, main, ratio
+from benchmarks.harness import PYTHON, Contender, Pair
+from benchmarks.pipeline_train import training
+
+CNN, LSTM = ("model=cnn", "data=mnist", "data.allow_sample=false"), ("model=lstm", "data=imdb")
+LOADS = {"CNN at 128": (CNN, 128), "CNN at 512": (CNN, 512), "LSTM at 128": (LSTM, 128)}
+WAYS = {"S=1": (1, 1), "S=2, W=1": (2, 1), "S=2, W=2": (2, 2)}  # shards, workers
+SECONDS = "6"
+START = ("data=mnist-5k", "model=cnn", "trainer.max_epochs=1", "trainer.shards=2")
+
+
+def _steady(load: str, way: str) -> Contender:
+    (words, batch), (shards, workers) = LOADS[load], WAYS[way]
+    how = (f"data.batch_size={batch}", f"trainer.shards={shards}", f"cluster.workers={workers}")
+    return Contender(f"{load}, {way}", [*PYTHON, "benchmarks.contenders.steady", SECONDS, *words, *how])
+
+
+def _torch(load: str) -> Contender:
+    words = ("benchmarks.contenders.torch_steady", SECONDS, "2", str(LOADS[load][1]))
+    return Contender(f"{load}, torch with 2 threads", [*PYTHON, *words])
+
+
+def _later(pair: Pair) -> float:
+    """How much later two workers have made their first step than one."""
+    return pair["start, W=2"]["before_s"] - pair["start, W=1"]["before_s"]
+
+
+def _claims(load: str) -> tuple[Claim, ...]:
+    one, two = f"{load}, S=2, W=1", f"{load}, S=2, W=2"
+    cost: Callable[[Pair], float] = ratio("cpu_ms_per_step", one, f"{load}, S=1")
+    return (
+        Claim(f"{load}: two workers against one", ratio("ms_per_step", one, two), 1.75),
+        Claim(f"{load}: CPU-seconds of two shards against one", cost, 1.15, least=False),
+    )
+
+
+BENCHMARK = Benchmark(
+    "shards",
+    "Logical shards",
+    "The time of a step of `pipeline train`, over six seconds of training, with the same two shards a batch in one "
+    "process and on two local workers, which end with the same weights; with one shard; and of a bare torch loop whose "
+    "operations take two threads each, which ends with other weights than with one. `before_s` runs from the start of "
+    "the process to the end of the first step. [Determinism](determinism.md) describes shards.",
+    (
+        *(_steady(load, way) for load in LOADS for way in WAYS),
+        *(_torch(load) for load in ("CNN at 128", "CNN at 512")),
+        *(training(f"start, W={count}", *START, f"cluster.workers={count}") for count in (1, 2)),
+    ),
+    (
+        *(claim for load in LOADS for claim in _claims(load)),
+        *(
+            Claim(
+                f"{load}: two workers against torch's two threads",
+                ratio("ms_per_step", f"{load}, torch with 2 threads", f"{load}, S=2, W=2"),
+                1.0,
+            )
+            for load in ("CNN at 128", "CNN at 512")
+        ),
+        Claim("the first step of two workers comes later by", _later, 1.5, "{:.1f} s", least=False),
+    ),
+    shown=("ms_per_step", "cpu_ms_per_step", "before_s"),
+    pairs=3,
+    warm=("experiment=mlp_xor",),
+)
+
+if __name__ == "__main__":
+    main(BENCHMARK)

@@ -1,0 +1,134 @@
+"""How workers add vectors: pairwise in one fixed binary tree, so that a sum has the same bits however many there are.
+
+The tree of the logical shards halves them again and again. A worker's neighbouring shards are a whole subtree, so
+workers add their own sums along the levels that are left. Floating-point addition commutes (a + b == b + a), so both
+workers of a pair may compute it. An all-reduce of a library keeps no such order.
+"""
+
+import os
+import struct
+import time
+from collections.abc import Sequence
+from itertools import count
+from mmap import mmap
+from select import POLLIN, poll
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from pipeline.errors import LaunchError
+
+CHUNK_BYTES = 4 << 20  # of a vector, exchanged at a time
+PATIENCE_S = 180.0  # that a worker waits for another, which may be writing a checkpoint
+
+
+class WorkerSilentError(LaunchError):
+    """A worker that another has waited for too long."""
+
+
+class Exchange(Protocol):
+    """The sums of a group of workers, of which this process is one."""
+
+    rank: int
+    workers: int
+
+    def sum(self, vector: Tensor) -> Tensor:
+        """Add the vectors (one dimension, one length) of all workers; each gets the same bits.
+
+        Raises: WorkerSilentError if another worker does not answer.
+        """
+
+
+class Alone:
+    """One worker, in this process."""
+
+    rank, workers = 0, 1
+
+    def sum(self, vector: Tensor) -> Tensor:
+        return vector
+
+
+class ProcessGroup:
+    """The workers of `torch.distributed`'s default group, on any nodes: gloo on CPUs, NCCL on GPUs.
+
+    Recursive doubling: in round k a worker swaps its sum with the one whose rank differs in bit k. That is log2 of the
+    workers in rounds, each with one message of the whole vector to and from each worker.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.workers = dist.get_rank(), dist.get_world_size()
+
+    def sum(self, vector: Tensor) -> Tensor:
+        distance = 1
+        while distance < self.workers:
+            other, theirs = self.rank ^ distance, torch.empty_like(vector)
+            swap = [dist.P2POp(dist.isend, vector, other), dist.P2POp(dist.irecv, theirs, other)]
+            for work in dist.batch_isend_irecv(swap):
+                work.wait()
+            vector, distance = vector + theirs, 2 * distance
+        return vector
+
+
+class SharedMemory:
+    """The workers of one machine: each writes its vector into shared memory, and adds up all of them.
+
+    `memory` has two slots of `CHUNK_BYTES` for each worker, used in turn: a worker that is ahead by one chunk does not
+    overwrite what another still reads, and it can't be ahead by two. `inboxes` are the ends of a pipe for each worker,
+    for reading and writing. A message on a pipe means that a rank has written chunk number n; the kernel's lock on the
+    pipe orders memory, too. A worker that waits sleeps in the kernel and takes no core from the one it waits for.
+    """
+
+    MESSAGE = struct.Struct("=qq")
+
+    def __init__(self, rank: int, workers: int, memory: mmap, inboxes: Sequence[tuple[Any, Any]]):
+        self.rank, self.workers = rank, workers
+        self.slots = torch.frombuffer(memory, dtype=torch.uint8, count=memory_bytes(workers)).view(2, workers, -1)
+        self.inbox, self.peers = inboxes[rank][0], [sender for _, sender in inboxes]
+        self.numbers, self.written = count(1), [0] * workers
+        self.poll = poll()
+        self.poll.register(self.inbox.fileno(), POLLIN)
+
+    def sum(self, vector: Tensor) -> Tensor:
+        total = torch.empty_like(vector)
+        size = CHUNK_BYTES // vector.element_size()
+        for start in range(0, len(vector), size):
+            self._add(vector[start : start + size], total[start : start + size])
+        return total
+
+    def _add(self, mine: Tensor, total: Tensor) -> None:
+        number = next(self.numbers)
+        written = [slot.view(mine.dtype)[: len(mine)] for slot in self.slots[number % 2]]
+        written[self.rank].copy_(mine)
+        self._meet(number)
+        total.copy_(tree(written))
+
+    def _meet(self, number: int) -> None:
+        """Wait until all workers have written chunk `number`."""
+        message = self.MESSAGE.pack(self.rank, number)
+        for rank, peer in enumerate(self.peers):
+            if rank != self.rank:
+                os.write(peer.fileno(), message)
+        self.written[self.rank] = number
+        deadline = time.monotonic() + PATIENCE_S
+        while (slowest := min(self.written)) < number:
+            if not self.poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+                raise WorkerSilentError(
+                    f"Worker {self.rank} has waited {PATIENCE_S:.0f} s for worker {self.written.index(slowest)}. "
+                    "See the run's log, then `pipeline resume`."
+                )
+            rank, theirs = self.MESSAGE.unpack(os.read(self.inbox.fileno(), self.MESSAGE.size))
+            self.written[rank] = theirs
+
+
+def memory_bytes(workers: int) -> int:
+    """The size of the memory that `SharedMemory` needs."""
+    return 2 * workers * CHUNK_BYTES
+
+
+def tree(vectors: Sequence[Tensor]) -> Tensor:
+    """The sum of 2^k vectors, added in neighbouring pairs, then pairs of pairs, and so on."""
+    while len(vectors) > 1:
+        vectors = [left + right for left, right in zip(vectors[0::2], vectors[1::2], strict=True)]
+    return vectors[0]
