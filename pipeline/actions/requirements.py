@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import build_data, digest, load_config, resolve
+from pipeline.config import Config, build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
 from pipeline.runs import checkpoints, lookup, requirements, results
 from pipeline.types import Console
 
 
-def fetch(config: dict[str, Any], run_dir: Path, root: Path, console: Console) -> None:
+def fetch(config: Config, run_dir: Path, root: Path, console: Console) -> None:
     """Copy the initial weights and the teacher's predictions into a run's folder, unless they are there.
 
     Raises: LaunchError if a required model has not been trained; ConfigError if the teacher does not fit the data.

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import build_data, digest
+from pipeline.config import Config, build_data, digest
 from pipeline.kinds import kind_of
 from pipeline.types import Console, DataSet
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # imports torch
     from pipeline.data.batches import BatchedData
 
 
-def announce(config: dict[str, Any], console: Console, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
+def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> tuple[DataSet, str]:
     """Print the experiment, its data, model, workers and run folder; data and model are built once for it.
 
     Returns: the data set, and the model in words.
@@ -42,7 +42,7 @@ def markdown(record: dict[str, Any], model: str, data: DataSet) -> str:
     )
 
 
-def tags(record: dict[str, Any], config: dict[str, Any], data: DataSet) -> dict[str, str]:
+def tags(record: dict[str, Any], config: Config, data: DataSet) -> dict[str, str]:
     """Return the tags by which a run is found in MLflow: experiment, seed, code, data, DVC's stage, workers."""
     values = {
         "experiment": config["name"],

@@ -16,7 +16,7 @@ from pipeline.actions.data import obtain
 from pipeline.actions.log_file import redirect_output
 from pipeline.actions.requirements import fetch
 from pipeline.actions.train import require
-from pipeline.config import build_data, flatten, load_config, resolve, stored, sweep_space, training
+from pipeline.config import Config, build_data, flatten, load_config, resolve, stored, sweep_space, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
@@ -98,7 +98,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
     return _run(run_dir, console, root=root, verbose=verbose)
 
 
-def _check(config: dict[str, Any], first: dict[str, Any]) -> None:
+def _check(config: Config, first: dict[str, Any]) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or can't be compared with the first."""
     if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")

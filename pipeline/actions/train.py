@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
 from pipeline.actions.log_file import redirect_output
-from pipeline.config import build_data, check_precision, flatten, load_config, resolve, stored, training
+from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
@@ -67,7 +67,7 @@ def train(
     return _train(plain, run_dir, console, root=root, verbose=verbose)
 
 
-def require(config: dict[str, Any], console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
+def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
     """Train the required models of other experiments that have not been trained yet."""
     for name in names(config):
         try:
@@ -109,7 +109,7 @@ def resume(
     return _train(config, run_dir, console, root=root, verbose=verbose)
 
 
-def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
     """Train, evaluate and track a run in its folder.
 
     Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s.
@@ -159,7 +159,7 @@ def _train(config: dict[str, Any], run_dir: Path, console: Console, *, root: Pat
     return {"run_id": run.ids.get("run_id"), **summary}
 
 
-def _check_workers(config: dict[str, Any]) -> None:
+def _check_workers(config: Config) -> None:
     """Raises: ConfigError if the workers do not fit the shards or the model; LaunchError if they can't be used."""
     if not kind_of(config).distributable(config):
         if config["cluster"]["workers"] not in (1, "auto"):
@@ -170,7 +170,7 @@ def _check_workers(config: dict[str, Any]) -> None:
 
 
 def _fit(
-    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+    config: Config, data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
 ) -> FitResult:
     """Fit a model of any kind and store it in `run_dir/model`.
 
@@ -184,7 +184,7 @@ def _fit(
 
 
 def _launch(
-    config: dict[str, Any], data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
+    config: Config, data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
 ) -> FitResult:
     """Train a net on the configured workers."""
     requirements.fetch(config, run_dir, root, console)
@@ -196,7 +196,7 @@ def _launch(
 
 
 def finish(
-    config: dict[str, Any], run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
+    config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
     """Evaluate the stored model on test, draw its figures, and log both with the model in a portable form."""
     from pipeline.actions import assess, export  # import numpy and torch

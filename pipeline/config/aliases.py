@@ -7,6 +7,8 @@ it is read.
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.config.kind import Config
+
 MOVED: dict[str, str] = {
     "pipeline.baselines.LinearText": "pipeline.training.baselines.LinearText",
     "pipeline.baselines.NaiveBayesLogistic": "pipeline.training.baselines.NaiveBayesLogistic",
@@ -49,7 +51,7 @@ SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, 
 NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
 
 
-def upgrade(config: dict[str, Any]) -> dict[str, Any]:
+def upgrade(config: Config) -> dict[str, Any]:
     """A stored configuration, of a model or of a run, as it would be written today; the argument is not changed."""
     upgraded = dict(config)
     for change in CHANGES:
@@ -58,7 +60,7 @@ def upgrade(config: dict[str, Any]) -> dict[str, Any]:
     return moved
 
 
-def _requires(config: dict[str, Any]) -> dict[str, Any]:
+def _requires(config: Config) -> dict[str, Any]:
     """Turn `requires: [JUDGE]`, `model.of`, `model.start` and `data.teacher` into the four keys of `requires`."""
     required = config.get("requires") or {}
     requires = {"judge": required[0]} if isinstance(required, list) else dict(required)
@@ -76,7 +78,7 @@ def _teacher(former: str | dict[str, Any] | None) -> str | None:
     return "imdb_nbsvm-0" if former == NBSVM else f"{former['_target_'].rpartition('.')[2]}-0"
 
 
-def _names(config: dict[str, Any]) -> dict[str, Any]:
+def _names(config: Config) -> dict[str, Any]:
     """Rename experiments, and the keys of data, task and net, to today's names."""
     model, data = dict(config["model"]), _renamed("data", config["data"])
     if data.get("truncation_side") in SIDES:

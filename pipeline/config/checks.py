@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pipeline.config.kind import Config
 from pipeline.config.schema import ALWAYS_SET, CLOSED_GROUPS, GROUPS, NAME, SCHEMA, SOURCE_KEYS, TOP_LEVEL, Rule
 from pipeline.config.targets import THEIRS, allowed, parameters
 from pipeline.errors import ConfigError
@@ -18,7 +19,7 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def check(config: dict[str, Any]) -> None:
+def check(config: Config) -> None:
     """Raises: ConfigError for the first key that is unknown or missing, or whose type, range or `_target_` is wrong."""
     for key in config:
         if key not in TOP_LEVEL:
@@ -45,7 +46,7 @@ def _no_such_key(key: str) -> ConfigError:
     return ConfigError(f"{key}: no such key.{suggest(key, [*SCHEMA, *TOP_LEVEL])} `pipeline config` lists them.")
 
 
-def _holds(config: dict[str, Any], key: str) -> bool:
+def _holds(config: Config, key: str) -> bool:
     """Whether a dotted key is in a configuration."""
     node: Any = config
     for part in key.split("."):
@@ -55,7 +56,7 @@ def _holds(config: dict[str, Any], key: str) -> bool:
     return True
 
 
-def check_precision(config: dict[str, Any]) -> None:
+def check_precision(config: Config) -> None:
     """Raises: ConfigError if float16 is asked of CPUs, where Lightning would quietly take bfloat16 instead.
 
     With `cluster.gpus_per_worker=auto` nothing is known yet: check again once the number is.

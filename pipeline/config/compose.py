@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.config.checks import check
 from pipeline.config.hydra_errors import explain
+from pipeline.config.kind import Config
 from pipeline.config.overrides import check_overrides
 from pipeline.config.redaction import redact
 from pipeline.config.source import PACKAGE
@@ -106,7 +107,7 @@ def resolve(config: Any) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     with COMPOSING:
-        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        plain: Config = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     return plain
 
 
@@ -114,5 +115,5 @@ def unresolved(config: Any) -> dict[str, Any]:
     """The configuration as plain data with its interpolations as text, as it is logged."""
     from omegaconf import OmegaConf
 
-    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)
+    plain: Config = OmegaConf.to_container(config, resolve=False)
     return plain

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.checks import flatten, suggest
+from pipeline.config.kind import Config
 from pipeline.config.overrides import choices
 from pipeline.config.schema import REQUIRES
 from pipeline.errors import ConfigError, PipelineError
@@ -56,7 +57,7 @@ def _composed(error: BaseException | None) -> dict[str, Any]:
     node = getattr(error, "parent_node", None)
     if node is None:
         return {}
-    plain: dict[str, Any] = OmegaConf.to_container(node._get_root(), resolve=False)
+    plain: Config = OmegaConf.to_container(node._get_root(), resolve=False)
     return {key: value for key, value in plain.items() if key != "hydra"}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.checks import check_targets
+from pipeline.config.kind import Config
 from pipeline.config.schema import SOURCE_KEYS
 from pipeline.errors import ConfigError, PipelineError
 
@@ -25,7 +26,7 @@ def build(node: dict[str, Any], **extra: Any) -> Any:
         raise ConfigError(f"{node['_target_']}: {error.__cause__ or error}. See `pipeline config`.") from error
 
 
-def build_data(config: dict[str, Any], folder: Path) -> Any:
+def build_data(config: Config, folder: Path) -> Any:
     """The configured data module, reading from the data folder `folder`."""
     node = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
     return build(node, folder=folder, seed=config["seed"])

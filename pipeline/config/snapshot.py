@@ -5,12 +5,13 @@ import json
 from typing import Any
 
 from pipeline.config.compose import COMPOSING, resolve, unresolved
+from pipeline.config.kind import Config
 from pipeline.config.redaction import redact_tree
 from pipeline.config.schema import SOURCE_KEYS
 from pipeline.errors import ConfigError
 
 
-def training(config: dict[str, Any]) -> dict[str, Any]:
+def training(config: Config) -> dict[str, Any]:
     """The part of a configuration that training and the stored model receive: nothing that could hold a secret."""
     kept = {key: config[key] for key in ("name", "requires", "seed", "data", "model", "trainer", "cluster")}
     return {**kept, "data": {**kept["data"], "mirror": None}} if "mirror" in kept["data"] else kept
@@ -33,7 +34,7 @@ def stored(config: Any) -> dict[str, Any]:
     return {"resolved": redact_tree(resolved), "unresolved": redact_tree(unresolved(config))}
 
 
-def revive(plain: dict[str, Any]) -> dict[str, Any]:
+def revive(plain: Config) -> dict[str, Any]:
     """Resolve a configuration that `stored` wrote down.
 
     Raises: ConfigError if the environment lacks a variable that it refers to.
@@ -47,7 +48,7 @@ def revive(plain: dict[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{' '.join(str(error).split())}. Set it as it was when the run began.") from error
 
 
-def digest(config: dict[str, Any]) -> str:
+def digest(config: Config) -> str:
     """SHA-256 of everything that decides a model's weights.
 
     Left out are the judge, the tracking store, the place of the data, the checkpoints that are kept, and how many

@@ -4,12 +4,11 @@ Source: Ravuri, Vinyals 2019, arXiv:1905.10887.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipeline.config import build
+from pipeline.config import Config, build
 from pipeline.data.batches import Batches
 
 # N generated images, B batch, C channel, H height, W width
@@ -17,7 +16,7 @@ EPOCHS = 3
 
 
 def classification_accuracy_score(
-    config: dict[str, Any],
+    config: Config,
     images_NCHW: Tensor,
     labels_N: Tensor,
     real: Iterable[tuple[Tensor, Tensor]],

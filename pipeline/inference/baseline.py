@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from torch import Tensor
 
-from pipeline.config import build
+from pipeline.config import Config, build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
@@ -32,7 +32,7 @@ class BaselineClassifier:
     """A fitted baseline, ready to predict."""
 
     model: TextModel
-    config: dict[str, Any]  # name, seed, data, model, requires, labels
+    config: Config  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
     input_type: ClassVar[InputType | None] = "texts"
 
@@ -77,7 +77,7 @@ class BaselineClassifier:
         )
 
 
-def load(model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> BaselineClassifier:
+def load(model_dir: Path, config: Config, manifest: dict[str, Any]) -> BaselineClassifier:
     """Load a baseline from its verified model folder.
 
     Raises: CheckpointError if the folder does not hold a baseline.

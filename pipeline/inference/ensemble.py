@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from pipeline.config import Config
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
@@ -25,7 +26,7 @@ class Ensemble:
     """Classifiers whose class probabilities are averaged."""
 
     members: tuple[Classifier, ...]
-    config: dict[str, Any]  # name, seed, data, model, requires, labels
+    config: Config  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
 
     @property

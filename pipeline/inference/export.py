@@ -5,12 +5,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.config import Config
 from pipeline.data.batches import BatchedData
 from pipeline.data.texts.vocabulary import PADDING, Vocabulary
 
@@ -150,7 +150,7 @@ def first_inputs(data: BatchedData, count: int) -> Tensor:
     return inputs[:, :longest]
 
 
-def facts(config: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, str]:
+def facts(config: Config, vocabulary: Vocabulary | None) -> dict[str, str]:
     """Metadata of an exported file: the configuration, the class labels and, for texts, the vocabulary."""
     metadata = {"config.json": json.dumps(config), "labels.json": json.dumps(config["labels"])}
     if vocabulary is None:

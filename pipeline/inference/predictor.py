@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from pipeline.config import build
+from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
 from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
@@ -33,7 +33,7 @@ class Net:
     """A trained net in evaluation mode, on the CPU."""
 
     net: nn.Module
-    config: dict[str, Any]  # name, seed, data, model, requires, labels
+    config: Config  # name, seed, data, model, requires, labels
     manifest: dict[str, Any]
     vocabulary: Vocabulary | None = None  # of a text classifier
     input_type: ClassVar[InputType | None] = None
@@ -233,7 +233,7 @@ def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
     return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
 
-def as_images(inputs: Sequence[Any], config: dict[str, Any]) -> np.ndarray:
+def as_images(inputs: Sequence[Any], config: Config) -> np.ndarray:
     """(N, C, H, W) float32 images in [0, 1]; uint8 images are scaled, other arrays are taken as they are."""
     stacked = np.stack([np.asarray(image) for image in inputs])
     if stacked.dtype != np.uint8:
@@ -242,7 +242,7 @@ def as_images(inputs: Sequence[Any], config: dict[str, Any]) -> np.ndarray:
     return torch.from_numpy(stacked).float().reshape(shape).div(255).numpy()
 
 
-def load(predictor_class: type[Net], model_dir: Path, config: dict[str, Any], manifest: dict[str, Any]) -> Net:
+def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: dict[str, Any]) -> Net:
     """Load a net from its verified model folder as a predictor of the given class.
 
     Raises: CheckpointError if the folder does not hold a net.

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pipeline.config import Config
 from pipeline.errors import LaunchError
 from pipeline.launch.failure_count import FailureCount, newest_step
 from pipeline.launch.local_group import Job, ignore_signals, portable, start, watch
@@ -61,7 +62,7 @@ class LocalWorkers:
 
 
 @contextmanager
-def standby(config: dict[str, Any]) -> Iterator[LocalWorkers]:
+def standby(config: Config) -> Iterator[LocalWorkers]:
     """A supervisor for as long as the block runs; to be entered before this process starts threads."""
     forked = sys.platform == "linux" and threading.active_count() == 1 and config["cluster"]["threads_per_worker"] == 1
     context: Any = multiprocessing.get_context("fork" if forked else "spawn")

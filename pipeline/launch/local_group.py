@@ -18,6 +18,7 @@ from pathlib import Path
 from select import POLLIN, poll
 from typing import Any
 
+from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.types import FitResult
 
@@ -30,7 +31,7 @@ BEAT = struct.Struct("=d")
 class Job:
     """What each worker trains."""
 
-    config: dict[str, Any]
+    config: Config
     data_dir: Path
     run_dir: Path
     data_digest: str | None = None

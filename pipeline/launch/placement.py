@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.launch.cluster import worker_range
 from pipeline.launch.machine import available_cores
@@ -12,7 +13,7 @@ def fitting(shards: int) -> list[int]:
     return [workers for workers in range(1, shards + 1) if shards % workers == 0]
 
 
-def resolve_workers(config: dict[str, Any]) -> Any:
+def resolve_workers(config: Config) -> Any:
     """The workers of a configuration, `auto` resolved: a number, or [least, most] of an elastic group.
 
     `auto` is the most that `trainer.shards` allows and this machine has cores (or GPUs) for; on a cluster, [1, shards].

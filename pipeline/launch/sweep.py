@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import Config
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
 from pipeline.runs.events import Event, follow
@@ -24,7 +25,7 @@ class Trial:
     """One configuration (checked, resolved, plain data) and the folder of its run."""
 
     run_dir: Path
-    config: dict[str, Any]
+    config: Config
     facts: dict[str, Any]  # of its run in MLflow
     ended: bool  # in an earlier try: it only reports the scores in its folder again
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from pipeline.config import Config
 from pipeline.launch.cluster import in_process
 from pipeline.launch.local import LocalWorkers, standby
 from pipeline.launch.local_group import Job
@@ -20,7 +21,7 @@ from pipeline.types import DataSet, FitResult
 
 
 @contextmanager
-def prepare(config: dict[str, Any]) -> Iterator[LocalWorkers | None]:
+def prepare(config: Config) -> Iterator[LocalWorkers | None]:
     """Local workers in waiting, if `config` asks for several; before this process starts threads: see `local`."""
     cluster = config["cluster"]
     if cluster.get("address") or cluster["workers"] == 1:
@@ -31,7 +32,7 @@ def prepare(config: dict[str, Any]) -> Iterator[LocalWorkers | None]:
 
 
 def train(
-    config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Path, local: LocalWorkers | None = None
+    config: Config, data: DataSet, *, data_dir: Path, run_dir: Path, local: LocalWorkers | None = None
 ) -> FitResult:
     """Train `config` (checked, resolved, plain data) on `data`; `connect` and `prepare` come first.
 
@@ -48,7 +49,7 @@ def train(
     return replace(result, model_dir=run_dir / "model")
 
 
-def _in_this_process(config: dict[str, Any], data: DataSet, data_dir: Path, run_dir: Path) -> FitResult:
+def _in_this_process(config: Config, data: DataSet, data_dir: Path, run_dir: Path) -> FitResult:
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 

@@ -17,6 +17,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.placement_group import get_current_placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
 from pipeline.launch import placement
@@ -33,7 +34,7 @@ POLL_S = 1
 MAKE_WAY = {"drain": "a node is draining", "resize": "there is room for more workers"}
 
 
-def run(config: dict[str, Any], data: DataSet, *, data_dir: Path, run_dir: Path) -> FitResult:
+def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitResult:
     """Train on the connected cluster until the model is stored.
 
     Raises: what `fit` raises; LaunchError if workers keep dying or find no room; SystemExit if the head is lost.

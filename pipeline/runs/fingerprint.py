@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import config as configuration
-from pipeline.config import SOURCE_KEYS, load_config, resolve, weight_settings
+from pipeline.config import SOURCE_KEYS, Config, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
 from pipeline.config.targets import OURS
@@ -85,7 +85,7 @@ def write(root: Path, folder: Path) -> list[str]:
     return experiments
 
 
-def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
+def training(config: Config, root: Path) -> dict[str, Any]:
     """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
@@ -103,7 +103,7 @@ def training(config: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
+def evaluation(config: Config, root: Path) -> dict[str, Any]:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     judge = requirements.judge(config)
     scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
@@ -118,12 +118,12 @@ def evaluation(config: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def identity(config: dict[str, Any], root: Path) -> str:
+def identity(config: Config, root: Path) -> str:
     """SHA-256 of the training fingerprint and the seed: of two runs of one identity, one can resume the other."""
     return _sha256({**training(config, root), "seed": config["seed"]})
 
 
-def parts(config: dict[str, Any], root: Path) -> dict[str, Any]:
+def parts(config: Config, root: Path) -> dict[str, Any]:
     """The training fingerprint as a run's record holds it, to be compared part by part with `changes`."""
     found = training(config, root)
     content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has its own

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import Config
 from pipeline.config.source import PACKAGE
 from pipeline.runs import fingerprint
 
@@ -82,7 +83,7 @@ def _git(root: Path, *words: str) -> tuple[str | None, str]:
     return (None, " ".join(done.stderr.split())) if done.returncode else (done.stdout.strip(), "")
 
 
-def drift(record: dict[str, Any], config: dict[str, Any], data_digest: str, root: Path) -> list[str]:
+def drift(record: dict[str, Any], config: Config, data_digest: str, root: Path) -> list[str]:
     """The differences from a run's start in code, configuration, data and packages, one line each.
 
     Parts that a record lacks are not compared: older records have no fingerprint.

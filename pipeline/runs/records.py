@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import files
-from pipeline.config import check_name, revive
+from pipeline.config import Config, check_name, revive
 from pipeline.config.aliases import upgrade
 from pipeline.config.kind import model_name
 from pipeline.errors import ConfigError, Interrupted, LaunchError
@@ -25,7 +25,7 @@ LOCK = ".lock"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
-def create(root: Path, config: dict[str, Any], facts: dict[str, Any]) -> Path:
+def create(root: Path, config: Config, facts: dict[str, Any]) -> Path:
     """Make the folder of a new run, named after the experiment, the seed and the time, with its record.
 
     Raises: LaunchError if the project's runs folder can't be written; ConfigError if its name can't be a folder's.

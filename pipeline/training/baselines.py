@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
-from pipeline.config import build, build_data, digest
+from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
 from pipeline.errors import DataError
 from pipeline.runs import checkpoints
@@ -143,7 +143,7 @@ class NaiveBayesLogistic(LinearText):
         return (counts_NG > 0) @ sp.diags_array(scale_G)
 
 
-def fit(config: dict[str, Any], *, data_dir: Path, run_dir: Path) -> FitResult:
+def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
     """Fit the configured baseline on train, and store it in `run_dir/model`."""
     data, model = build_data(config, data_dir), build(config["model"])
     data.read()

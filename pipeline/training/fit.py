@@ -13,7 +13,7 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, Trainer, seed_everything
 
-from pipeline.config import build, build_data, digest
+from pipeline.config import Config, build, build_data, digest
 from pipeline.data.batches import BatchedData, Shards
 from pipeline.data.texts.vocabulary import FILE as VOCABULARY
 from pipeline.data.texts.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ from pipeline.training.sharding import ShardedStrategy
 from pipeline.types import FitResult
 
 
-def build_task(config: dict[str, Any]) -> Task:
+def build_task(config: Config) -> Task:
     """The configured task around its net, its weights drawn from the seed."""
     seed_everything(config["seed"], verbose=False)
     task: Task = build(config["model"])
@@ -38,7 +38,7 @@ def build_task(config: dict[str, Any]) -> Task:
 
 
 def fit(
-    config: dict[str, Any],
+    config: Config,
     *,
     data_dir: Path,
     run_dir: Path,
@@ -136,13 +136,13 @@ def _initialise(task: Task, data: BatchedData, folder: Path, origin: str) -> Non
         )
 
 
-def _device(config: dict[str, Any], rank: int) -> torch.device:
+def _device(config: Config, rank: int) -> torch.device:
     """The device of a worker of this machine."""
     gpus = config["cluster"]["gpus_per_worker"]
     return torch.device("cuda", rank % torch.cuda.device_count()) if gpus else torch.device("cpu")
 
 
-def _trainer(config: dict[str, Any], callbacks: list[Callback], run_dir: Path, strategy: ShardedStrategy) -> Trainer:
+def _trainer(config: Config, callbacks: list[Callback], run_dir: Path, strategy: ShardedStrategy) -> Trainer:
     settings, gpus = config["trainer"], config["cluster"]["gpus_per_worker"]
     return Trainer(
         accelerator="gpu" if gpus else "cpu",
@@ -166,7 +166,7 @@ def _trainer(config: dict[str, Any], callbacks: list[Callback], run_dir: Path, s
     )
 
 
-def store_model(config: dict[str, Any], task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
+def store_model(config: Config, task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
     """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
 
     def write(aside: Path) -> None:
@@ -179,7 +179,7 @@ def store_model(config: dict[str, Any], task: Task, data: BatchedData, folder: P
 
 
 @contextmanager
-def memory(config: dict[str, Any]) -> Iterator[None]:
+def memory(config: Config) -> Iterator[None]:
     """Raises: PipelineError with a smaller batch where the block finds no memory."""
     try:
         yield

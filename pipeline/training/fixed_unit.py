@@ -3,16 +3,15 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from pipeline.config import build, build_data, digest
+from pipeline.config import Config, build, build_data, digest
 from pipeline.runs import checkpoints
 from pipeline.types import FitResult
 
 MEMBERS = "members"  # the folder of an ensemble's models, each whole
 
 
-def assemble(config: dict[str, Any], members: Mapping[str, Path], *, data_dir: Path, run_dir: Path) -> FitResult:
+def assemble(config: Config, members: Mapping[str, Path], *, data_dir: Path, run_dir: Path) -> FitResult:
     """Leave the configured net, or the stored `members` side by side, in `run_dir/model`."""
     started, cpu = time.perf_counter(), time.process_time()
     data = build_data(config, data_dir)
