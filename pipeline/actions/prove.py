@@ -22,10 +22,10 @@ from typing import Any
 from pipeline.actions import data, first_steps
 from pipeline.actions.reproduce import worktree
 from pipeline.actions.verdicts import Verdict, compare, pair
-from pipeline.config import load_config, resolve
+from pipeline.config import load_config, resolve, training
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
-from pipeline.runs import provenance
+from pipeline.runs import fingerprint, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
@@ -81,6 +81,8 @@ def prove(
                 verdicts.append(verdict)
     _check_unchanged(now, proof["working_tree"]["digest"])
     proof["experiments"] = {verdict.experiment: asdict(verdict) for verdict in verdicts}
+    # Of the code that was proven: a later change makes the proof void for what it touches.
+    proof["fingerprints"] = {name: fingerprint.identity(training(config), root) for name, config in configured.items()}
     proof["identical"], proof["of"] = sum(verdict.verdict == "identical" for verdict in verdicts), len(verdicts)
     file = file or root / ".cache/proof" / f"{commit[:12]}.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,7 @@ def compare(
 
 
 @app.command()
-def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline prove` wrote.")]) -> None:
+def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipeline prove` wrote.")]) -> None:
     """Rewrite dvc.lock and results/ for renamed code.
 
     The proof has to show that the renamed code trains the same weights.
@@ -99,7 +99,7 @@ def migrate(proof: Annotated[Path, typer.Argument(help="The file that `pipeline 
     """
     from pipeline.graph.migrate import migrate as action
 
-    carried, left = action(proof, project_root())
+    carried, left = action(proofs, project_root())
     print(f"{len(carried)} stages are up to date in dvc.lock")
     print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 

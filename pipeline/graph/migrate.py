@@ -6,31 +6,32 @@ migration rewrites the entries `train@…` of dvc.lock and the `config_digest` o
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.config import digest, load_config, resolve
+from pipeline.config import digest, load_config, resolve, training
 from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
-from pipeline.runs import results
+from pipeline.runs import fingerprint, results
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
 
 
-def migrate(proof: Path, root: Path) -> tuple[list[str], list[str]]:
-    """Rewrite dvc.lock and results/ for every experiment that the proof found identical; the others stay stale.
+def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
+    """Rewrite dvc.lock and results/ for every experiment that a proof found identical; the others stay stale.
 
+    A proof is void for an experiment whose training fingerprint has changed since.
     The stages that prepare data and fingerprints have to be up to date: `dvc repro fingerprint prepare` first.
 
     Returns: the stages that were migrated, and those that stay stale.
-    Raises: DataError if the file is not a proof, or prepared/ lacks a file.
+    Raises: DataError if a file is not a proof, or prepared/ lacks a file.
     """
-    identical = _proven(proof)
+    identical = {name for proof in proofs for name in _proven(proof, root)}
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
     outputs = dict(_outputs(lock["stages"]))
     stages = {name: lock["stages"][name] for name in PREPARE if name in lock["stages"]}
@@ -58,12 +59,19 @@ def _outputs(stages: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield path, {**out, "path": path}
 
 
-def _proven(proof: Path) -> set[str]:
+def _proven(proof: Path, root: Path) -> set[str]:
+    """Return the experiments that a proof found identical and whose training fingerprint is still the proven one."""
     try:
-        verdicts = json.loads(proof.read_text())["experiments"]
-        return {name for name, verdict in verdicts.items() if verdict["verdict"] == "identical"}
+        content = json.loads(proof.read_text())
+        identical = [name for name, verdict in content["experiments"].items() if verdict["verdict"] == "identical"]
+        proven = {name: content["fingerprints"][name] for name in identical}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{proof}: not a proof ({error!r}). `pipeline prove COMMIT` writes one.") from error
+    return {name for name, identity in proven.items() if identity == _identity(name, root)}
+
+
+def _identity(experiment: str, root: Path) -> str:
+    return fingerprint.identity(training(resolve(load_config(f"experiment={experiment}", root=root))), root)
 
 
 def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
@@ -71,7 +79,7 @@ def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
-        training = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
+        stages = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
         return {
             stage.addressing: {
                 "experiment": stage.addressing.removeprefix("train@").rpartition("-")[0],
@@ -79,7 +87,7 @@ def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
                 "deps": [str(dep.def_path) for dep in stage.deps],
                 "out": str(stage.outs[0].def_path),
             }
-            for stage in training
+            for stage in stages
         }
 
 

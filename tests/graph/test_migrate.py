@@ -34,9 +34,9 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
         results.path_of(name, project).parent.mkdir(exist_ok=True)
         results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
-    (project / "proof.json").write_text(
-        json.dumps({"experiments": {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}})
-    )
+    verdicts = {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}
+    fingerprints = {name: migrate._identity(name, project) for name in NAMES}
+    (project / "proof.json").write_text(json.dumps({"experiments": verdicts, "fingerprints": fingerprints}))
     monkeypatch.setattr(
         migrate, "_train_stages", lambda root: {f"train@{n}-0": stage(n) for n in ("mlp_xor", "neuron")}
     )
@@ -49,7 +49,7 @@ def stage(name: str) -> dict[str, Any]:
 
 
 def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of_today(recorded: Path) -> None:
-    carried, left = migrate.migrate(recorded / "proof.json", recorded)
+    carried, left = migrate.migrate([recorded / "proof.json"], recorded)
     assert (carried, left) == (["train@mlp_xor-0"], ["train@neuron-0"])
     stages = yaml.safe_load((recorded / "dvc.lock").read_text())["stages"]
     assert list(stages) == ["train@mlp_xor-0"]
@@ -65,7 +65,7 @@ def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of
 
 
 def test_only_a_proven_result_gets_the_digest_of_todays_configuration(recorded: Path) -> None:
-    migrate.migrate(recorded / "proof.json", recorded)
+    migrate.migrate([recorded / "proof.json"], recorded)
     expected = {
         "mlp_xor": digest(resolve(load_config("experiment=mlp_xor", "seed=0"))),
         "neuron": "of another spelling",
@@ -75,19 +75,26 @@ def test_only_a_proven_result_gets_the_digest_of_todays_configuration(recorded: 
         assert run["config_digest"] == config_digest
 
 
+def test_a_proof_of_other_code_is_void(recorded: Path) -> None:
+    proof = json.loads((recorded / "proof.json").read_text())
+    proof["fingerprints"]["mlp_xor"] = "of the code before"
+    (recorded / "proof.json").write_text(json.dumps(proof))
+    assert migrate.migrate([recorded / "proof.json"], recorded) == ([], ["train@mlp_xor-0", "train@neuron-0"])
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"experiments": {"mlp_xor": 1}}'])
 def test_without_a_proof_nothing_is_written(recorded: Path, content: str) -> None:
     before = (recorded / "dvc.lock").read_bytes()
     (recorded / "proof.json").write_text(content)
     with pytest.raises(DataError, match="pipeline prove"):
-        migrate.migrate(recorded / "proof.json", recorded)
+        migrate.migrate([recorded / "proof.json"], recorded)
     assert (recorded / "dvc.lock").read_bytes() == before
 
 
 def test_missing_fingerprints_are_named_with_the_command_that_writes_them(recorded: Path) -> None:
     (recorded / "prepared/fingerprint/mlp_xor.json").unlink()
     with pytest.raises(DataError, match="dvc repro fingerprint"):
-        migrate.migrate(recorded / "proof.json", recorded)
+        migrate.migrate([recorded / "proof.json"], recorded)
 
 
 def test_the_model_of_a_renamed_experiment_is_found_by_its_former_name() -> None:
