@@ -66,7 +66,7 @@ class ShardedStrategy(SingleDeviceStrategy):
             return super().training_step(batch, batch_idx)
         self.layout = self.layout or Layout(task)
         filled = {shard.number: shard for shard in batch}
-        before = [buffer.clone() for buffer in self.layout.buffers]
+        before = self.layout.buffers()
 
         def vector(low: int, high: int) -> Tensor:
             """The sum over the shards from `low` to below `high`; of two halves, at most one vector waits."""
@@ -80,7 +80,7 @@ class ShardedStrategy(SingleDeviceStrategy):
         self.gradients, loss, self.wishes = self.layout.unpack(self.exchange.sum(summed), before)
         return loss
 
-    def _vector(self, shard: Shard | None, batch_idx: int, micro: int, before: list[Tensor]) -> Tensor:
+    def _vector(self, shard: Shard | None, batch_idx: int, micro: int, before: tuple[Tensor, Tensor]) -> Tensor:
         """What one shard adds to the step."""
         task, layout = self.lightning_module, self.layout
         assert layout is not None
@@ -88,8 +88,8 @@ class ShardedStrategy(SingleDeviceStrategy):
             return layout.empty()
         task.shard = shard.number
         seed_draws(task.device, draws_seed(self.seed, task.trainer.global_step, shard.number, micro))
-        for buffer, value in zip(layout.buffers, before, strict=True):
-            buffer.copy_(value)
+        if shard.number != self.shards.own.start:  # an earlier shard has moved them
+            layout.set_buffers(before)
         loss = cast(Tensor, super().training_step(shard.batch, batch_idx))
         weight = task.weight(shard.batch) / shard.total
         scaled = self.precision_plugin.pre_backward(loss * weight / task.trainer.accumulate_grad_batches, task)
@@ -138,53 +138,63 @@ class Layout:
 
     def __init__(self, module: nn.Module):
         self.parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        floats = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
-        integers = [buffer for buffer in module.buffers() if not buffer.is_floating_point()]
-        self.buffers, self.floats = [*floats, *integers], len(floats)
-        self.sizes = [part.numel() for part in (*self.parameters, *floats)]
-        self.divided = sum(self.sizes) + 1
-        self.integers = [buffer.numel() for buffer in integers]
-        self.length = self.divided + sum(self.integers) + len(self.parameters) + 3
+        self.floats = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+        self.integers = [buffer for buffer in module.buffers() if not buffer.is_floating_point()]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
+        sizes = [sum(part.numel() for part in parts) for parts in (self.parameters, self.floats, self.integers)]
+        self.sizes = [sizes[0], sizes[1], 1, sizes[2], len(self.parameters), 3]  # in the order of the docstring
+        self.divided = sum(self.sizes[:3])
 
     def empty(self) -> Tensor:
-        return torch.zeros(self.length, dtype=self.dtype, device=self.device)
+        return torch.zeros(sum(self.sizes), dtype=self.dtype, device=self.device)
 
     def flags(self, vector: Tensor) -> Tensor:
         return vector[-2:]
 
+    def buffers(self) -> tuple[Tensor, Tensor]:
+        """Copies of the floating-point buffers and of the others, each in one dimension."""
+        return flattened(self.floats, self.dtype, self.device), flattened(self.integers, torch.int64, self.device)
+
+    def set_buffers(self, values: tuple[Tensor, Tensor]) -> None:
+        for buffers, flat in zip((self.floats, self.integers), values, strict=True):
+            if buffers:
+                parts = flat.split([buffer.numel() for buffer in buffers])
+                torch._foreach_copy_(buffers, [part.view(b.shape) for part, b in zip(parts, buffers, strict=True)])
+
     def pack(
         self,
         gradients: Sequence[Tensor | None],
-        before: list[Tensor],
+        before: tuple[Tensor, Tensor],
         loss: Tensor,
         weight: float | Tensor,
         *,
         first: bool,
     ) -> Tensor:
+        """The vector of one shard, from its gradients, its loss, and the buffers as they are and were before it."""
         pairs = zip(gradients, self.parameters, strict=True)
         parts = [p.new_zeros(p.numel()) if g is None else in_memory_order(g, p) for g, p in pairs]
-        changes = [(now - then).reshape(-1) for now, then in zip(self.buffers, before, strict=True)]
-        parts += [change * weight for change in changes[: self.floats]]
-        parts += [(loss * weight).reshape(1)]
-        parts += [change.to(self.dtype) * first for change in changes[self.floats :]]
+        floats, integers = self.buffers()
+        counted = (integers - before[1]).to(self.dtype) * first
         tail = [*(float(gradient is not None) for gradient in gradients), float(weight), 0.0, 0.0]
-        return torch.cat([*parts, torch.tensor(tail, dtype=self.dtype, device=self.device)])
+        rest = torch.tensor(tail, dtype=self.dtype, device=self.device)
+        return torch.cat([*parts, (floats - before[0]) * weight, (loss * weight).reshape(1), counted, rest])
 
-    def unpack(self, total: Tensor, before: list[Tensor]) -> tuple[list[Tensor | None], Tensor, list[bool]]:
+    def unpack(self, total: Tensor, before: tuple[Tensor, Tensor]) -> tuple[list[Tensor | None], Tensor, list[bool]]:
         """The mean gradients, the mean loss and the flags of a step; its buffers are set to what they have become."""
-        *used, weight, due, stop = total[-len(self.parameters) - 3 :].tolist()
+        *used, weight, due, stop = total[-sum(self.sizes[4:]) :].tolist()
         if weight not in (0.0, 1.0):
             total[: self.divided] /= weight
-        found = total[: self.divided - 1].split(self.sizes)
-        for buffer, then, change in zip(self.buffers, before, found[len(self.parameters) :], strict=False):
-            buffer.copy_(then + change.view_as(then))
-        changes = total[self.divided : self.divided + sum(self.integers)].split(self.integers)
-        for buffer, then, change in zip(self.buffers[self.floats :], before[self.floats :], changes, strict=True):
-            buffer.copy_(then + change.view_as(then).to(then.dtype))
-        pairs = zip(self.parameters, found, used, strict=False)
-        gradients = [flat.as_strided(p.shape, p.stride()) if has else None for p, flat, has in pairs]
-        return gradients, total[self.divided - 1], [bool(due), bool(stop)]
+        flat, floats, loss, integers, *_ = total.split(self.sizes)
+        self.set_buffers((before[0] + floats, before[1] + integers.to(before[1].dtype)))
+        parts = flat.split([parameter.numel() for parameter in self.parameters])
+        pairs = zip(self.parameters, parts, used, strict=True)
+        gradients = [part.as_strided(p.shape, p.stride()) if has else None for p, part, has in pairs]
+        return gradients, loss[0], [bool(due), bool(stop)]
+
+
+def flattened(tensors: Sequence[Tensor], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """All numbers of some tensors in one dimension."""
+    return torch.cat([torch.empty(0, dtype=dtype, device=device), *(tensor.reshape(-1) for tensor in tensors)])
 
 
 def in_memory_order(gradient: Tensor, parameter: Tensor) -> Tensor:

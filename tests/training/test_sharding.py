@@ -177,7 +177,8 @@ class Net(nn.Module):
 def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
     """Fused AdamW of torch 2.13 on CPUs is wrong, without an error, where their strides differ."""
     net = Net()
-    layout, before = Layout(net), [buffer.clone() for buffer in Layout(net).buffers]
+    layout = Layout(net)
+    before = layout.buffers()
     given = [torch.randn(p.shape).contiguous() for p in layout.parameters]
     gradients = [None if p is net.unused else g for p, g in zip(layout.parameters, given, strict=True)]
     vector = layout.pack(gradients, before, torch.tensor(3.0), 1.0, first=True)
@@ -196,11 +197,10 @@ def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
 def test_buffers_move_by_the_weighted_mean_of_the_shards_changes_and_count_steps_once() -> None:
     net = Net()
     layout = Layout(net)
-    before = [buffer.clone() for buffer in layout.buffers]
+    before = layout.buffers()
     total = layout.empty()
     for shard, (samples, mean) in enumerate(((3, 1.0), (1, 5.0))):
-        for buffer, value in zip(layout.buffers, before, strict=True):
-            buffer.copy_(value)
+        layout.set_buffers(before)
         net.layers[1].running_mean.add_(mean)
         net.layers[1].num_batches_tracked.add_(1)
         total += layout.pack([None] * len(layout.parameters), before, torch.tensor(0.0), samples / 4, first=shard == 0)
