@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -19,6 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.runs.events import EventLog
 from pipeline.training.checkpointing import NOTHING
 
+READ_EVERY = 50
 PROGRESS_EVERY_S = 0.5
 
 
@@ -45,29 +48,47 @@ def average(decay: float, averaged: Any, current: Any, updates: Any) -> None:
 
 
 class Progress(Callback):
-    """Logs how far training is, and stops it where the loss is no longer a finite number."""
+    """Logs how far training is, and stops it where the loss is no longer a finite number.
+
+    Reading a number from a GPU waits for all of its work, so losses stay there for up to `READ_EVERY` batches.
+    """
 
     def __init__(self, event_log: EventLog):
         self.event_log, self.logged = event_log, 0.0
+        self.unread: list[tuple[int, int, Tensor]] = []  # step, batch, loss
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs["loss"].item()
+        loss = outputs["loss"].detach()
+        self.unread.append((trainer.global_step, batch_idx, loss))
         last = trainer.global_step == module.total_steps  # so that a finished run is shown as finished
-        if trainer.is_global_zero and (last or time.monotonic() - self.logged >= PROGRESS_EVERY_S):
+        due = trainer.is_global_zero and (last or time.monotonic() - self.logged >= PROGRESS_EVERY_S)
+        if due:
             self.logged = time.monotonic()
             self.event_log.append(
-                step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss
+                step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss.item()
             )
-        if not math.isfinite(loss):
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
-            norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
-            raise PipelineError(
-                f"The loss is {loss} at step {trainer.global_step} (epoch {trainer.current_epoch}, batch "
-                f"{batch_idx}, learning rate {rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr "
-                "or set trainer.gradient_clip_val."
-            )
+        if due or loss.device.type == "cpu" or trainer.is_last_batch or len(self.unread) == READ_EVERY:
+            self._check(trainer, module)
+
+    def _check(self, trainer: Trainer, module: LightningModule) -> None:
+        """Raises: PipelineError naming the first step whose loss is not a finite number."""
+        unread, self.unread = self.unread, []
+        for (step, batch_idx, _), loss in zip(unread, _values([loss for *_, loss in unread]), strict=True):
+            if not math.isfinite(loss):
+                rate = trainer.optimizers[0].param_groups[0]["lr"]
+                norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
+                raise PipelineError(
+                    f"The loss is {loss} at step {step} (epoch {trainer.current_epoch}, batch {batch_idx}, learning rate "
+                    f"{rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr or set "
+                    "trainer.gradient_clip_val."
+                )
+
+
+def _values(losses: list[Tensor]) -> list[float]:
+    """The numbers in scalar tensors, read at once."""
+    return [losses[0].item()] if len(losses) == 1 else torch.stack(losses).tolist()
 
 
 class Unprofiled(PassThroughProfiler):
