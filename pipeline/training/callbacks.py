@@ -80,8 +80,8 @@ class Progress(Callback):
                 rate = trainer.optimizers[0].param_groups[0]["lr"]
                 norm = get_total_norm([p.grad for p in module.parameters() if p.grad is not None])
                 raise PipelineError(
-                    f"The loss is {loss} at step {step} (epoch {trainer.current_epoch}, batch {batch_idx}, learning rate "
-                    f"{rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr or set "
+                    f"The loss is {loss} at step {step} (epoch {trainer.current_epoch}, batch {batch_idx}, "
+                    f"learning rate {rate:.3g}, gradient norm {float(norm):.3g}). Lower model.optimizer.lr or set "
                     "trainer.gradient_clip_val."
                 )
 
