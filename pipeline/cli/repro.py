@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Json, project_root
+from pipeline.cli.options import Json
 from pipeline.cli.terminal import Terminal
 
 app = typer.Typer()
@@ -38,7 +39,7 @@ def repro(
     """
     from pipeline.graph import driver, plan
 
-    root = project_root()
+    root = plan.find_root(Path.cwd())
     with contextlib.chdir(root), plan.load(root, targets or []) as loaded, Terminal() as terminal:
         if dry_run:
             _print_plan(loaded, root, terminal, as_json)

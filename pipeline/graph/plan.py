@@ -36,17 +36,22 @@ class Plan:
         return found
 
 
+def find_root(start: Path) -> Path:
+    """Return the DVC project that contains a folder, as DVC finds it; the folder itself without one."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), start)
+
+
 @contextmanager
 def load(root: Path, targets: Sequence[str] = ()) -> Iterator[Plan]:
     """Read the graph that `dvc repro TARGETS` would reproduce; the current folder has to be `root`.
 
     Raises: DataError for an unknown target, or a graph that DVC can't read.
     """
+    from dvc import progress
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from tqdm import tqdm
 
-    tqdm.monitor_interval = 0  # its thread would forbid to fork
+    progress.tqdm.monitor_interval = 0  # its thread would forbid to fork
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
