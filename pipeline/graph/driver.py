@@ -17,6 +17,7 @@ from pipeline.launch.machine import available_cores
 
 MEMORY_PER_STAGE = 1.5e9  # bytes; most trainings stay below
 BUSY_S = 0.5  # until a stage that another process runs is tried again
+DESCRIPTORS = 256  # those below are looked at for terminals
 TICK_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FINAL = ("done", "from cache", "unchanged")
@@ -128,7 +129,7 @@ class Driver:
     @contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
         """Inside the block each Ctrl-C, SIGTERM or SIGHUP is sent to the running stages as SIGTERM."""
-        terminals = [descriptor for descriptor in range(3) if os.isatty(descriptor)]
+        terminals = [descriptor for descriptor in range(DESCRIPTORS) if os.isatty(descriptor)]
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.signals.append(number)
