@@ -181,6 +181,30 @@ def test_without_keep_going_nothing_starts_after_a_failure(toy: Path) -> None:
     assert found["right-3"] == "waiting"
 
 
+def test_a_stage_that_dvc_repro_runs_is_waited_for_and_not_repeated(toy: Path) -> None:
+    text = (toy / "dvc.yaml").read_text().replace(f"sleep {SECONDS};", "sleep 4;")
+    (toy / "dvc.yaml").write_text(text)
+    other = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q", "source"], cwd=toy)
+    wait_for(lambda: len(notes(toy)) == 1)
+    printed = repro("source", root=toy)
+    assert not other.wait(60)
+    assert states(printed) == {"source": "unchanged"}
+    assert ended(toy) == ["source"]
+
+
+def test_a_lock_file_of_another_layout_keeps_all_entries(toy: Path, serial: Path) -> None:
+    shutil.rmtree(toy)
+    shutil.copytree(serial, toy)
+    content = yaml.safe_load((toy / "dvc.lock").read_text())
+    (toy / "dvc.lock").write_text(yaml.safe_dump(content, default_flow_style=True))
+    (toy / "params").write_text("2\n")
+    assert states(repro("left-3", root=toy)) == {"source": "done", "left-3": "done"}
+    after = yaml.safe_load((toy / "dvc.lock").read_text())
+    changed = {name for name, entry in after["stages"].items() if entry != content["stages"][name]}
+    assert changed == {"source", "left-3"}
+    assert after["stages"].keys() == content["stages"].keys()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
 def test_a_signal_stops_the_stages_and_the_next_call_continues(
     toy: Path, serial: Path, number: signal.Signals, code: int
