@@ -3,13 +3,19 @@
 import contextlib
 import json
 import os
+import signal
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.options import Json
 from pipeline.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from pipeline.graph.driver import Driver, Progress
+    from pipeline.graph.plan import Plan
 
 app = typer.Typer()
 NODES = (1, 2, 10, 100)
@@ -51,7 +57,7 @@ def repro(
         _close(loop, view, as_json)
 
 
-def _print_plan(loaded: Any, root: Any, terminal: Terminal, as_json: bool) -> None:
+def _print_plan(loaded: "Plan", root: Path, terminal: Terminal, as_json: bool) -> None:
     """Print what would run, and the time it would take on so many nodes."""
     from pipeline.graph import costs
 
@@ -79,33 +85,26 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
-def _close(loop: Any, view: "View", as_json: bool) -> None:
+def _close(loop: "Driver", view: "View", as_json: bool) -> None:
     """Print the summary, and set the exit code: 1 after a failure, as an interruption's where there was one."""
     from pipeline.errors import Interrupted
     from pipeline.runs.interruption import EXIT_CODES
 
-    states: dict[str, list[Any]] = {}
-    for stage in loop.stages.values():
-        states.setdefault(stage.state, []).append(stage)
+    show = view.terminal.print
     for stage in loop.failed:
-        view.terminal.print(f"failed: {stage.name}: {stage.why}. Log: {os.path.relpath(stage.log)}")
-    counts = {**{state: len(stages) for state, stages in states.items()}}
-    counts["unchanged"] = counts.get("unchanged", 0) + view.unchanged
-    view.terminal.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no stages")
+        show(f"failed: {stage.name}: {stage.why}. Log: {stage.log and os.path.relpath(stage.log)}")
+    counts = Counter(stage.state for stage in loop.stages.values())
+    counts["unchanged"] += view.unchanged
+    show(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no stages")
     if as_json:
         fields = ("state", "why", "seconds", "log")
         stages = {s.name: {key: _plain(getattr(s, key)) for key in fields} for s in loop.stages.values()}
-        view.terminal.print(json.dumps({"stages": stages, "counts": counts}))
+        show(json.dumps({"stages": stages, "counts": {state: count for state, count in counts.items() if count}}))
     if loop.signals:
-        raise Interrupted(
-            "interrupted; finished stages are recorded. Continue: the same command", _code(loop, EXIT_CODES)
-        )
+        code = EXIT_CODES[signal.Signals(loop.signals[0])]
+        raise Interrupted("interrupted; finished stages are recorded. Continue with the same command", code)
     if loop.failed:
         raise typer.Exit(1)
-
-
-def _code(loop: Any, codes: Any) -> int:
-    return int(codes[loop.signals[0]])
 
 
 def _plain(value: Any) -> Any:
@@ -126,7 +125,8 @@ class View:
             if console.is_terminal
             else None
         )
-        self.finished: list[Any] = []
+        self.finished: list[Progress] = []
+        self.announced = False
 
     def __enter__(self) -> "View":
         if self.live:
@@ -137,8 +137,11 @@ class View:
         if self.live:
             self.live.stop()
 
-    def show(self, loop: Any, stage: Any) -> None:
+    def show(self, loop: "Driver", stage: "Progress | None") -> None:
         """Show a stage whose state has changed; None: time has passed."""
+        if loop.signals and not self.announced:
+            self.announced = True
+            self.terminal.print("stopping the running stages with their state stored; once more to stop them at once")
         if stage is not None and stage.state not in ("running", "waiting"):
             self.finished.append(stage)
             if not self.live or stage.state == "failed":
@@ -147,7 +150,7 @@ class View:
         if self.live:
             self.live.update(self._table(loop), refresh=True)
 
-    def _table(self, loop: Any) -> Any:
+    def _table(self, loop: "Driver") -> Any:
         from rich.table import Table
 
         stages = list(loop.stages.values())
