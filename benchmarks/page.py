@@ -4,13 +4,26 @@ import json
 from collections.abc import Sequence
 from statistics import median
 
-from benchmarks import accuracy, memory, noop, scaling, stages, startup, text, throughput, tracking, verbs, workers
+from benchmarks import (
+    accuracy,
+    memory,
+    noop,
+    repro,
+    scaling,
+    stages,
+    startup,
+    text,
+    throughput,
+    tracking,
+    verbs,
+    workers,
+)
 from benchmarks.benchmark import Benchmark
 from benchmarks.harness import RESULTS, ROOT, Pair, load
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
-    for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop)
+    for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop, repro)
 )
 FIGURES = ROOT / "docs/images/performance"
 UNITS = {

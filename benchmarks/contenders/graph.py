@@ -19,13 +19,13 @@ import yaml
 from benchmarks.harness import DATA, ROOT
 
 TOOLS = {"dvc": ["dvc", "repro"], "pipeline": ["pipeline", "repro", "--jobs", "2"]}
-BURN = "python -S -c 'for _ in range(150_000_000): pass'; echo {name} > {name}.txt"
+WORK = {"twelve": "python -S -c 'for _ in range(150_000_000): pass'", "waiting": "sleep 4"}
 COPIED = ("conf", "pipeline", "results", "params.yaml", "runs.yaml", "requirements.lock")
 
 
 def main(what: str, tool: str) -> None:
     """Print the seconds of one call."""
-    folder = twelve(Path.cwd() / f"twelve-{time.time_ns()}") if what == "twelve" else whole(DATA / "graph")
+    folder = twelve(Path.cwd() / f"{what}-{time.time_ns()}", WORK[what]) if what in WORK else whole(DATA / "graph")
     started = time.perf_counter()
     done = run(*TOOLS[tool], cwd=folder)
     seconds = time.perf_counter() - started
@@ -51,19 +51,15 @@ def create(folder: Path, graph: dict[str, Any]) -> Path:
     return folder
 
 
-def twelve(folder: Path) -> Path:
-    """Create a project of twelve independent stages of some seconds each."""
+def twelve(folder: Path, work: str) -> Path:
+    """Create a project of twelve independent stages that do the same work."""
     folder.mkdir()
     (folder / "params").write_text("1\n")
-    names = [f"stage-{number}" for number in range(12)]
-    return create(
-        folder,
-        {
-            "stages": {
-                name: {"cmd": BURN.format(name=name), "deps": ["params"], "outs": [f"{name}.txt"]} for name in names
-            }
-        },
-    )
+    stages = {
+        name: {"cmd": f"{work}; echo {name} > {name}.txt", "deps": ["params"], "outs": [f"{name}.txt"]}
+        for name in (f"stage-{number}" for number in range(12))
+    }
+    return create(folder, {"stages": stages})
 
 
 def whole(folder: Path) -> Path:
