@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from pipeline.cli import app as pages
-from pipeline.cli import cluster, data, models, reproduce, results, train
+from pipeline.cli import cluster, data, models, repro, reproduce, results, train
 from pipeline.cli.options import project_root
 from pipeline.cli.usage import UsageError, translate
 from pipeline.cli.user import provide_user
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, models, results, reproduce, pages, cluster):
+for group in (train, models, results, repro, reproduce, pages, cluster):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
 
