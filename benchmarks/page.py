@@ -4,34 +4,26 @@ import json
 from collections.abc import Sequence
 from statistics import median
 
-<<<<<<< HEAD
-from benchmarks import accuracy, memory, noop, scaling, shards, stages, startup, text, throughput, tracking, verbs
-=======
 from benchmarks import (
     accuracy,
     memory,
     noop,
     repro,
     scaling,
+    shards,
     stages,
     startup,
     text,
     throughput,
     tracking,
     verbs,
-    workers,
 )
->>>>>>> w-repro
 from benchmarks.benchmark import Benchmark
 from benchmarks.harness import RESULTS, ROOT, Pair, load
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
-<<<<<<< HEAD
-    for module in (accuracy, throughput, startup, stages, verbs, shards, scaling, text, tracking, memory, noop)
-=======
-    for module in (accuracy, throughput, startup, stages, verbs, workers, scaling, text, tracking, memory, noop, repro)
->>>>>>> w-repro
+    for module in (accuracy, throughput, startup, stages, verbs, shards, scaling, text, tracking, memory, noop, repro)
 )
 FIGURES = ROOT / "docs/images/performance"
 UNITS = {
