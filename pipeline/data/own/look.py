@@ -1,0 +1,122 @@
+"""A look at a path before training: what kind of data it holds, its classes, and the command that trains on it."""
+
+import os
+import shlex
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pipeline.data.archive import scan
+from pipeline.data.images.decode import SUFFIXES
+from pipeline.data.images.idx_images import IdxImages, classes_of, idx_pairs, shape_of
+from pipeline.data.images.image_folder import ImageFolder
+from pipeline.data.own.found import Found
+from pipeline.data.own.tables import Columns, kind_of_table, table_format, table_parts
+from pipeline.data.own.text_source import TextSource
+from pipeline.data.texts.own_texts import OwnTexts
+from pipeline.errors import DataError, PipelineError
+
+Kind = Literal["images", "texts", "idx"]
+READ = (
+    "class folders of images or .txt files (also as zip or tar), CSV, TSV, JSON Lines and Parquet tables, and IDX files"
+)
+
+
+def kind_of(path: Path, columns: Columns = Columns()) -> Kind:  # noqa: B008  frozen
+    """Whether a path holds images, texts or IDX files.
+
+    Raises: DataError for a path that does not exist, or holds nothing that can be read.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: expected a folder, a tar or zip archive or a CSV file, got nothing. Check the path.")
+    if path.is_dir() and idx_pairs(path):
+        return "idx"
+    if parts := table_parts(path):
+        return "images" if kind_of_table(next(iter(parts.values()))[0], columns) == "file" else "texts"
+    try:
+        suffixes = Counter(os.path.splitext(name)[1].lower() for name, label in scan(path).files.items() if label)  # noqa: PTH122
+    except DataError as error:
+        raise _unknown(path, error) from error
+    return "texts" if suffixes[".txt"] > sum(suffixes[suffix] for suffix in SUFFIXES) else "images"
+
+
+def _unknown(path: Path, error: DataError) -> DataError:
+    """The error about a file of an unknown format; otherwise the error itself."""
+    if path.is_file() and "expected a folder, a tar or zip archive" in str(error):
+        return DataError(f"{error} Read are {READ}.")
+    return error
+
+
+def classes(path: Path, columns: Columns = Columns()) -> tuple[str, ...]:  # noqa: B008  frozen
+    """The names of the classes, counted from the files.
+
+    Raises: DataError for data that can't be read.
+    """
+    path = path.expanduser()
+    return _classes(path, columns, _signature(path))
+
+
+@lru_cache(maxsize=8)  # a command composes its configuration several times
+def _classes(path: Path, columns: Columns, _: object) -> tuple[str, ...]:
+    kind = kind_of(path, columns)
+    if kind == "idx":
+        return classes_of(path)
+    return TextSource(path, columns).classes() if kind == "texts" else scan(path, columns).classes
+
+
+def _signature(path: Path) -> tuple[object, ...]:
+    """Sizes and times of a table; of a folder, something that is never equal."""
+    files = [file for group in table_parts(path).values() for file in group]
+    return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files) or (object(),)
+
+
+def look(path: Path, *, root: Path, cache: Path) -> Found:
+    """Read all of a user's data as training does, in the splits of the default configuration.
+
+    Raises: DataError if it can't be trained on.
+    """
+    kind = kind_of(path)
+    folder = cache.parent / "data"
+    module: ImageFolder | OwnTexts | IdxImages
+    where = str(path.absolute())
+    if kind == "idx":
+        module = IdxImages("idx_images", where, shape_of(path), len(classes(path)), 128, 0.1, folder=folder)
+    elif kind == "texts":
+        module = OwnTexts("own_texts", where, len(classes(path)), 20000, 300, "left", 0, 32, 0.1, 0.2, folder=folder)
+    else:
+        module = ImageFolder("image_folder", where, (3, 64, 64), len(classes(path)), 32, 5, 0, folder=folder)
+    return replace(module.found(), format=format_of(path, kind), command=command(path, kind, root))
+
+
+def failed(path: Path, error: PipelineError) -> Found:
+    """What is known about data that can't be trained on."""
+    try:
+        kind = kind_of(path)
+        form, aside = format_of(path, kind), TextSource(path, Columns()).set_aside() if kind == "texts" else {}
+    except PipelineError:
+        form, aside = "unknown", {}
+    return Found({}, {}, aside, (str(error),), form, error=str(error))
+
+
+def format_of(path: Path, kind: Kind) -> str:
+    """The format in words: `folder of images`, `CSV table of texts`, …"""
+    if kind == "idx":
+        return "IDX images"
+    if parts := table_parts(path):
+        return f"{table_format(next(iter(parts.values()))[0])} table of {kind}"
+    return f"{'folder' if path.is_dir() else 'archive'} of {kind}"
+
+
+def command(path: Path, kind: Kind, root: Path) -> str:
+    """The command that trains on it from any folder of the project."""
+    inside = path.absolute()
+    shown = str(inside.relative_to(root) if inside.is_relative_to(root) else inside)
+    model, data = {"images": ("cnn", "image_folder"), "texts": ("tfidf", "own_texts"), "idx": ("cnn", "idx_images")}[
+        kind
+    ]
+    quoted = (
+        shown if shown.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() else f"'{shown}'"
+    )
+    return f"pipeline train model={model} data={data} {shlex.quote(f'data.path={quoted}')}"
