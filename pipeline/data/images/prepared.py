@@ -77,7 +77,8 @@ def _contradictions(names: tuple[str, ...], files: dict[str, str | None], sums: 
     found = [same for same in alike.values() if len({files[name] for name in same}) > 1]
     if found:
         examples = "; ".join(" = ".join(same[:3]) for same in found[:3])
-        yield f"labels      {len(found):,} images have contradictory labels: the same file is in several classes ({examples})"
+        what = "images have contradictory labels: equal files in several classes"
+        yield f"labels      {len(found):,} {what} ({examples})"
 
 
 def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, ...], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """What a data set of a user's own holds: the result of a look at it, before any training."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,8 +25,9 @@ class Found:
     error: str | None = None  # why not
 
     def json(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
-        return asdict(self)
+        """The object that `--json` prints; remarks are `kind: text`."""
+        remarks = [re.sub(r"^(\w+)  +", r"\1: ", remark) for remark in self.remarks]
+        return {**asdict(self), "remarks": remarks}
 
 
 def found(

@@ -1,6 +1,7 @@
 """A look at a path before training: what kind of data it holds, its classes, and the command that trains on it."""
 
 import os
+import re
 import shlex
 from collections import Counter
 from dataclasses import replace
@@ -19,6 +20,7 @@ from pipeline.data.texts.own_texts import OwnTexts
 from pipeline.errors import DataError, PipelineError
 
 Kind = Literal["images", "texts", "idx"]
+COMMANDS = {"images": ("cnn", "image_folder"), "texts": ("tfidf", "own_texts"), "idx": ("cnn", "idx_images")}
 READ = (
     "class folders of images or .txt files (also as zip or tar), CSV, TSV, JSON Lines and Parquet tables, and IDX files"
 )
@@ -72,32 +74,51 @@ def _signature(path: Path) -> tuple[object, ...]:
     return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files) or (object(),)
 
 
-def look(path: Path, *, root: Path, cache: Path) -> Found:
+def look(path: Path, columns: Columns, *, root: Path | None, cache: Path) -> Found:
     """Read all of a user's data as training does, in the splits of the default configuration.
 
-    Raises: DataError if it can't be trained on.
+    Raises: DataError or ConfigError if it can't be trained on.
     """
-    kind = kind_of(path)
-    folder = cache.parent / "data"
+    kind, number = kind_of(path, columns), len(classes(path, columns))
+    folder, where = cache.parent / "data", str(path.absolute())
     module: ImageFolder | OwnTexts | IdxImages
-    where = str(path.absolute())
     if kind == "idx":
-        module = IdxImages("idx_images", where, shape_of(path), len(classes(path)), 128, 0.1, folder=folder)
+        module = IdxImages("idx_images", where, shape_of(path), number, 128, 0.1, folder=folder)
     elif kind == "texts":
-        module = OwnTexts("own_texts", where, len(classes(path)), 20000, 300, "left", 0, 32, 0.1, 0.2, folder=folder)
+        module = OwnTexts(
+            "own_texts",
+            where,
+            number,
+            vocabulary_size=20_000,
+            max_tokens=300,
+            truncation_side="left",
+            dropped_words=0,
+            batch_size=32,
+            val_size=0.1,
+            test_size=0.2,
+            text_column=columns.text,
+            label_column=columns.label,
+            folder=folder,
+        )
     else:
-        module = ImageFolder("image_folder", where, (3, 64, 64), len(classes(path)), 32, 5, 0, folder=folder)
-    return replace(module.found(), format=format_of(path, kind), command=command(path, kind, root))
+        module = ImageFolder("image_folder", where, (3, 64, 64), number, batch_size=32, folds=5, fold=0, folder=folder)
+    return replace(module.found(), format=format_of(path, kind), command=command(path, kind, columns, root))
 
 
-def failed(path: Path, error: PipelineError) -> Found:
+def failed(path: Path, columns: Columns, error: PipelineError) -> Found:
     """What is known about data that can't be trained on."""
     try:
-        kind = kind_of(path)
-        form, aside = format_of(path, kind), TextSource(path, Columns()).set_aside() if kind == "texts" else {}
+        kind = kind_of(path, columns)
+        form = format_of(path, kind)
+        aside = TextSource(path, columns).set_aside() if kind == "texts" else {}
     except PipelineError:
-        form, aside = "unknown", {}
+        form, aside = _unread(path), {}
     return Found({}, {}, aside, (str(error),), form, error=str(error))
+
+
+def _unread(path: Path) -> str:
+    """The format of data whose content can't be read, as far as its name says."""
+    return f"{table_format(path)} table" if table_format(path) else "folder" if path.is_dir() else "unknown"
 
 
 def format_of(path: Path, kind: Kind) -> str:
@@ -109,14 +130,17 @@ def format_of(path: Path, kind: Kind) -> str:
     return f"{'folder' if path.is_dir() else 'archive'} of {kind}"
 
 
-def command(path: Path, kind: Kind, root: Path) -> str:
-    """The command that trains on it from any folder of the project."""
+def command(path: Path, kind: Kind, columns: Columns, root: Path | None) -> str:
+    """The command that trains on it, from any folder of the project."""
     inside = path.absolute()
-    shown = str(inside.relative_to(root) if inside.is_relative_to(root) else inside)
-    model, data = {"images": ("cnn", "image_folder"), "texts": ("tfidf", "own_texts"), "idx": ("cnn", "idx_images")}[
-        kind
-    ]
-    quoted = (
-        shown if shown.replace("/", "").replace("-", "").replace("_", "").replace(".", "").isalnum() else f"'{shown}'"
-    )
-    return f"pipeline train model={model} data={data} {shlex.quote(f'data.path={quoted}')}"
+    shown = str(inside.relative_to(root) if root and inside.is_relative_to(root) else inside)
+    model, data = COMMANDS[kind]
+    chosen = {"path": shown, "text_column": columns.text, "label_column": columns.label}
+    keys = [f"data.{key}={_quoted(value)}" for key, value in chosen.items() if value]
+    return shlex.join(["pipeline", "train", f"model={model}", f"data={data}", *keys])
+
+
+def _quoted(value: str) -> str:
+    """A value as Hydra reads it: in quotes where it holds other characters than those of plain paths."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return value if re.fullmatch(r"[A-Za-z_/.][\w/.-]*", value, re.ASCII) else f"'{escaped}'"

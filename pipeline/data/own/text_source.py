@@ -71,10 +71,11 @@ class TextSource:
         """Identity of the bytes and settings that `rows` reads."""
         digest = hashlib.sha256(f"{READING} {part} {self.columns}\n".encode())
         for file in self._sources(part):
+            inside = file.relative_to(self.path) if file != self.path else ""
             try:
-                digest.update(
-                    f"{sha256(file)} {file.suffix} {file.relative_to(self.path) if file != self.path else ''}\n".encode()
-                )
+                digest.update(f"{sha256(file)} {file.suffix} {inside}\n".encode())
+            except FileNotFoundError:
+                digest.update(f"missing {inside}\n".encode())  # a broken link, which is set aside in reading
             except OSError as error:
                 raise DataError(f"{file}: can't be read ({error.strerror}). Give data.path.") from error
         return digest.hexdigest()
