@@ -7,7 +7,6 @@ import bz2
 import gzip
 import lzma
 import os
-import posixpath
 import re
 import stat
 import tarfile
@@ -15,14 +14,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from pipeline.data.own.layout import Layout, arrange
-from pipeline.data.own.tables import Bad, Columns, Row, rows, table_format, table_parts
+from pipeline.data.own.named_files import Listing, beside, files_of_tables
+from pipeline.data.own.tables import Columns, table_format, table_parts
 from pipeline.errors import DataError
-from pipeline.types import Split
 
 FILES = 1_000_000
 FILE_BYTES = 64 << 20  # larger files are skipped
@@ -32,28 +30,13 @@ COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd
 EXPECTED = "a subfolder for each of at least two classes"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Files by name with their classes (None: in no class folder), the splits that folders name, and what was found."""
-
-    files: dict[str, str | None]
-    splits: dict[str, Split]
-    set_aside: dict[str, str]  # files that are not even opened, and why
-    remarks: tuple[str, ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The classes' names in alphabetic order."""
-        return tuple(sorted({label for label in self.files.values() if label}))
-
-
 def scan(path: Path, columns: Columns = Columns()) -> Listing:  # noqa: B008  frozen
     """Files below `path`, their classes (the topmost folder of each) and the splits that folders around these name.
 
     Raises: DataError for a path without files, a damaged or unsafe archive, or fewer than two classes.
     """
     parts = table_parts(path)
-    listed = _tables(path, parts, columns) if parts else _by_folder(path)
+    listed = files_of_tables(path, parts, columns) if parts else _by_folder(path)
     found = listed.classes
     if len(found) < 2:
         got = f"{len(listed.files):,} files and {len(found)} classes" + f" ({', '.join(found)})" * bool(found)
@@ -82,7 +65,7 @@ def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | str]]:
     Raises: DataError if an archive is damaged, or expands to far more than its size.
     """
     if path.is_dir() or table_format(path):
-        yield from ((name, _content(_beside(path) / name)) for name in sorted(names))
+        yield from ((name, _content(beside(path) / name)) for name in sorted(names))
         return
     with _readable(path):
         for name, size, file in _members(path):
@@ -134,52 +117,6 @@ def _walk(path: Path, loops: dict[str, str]) -> Iterator[str]:
             if name.startswith("."):
                 folders.remove(name)
         yield from (f"{prefix}{name}" for name in files)
-
-
-def _tables(path: Path, parts: dict[str, list[Path]], columns: Columns) -> Listing:
-    """Files that tables name. A file on two lines with different classes is set aside, with both lines."""
-    lines: dict[str, list[tuple[str, str, str]]] = {}  # of a file: its classes, with the line and the split of each
-    aside: dict[str, str] = {}
-    remarks: dict[str, None] = {}
-    for split, row, where in _named_files(parts, columns):
-        if isinstance(row, Bad):
-            aside[row.where] = row.why
-            continue
-        if row.remark:
-            remarks[row.remark] = None
-        lines.setdefault(_below(path, where, row.text.strip()), []).append((where, row.label, split))
-    files: dict[str, str | None] = {}
-    for name, found in lines.items():
-        if len({(label, split) for _, label, split in found}) > 1:
-            each = ", ".join(f"{label} in {where}" for where, label, _ in found)
-            aside[name] = f"has contradictory labels or splits: {each}"
-        else:
-            files[name] = found[0][1]
-    if twice := sum(len(found) - 1 for name, found in lines.items() if name in files):
-        remarks[f"duplicates  {twice:,} lines name a file that another line names, with the same label"] = None
-    splits = {} if "all" in parts else {name: cast(Split, lines[name][0][2]) for name in files}
-    return Listing(files, splits, aside, tuple(remarks))
-
-
-def _named_files(parts: dict[str, list[Path]], columns: Columns) -> Iterator[tuple[str, Row | Bad, str]]:
-    """The split, the row and the place of each line of some tables."""
-    for split, tables in parts.items():
-        for table in tables:
-            for row in rows(table, columns):
-                yield split, row, row.where if isinstance(row, Bad) else f"{table.name}:{row.line}"
-
-
-def _beside(path: Path) -> Path:
-    """The folder that a table's files are below."""
-    return path if path.is_dir() else path.parent
-
-
-def _below(path: Path, where: str, name: str) -> str:
-    """The name of a file beside a table in one spelling: `./cat/0.png` and `cat\\0.png` are `cat/0.png`."""
-    slashed = name if "\\" not in name or (_beside(path) / name).exists() else name.replace("\\", "/")
-    if slashed.startswith("/") or re.match(r"[A-Za-z]:", slashed) or ".." in slashed.split("/"):
-        raise DataError(f"{_beside(path) / where}: expected a file below {_beside(path)}, got {name}. Move it there.")
-    return posixpath.normpath(slashed)
 
 
 KINDS = {stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}

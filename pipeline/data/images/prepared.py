@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.archive import Listing, contents, scan
+from pipeline.data.archive import contents, scan
 from pipeline.data.cache import cached_folder
 from pipeline.data.images.decode import ImageDecodeError, decode, is_misnamed
+from pipeline.data.own.named_files import Listing
 from pipeline.errors import DataError
 from pipeline.types import Split
 

@@ -142,5 +142,5 @@ def command(path: Path, kind: Kind, columns: Columns, root: Path | None) -> str:
 
 def _quoted(value: str) -> str:
     """A value as Hydra reads it: in quotes where it holds other characters than those of plain paths."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return value if re.fullmatch(r"[A-Za-z_/.][\w/.-]*", value, re.ASCII) else f"'{escaped}'"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return value if re.fullmatch(r"[A-Za-z_/.][\w/.-]*", value, re.ASCII) else f'"{escaped}"'

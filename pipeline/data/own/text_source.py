@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.data.archive import Listing, contents, scan
+from pipeline.data.archive import contents, scan
 from pipeline.data.own.encoding import decoded
 from pipeline.data.own.layout import plain
+from pipeline.data.own.named_files import Listing
 from pipeline.data.own.tables import Bad, Columns, Row, kind_of_table, rows, table_parts
 from pipeline.errors import DataError
 from pipeline.files import sha256
@@ -52,14 +53,24 @@ class TextSource:
     def set_aside(self) -> dict[str, str]:
         """Texts that are not read, and why."""
         aside = {} if self.tables else dict(self.listing.set_aside)
-        return aside | {row.where: row.why for part in self.parts for row in self.rows(part) if isinstance(row, Bad)}
+        return aside | self._notes[0]
 
     def remarks(self) -> tuple[str, ...]:
         """Remarks on how labels and folders were read."""
-        if not self.tables:
-            return self.listing.remarks
-        read = (row.remark for part in self.parts for row in self.rows(part) if isinstance(row, Row))
-        return tuple(dict.fromkeys(remark for remark in read if remark))
+        return (() if self.tables else self.listing.remarks) + tuple(self._notes[1])
+
+    @cached_property
+    def _notes(self) -> tuple[dict[str, str], dict[str, None]]:
+        """What is set aside, and remarks on labels, found by reading all texts once."""
+        aside: dict[str, str] = {}
+        remarks: dict[str, None] = {}
+        for part in self.parts:
+            for row in self.rows(part):
+                if isinstance(row, Bad):
+                    aside[row.where] = row.why
+                elif row.remark:
+                    remarks[row.remark] = None
+        return aside, remarks
 
     def classes(self) -> tuple[str, ...]:
         """The classes in alphabetic order."""
