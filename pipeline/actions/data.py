@@ -24,7 +24,8 @@ def check(path: Path, text_column: str | None, label_column: str | None, *, root
 
     A fault is part of the result, with what else is known.
     """
-    from pipeline.data.own.look import Columns, failed, look
+    from pipeline.data.own.look import failed, look
+    from pipeline.data.own.tables import Columns
 
     path, columns = path.expanduser(), Columns(text_column, label_column)
     with TemporaryDirectory() as scratch:

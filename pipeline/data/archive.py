@@ -122,12 +122,16 @@ def _walk(path: Path, loops: dict[str, str]) -> Iterator[str]:
 KINDS = {stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
+def _kind(state: os.stat_result) -> str:
+    return f"is {KINDS.get(stat.S_IFMT(state.st_mode), 'a folder')}"
+
+
 def _content(file: Path) -> bytes | str:
     """A file's content, or why there is none."""
     try:
         state = file.stat()
         if not stat.S_ISREG(state.st_mode):
-            return f"is {KINDS.get(stat.S_IFMT(state.st_mode), 'a folder')}, not a file"
+            return f"{_kind(state)}, not a file"
         return TOO_LARGE if state.st_size > FILE_BYTES else file.read_bytes()
     except FileNotFoundError:
         return "is a link to a file that is missing" if file.is_symlink() else "is missing"
@@ -207,7 +211,7 @@ def _zip(path: Path) -> Iterator[tuple[str, int, str, Any]]:
 def _readable(path: Path) -> Iterator[None]:
     try:
         if path.exists() and not path.is_file():
-            raise OSError(f"it {_content(path)}")
+            raise OSError(f"it {_kind(path.stat())}, not a file")
         yield
     except (
         OSError,

@@ -4,8 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
-import pytest
-
+from pipeline.config import load_config, resolve
 from tests.cli.test_command import pipeline
 from tests.data.test_own_inputs import pictures, saved, sentences, table, written
 
@@ -22,16 +21,14 @@ def test_the_last_line_is_json_and_data_that_can_be_trained_on_ends_with_0(proje
     assert found["command"] in done.stdout.splitlines()[-2]
     words = shlex.split(found["command"])
     assert words[:2] == ["pipeline", "train"]
-    assert pipeline("config", *words[2:], cwd=project).returncode == 0
+    assert resolve(load_config(*words[2:], root=project))["data"]["classes"] == 2
 
 
-@pytest.mark.parametrize("name", ["nowhere", "pets", "empty"])
-def test_data_that_can_not_be_trained_on_ends_with_2_and_the_reason(name: str, project: Path) -> None:
+def test_data_that_can_not_be_trained_on_ends_with_2_and_the_reason(project: Path) -> None:
     written(project / "pets", pictures("cat"))
-    (project / "empty").mkdir()
-    done = pipeline("data", "check", name, "--json", cwd=project)
+    done = pipeline("data", "check", "pets", "--json", cwd=project)
     found = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 2
     assert found["command"] is None
-    assert done.stderr.startswith(f"error: {name}: expected a folder")
+    assert done.stderr.startswith("error: pets: expected a folder")
     assert found["remarks"] == [found["error"]]

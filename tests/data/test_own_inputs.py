@@ -10,7 +10,7 @@ import os
 import tarfile
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,12 @@ def tarred(path: Path, files: dict[str, bytes]) -> Path:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    pack = {".bz2": bz2.compress, ".xz": lzma.compress, ".gz": gzip.compress}.get(path.suffix, bytes)
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        ".bz2": bz2.compress,
+        ".xz": lzma.compress,
+        ".gz": gzip.compress,
+    }
+    pack = packers.get(path.suffix, bytes)
     path.write_bytes(pack(plain.getvalue()))
     return path
 
@@ -76,15 +81,15 @@ def sentences(of_a: int = 20, of_b: int = 20) -> list[tuple[str, str]]:
     return [(f"good film {n}", "a") for n in range(of_a)] + [(f"bad film {n}", "b") for n in range(of_b)]
 
 
-def table(rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label"), delimiter: str = ",") -> str:
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] = ("text", "label"), delimiter: str = ",") -> str:
     file = io.StringIO()
     csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
     return file.getvalue()
 
 
-def texts(root: Path, suffix: str = ".txt", **more: bytes) -> Path:
-    files = {f"{label}/{n}{suffix}": text.encode() for n, (text, label) in enumerate(sentences())}
-    return written(root, files | {name.replace("__", "/"): content for name, content in more.items()})
+def texts(root: Path, more: dict[str, bytes]) -> Path:
+    files = {f"{label}/{n}.txt": text.encode() for n, (text, label) in enumerate(sentences())}
+    return written(root, files | more)
 
 
 def saved(path: Path, content: str | bytes) -> Path:
@@ -418,7 +423,7 @@ def test_tables_named_after_splits_are_the_splits(names: str, tmp_path: Path) ->
 
 
 def test_a_folder_of_texts_is_read_whatever_the_case_of_its_suffixes(tmp_path: Path) -> None:
-    found = look(texts(texts(tmp_path / "one").parent / "one", a__extra=b"", **{"b__more.TXT": b"bad film again"}))
+    found = look(texts(tmp_path, {"a/extra": b"", "b/more.TXT": b"bad film again"}))
     assert found.classes == {"a": 20, "b": 21}
     assert found.set_aside == {"a/extra": "is not a .txt file"}
 
@@ -427,8 +432,8 @@ def test_a_bom_is_not_part_of_a_text_and_empty_or_foreign_texts_are_set_aside(tm
     from pipeline.data.own.tables import Columns, Row
     from pipeline.data.own.text_source import TextSource
 
-    more = {"a__0.txt": b"\xef\xbb\xbfgood film 0", "a__nothing.txt": b"", "b__latin.txt": "déjà vu".encode("latin-1")}
-    root = texts(tmp_path, **more)
+    more = {"a/0.txt": b"\xef\xbb\xbfgood film 0", "a/nothing.txt": b"", "b/latin.txt": "déjà vu".encode("latin-1")}
+    root = texts(tmp_path, more)
     found = look(root)
     assert found.classes == CLASSES
     assert found.set_aside["a/nothing.txt"] == "is empty"

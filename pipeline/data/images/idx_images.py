@@ -129,7 +129,7 @@ class IdxImages(ImageData):
         if twice := sum(len(truth) for _, truth in self.splits.values()) - sum(map(len, seen.values())):
             yield f"duplicates  {twice:,} images are equal to others of their split"
         for split in ("val", "test"):
-            if leaks := len(seen[split] & seen["train"]):  # type: ignore[index]
+            if leaks := len(seen[split] & seen["train"]):
                 yield f"leak        {leaks:,} {split} images are in train, too"
 
     def found(self) -> Found:

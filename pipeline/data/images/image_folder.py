@@ -150,7 +150,7 @@ class ImageFolder(BatchedData):
         """Remarks on the given splits that hold near-duplicates of train images."""
         groups = self.prepared.groups
         for split in ("val", "test") if self.prepared.splits else ():
-            seen = np.isin(groups[self.splits[split][0]], groups[self.splits["train"][0]])  # type: ignore[index]
+            seen = np.isin(groups[self.splits[split][0]], groups[self.splits["train"][0]])
             if seen.any():
                 yield f"leak        {seen.sum():,} of {len(seen):,} {split} images are near-duplicates of train images"
 

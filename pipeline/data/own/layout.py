@@ -62,7 +62,8 @@ def arrange(names: Iterable[str]) -> Layout:
     Hidden and system files are left out, folders around the class folders are ignored, and folders named after splits
     that hold the same classes are the splits.
     """
-    system, rest = [], []
+    system: list[str] = []
+    rest: list[str] = []
     for name in names:
         (system if is_system(name) else rest).append(name)
     files = [name for name in rest if not name.endswith("/")]

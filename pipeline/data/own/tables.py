@@ -60,7 +60,7 @@ def table_parts(path: Path) -> dict[str, list[Path]]:
         if "train" in parts:
             return parts if len(parts) > 1 else {"all": parts["train"]}
     metadata = (path / "metadata.csv", path / "metadata.jsonl")  # as Hugging Face's image folders have
-    return {"all": [file]} if (file := next(filter(_names_files, metadata), None)) else {}
+    return next(({"all": [file]} for file in metadata if _names_files(file)), {})
 
 
 def _names_files(file: Path) -> bool:

@@ -34,8 +34,8 @@ class TextSource:
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts in a fixed order, train first."""
-        found = self.tables or (set(self.listing.splits.values()) or {"all"})
-        return tuple(part for part in ("all", "train", "val", "test") if part in found)
+        found: set[str] = set(self.tables or self.listing.splits.values())
+        return tuple(part for part in ("train", "val", "test") if part in found) or ("all",)
 
     def rows(self, part: str) -> Iterator[Row | Bad]:
         """The texts of a part in a fixed order, and those that are set aside.

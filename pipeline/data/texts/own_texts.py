@@ -74,7 +74,9 @@ class OwnTexts(TextData):
         )
         self._check_different()
         rows = {part: np.arange(len(store)) for part, store in stores.items()}
-        where = {split: (split, rows[split]) for split in ("train", "val", "test") if split in rows}
+        where: dict[str, tuple[str, np.ndarray]] = {
+            split: (split, rows[split]) for split in ("train", "val", "test") if split in rows
+        }
         rest, kept = ("all", rows["all"]) if "all" in rows else where["train"]
         total = len(kept)
         sizes = {
@@ -84,7 +86,7 @@ class OwnTexts(TextData):
             out = self._held_out(rest, kept, size, split)
             where[split], kept = (rest, kept[out]), kept[~out]
         where["train"] = rest, kept
-        self.rows_of = {split: where[split] for split in ("train", "val", "test")}  # type: ignore[index]
+        self.rows_of = {"train": where["train"], "val": where["val"], "test": where["test"]}
         self.truth = {split: torch.from_numpy(self._truth(*place)) for split, place in self.rows_of.items()}
         self._check_splits()
 
@@ -124,7 +126,7 @@ class OwnTexts(TextData):
         if contradictory := len(np.unique(np.stack([texts_N, truth_N]), axis=1).T) - len(different):
             yield f"labels      {contradictory:,} texts have contradictory labels: the same text is in several classes"
         for split in ("val", "test"):
-            seen = np.isin(digests[split], digests["train"])  # type: ignore[index]
+            seen = np.isin(digests[split], digests["train"])
             if seen.any():
                 yield f"leak        {seen.sum():,} of {len(seen):,} {split} texts are in train, too"
         if wordless := sum(int((np.diff(self.tokens(p).bounds) == 0).sum()) for p in self.source_texts.parts):
