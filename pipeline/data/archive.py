@@ -42,6 +42,8 @@ def scan(path: Path, columns: Columns = Columns()) -> Listing:  # noqa: B008  fr
         got = f"{len(listed.files):,} files and {len(found)} classes" + f" ({', '.join(found)})" * bool(found)
         notes = "".join(f" {remark.partition(' ')[2].strip()}." for remark in listed.remarks[:2])
         notes += "".join(f" {name} {why}." for name, why in list(listed.set_aside.items())[:2])
+        inside = next((name for name in listed.files if table_format(Path(name))), None)
+        notes += f" It holds the table {inside}: unpack it and give that file." if inside and path.is_file() else ""
         raise DataError(
             f"{path}: expected a folder (or tar, zip) with {EXPECTED}, or a CSV file with the columns file and label, "
             f"got {got}.{notes} Make a subfolder for each class."

@@ -151,6 +151,13 @@ def test_classes_that_are_called_train_and_plane_are_classes(tmp_path: Path) -> 
     assert look(written(tmp_path, pictures("train", "plane"))).classes == {"plane": EACH, "train": EACH}
 
 
+def test_a_test_folder_without_classes_is_set_aside(tmp_path: Path) -> None:
+    files = pictures("train/cat", "train/dog") | {f"test/{n}.png": image(70 + n) for n in range(3)}
+    found = look(written(tmp_path, files))
+    assert found.classes == TWO
+    assert found.set_aside == {f"test/{n}.png": "is in no class folder" for n in range(3)}
+
+
 def test_a_split_that_lacks_a_class_is_an_error(tmp_path: Path) -> None:
     found = look(written(tmp_path, pictures("train/cat", "train/dog", "test/cat")))
     assert "every class in test, got none of dog" in (found.error or "")
@@ -286,6 +293,17 @@ def test_tables_of_pictures_named_after_splits_are_the_splits(tmp_path: Path) ->
     assert found.splits["train"] + found.splits["val"] == 16
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_tables_of_metadata_name_the_pictures_beside_them(split: bool, tmp_path: Path) -> None:
+    for place, folder in enumerate(("train", "test") if split else (".",)):
+        written(tmp_path / folder, {f"{n}.png": image(100 * place + n) for n in range(16)})
+        rows = [(f"{n}.png", "ab"[n % 2]) for n in range(16)]
+        saved(tmp_path / folder / "metadata.csv", table(rows, ("file_name", "label")))
+    found = look(tmp_path)
+    assert found.classes == ({"a": 16, "b": 16} if split else {"a": 8, "b": 8})
+    assert not split or found.splits["test"] == 16
+
+
 # Tables of texts ------------------------------------------------------------------------------------------------------
 
 
@@ -409,6 +427,13 @@ def test_broken_lines_of_json_are_set_aside(tmp_path: Path) -> None:
     assert set(found.set_aside) == {"a.jsonl:1", "a.jsonl:42", "a.jsonl:43"}
 
 
+def test_a_train_table_alone_is_remarked_on_where_a_test_table_lies_beside_it(tmp_path: Path) -> None:
+    written(tmp_path, {name: table(sentences()).encode() for name in ("train.csv", "test.csv")})
+    found = look(tmp_path / "train.csv")
+    assert found.splits == {"train": 28, "val": 4, "test": 8}
+    assert any("give the folder" in remark for remark in found.remarks)
+
+
 @pytest.mark.parametrize("names", ["{}.csv", "data/{}-00000-of-00001.csv"])
 def test_tables_named_after_splits_are_the_splits(names: str, tmp_path: Path) -> None:
     other = [(f"{text} again", label) for text, label in sentences()[::4]]
@@ -440,6 +465,11 @@ def test_a_bom_is_not_part_of_a_text_and_empty_or_foreign_texts_are_set_aside(tm
     assert "Latin-1" in found.set_aside["b/latin.txt"]
     read = [row.text for row in TextSource(root, Columns()).rows("all") if isinstance(row, Row)]
     assert "good film 0" in read
+
+
+def test_a_class_without_a_usable_text_is_an_error_that_names_it(tmp_path: Path) -> None:
+    error = look(texts(tmp_path, {"c/0.txt": b"", "c/1.txt": b" "})).error or ""
+    assert "no usable text in c (c/0.txt is empty" in error
 
 
 def test_a_zip_of_texts_is_the_same_data_as_the_folder(tmp_path: Path) -> None:
@@ -495,3 +525,5 @@ def test_a_path_that_is_not_data_is_named_with_what_is_read(tmp_path: Path) -> N
         assert error.startswith(f"{tmp_path / name}: expected"), name
     assert "is a fifo" in (look(tmp_path / "pipe").error or "")
     assert "JSON Lines and Parquet tables" in (look(tmp_path / "a.json").error or "")
+    packed = zipped(tmp_path / "a.zip", {"letters.csv": table(sentences()).encode()})
+    assert "It holds the table letters.csv: unpack it" in (look(packed).error or "")

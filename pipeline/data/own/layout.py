@@ -78,9 +78,9 @@ def arrange(names: Iterable[str]) -> Layout:
         if splits and (len(part) < 2 or part[0] not in splits):
             aside[name] = f"is in none of the folders {', '.join(sorted(splits))}"
             continue
-        if splits:
-            chosen[name] = splits[part[0]]
         labels[name], remark = plain(part[depth]) if len(part) > depth + 1 else (None, None)
+        if splits and labels[name]:
+            chosen[name] = splits[part[0]]
         if remark and remark not in remarks:
             remarks.append(remark)
     if len(set(chosen.values())) < 2 and chosen:
@@ -100,12 +100,18 @@ def _unwrapped(parts: list[list[str]]) -> list[list[str]]:
 
 
 def _split_folders(parts: list[list[str]]) -> dict[str, Split]:
-    """Folders named after splits that share a class; empty if there are none."""
+    """Folders named after splits that share a class, or all folders where train alone has classes; else empty."""
     inside: dict[str, set[str]] = {}
     for part in parts:
         if len(part) > 2:
             inside.setdefault(part[0], set()).add(plain(part[1])[0])
-    named = {folder: split for folder in inside if (split := split_of(folder))}
+    tops = {part[0] for part in parts if len(part) > 1}
+    named = {folder: split for folder in tops if (split := split_of(folder))}
+    if len(named) > 1 and named.keys() == tops and any(len(inside.get(folder, ())) > 1 for folder in named):
+        labelled = [split for folder, split in named.items() if folder in inside]
+        if labelled == ["train"]:  # the others hold files without classes, as tests of competitions do
+            return named
+    named = {folder: split for folder, split in named.items() if folder in inside}
     others = [inside[folder] for folder in named if named[folder] != "train"]
     train = set().union(*(inside[folder] for folder in named if named[folder] == "train"))
     return named if train and others and all(train & classes for classes in others) else {}

@@ -45,8 +45,8 @@ def kind_of(path: Path, columns: Columns = Columns()) -> Kind:  # noqa: B008  fr
 
 
 def _unknown(path: Path, error: DataError) -> DataError:
-    """The error about a file of an unknown format; otherwise the error itself."""
-    if path.is_file() and "expected a folder, a tar or zip archive" in str(error):
+    """The error about a file, with what can be read; the error itself about a folder."""
+    if path.is_file():
         return DataError(f"{error} Read are {READ}.")
     return error
 
@@ -62,10 +62,11 @@ def classes(path: Path, columns: Columns = Columns()) -> tuple[str, ...]:  # noq
 
 @lru_cache(maxsize=8)  # a command composes its configuration several times
 def _classes(path: Path, columns: Columns, _: object) -> tuple[str, ...]:
-    kind = kind_of(path, columns)
-    if kind == "idx":
+    if path.is_dir() and idx_pairs(path):
         return classes_of(path)
-    return TextSource(path, columns).classes() if kind == "texts" else scan(path, columns).classes
+    # Class folders and archives are listed once, whether they hold images or texts.
+    in_table = bool(table_parts(path)) and kind_of(path, columns) == "texts"
+    return TextSource(path, columns).classes() if in_table else scan(path, columns).classes
 
 
 def _signature(path: Path) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from pipeline.data.own.tables import Bad, Columns, Row, rows
+from pipeline.data.own.tables import Bad, Columns, Row, kind_of_table, rows
 from pipeline.errors import DataError
 from pipeline.types import Split
 
@@ -32,13 +32,13 @@ def files_of_tables(path: Path, parts: dict[str, list[Path]], columns: Columns) 
     lines: dict[str, list[tuple[str, str, str]]] = {}  # of a file: its classes, with the line and the split of each
     aside: dict[str, str] = {}
     remarks: dict[str, None] = {}
-    for split, row, where in _named_files(parts, columns):
+    for split, row, where, folder in _named_files(parts, columns):
         if isinstance(row, Bad):
             aside[row.where] = row.why
             continue
         if row.remark:
             remarks[row.remark] = None
-        lines.setdefault(_below(path, where, row.text.strip()), []).append((where, row.label, split))
+        lines.setdefault(_below(folder, where, row.text.strip(), beside(path)), []).append((where, row.label, split))
     files: dict[str, str | None] = {}
     for name, found in lines.items():
         if len({(label, split) for _, label, split in found}) > 1:
@@ -52,12 +52,14 @@ def files_of_tables(path: Path, parts: dict[str, list[Path]], columns: Columns) 
     return Listing(files, splits, aside, tuple(remarks))
 
 
-def _named_files(parts: dict[str, list[Path]], columns: Columns) -> Iterator[tuple[str, Row | Bad, str]]:
-    """The split, the row and the place of each line of some tables."""
+def _named_files(parts: dict[str, list[Path]], columns: Columns) -> Iterator[tuple[str, Row | Bad, str, Path]]:
+    """The split, the row and the place of each line of some tables, and the folder that its file is below."""
     for split, tables in parts.items():
         for table in tables:
+            if kind_of_table(table, columns) == "text":
+                raise DataError(f"{table}: expected a table that names files, got texts. Train with data=own_texts.")
             for row in rows(table, columns):
-                yield split, row, row.where if isinstance(row, Bad) else f"{table.name}:{row.line}"
+                yield split, row, row.where if isinstance(row, Bad) else f"{table.name}:{row.line}", table.parent
 
 
 def beside(path: Path) -> Path:
@@ -65,9 +67,12 @@ def beside(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _below(path: Path, where: str, name: str) -> str:
-    """The name of a file beside a table in one spelling: `./cat/0.png` and `cat\\0.png` are `cat/0.png`."""
-    slashed = name if "\\" not in name or (beside(path) / name).exists() else name.replace("\\", "/")
+def _below(folder: Path, where: str, name: str, root: Path) -> str:
+    """A file beside a table by its name below `root`, in one spelling: `./cat/0.png` and `cat\\0.png` are `cat/0.png`.
+
+    Raises: DataError for a file that is not below the table's folder.
+    """
+    slashed = name if "\\" not in name or (folder / name).exists() else name.replace("\\", "/")
     if slashed.startswith("/") or re.match(r"[A-Za-z]:", slashed) or ".." in slashed.split("/"):
-        raise DataError(f"{beside(path) / where}: expected a file below {beside(path)}, got {name}. Move it there.")
-    return posixpath.normpath(slashed)
+        raise DataError(f"{folder / where}: expected a file below {folder}, got {name}. Move it there.")
+    return posixpath.normpath((folder.relative_to(root) / slashed).as_posix())

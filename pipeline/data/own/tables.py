@@ -59,15 +59,21 @@ def table_parts(path: Path) -> dict[str, list[Path]]:
                 parts.setdefault(split, []).append(file)
         if "train" in parts:
             return parts if len(parts) > 1 else {"all": parts["train"]}
-    metadata = (path / "metadata.csv", path / "metadata.jsonl")  # as Hugging Face's image folders have
-    return next(({"all": [file]} for file in metadata if _names_files(file)), {})
+    if alone := _metadata(path):
+        return {"all": [alone]}
+    folders = sorted(path.iterdir()) if path.is_dir() else []
+    inside = {split: [file] for folder in folders if (split := split_of(folder.name)) and (file := _metadata(folder))}
+    return inside if "train" in inside and len(inside) > 1 else {}
 
 
-def _names_files(file: Path) -> bool:
-    if not file.is_file():
-        return False
-    with file.open("rb") as content:
-        return b"file_name" in content.read(4096)
+def _metadata(folder: Path) -> Path | None:
+    """The table of file names and labels in a folder, as Hugging Face's image folders have it."""
+    for file in (folder / "metadata.csv", folder / "metadata.jsonl"):
+        if file.is_file():
+            with file.open("rb") as content:
+                if b"file_name" in content.read(4096):
+                    return file
+    return None
 
 
 def kind_of_table(path: Path, columns: Columns) -> Kind:
@@ -97,7 +103,10 @@ def _row(where: str, line: int, text: Any, label: Any) -> Row | Bad:
     if text is None or (isinstance(text, str) and not text.strip()):
         return Bad(where, "is empty")
     if not isinstance(text, str):
-        return Bad(where, f"holds {type(text).__name__}, not a text")
+        inside = isinstance(text, dict) and "bytes" in text
+        return Bad(
+            where, "holds a picture itself: write pictures to files" if inside else f"holds {text!r:.40}, not a text"
+        )
     if isinstance(label, dict | list):
         return Bad(where, f"has {json.dumps(label)[:40]} for a label, not a text or number")
     try:

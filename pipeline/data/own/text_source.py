@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.data.archive import contents, scan
 from pipeline.data.own.encoding import decoded
-from pipeline.data.own.layout import plain
+from pipeline.data.own.layout import plain, split_of
 from pipeline.data.own.named_files import Listing
 from pipeline.data.own.tables import Bad, Columns, Row, kind_of_table, rows, table_parts
 from pipeline.errors import DataError
@@ -57,7 +57,18 @@ class TextSource:
 
     def remarks(self) -> tuple[str, ...]:
         """Remarks on how labels and folders were read."""
-        return (() if self.tables else self.listing.remarks) + tuple(self._notes[1])
+        first = self._others() if self.tables else self.listing.remarks
+        return first + tuple(self._notes[1])
+
+    def _others(self) -> tuple[str, ...]:
+        """A remark if tables of other splits lie beside a single table."""
+        if (
+            self.path.is_dir()
+            or not split_of(self.path.name.partition(".")[0])
+            or len(table_parts(self.path.parent)) < 2
+        ):
+            return ()
+        return ("splits      tables of other splits lie beside it and are not read: give the folder",)
 
     @cached_property
     def _notes(self) -> tuple[dict[str, str], dict[str, None]]:
@@ -71,6 +82,10 @@ class TextSource:
                 elif row.remark:
                     remarks[row.remark] = None
         return aside, remarks
+
+    def folders(self) -> set[str]:
+        """The classes that have a folder; empty for tables."""
+        return set() if self.tables else set(self.listing.classes)
 
     def classes(self) -> tuple[str, ...]:
         """The classes in alphabetic order."""

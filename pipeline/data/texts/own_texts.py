@@ -169,8 +169,11 @@ class OwnTexts(TextData):
     def _classes(self, count: int, found: set[str]) -> tuple[str, ...]:
         """Raises: DataError for fewer than two classes, or for another number than `data.classes`."""
         names = tuple(sorted(found))
+        aside = [f"{name} {why}" for name, why in list(self.source_texts.set_aside().items())[:3]]
+        if lost := self.source_texts.folders() - found:
+            where = f"{', '.join(sorted(lost))} ({'; '.join(aside)})"
+            raise DataError(f"{self.path}: no usable text in {where}. Fix or remove that class.")
         if len(names) < 2:
-            aside = [f"{name} {why}" for name, why in list(self.source_texts.set_aside().items())[:3]]
             raise DataError(
                 f"{self.path}: expected samples of at least two classes, got {count} of {len(names)}. Make a subfolder "
                 "for each class with its .txt files, or a CSV file with the columns text and label."
