@@ -441,7 +441,7 @@ def test_tables_named_after_splits_are_the_splits(names: str, tmp_path: Path) ->
     written(tmp_path, {names.format(split): content.encode() for split, content in contents.items()})
     found = look(tmp_path)
     assert found.splits == {"train": 36, "val": 4, "test": 11}
-    assert any("1 of 11 test texts are in train" in remark or "1 test" in remark for remark in found.remarks)
+    assert any("1 of 11 test texts are in train or val, too" in remark for remark in found.remarks)
 
 
 # Folders of texts -----------------------------------------------------------------------------------------------------

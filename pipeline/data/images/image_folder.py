@@ -147,12 +147,15 @@ class ImageFolder(BatchedData):
             )
 
     def _leaks(self) -> Iterator[str]:
-        """Remarks on the given splits that hold near-duplicates of train images."""
-        groups = self.prepared.groups
+        """Remarks on given splits that hold near-duplicates of images of train, test also of validation."""
+        groups = {split: self.prepared.groups[rows] for split, (rows, _) in self.splits.items()}
+        earlier: list[Split] = ["train"]
         for split in ("val", "test") if self.prepared.splits else ():
-            seen = np.isin(groups[self.splits[split][0]], groups[self.splits["train"][0]])
+            seen = np.isin(groups[split], np.concatenate([groups[each] for each in earlier]))
             if seen.any():
-                yield f"leak        {seen.sum():,} of {len(seen):,} {split} images are near-duplicates of train images"
+                sources = " or ".join(earlier)
+                yield f"leak        {seen.sum():,} of {len(seen):,} {split} images are near-duplicates of {sources} images"
+            earlier.append(split)
 
     def found(self) -> Found:
         """What the data holds, as `pipeline data check` prints it."""

@@ -61,8 +61,11 @@ def table_parts(path: Path) -> dict[str, list[Path]]:
             return parts if len(parts) > 1 else {"all": parts["train"]}
     if alone := _metadata(path):
         return {"all": [alone]}
-    folders = sorted(path.iterdir()) if path.is_dir() else []
-    inside = {split: [file] for folder in folders if (split := split_of(folder.name)) and (file := _metadata(folder))}
+    inside: dict[str, list[Path]] = {}
+    for folder in sorted(path.iterdir()) if path.is_dir() else []:
+        below, split = _metadata(folder), split_of(folder.name)
+        if below and split:
+            inside[split] = [below]
     return inside if "train" in inside and len(inside) > 1 else {}
 
 

@@ -123,12 +123,16 @@ class OwnTexts(TextData):
         different = np.unique(texts_N)
         if twice := len(texts_N) - len(different):
             yield f"duplicates  {twice:,} of {len(texts_N):,} texts are equal to others"
-        if contradictory := len(np.unique(np.stack([texts_N, truth_N]), axis=1).T) - len(different):
+        order = np.lexsort((truth_N, texts_N))
+        same_text, same_label = (np.diff(each[order]) == 0 for each in (texts_N, truth_N))
+        if contradictory := len(np.unique(texts_N[order][1:][same_text & ~same_label])):
             yield f"labels      {contradictory:,} texts have contradictory labels: the same text is in several classes"
+        earlier: list[Split] = ["train"]
         for split in ("val", "test"):
-            seen = np.isin(digests[split], digests["train"])
+            seen = np.isin(digests[split], np.concatenate([digests[each] for each in earlier]))
             if seen.any():
-                yield f"leak        {seen.sum():,} of {len(seen):,} {split} texts are in train, too"
+                yield f"leak        {seen.sum():,} of {len(seen):,} {split} texts are in {' or '.join(earlier)}, too"
+            earlier.append(split)
         if wordless := sum(int((np.diff(self.tokens(p).bounds) == 0).sum()) for p in self.source_texts.parts):
             yield f"wordless    {wordless:,} texts hold no word (letters or digits); nothing can be learned from them"
         if len(self.truth["train"]) < FEW:
