@@ -153,8 +153,8 @@ class ImageFolder(BatchedData):
         for split in ("val", "test") if self.prepared.splits else ():
             seen = np.isin(groups[split], np.concatenate([groups[each] for each in earlier]))
             if seen.any():
-                sources = " or ".join(earlier)
-                yield f"leak        {seen.sum():,} of {len(seen):,} {split} images are near-duplicates of {sources} images"
+                share = f"{seen.sum():,} of {len(seen):,} {split} images"
+                yield f"leak        {share} are near-duplicates of {' or '.join(earlier)} images"
             earlier.append(split)
 
     def found(self) -> Found:
