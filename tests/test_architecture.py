@@ -45,6 +45,7 @@ HOMES = {
     "jinja2": {"report"},
     "fastapi": {"app", "launch"},
     "uvicorn": {"app"},
+    "pyarrow": {"data"},
     "PIL": {"data", "inference", "report"},
     "efficientnet_lite_pytorch": {"models"},
 }

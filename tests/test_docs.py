@@ -85,7 +85,9 @@ def check(command: str) -> None:
     used = [word.partition("=")[0] for word in words if word.startswith("-")]
     assert set(used) <= options | {"--help", "--debug"}, command
     if verb in ("train", "config") and "--config-dir" not in used:
-        given = ["data.classes=2"] if "data=image_folder" in words else []  # counted in a folder that is not here
+        counted = {"image_folder": ["data.classes=2"], "own_texts": ["data.classes=2"]}
+        counted["idx_images"] = ["data.classes=10", "data.in_shape=[1,28,28]"]
+        given = [key for name, keys in counted.items() if f"data={name}" in words for key in keys]  # of absent data
         load_config(*(word for word in words[1:] if "=" in word and not word.startswith("-")), *given)
 
 

@@ -18,7 +18,7 @@ from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
 from pipeline.runs import checkpoints, lookup
 from pipeline.training.fixed_unit import assemble
-from tests.conftest import TINY_TEXT, Quiet
+from tests.conftest import TINY_TEXT, Quiet, idx_bytes, striped_digits
 
 PIG_LATIN = ["data.words=300", "data.val_size=20", "data.test_size=20", "trainer.max_epochs=1", "model.net.hidden=8"]
 
@@ -200,7 +200,12 @@ def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, 
     # Numbered, since equal texts are never on both sides of validation.
     lines = [f"{text} {number},{label}" for number in range(75) for text, label in said.items()]
     (tracked / "letters.csv").write_text("text,label\n" + "\n".join(lines))
-    few = ["data.batch_size=8", "trainer.max_epochs=30"] if "image_folder" in overrides else ["trainer.max_epochs=4"]
+    for part, count in (("train", 300), ("t10k", 60)):
+        (tracked / "fashion-mnist").mkdir(exist_ok=True)
+        for kind, array in zip(("images-idx3", "labels-idx1"), striped_digits(count, seed=count), strict=True):
+            (tracked / f"fashion-mnist/{part}-{kind}-ubyte").write_bytes(idx_bytes(array))
+    epochs = {"image_folder": 30, "idx_images": 8}.get(overrides.split("data=")[1].split()[0], 4)
+    few = [f"trainer.max_epochs={epochs}", *(["data.batch_size=8"] if epochs > 4 else [])]
     small = ["data.in_shape=[3,64,64]"] if "model=pretrained" in overrides else []
     summary, _, figures = run(tracked, *overrides.split(), *small, *few)
     assert summary["metrics"]["test/accuracy"] >= 0.8

@@ -1,17 +1,54 @@
 """Download, verify and describe data sets."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import load_config, resolve
 from pipeline.data import store
-from pipeline.errors import DataError
+from pipeline.errors import DataError, PipelineError
 from pipeline.graph.outputs import outside
 from pipeline.types import Console
 
+if TYPE_CHECKING:  # imports torch
+    from pipeline.data.own.found import Found
+
+SHOWN = 20  # classes with their counts, in the terminal
 Progress = Callable[[str, int, int], None]
+
+
+def check(path: Path, text_column: str | None, label_column: str | None, *, root: Path | None) -> "Found":
+    """Look at a user's data as training does. In a project, its cache keeps what was decoded for training.
+
+    A fault is part of the result, with what else is known.
+    """
+    from pipeline.data.own.look import failed, look
+    from pipeline.data.own.tables import Columns
+
+    path, columns = path.expanduser(), Columns(text_column, label_column)
+    with TemporaryDirectory() as scratch:
+        cache = (root or Path(scratch)) / ".cache"
+        try:
+            return look(path, columns, root=root, cache=cache)
+        except PipelineError as error:
+            return failed(path, columns, error)
+
+
+def describe(path: Path, found: "Found") -> Iterator[str]:
+    """Lines for the terminal on what was found, the command that trains on it last."""
+    from pipeline.data.own.found import shown_set_aside
+
+    yield f"data        {path}: {found.format}"
+    if found.splits:
+        yield f"splits      {', '.join(f'{split} {rows:,}' for split, rows in found.splits.items())}"
+        classes = [f"{label} {rows:,}" for label, rows in found.classes.items()]
+        yield f"classes     {len(classes):,}: {', '.join(classes[:SHOWN])}" + ", …" * (len(classes) > SHOWN)
+    yield from shown_set_aside(found.set_aside)
+    yield from (remark for remark in found.remarks if remark != found.error)
+    if found.command:
+        yield f"train       {found.command}"
 
 
 def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Progress) -> dict[str, str]:

@@ -9,8 +9,35 @@ import typer
 
 from pipeline.cli.options import Json, project_root
 from pipeline.cli.terminal import Terminal
+from pipeline.config import find_root
+from pipeline.errors import DataError
 
 app = typer.Typer(help="Download, verify and list the data sets.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A folder, archive, table (CSV, TSV, JSON Lines, Parquet) or IDX set.")],
+    text_column: Annotated[str | None, typer.Option(help="The column of a table that holds the texts.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="The column of a table that holds the classes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at data of your own before training: format, splits, classes, and what is set aside and why.
+
+    Prints the command that trains on it. Exit code 2 if it can't be trained on.
+
+    Example: pipeline data check letters.csv
+    """
+    from pipeline.actions.data import check as look
+    from pipeline.actions.data import describe
+
+    found = look(path, text_column, label_column, root=find_root(Path.cwd()))
+    for line in describe(path, found):
+        print(line)
+    if as_json:
+        print(json.dumps(found.json()))
+    if found.error:
+        raise DataError(found.error)
 
 
 @app.command()

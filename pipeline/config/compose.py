@@ -65,7 +65,7 @@ def _load(words: list[str], overrides: tuple[str, ...], folders: list[Path], roo
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    _register_classes_in(root)
+    _register_counts_in(root)
     config = None
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(folders[0])):
@@ -83,12 +83,24 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _register_classes_in(root: Path) -> None:
-    """Let `${classes_in:PATH}` be the number of classes in a folder or archive; PATH is relative to the project."""
+def _register_counts_in(root: Path) -> None:
+    """Let `${classes_in:PATH}` and `${shape_in:PATH}` be counted from a user's data; PATH is relative to the project.
+
+    The columns of a table may follow: `${classes_in:PATH,TEXT,LABEL}`.
+    """
     from omegaconf import OmegaConf
 
-    archive = "pipeline.data.archive"  # imported only where there is something to count
-    OmegaConf.register_new_resolver("classes_in", lambda p: len(import_module(archive).classes(root / p)), replace=True)
+    look = "pipeline.data.own.look"  # imported only where there is something to count
+
+    def classes_in(path: str, text: str | None = None, label: str | None = None) -> int:
+        module = import_module(look)
+        return len(module.classes(root / Path(path).expanduser(), module.Columns(text, label)))
+
+    def shape_in(path: str) -> Any:
+        return OmegaConf.create(import_module(look).shape_of(root / Path(path).expanduser()))
+
+    OmegaConf.register_new_resolver("classes_in", classes_in, replace=True)
+    OmegaConf.register_new_resolver("shape_in", shape_in, replace=True)
 
 
 def _fix_tracking_uri(config: Any) -> None:

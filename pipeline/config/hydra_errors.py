@@ -25,8 +25,8 @@ def explain(error: Exception, overrides: Sequence[str], folders: list[Path], con
     text = " ".join(str(error).split())
     if unknown := re.search(r"Could not override '([^']+)'|Key '([^']+)' is not in struct", text):
         return _unknown_key(unknown[1] or unknown[2], error)
-    if missing := re.search(r"Missing mandatory value: (\S+)(?:.*full_key: (\S+))?", text):
-        key = missing[2] or missing[1]
+    if missing := re.search(r"Missing mandatory value: (\S+)(?: full_key: (\S+))?", text):
+        key = missing[2] if missing[2] and missing[2].endswith(f".{missing[1]}") else missing[1]
         return ConfigError(f"{key}: not set, and there is no default. Set it with `{key}=…`.")
     absent = re.search(r"Interpolation key '(\w+)\.(\w+)' not found full_key: (\S+)", text)
     if absent and config is not None:

@@ -64,8 +64,8 @@ SCHEMA: dict[str, Rule] = {
     "data.mirror": Rule(str, null=True),
     "data.allow_sample": Rule(bool),
     "data.batch_size": Rule(int, 1, 1_000_000),
-    "data.val_size": Rule(int, 1, 10**9),
-    "data.test_size": Rule(int, 1, 10**9),
+    "data.val_size": Rule(float, TINY, 10**9),  # below 1 a share, where the data takes shares
+    "data.test_size": Rule(float, TINY, 10**9),
     "data.folds": Rule(int, 2, 1000),
     "data.fold": Rule(int, 0, 999),
     "data.words": Rule(int, 1, 10**9),

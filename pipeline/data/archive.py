@@ -1,12 +1,14 @@
-"""Files in class folders: a folder, a tar or zip archive of one, or a CSV file of paths and classes.
+"""Files in class folders: a folder, a tar or zip archive of one, or a table of paths and classes.
 
 Archives are streamed, never unpacked to disk; every length and name in them is checked before it is used.
 """
 
-import csv
+import bz2
 import gzip
+import lzma
 import os
 import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -15,103 +17,135 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from pipeline.data.own.layout import Layout, arrange
+from pipeline.data.own.named_files import Listing, beside, files_of_tables
+from pipeline.data.own.tables import Columns, table_format, table_parts
 from pipeline.errors import DataError
 
 FILES = 1_000_000
 FILE_BYTES = 64 << 20  # larger files are skipped
 RATIO = 20  # most an archive may expand: images hardly compress
 SLACK = 64 << 20  # bytes that any archive may expand to
+COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+EXPECTED = "a subfolder for each of at least two classes"
 
 
-def listing(path: Path) -> dict[str, str | None]:
-    """Files below `path` and their classes, the topmost folder of each; None for files in no folder.
-
-    A single folder around all class folders, as in many archives, is ignored.
+def scan(path: Path, columns: Columns = Columns()) -> Listing:  # noqa: B008  frozen
+    """Files below `path`, their classes (the topmost folder of each) and the splits that folders around these name.
 
     Raises: DataError for a path without files, a damaged or unsafe archive, or fewer than two classes.
     """
-    files: dict[str, str | None] = {}
-    files.update(_lines(path) if path.suffix.lower() == ".csv" else _by_folder(path))
-    classes = sorted({label for label in files.values() if label})
-    if len(classes) < 2:
-        got = f"{len(files):,} files and {len(classes)} classes" + f" ({', '.join(classes)})" * bool(classes)
+    parts = table_parts(path)
+    listed = files_of_tables(path, parts, columns) if parts else _by_folder(path)
+    found = listed.classes
+    if len(found) < 2:
+        got = f"{len(listed.files):,} files and {len(found)} classes" + f" ({', '.join(found)})" * bool(found)
+        notes = "".join(f" {remark.partition(' ')[2].strip()}." for remark in listed.remarks[:2])
+        notes += "".join(f" {name} {why}." for name, why in list(listed.set_aside.items())[:2])
+        inside = next((name for name in listed.files if table_format(Path(name))), None)
+        notes += f" It holds the table {inside}: unpack it and give that file." if inside and path.is_file() else ""
         raise DataError(
-            f"{path}: expected a folder (or tar, zip) with a subfolder for each of at least two classes, or a CSV "
-            f"file with the columns file and label, got {got}. Make a subfolder for each class."
+            f"{path}: expected a folder (or tar, zip) with {EXPECTED}, or a CSV file with the columns file and label, "
+            f"got {got}.{notes} Make a subfolder for each class."
         )
-    return files
+    return listed
+
+
+def listing(path: Path) -> dict[str, str | None]:
+    """The files of `scan` and their classes."""
+    return scan(path).files
 
 
 def classes(path: Path) -> tuple[str, ...]:
     """The classes' names in alphabetic order."""
-    return tuple(sorted({label for label in listing(path).values() if label}))
+    return scan(path).classes
 
 
-def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Content of each of the files, in storage order; None for one larger than 64 MiB or unreadable.
+def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | str]]:
+    """Content of each of the files, in storage order; the reason as a text for one that can't be read.
 
     Raises: DataError if an archive is damaged, or expands to far more than its size.
     """
-    if path.is_dir() or path.suffix.lower() == ".csv":
-        folder = path if path.is_dir() else path.parent
-        yield from ((name, _content(folder / name)) for name in sorted(names))
+    if path.is_dir() or table_format(path):
+        yield from ((name, _content(beside(path) / name)) for name in sorted(names))
         return
     with _readable(path):
         for name, size, file in _members(path):
             if name in names:
-                yield name, None if size > FILE_BYTES else file.read(FILE_BYTES + 1)
+                yield name, TOO_LARGE if size > FILE_BYTES else file.read(FILE_BYTES + 1)
 
 
-def _by_folder(path: Path) -> dict[str, str | None]:
+TOO_LARGE = f"is larger than {FILE_BYTES >> 20} MiB"
+
+
+def _by_folder(path: Path) -> Listing:
+    loops: dict[str, str] = {}
     if path.is_dir():
-        names = sorted(
-            os.path.relpath(os.path.join(folder, file), path)  # noqa: PTH118  pathlib is five times slower here
-            for folder, _, files in os.walk(path)
-            for file in files
-        )
+        names = list(_walk(path, loops))
     else:
         with _readable(path):
-            names = sorted(name for name, _, _ in _members(path))
-    parts = [name.split("/") for name in names]
-    while parts and all(len(part) > 2 for part in parts) and len({part[0] for part in parts}) == 1:
-        parts = [part[1:] for part in parts]
-    return {name: part[0] if len(part) > 1 else None for name, part in zip(names, parts, strict=True)}
+            names = [name for name, _, _ in _members(path, folders=True)]
+    names, aside = _named(names)
+    layout: Layout = arrange(sorted(names))
+    return Listing(layout.labels, layout.splits, layout.set_aside | aside | loops, layout.remarks)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    for number, line in table(path, "file"):
-        if Path(line["file"]).is_absolute() or ".." in Path(line["file"]).parts:
-            raise DataError(f"{path}:{number}: expected a file below {path.parent}, got {line['file']}. Move it there.")
-        yield line["file"], line["label"]
+def _named(names: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The names that are UTF-8, and the others as they are shown, with the reason why they are set aside."""
+    good, aside = [], {}
+    for name in names:
+        try:
+            name.encode()
+            good.append(name)
+        except UnicodeEncodeError:
+            shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            aside[shown] = "has a name that is not UTF-8: rename it"
+    return good, aside
 
 
-def table(path: Path, column: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Numbered lines of a CSV file with the columns `column` and `label`.
+def _walk(path: Path, loops: dict[str, str]) -> Iterator[str]:
+    """Names of all files, and of all folders with `/` at their end; links are followed, those to a folder above not."""
+    for folder, folders, files in os.walk(path, followlinks=True):
+        inside = os.path.relpath(folder, path)
+        prefix = "" if inside == "." else f"{inside}/"
+        for name in list(folders):
+            if os.path.islink(f"{folder}/{name}"):  # noqa: PTH114
+                real = os.path.realpath(f"{folder}/{name}")
+                if f"{os.path.realpath(folder)}/".startswith(f"{real}/"):
+                    folders.remove(name)
+                    loops[f"{prefix}{name}"] = "is a link to a folder that holds it"
+                    continue
+            yield f"{prefix}{name}/"
+            if name.startswith("."):
+                folders.remove(name)
+        yield from (f"{prefix}{name}" for name in files)
 
-    Raises: DataError naming the line where one of them is empty.
+
+KINDS = {stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+def _kind(state: os.stat_result) -> str:
+    return f"is {KINDS.get(stat.S_IFMT(state.st_mode), 'a folder')}"
+
+
+def _content(file: Path) -> bytes | str:
+    """A file's content, or why there is none."""
+    try:
+        state = file.stat()
+        if not stat.S_ISREG(state.st_mode):
+            return f"{_kind(state)}, not a file"
+        return TOO_LARGE if state.st_size > FILE_BYTES else file.read_bytes()
+    except FileNotFoundError:
+        return "is a link to a file that is missing" if file.is_symlink() else "is missing"
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
+
+
+def _members(path: Path, *, folders: bool = False) -> Iterator[tuple[str, int, Any]]:
+    """Name, size and content of each regular file of an archive; every member is checked before it is read.
+
+    With `folders`, their names are yielded too, with `/` at their end.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, line in enumerate(csv.DictReader(file, strict=True), start=2):
-                if not line.get(column) or not line.get("label"):
-                    raise DataError(
-                        f"{path}:{number}: expected something in the columns {column} and label, got "
-                        f"{ {key: value for key, value in line.items() if key in (column, 'label')} }. Fix that line."
-                    )
-                yield number, line
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a CSV file in UTF-8 or a folder, got {error}. Give data.path.") from error
-
-
-def _content(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes() if file.is_file() and file.stat().st_size <= FILE_BYTES else None
-    except OSError:
-        return None
-
-
-def _members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Name, size and content of each regular file of an archive; every member is checked before it is read."""
     members = _zip(path) if zipfile.is_zipfile(path) else _tar(path)
     for count, (name, size, kind, file) in enumerate(members):
         if count >= FILES:
@@ -120,8 +154,11 @@ def _members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             raise _unsafe(path, name, "a name that stays inside the archive", "this name")
         if kind == "other":
             raise _unsafe(path, name, "a regular file or folder", "a link or device")
+        inside = re.sub(r"^(\./)+", "", name)
         if kind == "file":
-            yield re.sub(r"^(\./)+", "", name), size, file
+            yield inside, size, file
+        elif folders and inside.strip("./"):
+            yield f"{inside.rstrip('/')}/", 0, None
 
 
 class _Meter:
@@ -143,9 +180,9 @@ class _Meter:
 
 def _tar(path: Path) -> Iterator[tuple[str, int, str, Any]]:
     with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    opener: Any = gzip.open if zipped else open
-    # Read as a stream: a tar.gz has no index.
+        head = file.read(6)
+    opener: Any = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), open)
+    # Read as a stream: a compressed tar has no index.
     with opener(path, "rb") as stream, tarfile.open(fileobj=_Meter(path, stream), mode="r|") as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
             kind = "file" if member.isreg() and not member.issparse() else "folder" if member.isdir() else "other"
@@ -162,19 +199,31 @@ def _zip(path: Path) -> Iterator[tuple[str, int, str, Any]]:
                 expected = "no password" if left >= 0 else f"at most {RATIO} times the archive's own size in all"
                 raise _unsafe(path, member.filename, expected, "one" if left >= 0 else "more")
             mode = (member.external_attr >> 16) & 0o170000
-            kind = "folder" if member.is_dir() else "file" if mode in (0, 0o100000) else "other"
+            name = member.filename.replace("\\", "/")  # as some programs of Windows write it
+            folder = name.endswith("/") or mode == 0o040000
+            kind = "folder" if folder else "file" if mode in (0, 0o100000) else "other"
             if kind == "file":
                 with archive.open(member) as file:
-                    yield member.filename, member.file_size, kind, file
+                    yield name, member.file_size, kind, file
             else:
-                yield member.filename, 0, kind, None
+                yield name, 0, kind, None
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(f"it {_kind(path.stat())}, not a file")
         yield
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as error:
         raise DataError(
             f"{path}: expected a folder, a tar or zip archive or a CSV file, got {type(error).__name__} ({error}). "
             "Give data.path."

@@ -32,6 +32,7 @@ def message(*overrides: str, config_dir: Path | None = None) -> str:
             ["other data (piglatin)", "another model", "cnn"],
         ),
         (["data=image_folder"], "data.path: not set, and there is no default. Set it with `data.path=…`.", []),
+        (["data=image_folder", "data.classes=2"], "data.path: not set, and there is no default. Set it", []),
         (["data.mirror=${oc.env:NO_SUCH}"], "NO_SUCH: this environment variable is not set.", []),
         (["model.optimizer.lr=${nothing.here}"], "model.optimizer.lr: refers to nothing.here, which is not set.", []),
         (["lr=1"], "lr: no such key. Did you mean model.optimizer.lr?", []),
@@ -46,15 +47,18 @@ def test_an_error_names_the_key_the_choice_and_the_next_step(
     assert not [word for word in FOREIGN if word in text.lower()]
 
 
+OWN = ("image_folder", "idx_images", "own_texts")  # data sets that need a path
+
+
 def test_the_models_that_are_proposed_fit_the_data_and_the_data_fit_the_model() -> None:
     text = message("model=cnn", "data=imdb")
     data, models = (part.partition(")")[0].split(", ") for part in text.split("(")[1:])
     for name in data:
-        path = ["data.path=tests"] if name == "image_folder" else []
+        path = ["data.path=tests"] if name in OWN else []
         try:
             load_config("model=cnn", f"data={name}", *path)
         except DataError:  # this folder holds no pictures
-            assert name == "image_folder"
+            assert name in OWN
     for name in models:
         load_config(f"model={name}", "data=imdb")
 

@@ -57,7 +57,7 @@ def test_a_csv_file_names_files_and_classes(tmp_path: Path) -> None:
     assert listing(tmp_path / "animals.csv") == {"cat/1.png": "tabby", "dog/1.png": "poodle"}
     assert dict(contents(tmp_path / "animals.csv", {"dog/1.png", "gone.png"})) == {
         "dog/1.png": b"three",
-        "gone.png": None,
+        "gone.png": "is missing",
     }
 
 

@@ -13,7 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.data.images.idx import Bytes
 
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP", ".gif": "GIF"}
+SUFFIXES |= {".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
+READ = "JPEG, PNG, WebP, GIF, BMP and TIFF are read"
 PIXELS = 64_000_000  # limit of a decoded image, against decompression bombs
 SIDE = 16  # of the hash: 16 x 16 comparisons of neighbouring pixels
 
@@ -22,28 +26,37 @@ class ImageDecodeError(Exception):
     """A file that can't be decoded, with the reason."""
 
 
+def image_kind(content: bytes) -> str | None:
+    """The format of an image by its first bytes; None for another file."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    return next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), None)
+
+
+def is_misnamed(content: bytes, name: str) -> bool:
+    """Whether an image has the suffix of another format, or none of an image."""
+    return image_kind(content) != SUFFIXES.get(PurePath(name).suffix.lower())
+
+
 def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, Bytes]:
-    """Decode a JPEG or PNG to (C, H, W), with the difference hashes (2, 256) of the image and its mirror image.
+    """Decode an image to (C, H, W), with the difference hashes (2, 256) of the image and its mirror image.
 
     The image is rotated by its EXIF orientation, composed on white where it is transparent, converted to grey for C = 1
-    or RGB for C = 3, and scaled and cropped around its centre to H x W.
+    or RGB for C = 3, and scaled and cropped around its centre to H x W. Its format is known by its content; of several
+    frames the first is read.
 
-    Raises: ImageDecodeError unless the file is a whole JPEG or PNG of at most 64 megapixels with the matching suffix.
+    Raises: ImageDecodeError unless the content is a whole image of at most 64 megapixels in one of `FORMATS`.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about large images, which are checked below, and unusual metadata
-            picture: Image.Image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
-            # A camera's JPEG may hold a second picture: Pillow calls that MPO.
-            kind = "PNG" if picture.format == "PNG" else "JPEG"
-            if FORMATS.get(PurePath(name).suffix.lower()) != kind:
-                raise ImageDecodeError(f"is a {kind}, its name says otherwise")
+            picture: Image.Image = Image.open(io.BytesIO(content), formats=FORMATS)
             if picture.width * picture.height > PIXELS:
                 raise ImageDecodeError(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
             picture.load()
             picture = _plain(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError as error:
-        raise ImageDecodeError("is empty" if not content else "is neither a JPEG nor a PNG") from error
+        raise ImageDecodeError("is empty" if not content else f"is not an image ({READ})") from error
     except Image.DecompressionBombError as error:
         raise ImageDecodeError("is enormous") from error
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:

@@ -16,6 +16,7 @@ from pipeline.data.cache import cached_folder
 from pipeline.data.images.augment import Augmented
 from pipeline.data.images.decode import ImageDecodeError, decode
 from pipeline.data.images.prepared import PreparedImages, prepare
+from pipeline.data.own.found import FEW, Found, found, shown_set_aside
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 
@@ -65,7 +66,7 @@ class ImageFolder(BatchedData):
             raise ConfigError(
                 f"data.fold: expected 0 to {folds - 1}, as data.folds is {folds}; got {fold}. Set data.fold."
             )
-        self.path = Path(path) if Path(path).is_absolute() else folder.parent / path
+        self.path = folder.parent / Path(path).expanduser()
         self.in_shape, self.classes, self.augment = tuple(in_shape), classes, augment
         self.folds, self.fold, self.cache = folds, fold, folder.parent / ".cache"
         self.views: np.ndarray | None = None  # (N, V, …): features of a frozen net for V views of each image
@@ -85,11 +86,29 @@ class ImageFolder(BatchedData):
             self.splits[split] = torch.from_numpy(rows), torch.from_numpy(truth[rows])
 
     def _split(self, images: PreparedImages, truth: np.ndarray) -> dict[Split, np.ndarray]:
-        """The row numbers of each split."""
-        rest, test = self._parts(np.arange(len(truth)), truth, images.groups, self.folds)[self.fold]
-        smallest = min(len(set(images.groups[rest][truth[rest] == label])) for label in range(self.classes))
-        fit, val = self._parts(rest, truth, images.groups, max(2, min(VAL_PARTS, smallest)))[0]
-        return {"train": fit, "val": val, "test": test}
+        """The row numbers of each split: those that the data brings, else folds."""
+        given: dict[Split, np.ndarray] = {
+            split: np.flatnonzero(np.array(images.splits) == split) for split in sorted(set(images.splits))
+        }
+        rest = given.get("train", np.arange(len(truth)))
+        if given:
+            self._check_classes(given, truth)
+        if "test" not in given:
+            rest, given["test"] = self._parts(rest, truth, images.groups, self.folds)[self.fold]
+        if "val" not in given:
+            smallest = min(len(set(images.groups[rest][truth[rest] == label])) for label in range(self.classes))
+            rest, given["val"] = self._parts(rest, truth, images.groups, max(2, min(VAL_PARTS, smallest)))[0]
+        return {"train": rest, "val": given["val"], "test": given["test"]}
+
+    def _check_classes(self, given: dict[Split, np.ndarray], truth: np.ndarray) -> None:
+        """Raises: DataError if a split that the data brings lacks a class."""
+        for split, rows in given.items():
+            if lacking := sorted(set(range(self.classes)) - set(truth[rows].tolist())):
+                names = ", ".join(self.labels[label] for label in lacking)
+                raise DataError(
+                    f"{self.path}: expected images of every class in {split}, got none of {names}. Add some, or put "
+                    "all class folders into one folder, which is split then."
+                )
 
     def _parts(
         self, rows: np.ndarray, truth: np.ndarray, groups: np.ndarray, parts: int
@@ -112,15 +131,37 @@ class ImageFolder(BatchedData):
         return self.prepared.digest
 
     def remarks(self) -> Iterator[str]:
-        """Skipped files and near-duplicates, to be shown before training."""
+        """Skipped files, near-duplicates and contradictions, to be shown before training."""
         self.setup()
-        aside, groups = self.prepared.set_aside, self.prepared.groups
-        for name, why in list(aside.items())[:10]:
-            yield f"set aside   {name}: {why}"
-        if len(aside) > 10:
-            yield f"set aside   and {len(aside) - 10:,} more"
-        if alike := len(groups) - len(set(groups.tolist())):
-            yield f"duplicates  {alike:,} images are near-duplicates of others; near-duplicates stay in one split"
+        images = self.prepared
+        yield from shown_set_aside(images.set_aside)
+        yield from images.remarks
+        if alike := len(images.groups) - len(set(images.groups.tolist())):
+            sides = "near-duplicates stay in one split" if not images.splits else "the given splits are kept"
+            yield f"duplicates  {alike:,} images are near-duplicates of others; {sides}"
+        yield from self._leaks()
+        if len(self.splits["train"][0]) < FEW:
+            yield (
+                f"few         {len(images.names):,} images are few: model=pretrained, which starts from ImageNet's "
+                "weights, or more trainer.max_epochs helps"
+            )
+
+    def _leaks(self) -> Iterator[str]:
+        """Remarks on given splits that hold near-duplicates of images of train, test also of validation."""
+        groups = {split: self.prepared.groups[rows] for split, (rows, _) in self.splits.items()}
+        earlier: list[Split] = ["train"]
+        for split in ("val", "test") if self.prepared.splits else ():
+            seen = np.isin(groups[split], np.concatenate([groups[each] for each in earlier]))
+            if seen.any():
+                share = f"{seen.sum():,} of {len(seen):,} {split} images"
+                yield f"leak        {share} are near-duplicates of {' or '.join(earlier)} images"
+            earlier.append(split)
+
+    def found(self) -> Found:
+        """What the data holds, as `pipeline data check` prints it."""
+        self.setup()
+        truths = {split: truth for split, (_, truth) in self.splits.items()}
+        return found(truths, self.labels, self.prepared.set_aside, self.remarks())
 
     def picture_reader(self) -> Callable[[Path], Tensor]:
         return self.read

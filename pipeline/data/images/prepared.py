@@ -2,18 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.data.archive import contents, listing
+from pipeline.data.archive import contents, scan
 from pipeline.data.cache import cached_folder
-from pipeline.data.images.decode import ImageDecodeError, decode
+from pipeline.data.images.decode import ImageDecodeError, decode, is_misnamed
+from pipeline.data.own.named_files import Listing
 from pipeline.errors import DataError
+from pipeline.types import Split
 
-VERSION = 1  # raised when decoding changes
+VERSION = 2  # raised when decoding changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class PreparedImages:
     groups: np.ndarray  # (N,): near-duplicates have the same number
     set_aside: dict[str, str]  # skipped files, and why
     digest: str  # SHA-256 over the names, classes and contents of all files
+    splits: tuple[Split, ...] = ()  # the split of each, where folders or tables name splits
+    remarks: tuple[str, ...] = ()  # on what else was found
 
 
 def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImages:
@@ -33,8 +38,10 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImage
 
     Raises: DataError for fewer than two classes, or a class without an image that can be decoded.
     """
-    files = listing(path)
-    digest = _digest(path, files)
+    listed = scan(path)
+    files = listed.files
+    sums = {name: _sha256(data) for name, data in contents(path, set(files))}
+    digest = _digest(sums, listed)
     key = hashlib.sha256(f"{digest} {in_shape} {VERSION}".encode()).hexdigest()[:16]
 
     def make(folder: Path) -> None:
@@ -42,14 +49,37 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImage
 
     folder = cached_folder(cache / "pictures" / key, make)
     index = json.loads((folder / "index.json").read_text())
-    lost = sorted({label for label in files.values() if label} - set(index["labels"]))
+    set_aside = dict(sorted((index["set_aside"] | listed.set_aside).items()))
+    lost = sorted(set(listed.classes) - set(index["labels"]))
     if lost:
-        examples = "; ".join(f"{name} {why}" for name, why in list(index["set_aside"].items())[:3])
+        examples = "; ".join(f"{name} {why}" for name, why in list(set_aside.items())[:3])
         raise DataError(f"{path}: no usable image in {', '.join(lost)} ({examples}). Fix or remove that class.")
     # Copy on write, because torch requires a writable array.
     pixels = np.load(folder / "array.npy", mmap_mode="c")
     names, labels = tuple(index["names"]), tuple(index["labels"])
-    return PreparedImages(pixels, names, labels, np.array(index["groups"]), index["set_aside"], digest)
+    remarks = (*listed.remarks, *_misnamed(index["misnamed"], len(names)), *_contradictions(names, files, sums))
+    splits = tuple(listed.splits[name] for name in names) if listed.splits else ()
+    return PreparedImages(pixels, names, labels, np.array(index["groups"]), set_aside, digest, splits, remarks)
+
+
+def _misnamed(count: int, of: int) -> list[str]:
+    """A remark where at least a tenth of all images have the suffix of another format."""
+    text = (
+        f"suffixes    {count:,} of {of:,} images have another format than their names end in; they are read by content"
+    )
+    return [text] if 10 * count >= of and count else []
+
+
+def _contradictions(names: tuple[str, ...], files: dict[str, str | None], sums: dict[str, str]) -> Iterator[str]:
+    """A remark on images that are in several classes, byte for byte."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(sums[name], []).append(name)
+    found = [same for same in alike.values() if len({files[name] for name in same}) > 1]
+    if found:
+        examples = "; ".join(" = ".join(same[:3]) for same in found[:3])
+        what = "images have contradictory labels: equal files in several classes"
+        yield f"labels      {len(found):,} {what} ({examples})"
 
 
 def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, ...], folder: Path) -> None:
@@ -58,12 +88,14 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     names = sorted(set(files) - set(set_aside))
     rows = np.lib.format.open_memmap(folder / "all.npy", "w+", np.uint8, (len(names), *in_shape))
     bits: dict[str, Any] = {}
+    misnamed = 0
     place = {name: row for row, name in enumerate(names)}
     for name, content in contents(path, set(names)):
         try:
-            if content is None:
-                raise ImageDecodeError("is larger than 64 MiB, or can't be read")
+            if isinstance(content, str):
+                raise ImageDecodeError(content)
             rows[place[name]], bits[name] = decode(content, name, in_shape)
+            misnamed += is_misnamed(content, name)
         except ImageDecodeError as error:
             set_aside[name] = str(error)
     set_aside |= {name: "is missing" for name in names if name not in bits and name not in set_aside}
@@ -78,6 +110,7 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
         "labels": [files[name] for name in kept],
         "groups": near_duplicates(np.array([bits[name] for name in kept])).tolist(),
         "set_aside": dict(sorted(set_aside.items())),
+        "misnamed": misnamed,
     }
     (folder / "index.json").write_text(json.dumps(index, indent=1))
 
@@ -108,8 +141,14 @@ def near_duplicates(bits_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
     return groups
 
 
-def _digest(path: Path, files: dict[str, str | None]) -> str:
-    """SHA-256 over names, classes and contents; equal for a folder and an archive of it."""
-    sums = {name: hashlib.sha256(data or b"").hexdigest() for name, data in contents(path, set(files))}
-    lines = (f"{sums.get(name)}  {label}  {name}\n" for name, label in sorted(files.items()))
+def _sha256(content: bytes | str) -> str:
+    return hashlib.sha256(b"" if isinstance(content, str) else content).hexdigest()
+
+
+def _digest(sums: dict[str, str], listed: Listing) -> str:
+    """SHA-256 over names, classes, contents and given splits; equal for a folder and an archive of it."""
+    splits = {name: f"{split} of " for name, split in listed.splits.items()}
+    lines = (
+        f"{sums.get(name)}  {splits.get(name, '')}{label}  {name}\n" for name, label in sorted(listed.files.items())
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()

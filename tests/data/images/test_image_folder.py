@@ -94,15 +94,17 @@ def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
     (shapes / "disc/empty.png").write_bytes(b"")
     (shapes / "disc/words.jpg").write_text("no picture")
     shutil.copy(shapes / "disc/0.png", shapes / "disc/really_png.jpg")
+    (shapes / "disc/0.png").unlink()
     (shapes / "notes.txt").write_text("mine")
     before = sorted(shapes.rglob("*"))
     module = data(shapes.parent)
     assert sum(module.describe().rows.values()) == 36
     assert list(module.remarks()) == [
         "set aside   disc/empty.png: is empty",
-        "set aside   disc/really_png.jpg: is a PNG, its name says otherwise",
-        "set aside   disc/words.jpg: is neither a JPEG nor a PNG",
+        "set aside   disc/words.jpg: is not an image (JPEG, PNG, WebP, GIF, BMP and TIFF are read)",
         "set aside   notes.txt: is in no class folder",
+        "few         36 images are few: model=pretrained, which starts from ImageNet's weights, or more "
+        "trainer.max_epochs helps",
     ]
     assert sorted(shapes.rglob("*")) == before
 
