@@ -137,7 +137,8 @@ class Side:
         """Store a teacher's predictions for the unlabelled texts; a net's for the first texts, repeated."""
         import torch
 
-        texts = list(place("build_data")(config, self.data_dir).unlabeled_texts())
+        data = place("build_data")(config, self.data_dir)
+        texts = list((getattr(data, "unlabelled", None) or data.unlabeled_texts)())  # its former name and today's
         model = place("load")(self.model(teacher))
         predict = getattr(model, "texts", None) or model.text_probabilities  # its former name and today's
         chosen = texts if _is_baseline(self.config(teacher.rpartition("-")[0])) else texts[:TEACHER_TEXTS]

@@ -173,10 +173,26 @@ def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, So
         if not source.empty:
             modules[module] = source
         if module not in leaves:
-            waiting += source.ours
-        if "." in (parent := module.rpartition(".")[0]):
+            waiting += _imported(source)
+        parent = module.rpartition(".")[0]
+        if "." in parent and not _exports(parent):
             waiting.append(parent)
     return dict(sorted(modules.items()))
+
+
+def _imported(source: Source) -> Iterator[str]:
+    """Yield the modules that a module imports; a name that a package only re-exports counts as its own module's."""
+    for name in source.ours:
+        package, _, attribute = name.rpartition(".")
+        if origin := _exports(package).get(attribute):
+            yield origin
+        elif name in source.whole or not _exports(name):
+            yield name
+
+
+def _exports(package: str) -> dict[str, str]:
+    file = file_of(package)
+    return (read(file).exports or {}) if file and file.name == "__init__.py" else {}
 
 
 def _targets(node: Any) -> Iterator[str]:

@@ -25,6 +25,8 @@ class Source:
     empty: bool  # nothing but comments and docstrings
     ours: frozenset[str]
     theirs: frozenset[str]
+    whole: frozenset[str]  # of ours those that are imported themselves, not only names of theirs
+    exports: dict[str, str] | None  # if it only re-exports names of other modules: each with its module
 
 
 def code_digest(file: Path) -> str:
@@ -40,7 +42,8 @@ def read(file: Path) -> Source:
 @cache
 def _read(content: bytes) -> Source:
     tree = _tree(ast.parse(content))
-    names = set(_imports(tree))
+    modules, members = set(_imports(tree, members=False)), set(_imports(tree, members=True))
+    names = modules | members
     ours = {name for name in names if name.split(".")[0] == "pipeline"}
     theirs = {name.split(".")[0] for name in names - ours}
     return Source(
@@ -48,7 +51,20 @@ def _read(content: bytes) -> Source:
         "body" not in tree,
         frozenset(ours),
         frozenset(theirs),
+        frozenset(members & ours),
+        _exports(tree.get("body", [])),
     )
+
+
+def _exports(body: list[Any]) -> dict[str, str] | None:
+    """The names that a module re-exports, if all it does is that: `from … import …` and `__all__`."""
+    exports: dict[str, str] = {}
+    for node in body:
+        if node["node"] == "ImportFrom":
+            exports |= {alias.get("asname", alias["name"]): node["module"] for alias in node["names"]}
+        elif not (node["node"] == "Assign" and node["targets"][0].get("id") == "__all__"):
+            return None
+    return exports or None
 
 
 def _tree(node: Any) -> Any:
@@ -93,16 +109,16 @@ def _merged(values: list[ast.expr]) -> Iterator[ast.expr]:
         yield ast.Constant(text)
 
 
-def _imports(tree: Any) -> Iterator[str]:
-    """The modules that a tree imports, at its top or in a function; of `from a import b`, both a and a.b."""
+def _imports(tree: Any, *, members: bool) -> Iterator[str]:
+    """The modules of all `from a import b` in a tree (a); with `members` what may be modules: a.b, and `import a`."""
     if isinstance(tree, list):
         for item in tree:
-            yield from _imports(item)
+            yield from _imports(item, members=members)
     elif isinstance(tree, dict):
-        names = [alias["name"] for alias in tree["names"]] if tree["node"] in ("Import", "ImportFrom") else []
+        if tree["node"] == "Import" and members:
+            yield from (alias["name"] for alias in tree["names"])
         if tree["node"] == "ImportFrom":
             module = tree.get("module", "")  # a relative import has none; the package uses no such import
-            names = [module, *(f"{module}.{name}" for name in names)]
-        yield from names
+            yield from (f"{module}.{alias['name']}" for alias in tree["names"]) if members else [module]
         for value in tree.values():
-            yield from _imports(value)
+            yield from _imports(value, members=members)

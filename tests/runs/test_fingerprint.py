@@ -178,12 +178,11 @@ def test_whatever_scoring_imports_is_in_the_fingerprint_of_some_kind() -> None:
     imported = {name for module in fingerprint.SHARED for name in syntax.read(file_of(module)).ours}  # type: ignore[arg-type]
     modules = {name for name in imported if (file := file_of(name)) and file.name != "__init__.py"}
     found = {module for content in prints(ROOT).values() for module in content["code"]}
-    # A judge is found by its configuration, which is in the fingerprint; a figure is not in any result; the kind of a
-    # model decides which modules are listed; aliases change configurations of former versions alone.
+    # A judge is found by its configuration, which is in the fingerprint; a figure is not in any result; aliases change
+    # configurations of former versions alone.
     assert modules - found == {
         "pipeline.actions.requirements",
         "pipeline.config.aliases",
-        "pipeline.config.kind",
         "pipeline.report.figures",
         "pipeline.runs.requirements",
     }
