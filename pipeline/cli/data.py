@@ -22,7 +22,7 @@ def check(
     label_column: Annotated[str | None, typer.Option(help="The column of a table that holds the classes.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at data of your own before training: format, splits, classes, and what is set aside and why.
+    """Look at own data before training: format, splits, duplicates.
 
     Prints the command that trains on it. Exit code 2 if it can't be trained on.
 
