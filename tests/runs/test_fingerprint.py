@@ -254,3 +254,14 @@ def test_a_sweeps_own_name_is_not_drift(project: Path) -> None:
     xor = config("experiment=mlp_xor")
     record = records.read(records.create(project, {**xor, "name": "sweep-mlp_xor"}, {}))
     assert provenance.drift(record, xor, "d", project) == []
+
+
+def test_a_name_that_a_package_re_exports_counts_as_the_module_that_defines_it() -> None:
+    assert "pipeline.config.build" in syntax.read(ROOT / "pipeline/training/fit.py").ours
+    package = syntax.read(ROOT / "pipeline/config/__init__.py").exports
+    assert package
+    assert package["build"] == "pipeline.config.instantiate"
+    code = fingerprint.training(config("experiment=mnist_cnn"), ROOT)["code"]
+    assert "pipeline.config" not in code
+    assert "pipeline.config.instantiate" in code
+    assert "pipeline.config.aliases" not in code  # no name of it is imported on the way
