@@ -22,6 +22,7 @@ TABLE = [
     {"runs"},
     {"data", "models", "tasks"},
     {"config"},
+    {"plugins"},
     {"types", "files"},
     {"errors"},
 ]

@@ -86,7 +86,8 @@ def repeat(run_dir: Path, tree: Path, console: Console) -> None:
     (folder / "run.json").write_text(
         json.dumps({**record, "run_dir": str(folder), "status": "interrupted", "started": 0})
     )
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
     for name in ("MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "pipeline", "resume", "again"]

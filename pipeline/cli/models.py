@@ -38,8 +38,9 @@ def evaluate(
     if details is not None:
         model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, model_dir, project_root(), record_as)
+    width = max(map(len, result["metrics"]))
     for name, value in result["metrics"].items():
-        print(f"{name:14} {value:.4f}")
+        print(f"{name:{width}} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
     if as_json:
         print(json.dumps({**result, "samples": samples}))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Json
+from pipeline.cli.options import Json, required_project
 from pipeline.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def repro(
     """
     from pipeline.graph import driver, plan
 
-    root = plan.find_root(Path.cwd())
+    root = plan.find_root(Path.cwd()) or required_project()
     with contextlib.chdir(root), plan.load(root, targets or []) as loaded, Terminal() as terminal:
         if dry_run:
             _print_plan(loaded, root, terminal, as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Json, Run, project_root
+from pipeline.cli.options import Json, Run, lecture_project, required_project
 from pipeline.cli.terminal import Terminal
 
 app = typer.Typer()
@@ -25,9 +25,10 @@ def fingerprint(
 
     Example: pipeline fingerprint prepared/fingerprint
     """
+    root = required_project()
     from pipeline.runs.fingerprint import write
 
-    written = write(project_root(), folder)
+    written = write(root, folder)
     print(f"{len(written)} fingerprints in {folder}")
 
 
@@ -39,9 +40,10 @@ def stages() -> None:
 
     Example: pipeline stages
     """
+    root = lecture_project()
     from pipeline.graph.stages import write
 
-    print(write(project_root()))
+    print(write(root))
 
 
 @app.command()
@@ -54,9 +56,10 @@ def collect(
 
     Example: pipeline collect mnist_cnn
     """
+    root = required_project()
     from pipeline.actions.record import collect as action
 
-    print(action(experiment, project_root()))
+    print(action(experiment, root))
 
 
 @app.command()
@@ -71,9 +74,10 @@ def compare(
 
     Example: pipeline compare mnist_cnn-0
     """
+    root = required_project()
     from pipeline.actions.compare import compare as action
 
-    rows = action(runs or [], project_root())
+    rows = action(runs or [], root)
     for row in rows:
         spread = f"± {row.std:.2g} over {row.seeds} seeds" if row.seeds > 1 else "one seed"
         print(
@@ -97,9 +101,10 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
 
     Example: pipeline migrate .cache/proof/a0342f496610.json
     """
+    root = lecture_project()
     from pipeline.graph.migrate import migrate as action
 
-    carried, left = action(proofs, project_root())
+    carried, left = action(proofs, root)
     print(f"{len(carried)} stages are up to date in dvc.lock")
     print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 
@@ -112,10 +117,11 @@ def reproduce(run: Run, as_json: Json = False) -> None:
 
     Example: pipeline reproduce latest
     """
+    root = required_project()
     from pipeline.actions import reproduce as action
 
     with Terminal() as console:
-        comparison = action.reproduce(run, console, root=project_root())
+        comparison = action.reproduce(run, console, root=root)
     print(f"{comparison.run}: {'bit-identical' if comparison.identical else 'different weights'}")
     for aspect, (before, after) in comparison.differs.items():
         print(f"{aspect} differs: {before} then, {after} now")
@@ -144,10 +150,11 @@ def prove(
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """
+    root = lecture_project()
     from pipeline.actions import prove as action
 
     with Terminal() as console:
-        proof, file = action.prove(commit, experiments or [], console, root=project_root(), steps=steps, file=out)
+        proof, file = action.prove(commit, experiments or [], console, root=root, steps=steps, file=out)
     print(f"{proof['identical']} of {proof['of']} identical to {proof['commit'][:12]}; proof: {file}")
     if as_json:
         print(json.dumps(proof))

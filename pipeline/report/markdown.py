@@ -68,11 +68,11 @@ README_ROWS = (
 )
 
 
-def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
+def readme_table(entries: Sequence[dict[str, Any]], root: Path, names: Sequence[str] = README_ROWS) -> str:
     """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
     groups, whole = grouped(entries), costs(entries)
     lines = ["| experiment | what it is | test, mean ± sd (seeds) | CPU-s |", "| --- | --- | --- | --- |"]
-    for name in README_ROWS:
+    for name in names:
         if group := groups.get(name):
             cost = f"{np.mean(whole[name]):,.0f}"
             lines.append(f"| `{name}` | {described(name, root)} | {score(group)} ({len(group)}) | {cost} |")

@@ -26,14 +26,18 @@ CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
 def create(root: Path, config: Config, facts: dict[str, Any]) -> Path:
-    """Make the folder of a new run, named after the experiment, the seed and the time, with its record.
+    """Make the folder of a new run with its record, named after the experiment, the seed and the time.
+
+    Without an experiment, which is named after its data then, the model is part of the name.
 
     Raises: LaunchError if the project's runs folder can't be written; ConfigError if its name can't be a folder's.
     """
     check_name("name", config["name"])
+    model = model_name(config)
+    name = config["name"] if config["name"] != config["data"]["name"] else f"{config['name']}-{model}"
     record = {
         "experiment": config["name"],
-        "model": model_name(config),
+        "model": model,
         "seed": config["seed"],
         "data": config["data"]["name"],
         "run_id": None,  # until MLflow has one
@@ -42,7 +46,7 @@ def create(root: Path, config: Config, facts: dict[str, Any]) -> Path:
         "status": "created",
     }
     try:
-        run_dir = _new_folder(root / "runs", f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}")
+        run_dir = _new_folder(root / "runs", f"{name}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}")
         _write(run_dir, {"name": run_dir.name, **record, "run_dir": str(run_dir), "started": time.time()})
     except OSError as error:
         raise LaunchError(
