@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
-from pipeline.runs import checkpoints, events, lookup, records, requirements, results
+from pipeline.runs import checkpoints, events, fingerprint, lookup, records, requirements, results, trail
 
 SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
 HISTORY, SAMPLES = (
@@ -19,8 +19,11 @@ HISTORY, SAMPLES = (
     "samples.png",
 )  # in a model folder: curves and images over the epochs
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
-# Keys of a run record that a result keeps: provenance and cost.
-FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
+# Keys of a run record that a result keeps: provenance, environment and cost.
+FACTS = (
+    *("name", "commit", "dirty", "command", "lock_digest", "hardware", "environment"),
+    *("cpu_s", "wall_s", "seconds", "steps", "workers"),
+)
 
 
 def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
@@ -67,7 +70,7 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
     folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
 
     def write(aside: Path) -> None:
-        for file in (HISTORY, SAMPLES):
+        for file in (HISTORY, SAMPLES, trail.FILE):
             if (model_dir / file).is_file():
                 (aside / file).write_bytes((model_dir / file).read_bytes())
         _write(aside / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
@@ -80,7 +83,7 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
 def collect(experiment: str, root: Path) -> Path:
     """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
 
-    A run with the committed weights and metrics keeps its committed provenance and cost.
+    A run with the committed weights and metrics keeps its committed provenance, cost and trail.
 
     Raises: DataError if there is no evaluation.
     """
@@ -99,11 +102,14 @@ def collect(experiment: str, root: Path) -> Path:
 
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
     result = json.loads((folder / RESULT).read_text())
-    before = known.get(result["seed"], {})
-    if all(before.get(key) == result[key] for key in ("weights_digest", "metrics")):
+    before, facts, trained = known.get(result["seed"], {}), _facts(result, root), trail.read(folder)
+    # Results that were committed before there were trails take the record of the run that has one.
+    renewed = trained and "trail" not in before and facts["name"]
+    if all(before.get(key) == result[key] for key in ("weights_digest", "metrics")) and not renewed:
         return {"experiment": result["experiment"], **before}
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
-    return {**result, **_facts(result, root), "history": results.columns(rows)}
+    steps = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
+    return {**result, **facts, **steps, "history": results.columns(rows)}
 
 
 def _facts(result: results.Result, root: Path) -> dict[str, Any]:
@@ -117,9 +123,10 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
         except CheckpointError:
             continue
         if checkpoints.weights_digest(manifest) == result["weights_digest"]:
-            facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return {**facts, "built_on": requirements.built_on(records.config(run_dir))}
-    return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
+            facts = {key: record.get(key) for key in FACTS}
+            code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
+            return {**facts, "code_digest": code, "built_on": built_on}
+    return dict.fromkeys((*FACTS, "code_digest")) | {"built_on": []}
 
 
 def _details(folder: Path) -> dict[str, Any]:
