@@ -18,7 +18,7 @@ from pipeline.runs import results
 
 ROOT = Path(__file__).parents[1]
 HISTORIC = ("CHANGELOG.md",)  # names the files of its day
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def verbs(command: Any = None, name: str = "") -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_every_command_has_help_a_runnable_example_and_a_place_in_the_reference(
     example = re.search(rf"Example: (pipeline {verb}\b.*)", help_text)
     assert example
     check(example[1])
-    assert f"pipeline {verb}" in (ROOT / "docs/commands.md").read_text()
+    assert f"pipeline {verb}" in (ROOT / "docs/reference/commands.md").read_text()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

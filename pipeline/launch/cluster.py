@@ -21,7 +21,7 @@ HEALTH = {
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "30",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver polls for draining nodes itself
-    # Of a private cluster; an existing one reads them when it starts: docs/cluster.md.
+    # Of a private cluster; an existing one reads them when it starts: docs/how-to/cluster.md.
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
@@ -237,5 +237,5 @@ def _connect(address: str) -> None:
 def _unreachable(address: str, reason: str) -> LaunchError:
     return LaunchError(
         f"cluster.address={address}: no Ray cluster answers there ({reason}). Start one (`ray start --head`, "
-        "docs/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
+        "docs/how-to/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
     )

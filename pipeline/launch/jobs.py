@@ -106,8 +106,8 @@ def connect(address: str) -> Any:
     except (ConnectionError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise LaunchError(
-            f"--address {address}: no Ray dashboard answers there ({reason}). Start a cluster (docs/cluster.md), or "
-            "correct the address and the token."
+            f"--address {address}: no Ray dashboard answers there ({reason}). Start a cluster "
+            "(docs/how-to/cluster.md), or correct the address and the token."
         ) from error
 
 

@@ -30,7 +30,7 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         "CPU-seconds are of training with validation, summed over the workers, including the required models: the",
         "members of an ensemble, the model that the initial weights come from, the teacher.",
         "`pipeline report` also writes an HTML page with learning curves, errors and images.",
-        "Ablations and negative results: [tried.md](tried.md).",
+        "Ablations and negative results: [what was tried](explanation/tried.md).",
         "",
         "![Test error against the cost of training](images/costs.svg)",
         "",
