@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from docs.generators import commands as reference
 from docs.generators.commands import verbs
 from pipeline.config import load_config
