@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write
 from pipeline.runs import checkpoints, events, lookup, records, requirements, results
+from pipeline.runs.records import RunRecord
 
 SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
 HISTORY, SAMPLES = (
@@ -23,7 +24,7 @@ RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an 
 FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
 
 
-def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
+def model(summary: RunRecord, root: Path, name: str | None = None) -> Path:
     """Copy a finished run's model to `models/EXPERIMENT-SEED` (or `models/NAME`), with its learning curves."""
     run_dir = Path(summary["run_dir"])
     record = records.read(run_dir)

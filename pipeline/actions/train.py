@@ -6,9 +6,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
@@ -24,6 +22,7 @@ from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
 from pipeline.runs.goodput import goodput
+from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
@@ -39,7 +38,7 @@ def train(
     config_dir: Path | None = None,
     verbose: bool = False,
     resume_if_interrupted: bool = False,
-) -> dict[str, Any]:
+) -> RunRecord:
     """Train an experiment, or with `resume_if_interrupted` resume its interrupted run: same configuration, data, code.
 
     Returns: the run's summary, see `_train`.
@@ -54,7 +53,7 @@ def train(
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
         console.print(f"resuming    {interrupted.name}, which was interrupted")
         return _train(plain, interrupted, console, root=root, verbose=verbose)
-    facts = {
+    facts: RunRecord = {
         **provenance.provenance(root),
         "identity": identity,
         "hardware": cpu.describe(),
@@ -80,9 +79,7 @@ def require(config: Config, console: Console, *, root: Path, config_dir: Path | 
             )
 
 
-def resume(
-    run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False
-) -> dict[str, Any]:
+def resume(run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> RunRecord:
     """Resume an interrupted or failed run from its newest checkpoint that verifies, from the start if it has none.
 
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
@@ -109,7 +106,7 @@ def resume(
     return _train(config, run_dir, console, root=root, verbose=verbose)
 
 
-def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRecord:
     """Train, evaluate and track a run in its folder.
 
     Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s.
@@ -141,20 +138,22 @@ def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbo
                 data=data,
             )
         )
-        records.update(run_dir, **run.ids, dataset=asdict(data))
+        records.update(run_dir, **run.ids, dataset=data.facts())
         with events.follow(run_dir, console.progress):
             result = _fit(config, data, console, local, root=root, run_dir=run_dir)
         console.print("evaluating on test")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
-        summary = {
+        summary: RunRecord = {
             "run_dir": str(run_dir),
             "name": run_dir.name,
             "metrics": metrics,
-            "dataset": asdict(data),
+            "dataset": data.facts(),
             "seconds": round(time.perf_counter() - started, 1),
             "cpu_s": round(result.cpu_s, 1),
         }
-        records.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
+        wall_s = round(result.wall_s, 1)
+        facts: RunRecord = {**summary, "wall_s": wall_s, "steps": result.steps, "workers": result.workers}
+        records.update(run_dir, **facts)
     records.update(run_dir, **run.ids)  # MLflow may have been down until now
     return {"run_id": run.ids.get("run_id"), **summary}
 

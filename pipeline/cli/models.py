@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.options import Json, Record, RecordAs, Run, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import DataError
+from pipeline.types import Prediction
 
 app = typer.Typer()
 
@@ -77,7 +78,7 @@ def predict(
         print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names in another encoding
-    kept: dict[str, list[dict[str, Any]]] = {"predictions": [], "errors": []}
+    kept: dict[str, list[Prediction]] = {"predictions": [], "errors": []}
     count = failed = 0
     first_error = ""
     for prediction in action.predict(run, inputs, root=root, cluster=cluster):

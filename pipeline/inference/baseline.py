@@ -14,7 +14,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import ExportableModel
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, Split
 
 # N texts, C class
 
@@ -33,7 +33,7 @@ class BaselineClassifier:
 
     model: TextModel
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
     input_type: ClassVar[InputType | None] = "texts"
 
     @property
@@ -77,7 +77,7 @@ class BaselineClassifier:
         )
 
 
-def load(model_dir: Path, config: Config, manifest: dict[str, Any]) -> BaselineClassifier:
+def load(model_dir: Path, config: Config, manifest: Manifest) -> BaselineClassifier:
     """Load a baseline from its verified model folder.
 
     Raises: CheckpointError if the folder does not hold a baseline.

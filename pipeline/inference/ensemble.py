@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import ExportableModel, Mean, facts
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, Split
 
 # N samples, B batch, C class
 
@@ -27,7 +27,7 @@ class Ensemble:
 
     members: tuple[Classifier, ...]
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def input_type(self) -> InputType | None:

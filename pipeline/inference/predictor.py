@@ -21,7 +21,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import classification
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Manifest, Prediction, Predictions, Split
 
 # N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
 BATCH = 1000  # images or points in a batch
@@ -34,7 +34,7 @@ class Net:
 
     net: nn.Module
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
     vocabulary: Vocabulary | None = None  # of a text classifier
     input_type: ClassVar[InputType | None] = None
 
@@ -242,7 +242,7 @@ def as_images(inputs: Sequence[Any], config: Config) -> np.ndarray:
     return torch.from_numpy(stacked).float().reshape(shape).div(255).numpy()
 
 
-def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: dict[str, Any]) -> Net:
+def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: Manifest) -> Net:
     """Load a net from its verified model folder as a predictor of the given class.
 
     Raises: CheckpointError if the folder does not hold a net.

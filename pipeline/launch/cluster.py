@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import ensure
 from pipeline.launch.machine import available_cores, check_ray_folder, ray_folder
+from pipeline.types import Config
 
 CONNECT_S = 5
 HEAD_TRIES = 3
@@ -35,18 +36,18 @@ class HeadLost(SystemExit):
     """The cluster's head does not respond any more: the run is interrupted, and can resume on another cluster."""
 
 
-def in_process(cluster: dict[str, Any]) -> bool:
+def in_process(cluster: Config) -> bool:
     """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
     return cluster["workers"] in (1, "auto") and not cluster.get("address")
 
 
-def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
+def worker_range(cluster: Config) -> tuple[int, int]:
     """The minimum and the maximum number of workers; 1 of `auto`, where it is not resolved."""
     workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 
-def check(cluster: dict[str, Any]) -> None:
+def check(cluster: Config) -> None:
     """Check within seconds that the cluster can be used.
 
     Raises: LaunchError if no cluster responds at the address, or this machine has too few cores.
@@ -65,7 +66,7 @@ def check(cluster: dict[str, Any]) -> None:
 
 
 @contextmanager
-def connect(cluster: dict[str, Any]) -> Iterator[None]:
+def connect(cluster: Config) -> Iterator[None]:
     """Connect to the cluster at the configured address while the block runs; without one, do nothing.
 
     Raises: LaunchError if the cluster can't be used.
@@ -121,7 +122,7 @@ def start(cpus: int, **options: Any) -> None:
         ) from error
 
 
-def resolve_gpus(cluster: dict[str, Any]) -> int:
+def resolve_gpus(cluster: Config) -> int:
     """GPUs per worker: as configured, or for `auto` 1 where there is one for every worker.
 
     Raises: LaunchError if GPUs are configured and there are too few.
@@ -165,13 +166,13 @@ def reach_head() -> None:
             time.sleep(1)
 
 
-def room(cluster: dict[str, Any]) -> int:
+def room(cluster: Config) -> int:
     """The number of workers that the live nodes could hold if nothing else ran on them."""
     required = per_worker(cluster)
     return sum(min(int(node.get(name, 0) // amount) for name, amount in required.items()) for node in _nodes())
 
 
-def shortage(cluster: dict[str, Any]) -> str:
+def shortage(cluster: Config) -> str:
     """The resources that a run requires, those that the cluster has, and the next step."""
     nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
     each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
@@ -198,7 +199,7 @@ def _nodes() -> list[dict[str, float]]:
     ]
 
 
-def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
+def per_worker(cluster: Config) -> dict[str, float]:
     """The resources of one worker."""
     gpus = cluster["gpus_per_worker"]
     return {"CPU": cluster["threads_per_worker"], **({"GPU": gpus} if gpus else {})}

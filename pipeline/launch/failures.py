@@ -10,6 +10,7 @@ from ray.train import UserCallback
 from pipeline.errors import PipelineError
 from pipeline.launch import cluster as clusters
 from pipeline.launch.failure_count import FailureCount
+from pipeline.types import Config
 
 SHUTDOWN_S = 5  # a broken group's time to shut down; Ray gives it 30, and one that hangs takes them all
 
@@ -21,7 +22,7 @@ class TooFewNodes(Exception):
 class Failures(FailureCount, UserCallback):  # type: ignore[misc]
     """Decides in Ray Train's controller whether a group may be restarted after a failure."""
 
-    def __init__(self, run_dir: Path, cluster: dict[str, Any]):
+    def __init__(self, run_dir: Path, cluster: Config):
         super().__init__(run_dir)
         self.cluster, self.workers = cluster, 0
 

@@ -142,8 +142,8 @@ def write(folder: Path, files: Files) -> None:
 
     Raises: CheckpointError if a file differs.
     """
-    manifest: dict[str, Any] = json.loads(files[checkpoints.MANIFEST])
-    expected = manifest.pop("files")
+    facts = json.loads(files[checkpoints.MANIFEST])
+    expected: dict[str, str] = facts.pop("files")
 
     def fill(aside: Path) -> None:
         for name in expected:
@@ -153,7 +153,7 @@ def write(folder: Path, files: Files) -> None:
             if sha256(path) != expected[name]:
                 raise CheckpointError(f"{folder / name}: not the bytes that were sent. Run again.")
 
-    checkpoints.publish(folder, fill, **manifest)
+    checkpoints.publish(folder, fill, **facts)
 
 
 @contextmanager

@@ -59,9 +59,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
 class _Groups:
     """Groups of workers, one after the other, until one finishes or stops on request."""
 
-    def __init__(
-        self, cluster: dict[str, Any], run_dir: Path, actor: Any, arguments: dict[str, Any], shards: int
-    ) -> None:
+    def __init__(self, cluster: Config, run_dir: Path, actor: Any, arguments: dict[str, Any], shards: int) -> None:
         self.cluster, self.run_dir, self.actor, self.arguments, self.shards = cluster, run_dir, actor, arguments, shards
         self.no_room_since: float | None = None
 

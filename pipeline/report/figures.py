@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +10,13 @@ from torch import Tensor
 
 from pipeline.evaluation import classification
 from pipeline.models.neuron import ACTIVATIONS
-from pipeline.types import Classifier, Predictions
+from pipeline.types import Classifier, Event, Predictions
 
 LEGIBLE_CLASSES = 30  # a side of a confusion matrix whose counts and names can be read
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
-def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
+def learning_curves(events: Sequence[Event], path: Path) -> None:
     """A panel for each metric over the epochs, with lines for train and validation."""
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for event in events:

@@ -27,7 +27,7 @@ from pipeline.training.callbacks import Progress, SampleImages, Unprofiled, Weig
 from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, StoppedError
 from pipeline.training.exchange import Alone, Exchange
 from pipeline.training.sharding import ShardedStrategy
-from pipeline.types import FitResult
+from pipeline.types import CheckpointFacts, FitResult
 
 
 def build_task(config: Config) -> Task:
@@ -67,7 +67,7 @@ def fit(
     data.setup()
     if origin := config["requires"].get("init_from"):
         _initialise(task, data, stored_checkpoints.parent_folder(run_dir, stored_checkpoints.INIT_FROM), origin)
-    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(
             f"{data_dir}: expected {config['data']['name']} with digest {data_digest}, got {facts['data_digest']}. "
