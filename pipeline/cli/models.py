@@ -32,17 +32,18 @@ def evaluate(
 
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
-    details: dict[str, Any] | None = {} if record or record_as else None
-    samples: dict[str, str] = {}
-    result = action.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
-    if details is not None:
+    details: dict[str, Any] = {}
+    predictions: dict[str, Any] = {}
+    extra = {"details": details, "predictions": predictions} if record or record_as else {}
+    result = action.evaluate(run, split, root=project_root(), **extra)  # type: ignore[arg-type]
+    if extra:
         model_dir = lookup.model_dir(run, project_root())
-        recording.evaluation(result, details, model_dir, project_root(), record_as)
+        recording.evaluation(result, details, predictions, model_dir, project_root(), record_as)
     for name, value in result["metrics"].items():
-        print(f"{name:14} {value:.4f}")
+        print(f"{name:21} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
     if as_json:
-        print(json.dumps({**result, "samples": samples}))
+        print(json.dumps(result))
 
 
 @app.command()

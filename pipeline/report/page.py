@@ -96,6 +96,7 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         "curves": _curves(recorded.curves),
         "details": dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
         "matrix": _matrix(recorded.details),
+        "reliability": _reliability(recorded.details),
         "samples": base64.b64encode(recorded.samples).decode() if recorded.samples else None,
         "lacking": lacking,
     }
@@ -124,6 +125,10 @@ def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
             if len(points) > 1:
                 metrics.setdefault(metric, []).append(("a" if split == "train" else "b", points))
     return [charts.curves(metric.replace("_", " "), lines) for metric, lines in sorted(metrics.items())]
+
+
+def _reliability(details: dict[str, Any] | None) -> str | None:
+    return charts.reliability(details["reliability"]) if details and "reliability" in details else None
 
 
 def _matrix(details: dict[str, Any] | None) -> list[tuple[str, list[tuple[int, float]]]]:
