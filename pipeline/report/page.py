@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import charts
+from pipeline.report import charts, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
 from pipeline.types import PrimaryMetric
 
 Entry = dict[str, Any]
+IN_INTERVAL = ("test/accuracy_low", "test/accuracy_high")  # which is shown beside the score
+LABELS = {
+    UNSEEN[1]: "accuracy on samples that do not occur in train",
+    "test/ece": "expected calibration error",
+    "test/ece_uncalibrated": "expected calibration error without temperature",
+    "test/brier": "Brier score",
+    "test/coverage": "coverage of 99 % prediction sets",
+    "test/set_size": "classes in a prediction set",
+}
 DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 
 
@@ -87,6 +96,7 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         "name": name,
         "data": first["dataset"]["name"],
         "score": score(group),
+        "interval": uncertainty.interval(group),
         "seeds": seeds(group),
         "cpu": spread(cpu_s, 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
@@ -110,7 +120,9 @@ def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
         name = key.removeprefix("test/").replace("_", " ")
         if (primary and name == primary.name) or not all(key in entry["metrics"] for entry in group):
             continue
-        label = "accuracy on samples that do not occur in train" if key == UNSEEN[1] else name
+        if key in IN_INTERVAL:
+            continue
+        label = LABELS.get(key, name)
         rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
     return rows
 
