@@ -1,7 +1,7 @@
 """SVG charts: self-contained, for light and dark colour schemes and for print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -83,7 +83,7 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
     return _svg(width, height, drawn, f"{title} over epochs")
 
 
-def reliability(bins: dict[str, Sequence[Sequence[float]]]) -> str:
+def reliability(bins: Mapping[str, Sequence[Sequence[float]]]) -> str:
     """A reliability diagram: accuracy against confidence in bins, before (b) and after calibration (a)."""
     side = 260
     x, y = Axis(0, 1, 36, side - 10), Axis(0, 1, side - 30, 10)

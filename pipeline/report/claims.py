@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.claim_proofs import NEEDS, OPEN, Entry, backprop, cnn, gan, lstm, perceptron, tfidf, xor
-from pipeline.report.comparisons import Groups
+from pipeline.report.claim_proofs import NEEDS, OPEN, backprop, cnn, gan, lstm, perceptron, tfidf, xor
+from pipeline.report.comparisons import Entry, Groups
 from pipeline.report.markdown import grouped
 
 

@@ -21,7 +21,8 @@ from tests.evaluation.test_classification import some
 def sampled(logits_NC: np.ndarray, seed: int = 0) -> np.ndarray:
     """Classes drawn with the probabilities that the logits give."""
     gumbel_NC = np.random.default_rng(seed).gumbel(size=logits_NC.shape)
-    return (logits_NC + gumbel_NC).argmax(axis=1)
+    drawn_N: np.ndarray = (logits_NC + gumbel_NC).argmax(axis=1)
+    return drawn_N
 
 
 def overconfident(factor: float, n: int = 4000, seed: int = 0) -> Predictions:

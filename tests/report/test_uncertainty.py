@@ -10,14 +10,14 @@ from pipeline.report import uncertainty
 from pipeline.runs import results
 
 
-def entry(data: str = "mnist", rows: int = 10_000, **metrics: float) -> dict[str, Any]:
+def entry(*, data: str = "mnist", rows: int = 10_000, **metrics: Any) -> dict[str, Any]:
     return {
         "dataset": {"name": data, "rows": {"test": rows}},
         "metrics": {f"test/{name}": value for name, value in metrics.items()},
     }
 
 
-CALIBRATED = {
+CALIBRATED: dict[str, Any] = {
     "accuracy": 0.9,
     "accuracy_low": 0.88,
     "ece": 0.012,
@@ -61,4 +61,4 @@ def test_errors_at_known_wrong_labels_are_counted_beside_all_errors() -> None:
     lines = uncertainty.wrong_labels_markdown({"cnn": [recorded], "mlp": [entry(accuracy=0.98)]})
     assert "| cnn | 12.0 | 9.0 |" in lines
     assert "Not recorded: mlp." in lines
-    assert uncertainty.wrong_labels_markdown({"lstm": [entry("imdb", accuracy=0.9)]}) == []
+    assert uncertainty.wrong_labels_markdown({"lstm": [entry(data="imdb", accuracy=0.9)]}) == []
