@@ -15,7 +15,7 @@ from pipeline.config import Config, build_data, check_precision, flatten, load_c
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import FitContext, kind_of, load
+from pipeline.kinds import FitContext, kind_of
 from pipeline.launch import cluster, placement
 from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
@@ -197,11 +197,13 @@ def _launch(
 def finish(
     config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
-    """Evaluate the stored model on test, draw its figures, and log both with the model in a portable form."""
+    """Calibrate the stored model, evaluate it on test, draw its figures, and log both with the portable model."""
     from pipeline.actions import assess, export  # import numpy and torch
+    from pipeline.actions.calibrate import calibrate
     from pipeline.report.figures import learning_curves
 
-    predictor, data = load(run_dir / "model"), build_data(config, root / "data")
+    data = build_data(config, root / "data")
+    predictor = calibrate(run_dir / "model", data)
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)
