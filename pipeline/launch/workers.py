@@ -20,7 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
-from pipeline.launch import placement
+from pipeline.launch import head, placement
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failures import Failures, TooFewNodes, causes
 from pipeline.launch.run_dir_actor import RunDirActor, step, workspace
@@ -115,7 +115,7 @@ class _Groups:
         thread.start()
         while thread.is_alive():
             thread.join(POLL_S)
-            clusters.reach_head()
+            head.reach()
             if not interruption.requested(self.run_dir) and (why := self.reason_to_make_way(workers)):
                 interruption.request(self.run_dir, why)
         if isinstance(outcome[0], BaseException):
