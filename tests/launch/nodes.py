@@ -109,7 +109,9 @@ class Autoscaled:
                 "worker": {**node, "min_workers": least, "max_workers": most},
             },
             "head_node_type": "ray.head.default",
-            "auth": {},
+            **{key: {} for key in ("auth", "docker", "file_mounts")},
+            **{key: [] for key in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
+            "file_mounts_sync_continuously": False,
             **{f"{kind}_commands": [] for kind in ("initialization", "setup", "head_setup", "worker_setup")},
             **{f"{kind}_start_ray_commands": [] for kind in ("head", "worker")},
         }
