@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ray.util import get_node_ip_address
 
 from pipeline.launch.cluster import HEALTH, START
 from pipeline.runs import events
@@ -96,14 +97,20 @@ class Autoscaled:
         folder = Path(tempfile.mkdtemp(prefix="fake-"))  # short: a socket's path has at most 107 bytes
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        self.address, self.folder = f"127.0.0.1:{port}", folder
+        self.address, self.folder = f"{get_node_ip_address()}:{port}", folder
         node = {"resources": {"CPU": 1}, "node_config": {}}
         config = {
             "cluster_name": "fake",
             "max_workers": most,
             "idle_timeout_minutes": 0.2,
             "upscaling_speed": 1.0,
-            "provider": {"type": "fake_multinode", "gcs_address": self.address},
+            "provider": {
+                "type": "fake_multinode",
+                "gcs_address": self.address,
+                "disable_node_updaters": True,
+                "use_node_id_as_ip": True,
+                "disable_launch_config_check": True,
+            },
             "available_node_types": {
                 "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
                 "worker": {**node, "min_workers": least, "max_workers": most},
@@ -116,7 +123,7 @@ class Autoscaled:
             **{f"{kind}_start_ray_commands": [] for kind in ("head", "worker")},
         }
         (folder / "autoscaler.json").write_text(json.dumps(config))
-        command = [*RAY, "start", "--head", "--num-cpus=0", f"--port={port}", "--node-ip-address=127.0.0.1", "--block"]
+        command = [*RAY, "start", "--head", "--num-cpus=0", f"--port={port}", "--block"]
         command += [f"--temp-dir={folder}", "--include-dashboard=false", "--disable-usage-stats"]
         command += ["--object-store-memory=100000000", f"--autoscaling-config={folder / 'autoscaler.json'}"]
         environment = {**os.environ, **NODE, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
