@@ -127,6 +127,7 @@ class Autoscaled:
         command += [f"--temp-dir={folder}", "--include-dashboard=false", "--disable-usage-stats"]
         command += ["--object-store-memory=100000000", f"--autoscaling-config={folder / 'autoscaler.json'}"]
         environment = {**os.environ, **NODE, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        environment["RAY_AUTH_MODE"] = "disabled"
         self.log = (folder / "head.log").open("w")
         self.process = subprocess.Popen(
             command, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
