@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from pipeline.evaluation import calibration
 from pipeline.kinds import load
 from pipeline.runs import checkpoints
-from pipeline.types import Classifier, Predictor
+from pipeline.types import CheckpointFacts, Classifier, Predictor
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
     from pipeline.data.batches import BatchedData
@@ -30,6 +30,6 @@ def calibrate(model_dir: Path, data: "BatchedData") -> Predictor:
         shutil.copytree(model_dir, aside, dirs_exist_ok=True)
         (aside / calibration.FILE).write_bytes(found.json())
 
-    facts = {key: value for key, value in predictor.manifest.items() if key != "files"}
+    facts = cast(CheckpointFacts, {k: v for k, v in predictor.manifest.items() if k != "files"})
     checkpoints.publish(model_dir, write, **facts)
     return load(model_dir)
