@@ -85,7 +85,8 @@ def test_the_bare_loop_ends_with_the_pipelines_weights(tiny_mnist: Path) -> None
 
 @pytest.mark.slow
 def test_the_measurement_for_gpus_runs_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "TEXTS", 400)
+    monkeypatch.setattr(gpu, "TEXTS", 300)
+    monkeypatch.setattr(gpu, "LENGTHS", (5, 20))
     gpu.main(["--device", "cpu", "--epochs", "2", "--out", str(tmp_path / "gpu.json")])
     results = json.loads((tmp_path / "gpu.json").read_text())["results"]
     assert results.keys() == {f"{load}, {precision}" for load in gpu.LOADS for precision in gpu.PRECISIONS}
