@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
 from pipeline.tracking.registry import CHAMPION, Registry, Version
 from pipeline.tracking.upload_queue import UploadQueue
@@ -66,7 +67,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
         raise LaunchError(f"MLflow's registry: {error}. The champion is unchanged. Try again.") from error
 
 
-def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, console: Console, root: Path) -> Promotion:
+def _decide(record: RunRecord, own: dict[str, Any], registry: Registry, console: Console, root: Path) -> Promotion:
     before = registry.champion()
     rival = _rival(before, registry, root) if before and before.run_id != record["run_id"] else None
     theirs = _evaluate(rival, console, root) if rival else None
@@ -82,7 +83,7 @@ def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, con
         difference is not None and error is not None and difference > MIN_STANDARD_ERRORS * error
     )
     facts = {**own["metrics"], "weights_digest": own["weights_digest"], "run": record["name"]}
-    version = registry.register(record["run_id"], {name: str(value) for name, value in facts.items()})
+    version = registry.register(str(record["run_id"]), {name: str(value) for name, value in facts.items()})
     if promoted:
         if registry.champion() != before:
             raise LaunchError(f"{registry.name}: its {CHAMPION} changed meanwhile. Promote {record['name']} again.")
@@ -111,7 +112,7 @@ def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
     return float(difference_N.mean()), float(difference_N.std(ddof=1) / np.sqrt(len(difference_N)))
 
 
-def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
+def _rival(champion: Version, registry: Registry, root: Path) -> RunRecord:
     try:
         return lookup.find(champion.run_id, root)
     except LaunchError as error:
@@ -121,7 +122,7 @@ def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
         ) from error
 
 
-def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str, Any]:
+def _evaluate(record: RunRecord, console: Console, root: Path) -> dict[str, Any]:
     """Evaluate a run's model on validation in a fresh process.
 
     Raises: LaunchError if the evaluation fails, or the model's predictions are neither right nor wrong.

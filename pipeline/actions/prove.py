@@ -101,12 +101,12 @@ def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) ->
             time.sleep(POLL_S)
 
 
-def _result(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
+def _result(side: Side, experiment: str, steps: int) -> first_steps.StepsResult | None:
     """Return the result that a side has written, an error if its process has ended without one, None until then."""
     ended = side.ended  # read before the file, which a process may write as its last act
     file = side.folder / f"steps-{steps}" / f"{experiment}.json"
     if file.is_file():
-        result: dict[str, Any] = json.loads(file.read_text())
+        result: first_steps.StepsResult = json.loads(file.read_text())
         return result
     return {"error": f"its process ended without a result, see {side.log}"} if ended else None
 

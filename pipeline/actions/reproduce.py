@@ -8,14 +8,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.runs import checkpoints, fingerprint, lookup, provenance
+from pipeline.runs.records import RunRecord
 from pipeline.training import cpu
 from pipeline.types import Console
 
@@ -27,7 +27,7 @@ class Comparison:
     run: str
     again: str
     identical: bool
-    differs: dict[str, tuple[Any, Any]]  # those of code, data, configuration, environment, hardware that differ
+    differs: dict[str, tuple[object, object]]  # those of code, data, configuration, environment, hardware that differ
     metrics: dict[str, tuple[float, float]]
 
 
@@ -46,7 +46,7 @@ def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
     if record.get("dirty"):
         console.print("its code was not committed: the last commit before it is used instead")
     with worktree(record["commit"], root) as tree:
-        console.print(f"repeating {record['name']} with the code of {record['commit'][:12]}")
+        console.print(f"repeating {record['name']} with the code of {str(record['commit'])[:12]}")
         repeat(run_dir, tree, console)
         again = lookup.listing(tree)[0]
         return compare(record, again, root)
@@ -97,11 +97,11 @@ def repeat(run_dir: Path, tree: Path, console: Console) -> None:
             raise LaunchError(f"{run_dir.name}: the repetition failed: {log.read().strip().splitlines()[-1]}")
 
 
-def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Comparison:
+def compare(record: RunRecord, again: RunRecord, root: Path) -> Comparison:
     """Compare two finished runs."""
     manifests = [checkpoints.verify(Path(each["run_dir"]) / "model") for each in (record, again)]
     weights = [checkpoints.weights_digest(manifest) for manifest in manifests]
-    facts = {
+    facts: dict[str, Sequence[object]] = {
         "code": _code(record, again),
         "data": [manifest["data_digest"] for manifest in manifests],
         "configuration": [manifest["config_digest"] for manifest in manifests],
@@ -114,7 +114,7 @@ def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Compar
     return Comparison(record["name"], again["name"], weights[0] == weights[1], differs, metrics)
 
 
-def _code(*records: dict[str, Any]) -> list[str]:
+def _code(*records: RunRecord) -> list[str]:
     """Describe the code of two runs: by equal texts if it is the same code, else by digests and commits."""
     commits = [f"{record['commit']}{' and changes' if record.get('dirty') else ''}" for record in records]
     codes = [fingerprint.code_of(record) for record in records]

@@ -18,6 +18,7 @@ from pipeline.config import load_config, resolve
 from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
 from pipeline.runs import events
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import is_server
 
 LISTED_RUNS = 30
@@ -152,7 +153,7 @@ def _is_up(uri: str) -> bool:
     return True
 
 
-def _record(request: Request, name: str) -> dict[str, Any]:
+def _record(request: Request, name: str) -> RunRecord:
     """Raises: LaunchError if no run has this name."""
     for record in stored.run_records(request.app.state.root):
         if record["name"] == name:

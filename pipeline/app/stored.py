@@ -30,7 +30,7 @@ class StoredModel:
     source: str
 
 
-def run_records(root: Path) -> list[dict[str, Any]]:
+def run_records(root: Path) -> list[records.RunRecord]:
     """The record of each run, newest first; the status of a run whose process is gone is `interrupted`."""
     found = []
     for path in (root / "runs").glob("*/run.json"):
@@ -76,7 +76,7 @@ def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
 
 def experiments_on(root: Path, data_class: str) -> list[str]:
     """Sorted names of the trained experiments whose data module is of a class, such as `…text_data.TextData`."""
-    names = {record["experiment"] for record in run_records(root)}
+    names = {name for record in run_records(root) if (name := record["experiment"])}
     recorded = (path.name for path in (root / "models").glob("*-[0-9]*"))
     names |= {name.rpartition("-")[0] for name in recorded if not name.startswith(".")}  # "." marks half-written ones
     return sorted(

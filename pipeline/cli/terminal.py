@@ -8,7 +8,8 @@ from io import TextIOWrapper
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.types import PrimaryMetric
+from pipeline.runs.records import RunRecord
+from pipeline.types import Event, PrimaryMetric
 
 LABEL = 16  # columns before a value, in the closing block
 
@@ -74,7 +75,7 @@ class Terminal:
     def print(self, line: str) -> None:
         self.console.print(line, markup=False)
 
-    def progress(self, events: list[dict[str, Any]]) -> None:
+    def progress(self, events: list[Event]) -> None:
         for event in events:
             if score := PrimaryMetric.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
@@ -111,7 +112,7 @@ class Terminal:
         """Print a line of the closing block."""
         self.print(f"{label:{LABEL}}{value}")
 
-    def close(self, summary: dict[str, Any], as_json: bool) -> None:
+    def close(self, summary: RunRecord, as_json: bool) -> None:
         """Print a run's result, and the commands that lead on from it."""
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
@@ -124,5 +125,5 @@ class Terminal:
         self.row("evaluate", f"pipeline evaluate {name}")
         if as_json:
             keys = ("run_id", "run_dir", "metrics", "dataset", "seconds")
-            self.print(json.dumps({key: summary[key] for key in keys}))
+            self.print(json.dumps({key: summary.get(key) for key in keys}))
         self.file.flush()

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.checks import check_targets
-from pipeline.config.kind import Config
 from pipeline.config.schema import SOURCE_KEYS
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.types import Config
 
 
-def build(node: dict[str, Any], **extra: Any) -> Any:
+def build(node: Config, **extra: object) -> Any:
     """The object that a node describes, its `_target_`s checked again (a stored file may have been changed).
 
     Raises: ConfigError where the constructor refuses its arguments.

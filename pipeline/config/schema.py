@@ -3,7 +3,6 @@
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +12,7 @@ class Rule:
     type: type
     low: float = -math.inf
     high: float = math.inf
-    choices: tuple[Any, ...] = ()
+    choices: tuple[str | int, ...] = ()
     null: bool = False
     span: bool = False  # a list of two, the least and the most, is accepted as well
     many: bool = False  # a list

@@ -10,6 +10,7 @@ from ray.train import UserCallback
 from pipeline.errors import PipelineError
 from pipeline.launch import cluster as clusters
 from pipeline.launch.failure_count import FailureCount
+from pipeline.types import Config
 
 SHUTDOWN_S = 5  # a broken group's time to shut down; Ray gives it 30, and one that hangs takes them all
 
@@ -21,7 +22,7 @@ class TooFewNodes(Exception):
 class Failures(FailureCount, UserCallback):  # type: ignore[misc]
     """Decides in Ray Train's controller whether a group may be restarted after a failure."""
 
-    def __init__(self, run_dir: Path, cluster: dict[str, Any]):
+    def __init__(self, run_dir: Path, cluster: Config):
         super().__init__(run_dir)
         self.cluster, self.workers = cluster, 0
 
@@ -36,9 +37,14 @@ class Failures(FailureCount, UserCallback):  # type: ignore[misc]
                     raise cause
         # A worker that hangs makes the others fail.
         rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
-        self.count(f"worker {rank}", error, hung="HealthCheckTimeout" in type(error).__name__)
+        self.count(f"worker {rank}", root(error), hung="HealthCheckTimeout" in type(error).__name__)
         if clusters.room(self.cluster) < self.workers:
             raise TooFewNodes
+
+
+def root(error: BaseException) -> BaseException:
+    """The innermost cause of an exception, unwrapped."""
+    return list(causes(error))[-1]
 
 
 def causes(error: Any) -> Iterator[BaseException]:

@@ -39,14 +39,14 @@ def resolve_workers(config: Config) -> Any:
     return workers
 
 
-def largest_fitting(room: int, cluster: dict[str, Any], shards: int) -> int:
+def largest_fitting(room: int, cluster: Config, shards: int) -> int:
     """How many workers of an elastic group compute the shards where there is room for so many."""
     least, most = worker_range(cluster)
     allowed = [count for count in fitting(shards) if least <= count <= most]
     return max(count for count in allowed if count == allowed[0] or count <= room)
 
 
-def _places(cluster: dict[str, Any]) -> int:
+def _places(cluster: Config) -> int:
     """How many workers this machine has room for."""
     if cluster["gpus_per_worker"] != 0:
         import torch

@@ -13,8 +13,8 @@ from typing import Any
 from pipeline.config import Config
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
-from pipeline.runs.events import Event, follow
-from pipeline.types import PrimaryMetric
+from pipeline.runs.events import follow
+from pipeline.types import Event, PrimaryMetric, RunStart
 
 REDUCTION = 3  # of the trials that reach a rung, one in three is continued
 STORE_BYTES = 100 * 2**20  # of Ray's object store, which holds nothing large here
@@ -26,7 +26,7 @@ class Trial:
 
     run_dir: Path
     config: Config
-    facts: dict[str, Any]  # of its run in MLflow
+    facts: RunStart  # of its run in MLflow
     ended: bool  # in an earlier try: it only reports the scores in its folder again
 
 
@@ -68,7 +68,7 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
         ray.shutdown()
 
 
-def _train(point: dict[str, Any], *, trials: dict[str, Trial], data_dir: Path, data_digest: str) -> None:
+def _train(point: dict[str, str], *, trials: dict[str, Trial], data_dir: Path, data_digest: str) -> None:
     """Train one trial in a process of its own, from its newest checkpoint on."""
     from ray import tune
 
@@ -98,13 +98,13 @@ def _end_callback(on_end: OnEnd) -> Any:
     class EndCallback(Callback):  # type: ignore[misc]
         """Reports the end of trials; one that was stopped early has completed, too."""
 
-        def __getstate__(self) -> dict[str, Any]:
+        def __getstate__(self) -> dict[str, object]:
             return {}  # Tune pickles its callbacks and `on_end` can't be; nothing restores this one
 
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_complete(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
             self._report(trial, None)
 
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_error(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
             error = trial.get_error()
             cause = getattr(error, "cause", None) or error
             self._report(trial, (str(cause).strip().splitlines() or [repr(cause)])[-1])

@@ -14,6 +14,7 @@ from pipeline.errors import LaunchError, PipelineError
 from pipeline.files import file_lock
 from pipeline.tracking.address import bypass_proxy, is_server, resolve_uri
 from pipeline.tracking.relocation import artifact_location, relocate
+from pipeline.types import RunStart
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -109,7 +110,7 @@ class MLflowStore:
                     return "experiment", str(experiment.experiment_id)
         return kind, identifier
 
-    def open(self, run: dict[str, Any], started_s: float) -> tuple[str, str]:
+    def open(self, run: RunStart, started_s: float) -> tuple[str, str]:
         """Create a run and its experiment, unless an earlier try has; the ids of both.
 
         Runs of one data set share an experiment: there, and only there, are their metrics comparable.

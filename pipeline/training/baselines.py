@@ -22,7 +22,7 @@ from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
 from pipeline.errors import DataError
 from pipeline.runs import checkpoints, trail
-from pipeline.types import FitResult
+from pipeline.types import CheckpointFacts, FitResult
 
 # N texts, G n-grams, K classes, U units: 1 of two classes, else K
 GRAMS = "grams.txt"
@@ -157,7 +157,7 @@ def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
         checkpoints.save_config(config, data.labels, aside)
         trail.write(aside, step=1, epoch=1, arrays=[model.weights_UG, model.bias_U])
 
-    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoints.publish(run_dir / "model", write, **facts)
     return FitResult(run_dir / "model", accuracy, steps=1, epochs=1, wall_s=wall_s, cpu_s=cpu_s)
 

@@ -12,7 +12,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -22,7 +22,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from pipeline.errors import CheckpointError, PipelineError
 from pipeline.runs import checkpoints
 from pipeline.runs.events import EventLog
-from pipeline.types import PrimaryMetric
+from pipeline.types import CheckpointFacts, Manifest, PrimaryMetric
 
 NOTHING = nullcontext()
 
@@ -46,7 +46,7 @@ class AtomicCheckpointIO(CheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         """Raises: CheckpointError if it does not verify, or holds anything but tensors and plain containers."""
 
-        def load(place: Path, _: dict[str, Any]) -> dict[str, Any]:
+        def load(place: Path, _: Manifest) -> dict[str, Any]:
             state: dict[str, Any] = torch.load(place / checkpoints.STATE, map_location=map_location, weights_only=True)
             return state
 
@@ -82,7 +82,7 @@ class Checkpoints(Checkpoint):
         every_s: float,
         every_steps: int | None,
         keep: int,
-        facts: dict[str, Any],
+        facts: CheckpointFacts,
     ):
         self.folder, self.event_log, self.stop = folder, event_log, stop
         self.every_s, self.every_steps, self.keep, self.facts = every_s, every_steps, keep, facts
@@ -126,8 +126,9 @@ class Checkpoints(Checkpoint):
         self.best = score if better else self.best
         anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
         stop = anyone(self.stop())
+        facts: CheckpointFacts = {} if math.isnan(score) else {"score": score}
         due = better or stop or anyone(self._due(trainer))
-        self._take_if(due, stop, trainer, module, **({} if math.isnan(score) else {"score": score}))
+        self._take_if(due, stop, trainer, module, **facts)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
         loader: Any = trainer.train_dataloader
@@ -160,14 +161,16 @@ class Checkpoints(Checkpoint):
         stop = self.stop()
         return stop or self._due(trainer), stop
 
-    def _take_if(self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+    def _take_if(
+        self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Unpack[CheckpointFacts]
+    ) -> None:
         # Every worker takes part in a save, or none does.
         if due:
             self._take(trainer, module, **facts)
         if stop:
             raise StoppedError
 
-    def _take(self, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+    def _take(self, trainer: Trainer, module: LightningModule, **more: Unpack[CheckpointFacts]) -> None:
         step = trainer.global_step
         if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
             raise PipelineError(
@@ -175,7 +178,7 @@ class Checkpoints(Checkpoint):
                 "kept. Lower model.optimizer.lr or set trainer.gradient_clip_val."
             )
         folder = self.folder / f"step-{step:09d}"
-        facts = {**self.facts, **facts, "step": step, "epoch": trainer.current_epoch}
+        facts: CheckpointFacts = {**self.facts, **more, "step": step, "epoch": trainer.current_epoch}
         self.count(trainer)
         trainer.save_checkpoint(folder, weights_only=False, storage_options=facts)
         self.saved_s, self.saved_step = time.monotonic(), step

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -27,7 +28,7 @@ from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, Sto
 from pipeline.training.exchange import Alone, Exchange
 from pipeline.training.sharding import ShardedStrategy
 from pipeline.training.trail import TrailRecorder
-from pipeline.types import FitResult
+from pipeline.types import CheckpointFacts, FitResult
 
 
 def build_task(config: Config) -> Task:
@@ -67,7 +68,7 @@ def fit(
     data.setup()
     if origin := config["requires"].get("init_from"):
         _initialise(task, data, stored_checkpoints.parent_folder(run_dir, stored_checkpoints.INIT_FROM), origin)
-    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(
             f"{data_dir}: expected {config['data']['name']} with digest {data_digest}, got {facts['data_digest']}. "
@@ -169,7 +170,13 @@ def _trainer(config: Config, callbacks: list[Callback], run_dir: Path, strategy:
 
 
 def store_model(
-    config: Config, task: Task, data: BatchedData, folder: Path, recorder: TrailRecorder, trainer: Trainer, **facts: str
+    config: Config,
+    task: Task,
+    data: BatchedData,
+    folder: Path,
+    recorder: TrailRecorder,
+    trainer: Trainer,
+    **facts: Unpack[CheckpointFacts],
 ) -> None:
     """Weights, their trail and all that rebuilds and feeds them, in one verified folder that needs no run."""
 

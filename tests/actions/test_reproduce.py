@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.actions import reproduce
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
+from pipeline.runs.records import RunRecord
 from tests.conftest import Quiet
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +49,8 @@ def test_a_run_is_repeated_bit_for_bit_and_a_change_of_its_record_is_named(tmp_p
 
 
 def test_the_same_code_of_another_commit_is_not_a_difference_and_other_code_is_named_with_its_commit() -> None:
-    def record(commit: str, **code: str) -> dict[str, Any]:
-        return {"commit": commit, **({"fingerprint": {"code": code}} if code else {})}
+    def record(commit: str, **code: str) -> RunRecord:
+        return {"commit": commit, "fingerprint": {"code": code}} if code else {"commit": commit}
 
     same = reproduce._code({**record("aaa", fit="1"), "dirty": True}, record("bbb", fit="1"))
     assert same == ["aaa and changes"] * 2

@@ -15,10 +15,12 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
+from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
@@ -28,12 +30,12 @@ def weights(run_dir: Path) -> str:
     return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
 
 
-def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def starts(events: list[Event]) -> list[Event]:
     """The event of each group's start."""
     return [event for event in events if "workers" in event]
 
 
-def has_started(groups: int, events: list[dict[str, Any]]) -> bool:
+def has_started(groups: int, events: list[Event]) -> bool:
     """Whether so many groups have started."""
     return len(starts(events)) == groups
 
@@ -90,12 +92,14 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
             raise end
         return end
 
-    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
+    cluster = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
+    groups = _Groups(cluster, tmp_path, None, {}, 2, CapacityRequest("run", [{"CPU": 1}] * 2))
     monkeypatch.setattr(groups, "group", group)
     monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
     assert event["interrupted"] == "failure"
+    assert event["notice"].startswith("the group failed (The actor died")
     ends.extend([ActorDiedError()] * (MAX_FAILURES + 1))
     with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
         groups.run()
