@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.actions import data, first_steps
-from pipeline.actions.reproduce import worktree
 from pipeline.actions.verdicts import Verdict, compare, pair
+from pipeline.actions.worktree import worktree
 from pipeline.config import load_config, resolve, training
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
