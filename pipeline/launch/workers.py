@@ -59,7 +59,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
-    with capacity.request(run_dir.name, [clusters.per_worker(cluster)] * most) as request:
+    with capacity.request(run_dir.name, clusters.per_worker(cluster), most) as request:
         return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
@@ -140,12 +140,11 @@ class _Groups:
         self.no_room_since = None
         return cast(FitResult, outcome[0])
 
-    def room(self) -> int:
-        """How many workers the live nodes hold; where an elastic run may use more, ask for their nodes."""
-        room, most = clusters.room(self.cluster), len(self.request.bundles)
-        if self.request.repeated or clusters.worker_range(self.cluster)[0] < most > room:
-            self.request.repeat()
-        return room
+    def room(self, workers: int = 0) -> int:
+        """How many workers the live nodes hold; an elastic run asks for those that it lacks beside its `workers`."""
+        if clusters.worker_range(self.cluster)[0] < self.request.most:
+            self.request.ask(self.request.most - workers)
+        return clusters.room(self.cluster)
 
     def reason_to_make_way(self, workers: int) -> str | None:
         """The reason to store the group's state and start another group; None if there is none."""
@@ -154,7 +153,7 @@ class _Groups:
             self.used, self.resources = used or self.used, resources or self.resources
         if self.used & clusters.draining():
             return "drain"
-        fitting = placement.largest_fitting(self.room(), self.cluster, self.shards)
+        fitting = placement.largest_fitting(self.room(workers), self.cluster, self.shards)
         return "resize" if self.used and workers < fitting else None
 
     def release(self) -> None:

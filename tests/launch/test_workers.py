@@ -92,7 +92,7 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
         return end
 
     cluster = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
-    groups = _Groups(cluster, tmp_path, None, {}, 2, CapacityRequest("run", [{"CPU": 1}] * 2))
+    groups = _Groups(cluster, tmp_path, None, {}, 2, CapacityRequest("run", {"CPU": 1}, 2))
     monkeypatch.setattr(groups, "group", group)
     monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
