@@ -35,6 +35,7 @@ COLLECTIVE_S = 180  # a worker's wait for another's gradients; torch's default i
 ROOM_S = 300  # a run's wait for nodes
 POLL_S = 1
 PLACEMENT_S = 5
+SETTLE_S = 10  # without a change in the number of nodes, before a group grows to less than its most
 MAKE_WAY = {"drain": "a node is draining", "resize": "there is room for more workers"}
 
 
@@ -79,6 +80,7 @@ class _Groups:
         self.request = request
         self.used: set[str] = set()  # nodes of the newest group
         self.resources: PlacementGroup | None = None  # of the newest group
+        self.fitting, self.fitting_since = 0, 0.0  # how many workers the nodes hold, and since when it is so many
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
@@ -153,8 +155,12 @@ class _Groups:
             self.used, self.resources = used or self.used, resources or self.resources
         if self.used & clusters.draining():
             return "drain"
-        fitting = placement.largest_fitting(self.room(workers), self.cluster, self.shards)
-        return "resize" if self.used and workers < fitting else None
+        fitting, now = placement.largest_fitting(self.room(workers), self.cluster, self.shards), time.monotonic()
+        if fitting != self.fitting:
+            self.fitting, self.fitting_since = fitting, now
+        # Nodes that an autoscaler starts join one after the other; each new group costs its start.
+        settled = fitting == self.request.most or now - self.fitting_since > SETTLE_S
+        return "resize" if self.used and workers < fitting and settled else None
 
     def release(self) -> None:
         """Give back the resources of a group whose controller died: Ray does so only with a dashboard."""
