@@ -81,7 +81,7 @@ class ImageData(BatchedData):
         images_NCHW: Tensor = self.splits[split][0]
         return images_NCHW.squeeze(1).numpy() / np.float32(255)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels, *noise = batch
         images = images.float().div_(255)
         return (self.augment(images, noise[0]) if self.augment and noise else images), labels

@@ -183,7 +183,7 @@ class ImageFolder(BatchedData):
             return super().shuffled(**order)
         return Augmented(self.splits["train"], self.batch_size, augment, **order)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         rows, labels, *noise = batch
         places = rows.cpu().numpy()
         if self.views is not None:
