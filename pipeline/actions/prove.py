@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -172,7 +172,7 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
     }
 
 
-def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
+def _folder(root: Path, code: str, facts: Mapping[str, object]) -> Path:
     """Return the folder for a code's models, caches and results, one for each processor and set of libraries."""
     known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]

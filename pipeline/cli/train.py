@@ -3,14 +3,17 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import ConfigError
-from pipeline.runs.records import RunRecord
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -105,7 +108,7 @@ def sweep(
         _close_sweep(summary, console, as_json)
 
 
-def _close_sweep(summary: RunRecord, console: Terminal, as_json: bool) -> None:
+def _close_sweep(summary: "RunRecord", console: Terminal, as_json: bool) -> None:
     """Print a sweep's best trial, and the commands that lead on from it."""
     best = summary["best"]
     console.row("best", f"val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")

@@ -11,6 +11,7 @@ import yaml
 from pipeline.config import digest, load_config, resolve
 from pipeline.errors import DataError
 from pipeline.graph import migrate
+from pipeline.graph.lockfile import LockedFile, LockEntry
 from pipeline.runs import results
 
 NAMES = "mlp_xor", "neuron"
@@ -98,8 +99,11 @@ def test_missing_fingerprints_are_named_with_the_command_that_writes_them(record
 
 
 def test_the_model_of_a_renamed_experiment_is_found_by_its_former_name() -> None:
-    outs = [{"path": "models/imdb_lstm_virtual-2", "md5": "c"}, {"path": "models/neuron-0", "md5": "d"}]
-    former = {"any": {"outs": outs}}
+    outs: list[LockedFile] = [
+        {"path": "models/imdb_lstm_virtual-2", "md5": "c"},
+        {"path": "models/neuron-0", "md5": "d"},
+    ]
+    former: dict[str, LockEntry] = {"any": {"outs": outs}}
     assert dict(migrate._outputs(former)) == {
         "models/imdb_lstm_vat-2": {"path": "models/imdb_lstm_vat-2", "md5": "c"},
         "models/neuron-0": {"path": "models/neuron-0", "md5": "d"},
