@@ -6,9 +6,9 @@ libraries itself.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline import files
 from pipeline.config import build
@@ -190,11 +190,14 @@ class EnsembleOfModels(_EvaluatedByPredictor):
         return assemble(config, context.members, data_dir=context.data_dir, run_dir=context.run_dir)
 
     def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
+        from pipeline.evaluation import calibration
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
-        members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
-        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members are classifiers
+        members: list[Any] = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
+        # Probabilities are averaged as they are, and their mean is calibrated.
+        uncalibrated = tuple(replace(member, calibration=None) for member in members)
+        return Ensemble(uncalibrated, config, manifest, calibration.read(model_dir))
 
 
 KINDS: dict[Kind, ModelKind] = {

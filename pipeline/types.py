@@ -30,6 +30,8 @@ class Prediction(TypedDict, total=False):
     label: str  # of a translator the translation
     probability: float
     probabilities: dict[str, float]
+    set: list[str]  # of classes that holds the true one with the probability `coverage`
+    coverage: float
     image: list[list[int]]  # 0..255
 
 

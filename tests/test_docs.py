@@ -4,13 +4,12 @@ import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
-from pipeline.cli.command import app
+from docs.generators import commands as reference
+from docs.generators.commands import verbs
 from pipeline.config import load_config
 from pipeline.report.claims import markdown, table
 from pipeline.report.markdown import readme_table, results_markdown
@@ -18,16 +17,8 @@ from pipeline.runs import results
 
 ROOT = Path(__file__).parents[1]
 HISTORIC = ("CHANGELOG.md",)  # names the files of its day
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-
-
-def verbs(command: Any = None, name: str = "") -> dict[str, Any]:
-    """Every verb with its command: `train`, `data pull`, …"""
-    command = command or get_command(app)
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        return {name: command}
-    return {full: c for key, sub in inner.items() for full, c in verbs(sub, f"{name} {key}".strip()).items()}
+PAGES = [page for page in (ROOT / "docs").rglob("*.md") if "generated" not in page.parts]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *PAGES])
 
 
 def commands(text: str) -> list[str]:
@@ -44,7 +35,17 @@ def test_every_command_has_help_a_runnable_example_and_a_place_in_the_reference(
     example = re.search(rf"Example: (pipeline {verb}\b.*)", help_text)
     assert example
     check(example[1])
-    assert f"pipeline {verb}" in (ROOT / "docs/commands.md").read_text()
+    assert f"pipeline {verb}" in (ROOT / "docs/reference/commands.md").read_text()
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_a_verbs_generated_page_has_its_help_its_example_and_every_option(verb: str) -> None:
+    page = reference.page(verb, verbs()[verb])
+    assert page.startswith(f"# pipeline {verb}\n")
+    assert f"```\npipeline {verb}" in page
+    for parameter in verbs()[verb].params:
+        assert f"`{parameter.opts[0]}" in page or f"{parameter.name.upper()}" in page
+        assert parameter.help.replace("|", "\\|") in page
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

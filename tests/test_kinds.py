@@ -191,7 +191,7 @@ def _copy(folder: Path, aside: Path) -> None:
 
 def documented() -> list[str]:
     """The overrides of each training command on one's own data in the guide to it."""
-    guide = (Path(__file__).parents[1] / "docs/add-a-data-set.md").read_text()
+    guide = (Path(__file__).parents[1] / "docs/how-to/add-a-data-set.md").read_text()
     return [found for found in re.findall(r"pipeline train ([^\n`]+)", guide) if "data.path" in found]
 
 

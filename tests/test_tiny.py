@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,8 +42,18 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
         assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
-    scored = evaluate.evaluate(summary["name"], "test", root=tracked)
+    assert (run_dir / "model/calibration.json").is_file()
+    assert (run_dir / "figures/reliability.png").is_file()
+    stored_predictions: dict[str, Any] = {}
+    scored = evaluate.evaluate(summary["name"], "test", root=tracked, predictions=stored_predictions)
     assert scored["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
+    assert scored["metrics"]["test/ece"] == summary["metrics"]["test/ece"]
+    assert {name: tuple(tensor.shape) for name, tensor in stored_predictions.items()} == {
+        "test_score": (40, 10),
+        "test_truth": (40,),
+        "val_score": (16, 10),
+        "val_truth": (16,),
+    }
     assert scored["dataset"] == summary["dataset"]
 
     with sqlite3.connect(tracked / "runs/mlflow.db") as database:

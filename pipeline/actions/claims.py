@@ -22,7 +22,8 @@ def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:
         for seed in SEEDS:
             summary = train.train([f"experiment={name}", f"seed={seed}"], console, root=root, verbose=verbose)
             details: dict[str, Any] = {}
+            predictions: dict[str, Any] = {}
             model_dir = record.model(summary, root)
-            result = evaluate.evaluate(str(model_dir), "test", root=root, details=details)
-            record.evaluation(result, details, model_dir, root, None)
+            result = evaluate.evaluate(str(model_dir), "test", root=root, details=details, predictions=predictions)
+            record.evaluation(result, details, predictions, model_dir, root, None)
         record.collect(name, root)

@@ -13,6 +13,8 @@ from pipeline.runs import checkpoints, lookup, results
 from pipeline.types import Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
+    from torch import Tensor
+
     from pipeline.data.batches import BatchedData
 
 
@@ -22,14 +24,15 @@ def evaluate(
     *,
     root: Path,
     details: dict[str, Any] | None = None,
-    samples: dict[str, str] | None = None,
+    predictions: "dict[str, Tensor] | None" = None,
 ) -> dict[str, Any]:
     """Evaluate a stored model on a split of the data it was trained on.
 
-    The data behind the figures is added to `details` (see `assess.details`), the correctness of each sample to
-    `samples` (see `Evaluation`).
+    The data behind the figures is added to `details` (see `assess.details`), the class probabilities to `predictions`
+    (see `assess.stored_predictions`).
 
-    Returns: experiment, seed, metrics, dataset, and the digests that a repetition must reproduce.
+    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, and the correctness of
+    each sample (`Evaluation.samples`).
     Raises: DataError if the data in data/ is not the data that the model was trained on.
     """
     predictor = load(lookup.model_dir(run, root))
@@ -43,8 +46,8 @@ def evaluate(
     evaluation = assess.assess(predictor, data, split, root=root)
     if details is not None:
         details |= assess.details(evaluation, predictor, data, split)
-    if samples is not None:
-        samples |= evaluation.samples
+    if predictions is not None:
+        predictions |= assess.stored_predictions(evaluation, predictor, data, split)
     return {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
@@ -53,6 +56,7 @@ def evaluate(
         "config_digest": config_digest(predictor, root),
         **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
         "weights_digest": checkpoints.weights_digest(predictor.manifest),
+        "samples": evaluation.samples,
     }
 
 

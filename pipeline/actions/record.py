@@ -7,12 +7,15 @@ of a data set is in git.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CheckpointError, DataError
-from pipeline.files import atomic_folder, atomic_write
+from pipeline.files import atomic_folder, atomic_write, sha256
 from pipeline.runs import checkpoints, events, lookup, records, requirements, results
 from pipeline.runs.records import RunRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
 HISTORY, SAMPLES = (
@@ -20,6 +23,8 @@ HISTORY, SAMPLES = (
     "samples.png",
 )  # in a model folder: curves and images over the epochs
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
+PREDICTIONS = "predictions.safetensors"  # there as well: class probabilities of each validation and test sample
+MEASURED = ("metrics", "right", "truth_digest", "predictions_digest")  # what a new evaluation can add to a result
 # Keys of a run record that a result keeps: provenance and cost.
 FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
 
@@ -61,8 +66,18 @@ def samples_over_epochs(run_dir: Path) -> bytes | None:
     return sheet([each[:: max(1, len(each) // 10)][:10] for each in images])
 
 
-def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path, root: Path, name: str | None) -> Path:
-    """Write an evaluation to `evaluations/EXPERIMENT/SEED` (or `evaluations/NAME`), replacing an older one."""
+def evaluation(
+    result: results.Result,
+    details: dict[str, Any],
+    predictions: "dict[str, Tensor]",
+    model_dir: Path,
+    root: Path,
+    name: str | None,
+) -> Path:
+    """Write an evaluation to `evaluations/EXPERIMENT/SEED` (or `evaluations/NAME`), replacing an older one.
+
+    `predictions` are tensors by name (see `assess.stored_predictions`); empty for models that predict no classes.
+    """
     from pipeline.report.details import SAMPLES as DATA_SAMPLES
 
     folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
@@ -73,7 +88,13 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
                 (aside / file).write_bytes((model_dir / file).read_bytes())
         _write(aside / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
         _write(aside / ERRORS, {key: value for key, value in details.items() if key in DATA_SAMPLES})
-        _write(aside / RESULT, result)
+        recorded = {key: value for key, value in result.items() if key != "samples"}
+        if samples := result["samples"]:
+            recorded |= {"right": results.pack(samples["right"]), "truth_digest": samples["truth_digest"]}
+        if predictions:
+            checkpoints.save_tensors(predictions, aside / PREDICTIONS)
+            recorded["predictions_digest"] = sha256(aside / PREDICTIONS)
+        _write(aside / RESULT, recorded)
 
     return atomic_folder(folder, write)
 
@@ -81,7 +102,8 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
 def collect(experiment: str, root: Path) -> Path:
     """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
 
-    A run with the committed weights and metrics keeps its committed provenance and cost.
+    A run with the committed weights and metrics keeps its committed provenance and cost; metrics that the committed
+    result lacks are added.
 
     Raises: DataError if there is no evaluation.
     """
@@ -101,8 +123,9 @@ def collect(experiment: str, root: Path) -> Path:
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
     result = json.loads((folder / RESULT).read_text())
     before = known.get(result["seed"], {})
-    if all(before.get(key) == result[key] for key in ("weights_digest", "metrics")):
-        return {"experiment": result["experiment"], **before}
+    if before and results.agree(before, result):
+        measured = {key: result[key] for key in MEASURED if key in result}
+        return {"experiment": result["experiment"], **before, **measured}
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
     return {**result, **_facts(result, root), "history": results.columns(rows)}
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
@@ -15,7 +16,7 @@ from pipeline.config import Config, build_data, check_precision, flatten, load_c
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import FitContext, kind_of, load
+from pipeline.kinds import FitContext, kind_of
 from pipeline.launch import cluster, placement
 from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
@@ -29,6 +30,8 @@ from pipeline.tracking.run import Run, open_run
 from pipeline.training import cpu
 from pipeline.types import Console, DataSet, FitResult
 
+SUMMARY = ("run_id", "run_dir", "name", "metrics", "dataset", "seconds", "cpu_s")
+
 
 def train(
     overrides: Sequence[str],
@@ -38,8 +41,11 @@ def train(
     config_dir: Path | None = None,
     verbose: bool = False,
     resume_if_interrupted: bool = False,
+    run_name: str | None = None,
 ) -> RunRecord:
     """Train an experiment, or with `resume_if_interrupted` resume its interrupted run: same configuration, data, code.
+
+    A run of the name `run_name` is resumed unless it is finished; then it is not trained again.
 
     Returns: the run's summary, see `_train`.
     Raises: PipelineError for what the user can fix, before training where it can be known.
@@ -53,6 +59,8 @@ def train(
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
         console.print(f"resuming    {interrupted.name}, which was interrupted")
         return _train(plain, interrupted, console, root=root, verbose=verbose)
+    if run_name and (named := lookup.named(run_name, root)):
+        return _continue(named, identity, plain, console, root=root, verbose=verbose)
     facts: RunRecord = {
         **provenance.provenance(root),
         "identity": identity,
@@ -61,9 +69,29 @@ def train(
     }
     for warning in provenance.gaps(root):
         console.print(warning)
-    run_dir = records.create(root, plain, facts)
+    run_dir = records.create(root, plain, facts, run_name)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
     return _train(plain, run_dir, console, root=root, verbose=verbose)
+
+
+def _continue(
+    record: RunRecord, identity: str, config: Config, console: Console, *, root: Path, verbose: bool
+) -> RunRecord:
+    """Resume the run of a name; of a finished one, only return its summary.
+
+    Raises: LaunchError if it began with another configuration, data or code.
+    """
+    name = record["name"]
+    if record.get("identity") != identity:
+        raise LaunchError(
+            f"--run-name {name}: that run has another configuration, data or code. Choose another name, or `pipeline "
+            f"resume {name}`."
+        )
+    if record["status"] == "finished":
+        console.print(f"finished    {name} was trained before, and is not trained again")
+        return cast(RunRecord, {key: value for key, value in record.items() if key in SUMMARY})
+    console.print(f"resuming    {name}, which was {record['status']}")
+    return _train(config, Path(record["run_dir"]), console, root=root, verbose=verbose)
 
 
 def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -197,11 +225,13 @@ def _launch(
 def finish(
     config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
-    """Evaluate the stored model on test, draw its figures, and log both with the model in a portable form."""
+    """Calibrate the stored model, evaluate it on test, draw its figures, and log both with the portable model."""
     from pipeline.actions import assess, export  # import numpy and torch
+    from pipeline.actions.calibrate import calibrate
     from pipeline.report.figures import learning_curves
 
-    predictor, data = load(run_dir / "model"), build_data(config, root / "data")
+    data = build_data(config, root / "data")
+    predictor = calibrate(run_dir / "model", data)
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)

@@ -11,7 +11,9 @@ from torch import Tensor
 from pipeline.config import Config, build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel
 from pipeline.inference.predictor import class_prediction
 from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
@@ -34,6 +36,7 @@ class BaselineClassifier:
     model: TextModel
     config: Config  # name, seed, data, model, requires, labels
     manifest: Manifest
+    calibration: Calibration | None = None
     input_type: ClassVar[InputType | None] = "texts"
 
     @property
@@ -53,10 +56,12 @@ class BaselineClassifier:
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
+        return [
+            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
+        ]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Raises: ConfigError: a baseline has no input tensor."""
@@ -87,4 +92,4 @@ def load(model_dir: Path, config: Config, manifest: Manifest) -> BaselineClassif
         model.load(model_dir)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{model_dir}: not a stored baseline ({error!r}). Train again.") from error
-    return BaselineClassifier(model, config, manifest)
+    return BaselineClassifier(model, config, manifest, calibrating.read(model_dir))

@@ -13,7 +13,8 @@ from pipeline.config import Config
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import ExportableModel, Mean, facts
+from pipeline.evaluation.calibration import Calibration
+from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
 from pipeline.inference.predictor import class_prediction
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
@@ -22,11 +23,12 @@ from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, P
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Classifiers whose class probabilities are averaged."""
+    """Classifiers whose class probabilities are averaged; the mean is calibrated, its members are not."""
 
     members: tuple[Classifier, ...]
     config: Config  # name, seed, data, model, requires, labels
     manifest: Manifest
+    calibration: Calibration | None = None
 
     @property
     def input_type(self) -> InputType | None:
@@ -60,10 +62,12 @@ class Ensemble:
         return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
+        return [
+            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
+        ]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one module that averages their outputs.
@@ -76,8 +80,9 @@ class Ensemble:
             raise ConfigError(
                 f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
             )
-        metadata = {**first.facts, **facts(self.config, None)}
-        return replace(first, net=Mean([model.net for model in exported]).eval(), facts=metadata)
+        metadata = {**first.facts, **facts(self.config, None, self.calibration)}
+        net = calibrated(Mean([model.net for model in exported]), self.calibration)
+        return replace(first, net=net.eval(), facts=metadata)
 
 
 def _mean(scores: Sequence[np.ndarray]) -> np.ndarray:

@@ -18,7 +18,9 @@ from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import Calibration, has_probabilities
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
 from pipeline.types import (
@@ -46,6 +48,7 @@ class Net:
     config: Config  # name, seed, data, model, requires, labels
     manifest: Manifest
     vocabulary: Vocabulary | None = None  # of a text classifier
+    calibration: Calibration | None = None  # of a classifier
     input_type: ClassVar[InputType | None] = None
 
     @property
@@ -70,8 +73,9 @@ class Net:
         """The net with its softmax and the first `count` inputs of the test split."""
         inputs = first_inputs(data, count)
         text = () if inputs.is_floating_point() else ("input",)
-        metadata = facts(self.config, self.vocabulary)
-        return ExportableModel(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, metadata)
+        metadata = facts(self.config, self.vocabulary, self.calibration)
+        net = with_softmax(self.net, self.calibration).eval()
+        return ExportableModel(net, {"input": inputs}, "probabilities", text, metadata)
 
 
 class Classifier(Net):
@@ -86,10 +90,13 @@ class Classifier(Net):
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
+        scores_NC = self.class_probabilities(inputs)
+        if not has_probabilities(self.config):
+            return [{"label": self.labels[best]} for best in scores_NC.argmax(axis=1)]
+        return [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
 
     def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays in the form of the net's input."""
@@ -242,9 +249,10 @@ def language_model_error(name: str) -> ConfigError:
     )
 
 
-def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
-    """The most probable class, its probability, and the probabilities of all classes."""
+def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> Prediction:
+    """The most probable class, its probability, and the probabilities of all classes, calibrated if possible."""
     best = int(score_C.argmax())
+    score_C = calibration.scores(score_C) if calibration else score_C
     probabilities = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
     return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
@@ -271,4 +279,4 @@ def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: 
         ) from error
     checkpoints.load_weights(net, model_dir)
     vocabulary = Vocabulary.load(model_dir) if (model_dir / FILE).is_file() else None
-    return predictor_class(net.eval(), config, manifest, vocabulary)
+    return predictor_class(net.eval(), config, manifest, vocabulary, calibrating.read(model_dir))

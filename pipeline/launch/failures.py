@@ -37,9 +37,14 @@ class Failures(FailureCount, UserCallback):  # type: ignore[misc]
                     raise cause
         # A worker that hangs makes the others fail.
         rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
-        self.count(f"worker {rank}", error, hung="HealthCheckTimeout" in type(error).__name__)
+        self.count(f"worker {rank}", root(error), hung="HealthCheckTimeout" in type(error).__name__)
         if clusters.room(self.cluster) < self.workers:
             raise TooFewNodes
+
+
+def root(error: BaseException) -> BaseException:
+    """The innermost cause of an exception, unwrapped."""
+    return list(causes(error))[-1]
 
 
 def causes(error: Any) -> Iterator[BaseException]:

@@ -46,8 +46,8 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Prediction]]) -> FastAPI:
-    """The application that serves a model; `predict_one` is its prediction for one input."""
+def create(predictor: Predictor, predict_many: Callable[[list[Any]], Awaitable[list[Prediction]]]) -> FastAPI:
+    """The application that serves a model; `predict_many` returns its predictions for the inputs of a request."""
     kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
     app = FastAPI(
@@ -61,9 +61,10 @@ def create(predictor: Predictor, predict_one: Callable[[Any], Awaitable[Predicti
             inputs = await asyncio.to_thread(_images, predictor, inputs)
         elif kind == "classes":
             inputs = [predictor.labels.index(label) for label in inputs]
-        return {"model": model, "answers": await asyncio.gather(*map(predict_one, inputs))}
+        return {"model": model, "answers": await predict_many(inputs)}
 
     async def health() -> Any:
+        await predict_many([])
         return {"status": "ok", "model": model}
 
     app.add_api_route("/predict", predict, methods=["POST"], response_model=Response, response_model_exclude_none=True)

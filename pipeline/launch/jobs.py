@@ -19,6 +19,8 @@ from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
 
 MAX_BYTES = 5 * 10**6  # of code and configuration
+READ_S, CHANGE_S = 10, 60  # the wait for an answer to a request that reads, and to one that changes something
+HTTP_FAILED = 500
 READY_S = 60  # a new cluster's time to accept a job
 STOP_S = 60  # a job's time to store its state before it is killed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
@@ -99,16 +101,46 @@ def connect(address: str) -> Any:
             f"--address {address}: is not this machine, and there is no token: whoever reaches a Ray dashboard runs "
             "code on its cluster. Put the cluster's token into ~/.ray/auth_token (mode 0600), or tunnel: `ssh -L`."
         )
+    try:
+        client = _client_class()(address)
+        client.list_jobs()  # with the token, and from the head: the dashboard's own pages need neither
+    except (OSError, RuntimeError, ValueError) as error:  # another program, or another version of Ray
+        raise _no_dashboard(address, error) from error
+    return client
+
+
+def _no_dashboard(address: str, error: Exception) -> LaunchError:
+    reason = " ".join(str(error).split())[:200]
+    return LaunchError(
+        f"--address {address}: no Ray dashboard answers there, or its head is gone ({reason}). Start a cluster "
+        "(docs/how-to/cluster.md), or correct the address."
+    )
+
+
+def _client_class() -> type[Any]:
+    """Ray's client, with limits of time and errors of one line."""
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    try:
-        return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise LaunchError(
-            f"--address {address}: no Ray dashboard answers there ({reason}). Start a cluster (docs/cluster.md), or "
-            "correct the address and the token."
-        ) from error
+    class Client(JobSubmissionClient):  # type: ignore[misc]
+        def _do_request(self, method: str, endpoint: str, **words: Any) -> Any:
+            try:
+                reply = super()._do_request(method, endpoint, timeout=READ_S if method == "GET" else CHANGE_S, **words)
+            except AuthenticationError as error:
+                raise LaunchError(
+                    f"--address {self._address}: the cluster refuses this token. Put the cluster's token into "
+                    "~/.ray/auth_token (mode 0600), or set RAY_AUTH_TOKEN_PATH to its file."
+                ) from error
+            except OSError as error:
+                raise _no_dashboard(self._address, error) from error
+            if method == "GET" and reply.status_code >= HTTP_FAILED:
+                raise LaunchError(
+                    f"--address {self._address}: the dashboard answers with status {reply.status_code}. Does the "
+                    "cluster's head still run?"
+                )
+            return reply
+
+    return Client
 
 
 def listing(client: Any) -> list[dict[str, Any]]:

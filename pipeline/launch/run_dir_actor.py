@@ -19,6 +19,7 @@ from ray.util.placement_group import PlacementGroup
 
 from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, read_folder, sha256
+from pipeline.launch.failure_count import newest_step
 from pipeline.runs import checkpoints, events, interruption
 
 MARK = ".driver"  # in the run's folder: a worker that reads the driver's token in it sees the same folder
@@ -28,7 +29,11 @@ Files = dict[str, bytes]
 
 
 class RunDirActor:
-    """An actor on the driver's node: writes what workers elsewhere send, and passes on the request to stop."""
+    """An actor on the driver's node: writes what workers elsewhere send, and passes on the request to stop.
+
+    Ray starts it again if it dies (memory may run out): the folder holds its state, but for the newest group's nodes
+    and resources, which the driver remembers.
+    """
 
     def __init__(self, run_dir: str, keep: int):
         self.run_dir, self.keep = Path(run_dir), keep
@@ -47,24 +52,20 @@ class RunDirActor:
         if rank == 0:
             self.used, self.group = set(), group
             event_log = events.EventLog(self.run_dir)
-            event_log.append(step=step(self.run_dir), workers=workers, restarts=self.groups)
+            event_log.append(step=newest_step(self.run_dir), workers=workers, restarts=self.groups)
             if self.groups:
                 event_log.append(tags={"worker_restarts": str(self.groups)})
             event_log.close()
             self.groups += 1
         self.used.add(node)
 
-    def nodes(self) -> set[str]:
-        """The nodes of the newest group's workers that have started."""
-        return self.used
+    def placement(self) -> tuple[set[str], PlacementGroup | None]:
+        """The nodes of the newest group's workers that have started, and the resources that it was given."""
+        return self.used, self.group
 
     def forget_nodes(self) -> None:
         """Forget the former group's nodes, before another group starts."""
         self.used = set()
-
-    def placement_group(self) -> PlacementGroup | None:
-        """The resources that the newest group was given."""
-        return self.group
 
     def stopping(self) -> bool:
         """Whether the run is requested to stop."""
@@ -120,12 +121,6 @@ def workspace(actor: Any, run_dir: Path, rank: int) -> Iterator[Path]:
             return
         with _sending(actor, local):
             yield local
-
-
-def step(run_dir: Path) -> int:
-    """The step of the newest checkpoint, from which a new group resumes; 0 without one."""
-    newest = checkpoints.newest(run_dir / "checkpoints")
-    return int(newest.name.removeprefix("step-")) if newest else 0
 
 
 def read(folder: Path) -> Files:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +9,8 @@ from torch.nn import functional as F
 
 from pipeline.models.backprop import Backprop
 from pipeline.models.mlp import MLP
+from pipeline.report.comparisons import RECURRENT, Entry, Groups
 from pipeline.report.markdown import score, spread
-
-Entry = dict[str, Any]
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
 
@@ -23,13 +21,13 @@ NEEDS = {
     2: ("mlp_xor",),
     3: ("backprop_mnist",),
     4: ("mnist_cnn", "mnist_cnn_best", "lecture_cnn"),
-    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_pseudo"),
+    5: ("imdb_tfidf", "imdb_nbsvm", *RECURRENT),
     6: ("imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_bag", "imdb_lstm_pseudo", "imdb_bag_pseudo"),
     7: ("mnist_gan", "lecture_gan"),
 }
 
 
-def perceptron(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def perceptron(entries: Groups) -> tuple[str, str]:
     """Train Rosenblatt's perceptron on every Boolean function of two inputs, from every start on a grid of weights."""
     points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
     grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
@@ -64,14 +62,14 @@ def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -
     return None
 
 
-def xor(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def xor(entries: Groups) -> tuple[str, str]:
     runs = entries["mlp_xor"]
     learned = sum(run["metrics"]["test/accuracy"] == 1 for run in runs)
     evidence = f"learned by {learned} of {len(runs)} seeds (four hidden tanh units)"
     return evidence, HOLDS if learned == len(runs) else FAILS
 
 
-def backprop(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def backprop(entries: Groups) -> tuple[str, str]:
     """Compare the hand-written gradient of a small float64 net with autograd and with finite differences."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
@@ -111,56 +109,39 @@ def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tenso
     return torch.tensor(slopes, dtype=torch.double)
 
 
-def cnn(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def cnn(entries: Groups) -> tuple[str, str]:
     parts = [f"{name}: {score(entries[name])} ({len(entries[name])} seeds)" for name in NEEDS[4]]
     return "; ".join(parts), HOLDS if min(_accuracies(entries["mnist_cnn"])) > 0.99 else FAILS
 
 
-def tfidf(entries: dict[str, list[Entry]]) -> tuple[str, str]:
-    """Compare TF-IDF with each recurrent net; a difference of more than two standard errors is significant."""
-    shallow = _accuracies(entries["imdb_tfidf"])
-    recurrent = [name for name in NEEDS[5] if name not in ("imdb_tfidf", "imdb_nbsvm")]
-    worse = [name for name in recurrent if _exceeds(shallow, _accuracies(entries[name]))]
+def tfidf(entries: Groups) -> tuple[str, str]:
+    """Compare TF-IDF with each recurrent net."""
+    found = {name: entries.comparisons["imdb_tfidf", name] for name in RECURRENT}
+    worse = [name for name, comparison in found.items() if comparison.better]
     parts = [f"{name}: {_accuracy_text(entries[name])}" for name in NEEDS[5]]
-    if len(worse) == len(recurrent):
+    parts += [f"imdb_tfidf {comparison.effect} over {name}" for name, comparison in found.items()]
+    if len(worse) == len(RECURRENT):
         return "; ".join(parts), HOLDS
-    others = ", ".join(name for name in recurrent if name not in worse)
+    others = ", ".join(name for name in RECURRENT if name not in worse)
     return "; ".join(parts), f"{HOLDS} against {', '.join(worse)}, not {others}" if worse else FAILS
 
 
-def lstm(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def lstm(entries: Groups) -> tuple[str, str]:
     """Compare the LSTM with the plain RNN, the GRU and a net without recurrence, and with its pretrained variants.
 
     Differences are in percentage points of test accuracy.
     """
-    gains = []
-    for name, baseline in COMPARISONS:
-        if name not in entries or baseline not in entries:  # experiments that no claim needs
-            continue
-        ours, theirs = _accuracies(entries[name]), _accuracies(entries[baseline])
-        significant = _exceeds(ours, theirs) or _exceeds(theirs, ours)
-        points = 100 * (np.mean(ours) - np.mean(theirs))
-        gains.append(
-            f"{name} {points:+.2f} points over {baseline} ({'significant' if significant else 'not significant'})"
-        )
-    lstm = _accuracies(entries["imdb_lstm"])
-    over = [name for name in ("RNN", "GRU") if _exceeds(lstm, _accuracies(entries[f"imdb_{name.lower()}"]))]
+    gains = [
+        f"{ours} {comparison.effect} over {theirs} ({'significant' if comparison.significant else 'not significant'})"
+        for (ours, theirs), comparison in entries.comparisons.items()
+        if ours.startswith("imdb_lstm")
+    ]
+    over = [name for name in ("RNN", "GRU") if entries.comparisons["imdb_lstm", f"imdb_{name.lower()}"].better]
     evidence = f"imdb_lstm: {_accuracy_text(entries['imdb_lstm'])}; " + "; ".join(gains)
     return evidence, f"gains over {' and '.join(over) or 'neither RNN nor GRU'}"
 
 
-COMPARISONS = (  # a bag is the same net without its recurrent layer
-    ("imdb_lstm", "imdb_rnn"),
-    ("imdb_lstm", "imdb_gru"),
-    ("imdb_lstm", "imdb_bag"),
-    ("imdb_lstm_pseudo", "imdb_bag_pseudo"),
-    ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
-    ("imdb_lstm_vat", "imdb_lstm_pretrained"),  # the same net without virtual adversarial training
-    ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and embeddings from co-occurrences
-)
-
-
-def gan(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def gan(entries: Groups) -> tuple[str, str]:
     """Require all classes, 0.5 to 1.5 times the variance of real digits, and a precision above one half."""
     parts, good = [], []
     for name in NEEDS[7]:
@@ -196,13 +177,3 @@ def _accuracies(entries: Sequence[Entry]) -> list[float]:
 
 def _accuracy_text(entries: Sequence[Entry]) -> str:
     return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"
-
-
-def _exceeds(more: Sequence[float], less: Sequence[float]) -> bool:
-    """Whether the mean of `more` exceeds that of `less` by more than two standard errors of their difference.
-
-    The error is that of the seeds and that of a test set of 25,000 samples.
-    """
-    seeds = sum(np.var(values, ddof=1) / len(values) for values in (more, less))
-    sampling = sum(np.mean(values) * (1 - np.mean(values)) / 25_000 for values in (more, less))
-    return bool(np.mean(more) - np.mean(less) > 2 * np.sqrt(seeds + sampling))

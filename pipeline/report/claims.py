@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.report.claim_proofs import NEEDS, OPEN, Entry, backprop, cnn, gan, lstm, perceptron, tfidf, xor
+from pipeline.report.claim_proofs import NEEDS, OPEN, backprop, cnn, gan, lstm, perceptron, tfidf, xor
+from pipeline.report.comparisons import Entry, Groups
+from pipeline.report.markdown import grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,8 @@ class Claim:
 
 def table(entries: Sequence[Entry]) -> list[Claim]:
     """A row for each claim, from committed results; the evidence names experiments without results."""
-    by_experiment: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_experiment.setdefault(entry["experiment"], []).append(entry)
-    return [_row(number, by_experiment, *parts) for number, parts in CLAIMS.items()]
+    groups = Groups(grouped(entries))
+    return [_row(number, groups, *parts) for number, parts in CLAIMS.items()]
 
 
 def missing(entries: Sequence[Entry]) -> list[str]:
@@ -40,19 +40,19 @@ def markdown(rows: Sequence[Claim]) -> str:
 
 def _row(
     number: int,
-    by_experiment: dict[str, list[Entry]],
+    groups: Groups,
     claim: str,
-    prove: Callable[[dict[str, list[Entry]]], tuple[str, str]],
+    prove: Callable[[Groups], tuple[str, str]],
     command: str,
 ) -> Claim:
-    lacking = [name for name in NEEDS[number] if name not in by_experiment]
+    lacking = [name for name in NEEDS[number] if name not in groups]
     if lacking:
         return Claim(number, claim, f"no results of {', '.join(lacking)}", OPEN, command)
-    evidence, verdict = prove(by_experiment)
+    evidence, verdict = prove(groups)
     return Claim(number, claim, evidence, verdict, command)
 
 
-CLAIMS: dict[int, tuple[str, Callable[[dict[str, list[Entry]]], tuple[str, str]], str]] = {
+CLAIMS: dict[int, tuple[str, Callable[[Groups], tuple[str, str]], str]] = {
     1: (
         "A single-layer perceptron learns every linearly separable function, and 14 of the 16 of two inputs; not XOR",
         perceptron,

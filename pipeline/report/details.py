@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import reliability as bins
 from pipeline.inference.attribution import word_effects
 from pipeline.types import Classifier, Predictions, Translations
 
@@ -30,6 +31,19 @@ def confusion(predictions: Predictions) -> dict[str, Any]:
             {"actual": labels[row], "predicted": labels[column], "count": int(counts[row, column])}
             for row, column in zip(*counts.nonzero(), strict=True)
         ],
+    }
+
+
+def reliability(uncalibrated: Predictions, calibrated: Predictions) -> dict[str, Any]:
+    """The bins of the reliability diagram before and after calibration: samples, confidence and accuracy of each."""
+    both = {"uncalibrated": uncalibrated, "calibrated": calibrated}
+    return {
+        "reliability": {
+            name: [
+                [count, round(confidence, 4), round(accuracy, 4)] for count, confidence, accuracy in bins(predictions)
+            ]
+            for name, predictions in both.items()
+        }
     }
 
 

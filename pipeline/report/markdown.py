@@ -21,21 +21,24 @@ UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and withou
 
 def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
+    from pipeline.report import comparisons, uncertainty
+
     groups = grouped(entries)
     lines = [
         "# Results",
         "",
         "Written by `pipeline report` from `results/`; do not edit.",
-        "Scores are mean ± standard deviation over the seeds.",
+        "Scores are mean ± standard deviation over the seeds. The 95 % interval is over the test samples: Wilson's,",
+        "for as many samples as one seed is tested on, around the mean of the seeds.",
         "CPU-seconds are of training with validation, summed over the workers, including the required models: the",
         "members of an ensemble, the model that the initial weights come from, the teacher.",
         "`pipeline report` also writes an HTML page with learning curves, errors and images.",
-        "Ablations and negative results: [tried.md](tried.md).",
+        "Ablations and negative results: [what was tried](explanation/tried.md).",
         "",
         "![Test error against the cost of training](images/costs.svg)",
         "",
-        "| experiment | data | test | seeds | CPU-s | wall-clock s | hardware | command |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| experiment | data | test | 95 % interval | seeds | CPU-s | wall-clock s | hardware | command |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     whole = costs(entries)
     for name, group in groups.items():
@@ -43,14 +46,19 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         wall = spread([entry["wall_s"] for entry in group], 0)
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
-        lines.append(f"| {name} | {data} | {score(group)} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
+        scores = f"{score(group)} | {uncertainty.interval(group)}"
+        lines.append(f"| {name} | {data} | {scores} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
     lines += ["", "## Test reviews that also occur in train", "", "Test accuracy on all reviews, and without those."]
     lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
     for name, group in groups.items():
         both = [[100 * e["metrics"][key] for e in group if key in e["metrics"]] for key in UNSEEN]
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
-    return "\n".join([*lines, *_dogs_and_cats(groups), "", *_published(), "", "## The lecture's claims", "", claims])
+    lines += [*_dogs_and_cats(groups), "", *_published(), ""]
+    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.wrong_labels_markdown(groups)]
+    if rows := comparisons.markdown(comparisons.Groups(groups)):
+        lines += ["## Comparisons", "", *rows, ""]
+    return "\n".join([*lines, "## The lecture's claims", "", claims])
 
 
 README_ROWS = (
@@ -70,12 +78,18 @@ README_ROWS = (
 
 def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
     """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
+    from pipeline.report.uncertainty import interval
+
     groups, whole = grouped(entries), costs(entries)
-    lines = ["| experiment | what it is | test, mean ± sd (seeds) | CPU-s |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| experiment | what it is | test, mean ± sd (seeds) | 95 % interval | CPU-s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name in README_ROWS:
         if group := groups.get(name):
             cost = f"{np.mean(whole[name]):,.0f}"
-            lines.append(f"| `{name}` | {described(name, root)} | {score(group)} ({len(group)}) | {cost} |")
+            scores = f"{score(group)} ({len(group)}) | {interval(group)}"
+            lines.append(f"| `{name}` | {described(name, root)} | {scores} | {cost} |")
     return "\n".join(lines) + "\n"
 
 

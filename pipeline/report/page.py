@@ -7,13 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report import charts
+from pipeline.report import charts, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
 from pipeline.types import PrimaryMetric
 
 Entry = dict[str, Any]
+IN_INTERVAL = ("test/accuracy_low", "test/accuracy_high")  # which is shown beside the score
+LABELS = {
+    UNSEEN[1]: "accuracy on samples that do not occur in train",
+    "test/ece": "expected calibration error",
+    "test/ece_uncalibrated": "expected calibration error without temperature",
+    "test/brier": "Brier score",
+    "test/coverage": "coverage of 99 % prediction sets",
+    "test/set_size": "classes in a prediction set",
+}
 DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 
 
@@ -87,6 +96,7 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         "name": name,
         "data": first["dataset"]["name"],
         "score": score(group),
+        "interval": uncertainty.interval(group),
         "seeds": seeds(group),
         "cpu": spread(cpu_s, 0),
         "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
@@ -96,6 +106,7 @@ def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         "curves": _curves(recorded.curves),
         "details": dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
         "matrix": _matrix(recorded.details),
+        "reliability": _reliability(recorded.details),
         "samples": base64.b64encode(recorded.samples).decode() if recorded.samples else None,
         "lacking": lacking,
     }
@@ -109,7 +120,9 @@ def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
         name = key.removeprefix("test/").replace("_", " ")
         if (primary and name == primary.name) or not all(key in entry["metrics"] for entry in group):
             continue
-        label = "accuracy on samples that do not occur in train" if key == UNSEEN[1] else name
+        if key in IN_INTERVAL:
+            continue
+        label = LABELS.get(key, name)
         rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
     return rows
 
@@ -124,6 +137,10 @@ def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
             if len(points) > 1:
                 metrics.setdefault(metric, []).append(("a" if split == "train" else "b", points))
     return [charts.curves(metric.replace("_", " "), lines) for metric, lines in sorted(metrics.items())]
+
+
+def _reliability(details: dict[str, Any] | None) -> str | None:
+    return charts.reliability(details["reliability"]) if details and "reliability" in details else None
 
 
 def _matrix(details: dict[str, Any] | None) -> list[tuple[str, list[tuple[int, float]]]]:

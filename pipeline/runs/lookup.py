@@ -34,6 +34,12 @@ def find_resumable(identity: str, root: Path) -> Path | None:
     return next((Path(each["run_dir"]) for each in records), None)
 
 
+def named(name: str, root: Path) -> RunRecord | None:
+    """The run of exactly this name; None without one. Raises: LaunchError if its record can't be read."""
+    folder = root / "runs" / name
+    return read(folder) if (folder / RECORD).is_file() else None
+
+
 def find(run: str, root: Path) -> RunRecord:
     """The run of a name, the start of a name, an MLflow run id, a folder, `latest` or `EXPERIMENT@latest`.
 

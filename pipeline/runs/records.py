@@ -89,10 +89,10 @@ class RunRecord(TypedDict, total=False):
     error: str | None
 
 
-def create(root: Path, config: Config, facts: RunRecord) -> Path:
-    """Make the folder of a new run, named after the experiment, the seed and the time, with its record.
+def create(root: Path, config: Config, facts: RunRecord, name: str | None = None) -> Path:
+    """Make the folder of a new run, by default named after the experiment, the seed and the time, with its record.
 
-    Raises: LaunchError if the project's runs folder can't be written; ConfigError if its name can't be a folder's.
+    Raises: LaunchError if the folder is there, or can't be written; ConfigError if its name can't be a folder's.
     """
     check_name("name", config["name"])
     record: RunRecord = {
@@ -106,7 +106,8 @@ def create(root: Path, config: Config, facts: RunRecord) -> Path:
         "status": "created",
     }
     try:
-        run_dir = _new_folder(root / "runs", f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}")
+        stem = f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+        run_dir = _named_folder(root / "runs", name) if name else _new_folder(root / "runs", stem)
         _write(run_dir, {"name": run_dir.name, **record, "run_dir": str(run_dir), "started": time.time()})
     except OSError as error:
         raise LaunchError(
@@ -124,6 +125,17 @@ def _new_folder(parent: Path, stem: str) -> Path:
             continue
         return parent / name
     raise LaunchError(f"{parent / stem}: a hundred runs have this name. Wait a second.")
+
+
+def _named_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(exist_ok=True)
+    try:
+        (parent / name).mkdir()
+    except FileExistsError as error:
+        raise LaunchError(
+            f"{parent / name}: is there, and not a run that can be resumed. Choose another name."
+        ) from error
+    return parent / name
 
 
 def read(run_dir: Path) -> RunRecord:

@@ -1,12 +1,16 @@
 """The committed results: `results/EXPERIMENT.json`, one file an experiment with all of its seeds."""
 
+import base64
 import json
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
+
+if TYPE_CHECKING:  # importing numpy costs .1 s
+    import numpy as np
 
 RESULTS = "results"
 Result = dict[str, Any]  # one run: experiment, seed, metrics, dataset, digests, who made it, at what cost, history
@@ -74,6 +78,33 @@ def _ordered(run: Result) -> Result:
     first = {"seed": run["seed"], "metrics": dict(sorted(run["metrics"].items()))}
     others = {key: run[key] for key in sorted(run.keys() - first.keys() - {"experiment", "history"})}
     return {**first, **others, **({"history": run["history"]} if run.get("history") else {})}
+
+
+def agree(one: Result, other: Result) -> bool:
+    """Whether two results have the same weights, and the same value of each metric that both have."""
+    ours, theirs = one.get("metrics", {}), other.get("metrics", {})
+    shared = ours.keys() & theirs.keys()
+    return (
+        bool(shared)
+        and one["weights_digest"] == other["weights_digest"]
+        and all(ours[name] == theirs[name] for name in shared)
+    )
+
+
+def pack(right: str) -> str:
+    """A string of digits, 1 for each sample that was predicted correctly, as bits in base 64."""
+    bits = right.ljust(-(-len(right) // 8) * 8, "0")
+    return base64.b64encode(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))).decode()
+
+
+def right_samples(entry: Result) -> "np.ndarray | None":
+    """(N,) booleans: which test samples a run predicted correctly; None if that is not recorded."""
+    import numpy as np
+
+    if "right" not in entry:
+        return None
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(entry["right"]), np.uint8))
+    return bits[: entry["dataset"]["rows"]["test"]].astype(bool)
 
 
 def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
@@ -130,3 +132,28 @@ def test_a_damaged_model_is_not_recorded_and_the_older_one_stays(tmp_path: Path)
     with pytest.raises(CheckpointError, match=r"model/state: expected SHA-256"):
         record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
     assert content(tmp_path / "models/mnist_cnn-0") == before
+
+
+def test_a_committed_result_gains_metrics_of_a_new_evaluation_and_keeps_its_record(project: Path) -> None:
+    evaluate(project, 0, 0.5, "w")
+    record.collect("net", project)
+    commit(project, commit="made by", cpu_s=72.0)
+    path = project / "evaluations/net/0/result.json"
+    measured = json.loads(path.read_text())
+    path.write_text(json.dumps({**measured, "metrics": {**measured["metrics"], "test/ece": 0.1}, "right": "gA=="}))
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert run["metrics"] == {"test/accuracy": 0.5, "test/ece": 0.1}
+    assert (run["commit"], run["right"]) == ("made by", "gA==")
+
+
+def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured(project: Path) -> None:
+    samples = {"right": "10", "truth_digest": "t"}
+    result = {"experiment": "net", "seed": 3, "metrics": {"test/accuracy": 0.5}, "samples": samples}
+    scores = {"test_score": torch.tensor([[0.9, 0.1], [0.8, 0.2]])}
+    folder = record.evaluation(result, {}, scores, project, project, None)
+    assert folder == project / "evaluations/net/3"
+    assert torch.equal(load_file(folder / record.PREDICTIONS)["test_score"], scores["test_score"])
+    written = json.loads((folder / "result.json").read_text())
+    assert written["predictions_digest"] == checkpoints.sha256(folder / record.PREDICTIONS)
+    entry = {**written, "dataset": {"rows": {"test": 2}}}
+    assert results.right_samples(entry).tolist() == [True, False]  # type: ignore[union-attr]

@@ -26,10 +26,10 @@ def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABEL
     manifest: Manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
-    async def predict_one(one: Any) -> Prediction:
-        return predict(predictor, [one])[0]
+    async def predict_many(inputs: list[Any]) -> list[Prediction]:
+        return predict(predictor, inputs) if inputs else []
 
-    return TestClient(http_api.create(predictor, predict_one), base_url="http://127.0.0.1:8000")
+    return TestClient(http_api.create(predictor, predict_many), base_url="http://127.0.0.1:8000")
 
 
 @pytest.fixture

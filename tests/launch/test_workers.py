@@ -15,6 +15,7 @@ import pytest
 from ray.exceptions import ActorDiedError
 
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import _Groups
@@ -91,12 +92,14 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
             raise end
         return end
 
-    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
+    cluster = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
+    groups = _Groups(cluster, tmp_path, None, {}, 2, CapacityRequest("run", [{"CPU": 1}] * 2))
     monkeypatch.setattr(groups, "group", group)
     monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
     assert event["interrupted"] == "failure"
+    assert event["notice"].startswith("the group failed (The actor died")
     ends.extend([ActorDiedError()] * (MAX_FAILURES + 1))
     with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
         groups.run()

@@ -78,3 +78,21 @@ def test_a_torn_or_foreign_file_is_named(tmp_path: Path, text: str) -> None:
 def test_no_results_at_all_is_an_error_that_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dvc repro"):
         results.committed(tmp_path)
+
+
+def test_correct_samples_are_packed_into_bits_and_read_back() -> None:
+    right = "1101" * 5 + "0"
+    entry = {"right": results.pack(right), "dataset": {"rows": {"test": len(right)}}}
+    found = results.right_samples(entry)
+    assert found is not None
+    assert found.tolist() == [digit == "1" for digit in right]
+    assert len(results.pack("1" * 10_000)) < 1700
+    assert results.right_samples({"dataset": {"rows": {"test": 4}}}) is None
+
+
+def test_results_agree_if_their_weights_and_shared_metrics_do() -> None:
+    one = {"weights_digest": "w", "metrics": {"a": 1.0, "b": 2.0}}
+    assert results.agree(one, {"weights_digest": "w", "metrics": {"a": 1.0, "c": 3.0}})
+    assert not results.agree(one, {"weights_digest": "w", "metrics": {"a": 1.5, "b": 2.0}})
+    assert not results.agree(one, {"weights_digest": "v", "metrics": {"a": 1.0}})
+    assert not results.agree(one, {"weights_digest": "w", "metrics": {"c": 1.0}})

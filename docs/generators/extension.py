@@ -1,0 +1,51 @@
+"""Sphinx extension: writes the generated pages before a build, and draws formulas as MathML."""
+
+import shutil
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+from docs.generators import commands, outside
+from docs.generators.outside import PAGES, ROOT
+
+GENERATED = ROOT / "docs/generated"
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the extension with Sphinx."""
+    app.connect("config-inited", lambda app, config: write_pages())
+    app.connect("source-read", _relocate_links)
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write_pages() -> None:
+    """Write docs/generated/ anew."""
+    shutil.rmtree(GENERATED, ignore_errors=True)
+    for verb, command in commands.verbs().items():
+        _write(f"commands/{verb.replace(' ', '-')}.md", commands.page(verb, command))
+    for document, page in PAGES.items():
+        text = (ROOT / document).read_text(encoding="utf-8")
+        _write(page.removeprefix("generated/"), outside.relocate(text, document, f"docs/{page}"))
+
+
+def _write(name: str, text: str) -> None:
+    file = GENERATED / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def _relocate_links(app: Any, name: str, source: list[str]) -> None:
+    page = f"docs/{name}.md"
+    source[0] = outside.relocate(source[0], page, page)
+
+
+def _inline(writer: Any, node: nodes.math) -> None:
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block(writer: Any, node: nodes.math_block) -> None:
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode
