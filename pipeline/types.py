@@ -88,7 +88,7 @@ class Manifest(CheckpointFacts, total=False):
     files: dict[str, str]
 
 
-class DataSetFacts(TypedDict):
+class DataSetFacts(TypedDict, total=False):
     """A `DataSet` as JSON."""
 
     name: str

@@ -88,7 +88,7 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Ex
 
 def onnx_example(
     predictor: Predictor, data: "BatchedData", path: Path
-) -> tuple[dict[str, np.ndarray], np.ndarray] | None:
+) -> "tuple[dict[str, np.ndarray], np.ndarray] | None":
     """Write a run's ONNX file; example inputs and the output for them, or None if the model can't be exported."""
     try:
         model: ExportableModel = predictor.exportable(data, 2)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.actions import data, first_steps
 from pipeline.actions.reproduce import worktree
@@ -52,9 +52,33 @@ class Side:
         return self.process is None or self.process.poll() is not None
 
 
+class Tree(TypedDict):
+    """The code of the working tree."""
+
+    commit: str | None
+    dirty: bool | None
+    digest: str
+
+
+class Proof(TypedDict, total=False):
+    """The file that `prove` writes."""
+
+    commit: str
+    working_tree: Tree
+    processor: str
+    lock_digest: str | None
+    versions: dict[str, str]
+    teacher: str
+    steps: int
+    experiments: dict[str, dict[str, Any]]  # verdicts
+    fingerprints: dict[str, str]
+    identical: int
+    of: int
+
+
 def prove(
     commit: str, experiments: Sequence[str], console: Console, *, root: Path, steps: int = 20, file: Path | None = None
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Proof, Path]:
     """Compare the first steps of experiments (default: all) with those of a commit.
 
     Returns: the proof, and its file.
@@ -63,7 +87,7 @@ def prove(
     commit = _full(commit, root)
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
     missing = _missing({config["data"]["name"] for config in configured.values()}, root, console)
-    proof = {**_facts(commit, root), "steps": steps}
+    proof: Proof = {**_facts(commit, root), "steps": steps}
     with worktree(commit, root) as tree:
         pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
         for verdict in unpaired:
@@ -159,7 +183,7 @@ def _all(tree: Path) -> list[str]:
     return sorted(file.stem for file in (tree / "conf/experiment").glob("*.yaml"))
 
 
-def _facts(commit: str, root: Path) -> dict[str, Any]:
+def _facts(commit: str, root: Path) -> Proof:
     """Return the facts of the comparison: both codes, the processor, the versions."""
     known = provenance.provenance(root)
     return {

@@ -7,7 +7,7 @@ of a data set is in git.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write, sha256
@@ -122,15 +122,15 @@ def collect(experiment: str, root: Path) -> Path:
 
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
     result = json.loads((folder / RESULT).read_text())
-    before = known.get(result["seed"], {})
+    before = known.get(result["seed"], results.Result())
     if before and results.agree(before, result):
-        measured = {key: result[key] for key in MEASURED if key in result}
+        measured = cast(results.Result, {key: result[key] for key in MEASURED if key in result})
         return {"experiment": result["experiment"], **before, **measured}
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
     return {**result, **_facts(result, root), "history": results.columns(rows)}
 
 
-def _facts(result: results.Result, root: Path) -> dict[str, Any]:
+def _facts(result: results.Result, root: Path) -> results.Result:
     """Provenance and cost of the run that made these weights; None for each fact if its folder is not in runs/."""
     for record in lookup.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
@@ -142,8 +142,8 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
             continue
         if checkpoints.weights_digest(manifest) == result["weights_digest"]:
             facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return {**facts, "built_on": requirements.built_on(records.config(run_dir))}
-    return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
+            return cast(results.Result, {**facts, "built_on": requirements.built_on(records.config(run_dir))})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "workers")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:
@@ -156,5 +156,5 @@ def _details(folder: Path) -> dict[str, Any]:
     return details
 
 
-def _write(path: Path, content: Any) -> None:
+def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

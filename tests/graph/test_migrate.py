@@ -13,6 +13,7 @@ from pipeline.errors import DataError
 from pipeline.graph import migrate
 from pipeline.graph.lockfile import LockedFile, LockEntry
 from pipeline.runs import results
+from pipeline.runs.results import Result
 
 NAMES = "mlp_xor", "neuron"
 MODEL = {"path": "models/mlp_xor-0", "hash": "md5", "md5": "a" * 32 + ".dir", "size": 9, "nfiles": 3}
@@ -32,7 +33,7 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "prepared" / name).write_text(f"content of {name}")
     for name in NAMES:
-        run = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
+        run: Result = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
         results.path_of(name, project).parent.mkdir(exist_ok=True)
         results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
     verdicts = {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}

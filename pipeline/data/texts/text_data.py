@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -233,7 +233,7 @@ def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: in
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])
 
 
-def group_holdout(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
+def group_holdout(groups: Sequence[str] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
     """(N,) bool: held-out rows, all rows of randomly drawn groups until there are at least `size`."""
     in_order = np.sort(groups)
     bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))
