@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline import files
 from pipeline.config import build
@@ -20,7 +20,8 @@ from pipeline.types import Config, Evaluation, FitResult, InputType, Judge, Mani
 
 if TYPE_CHECKING:  # a mistyped key is reported without importing torch
     from pipeline.data.batches import BatchedData
-    from pipeline.inference.predictor import Net
+    from pipeline.inference.baseline import BaselineClassifier
+    from pipeline.inference.predictor import Classifier, Net
 
 Launch = Callable[[], FitResult]  # trains a net on the configured workers and stores it
 
@@ -194,7 +195,8 @@ class EnsembleOfModels(_EvaluatedByPredictor):
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
-        members: list[Any] = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
+        folders = sorted((model_dir / MEMBERS).iterdir())
+        members = [cast("Classifier | BaselineClassifier", load(folder)) for folder in folders]
         # Probabilities are averaged as they are, and their mean is calibrated.
         uncalibrated = tuple(replace(member, calibration=None) for member in members)
         return Ensemble(uncalibrated, config, manifest, calibration.read(model_dir))

@@ -4,13 +4,16 @@ import base64
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import output_file
 from pipeline.actions.record import ERRORS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
 from pipeline.runs import results
+
+if TYPE_CHECKING:
+    from pipeline.report.page import Recorded
 
 PAGE = Path("reports/index.html")
 MARKS = "<!-- results: written by `pipeline report` -->", "<!-- end of results -->"
@@ -51,7 +54,7 @@ def _fill(readme: Path, table: str) -> None:
         _write(readme, f"{before}{start}{table}{end}{after}")
 
 
-def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
+def recorded(name: str, entries: Sequence[results.Result], root: Path) -> "Recorded":
     """The recorded data of an experiment beside its metrics; only DVC stores errors, which show samples of the data."""
     from pipeline.report.page import Recorded
 

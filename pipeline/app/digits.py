@@ -1,6 +1,6 @@
 """Digits page: predictions of perceptron, MLP and CNN for a drawn digit, their attribution, the CNN's feature maps."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -8,6 +8,12 @@ from pydantic import BaseModel, Field
 
 from pipeline.app import stored
 from pipeline.app.pages import Page
+from pipeline.types import Classifier
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.inference.predictor import Net
 
 SIDE = 140  # pixels of a drawing's side
 MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", "mnist_cnn": "CNN"}
@@ -22,14 +28,14 @@ class Drawing(BaseModel):
 
 
 @router.get("/models")
-def load_models(request: Request) -> dict[str, Any]:
+def load_models(request: Request) -> dict[str, object]:
     """Load the models, so that the first prediction is fast; the response names those that are ready."""
     root = request.app.state.root
     return {"ready": [title for experiment, title in MODELS.items() if stored.find_model(root, experiment)]}
 
 
 @router.post("/predict")
-def predict(drawing: Drawing, request: Request) -> dict[str, Any]:
+def predict(drawing: Drawing, request: Request) -> dict[str, object]:
     """The 28x28 input, each model's class probabilities and attribution, and the CNN's feature maps."""
     import torch
 
@@ -38,8 +44,8 @@ def predict(drawing: Drawing, request: Request) -> dict[str, Any]:
 
     input_HW = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
     image_CHW = torch.from_numpy(input_HW)[None].float() / 255
-    models: list[dict[str, Any]] = []
-    maps: list[Any] = []
+    models: list[dict[str, object]] = []
+    maps: list[object] = []
     for experiment, title in MODELS.items():
         model = stored.find_model(request.app.state.root, experiment)
         if model is None:
@@ -47,21 +53,24 @@ def predict(drawing: Drawing, request: Request) -> dict[str, Any]:
             continue
         models.append({"title": title, "experiment": experiment, "source": model.source, **_explain(model, image_CHW)})
         if title == "CNN":
-            maps = [_grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(model.predictor.net, image_CHW)]
+            maps = [
+                _grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(cast("Net", model.predictor).net, image_CHW)
+            ]
     return {"input": input_HW.tolist(), "models": models, "maps": maps}
 
 
-def _explain(model: stored.StoredModel, image_CHW: Any) -> dict[str, Any]:
+def _explain(model: stored.StoredModel, image_CHW: "Tensor") -> dict[str, object]:
     """The prediction for an image, and for each pixel the log-odds that the class loses where it is covered."""
     from pipeline.inference import attribution
     from pipeline.inference.predictor import class_prediction
 
-    scores_C = model.predictor.probabilities(image_CHW[None])[0].numpy()
-    effects_HW = attribution.patch_occlusion(model.predictor, image_CHW, int(scores_C.argmax()))
-    return {**class_prediction(scores_C, model.predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
+    predictor = cast(Classifier, model.predictor)
+    scores_C = predictor.probabilities(image_CHW[None])[0].numpy()
+    effects_HW = attribution.patch_occlusion(predictor, image_CHW, int(scores_C.argmax()))
+    return {**class_prediction(scores_C, predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
 
 
-def _grey(maps_CHW: np.ndarray) -> list[Any]:
+def _grey(maps_CHW: np.ndarray) -> list[list[list[int]]]:
     """Feature maps as 0 to 255, scaled by the layer's largest activation."""
     largest = max(float(maps_CHW.max()), 1e-9)
     return (maps_CHW.clip(0) * (255 / largest)).round().astype(int).tolist()  # type: ignore[no-any-return]

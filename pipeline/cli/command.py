@@ -60,7 +60,7 @@ def main() -> None:
 def _run(words: list[str], debug: bool) -> int:
     """Return the exit code of a verb; its errors are printed."""
     try:
-        code: Any = app(words, prog_name="pipeline", standalone_mode=False)
+        code: object = app(words, prog_name="pipeline", standalone_mode=False)
     except UsageError as error:
         return _usage(error, words)
     except Interrupted as error:

@@ -3,14 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import Json, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
-from pipeline.runs.records import RunRecord
 from pipeline.types import PrimaryMetric
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -33,7 +36,7 @@ def runs(as_json: Json = False) -> None:
         print("No runs yet: `pipeline train`.")
 
 
-def _row(record: RunRecord) -> tuple[str, ...]:
+def _row(record: "RunRecord") -> tuple[str, ...]:
     score = PrimaryMetric.of(record.get("metrics", {}))
     model = record.get("model") or "-"
     return record["name"], record["status"], record["data"], str(model), f"test {score}" if score else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Required, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -58,6 +58,14 @@ class Shards:
 
 
 ONE_SHARD = Shards()
+
+
+class Order(TypedDict, total=False):
+    """What decides the order of an epoch's samples, and which of them are this worker's."""
+
+    seed: Required[int]
+    epoch: Required[Callable[[], int]]
+    shards: Shards
 
 
 class Batches:
@@ -132,10 +140,18 @@ class InOrder:
             yield self.inputs[start : start + EVAL_BATCH], self.targets[start : start + EVAL_BATCH]
 
 
+class Loader(Protocol):
+    """Batches of one shard of a split, for evaluation."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
 class SideBySide:
     """Several shards of a split for evaluation: the first batch of each, then the second of each, and so on."""
 
-    def __init__(self, shards: Mapping[int, Any]):
+    def __init__(self, shards: Mapping[int, Loader]):
         self.shards = shards
 
     def __len__(self) -> int:
@@ -180,19 +196,19 @@ class BatchedData:
         rows: dict[str, int] = {split: len(targets) for split, (_, targets) in self.splits.items()}
         return DataSet(self.data_name, self.digest(), rows)
 
-    def shuffled(self, **order: Any) -> Batches:
+    def shuffled(self, **order: Unpack[Order]) -> Batches:
         """The train split in the order of `seed` and `epoch`."""
         return Batches(self.splits["train"], self.batch_size, **order)
 
     def train_dataloader(self, epoch: Callable[[], int] = lambda: 0) -> Batches:
         return self.shuffled(seed=self.seed, epoch=epoch, shards=self.shards)
 
-    def val_dataloader(self) -> Any:
+    def val_dataloader(self) -> Loader | SideBySide:
         count = self.shards.count
         loaders = {index: self.validation((index, count)) for index in self.shards.own}
         return SideBySide(loaders) if count > 1 else loaders[0]
 
-    def validation(self, shard: tuple[int, int]) -> Any:
+    def validation(self, shard: tuple[int, int]) -> Loader:
         """One shard, (index, how many), of the validation split."""
         return InOrder(self.splits["val"], shard)
 

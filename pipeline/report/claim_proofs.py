@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from pipeline.models.backprop import Backprop
 from pipeline.models.mlp import MLP
-from pipeline.report.comparisons import RECURRENT, Entry, Groups
+from pipeline.report.comparisons import RECURRENT, Groups
 from pipeline.report.markdown import score, spread
+from pipeline.runs.results import Result as Entry
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
 

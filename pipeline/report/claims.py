@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.report.claim_proofs import NEEDS, OPEN, backprop, cnn, gan, lstm, perceptron, tfidf, xor
-from pipeline.report.comparisons import Entry, Groups
+from pipeline.report.comparisons import Groups
 from pipeline.report.markdown import grouped
+from pipeline.runs.results import Result as Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
 LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
@@ -19,7 +19,7 @@ LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_lear
 UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and without samples that occur in train
 
 
-def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
+def results_markdown(entries: Sequence[Result], claims: str) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
     from pipeline.report import comparisons, uncertainty
 
@@ -76,7 +76,7 @@ README_ROWS = (
 )
 
 
-def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
+def readme_table(entries: Sequence[Result], root: Path) -> str:
     """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
     from pipeline.report.uncertainty import interval
 
@@ -105,7 +105,7 @@ def _published() -> list[str]:
     return ["## Published results", "", *references.markdown()]
 
 
-def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
+def _dogs_and_cats(groups: dict[str, list[Result]]) -> list[str]:
     """ROC-AUC over the folds, beside the ROC-AUC of the lecture's notebook on one split."""
     own = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] == "dogs-vs-cats"}
     lines = [
@@ -126,15 +126,15 @@ def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
     return lines if own else []
 
 
-def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def grouped(entries: Sequence[Result]) -> dict[str, list[Result]]:
     """The results by experiment."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[Result]] = {}
     for entry in entries:
         groups.setdefault(entry["experiment"], []).append(entry)
     return groups
 
 
-def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+def costs(entries: Sequence[Result]) -> dict[str, list[float]]:
     """CPU-seconds of each experiment's runs, including those of the required models that have results."""
     known = {f"{entry['experiment']}-{entry['seed']}": entry for entry in entries}
 
@@ -148,14 +148,14 @@ def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
     }
 
 
-def score(entries: Sequence[dict[str, Any]]) -> str:
+def score(entries: Sequence[Result]) -> str:
     """An experiment's primary metric over its seeds: `accuracy 99.55 ± 0.04 %`."""
     metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
     first = metrics[0]
     return f"{first.name} {spread([metric.value for metric in metrics], first.digits)}{first.unit}"
 
 
-def seeds(entries: Sequence[dict[str, Any]]) -> str:
+def seeds(entries: Sequence[Result]) -> str:
     """The seeds of an experiment's results: `0 to 4`, or a list if they are not consecutive."""
     numbers = sorted(entry["seed"] for entry in entries)
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:

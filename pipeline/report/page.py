@@ -11,9 +11,9 @@ from pipeline.report import charts, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
 from pipeline.report.references import REFERENCES
+from pipeline.runs.results import Result as Entry
 from pipeline.types import PrimaryMetric
 
-Entry = dict[str, Any]
 IN_INTERVAL = ("test/accuracy_low", "test/accuracy_high")  # which is shown beside the score
 LABELS = {
     UNSEEN[1]: "accuracy on samples that do not occur in train",

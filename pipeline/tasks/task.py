@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
@@ -57,7 +58,7 @@ class Task(LightningModule):
             raise ConfigError(f"requires.init_from: in {origin} {found}. Give model.net the settings of that model.")
         self.net.load_state_dict({**own, **common})
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(self.parameters())
         if self.schedule is None:
             return optimizer

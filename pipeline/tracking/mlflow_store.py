@@ -3,10 +3,10 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.config.redaction import HIDDEN, redact
@@ -17,8 +17,10 @@ from pipeline.tracking.relocation import artifact_location, relocate
 from pipeline.types import RunStart
 
 if TYPE_CHECKING:
+    import numpy as np
     from mlflow import MlflowClient
     from mlflow.types import Schema
+    from onnx import ValueInfoProto
 
 TIMEOUT_S = 10
 KEY = "run.key"  # the tag that identifies a run whose creation was never confirmed
@@ -202,7 +204,7 @@ class MLflowStore:
             raise
 
 
-def _schema(ports: Iterable[Any], example: dict[str, Any]) -> "Schema":
+def _schema(ports: "Iterable[ValueInfoProto]", example: "Mapping[str, np.ndarray]") -> "Schema":
     """The types and shapes of a graph's inputs or outputs; -1 for a dynamic dimension."""
     from mlflow.types import Schema, TensorSpec
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
@@ -15,6 +15,9 @@ from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
 from pipeline.types import DataSet, RunStart
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CLOSE_S = 60.0  # wait without progress before the rest is left to `pipeline sync`
 CLOSE_INTERRUPTED_S = 5.0
@@ -54,14 +57,14 @@ class Run:
         """Log every file in a folder of the run, below the artifact folder `under` or at the top."""
         self.event_log.append(files=str(folder.relative_to(self.run_dir)), under=under)
 
-    def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
+    def log_model(self, onnx_file: Path, inputs: "Mapping[str, np.ndarray]", output: "np.ndarray") -> None:
         """Log an ONNX net with an example of its inputs, by their names in the graph, and of its output."""
         import numpy as np
         import onnx
 
         name = onnx.load(str(onnx_file)).graph.output[0].name
         example = onnx_file.with_name("example.npz")
-        np.savez(example, **{**inputs, name: output})
+        np.savez(example, **{**inputs, name: output})  # type: ignore[arg-type]  # none is named allow_pickle
         self.event_log.append(model=onnx_file.name, example=example.name)
 
 

@@ -1,16 +1,16 @@
 """The claims table: its proofs, its verdicts from made-up results, and what it says where results are missing."""
 
 import re
-from typing import Any
 
 import pytest
 
 from pipeline.report import claim_proofs, claims
+from pipeline.runs.results import Result
 
 BETTER, WORSE = [0.92, 0.921, 0.919], [0.88, 0.881, 0.879]
 
 
-def entries(name: str, values: list[float], **more: float) -> list[dict[str, Any]]:
+def entries(name: str, values: list[float], **more: float) -> list[Result]:
     return [
         {
             "experiment": name,
@@ -27,11 +27,11 @@ def told(found: str) -> str:
     return re.sub(r" \[[^]]*\]", "", found)
 
 
-def row(number: int, found: list[dict[str, Any]]) -> claims.Claim:
+def row(number: int, found: list[Result]) -> claims.Claim:
     return next(row for row in claims.table(found) if row.number == number)
 
 
-def everything(values: dict[str, list[float]]) -> list[dict[str, Any]]:
+def everything(values: dict[str, list[float]]) -> list[Result]:
     return [entry for name, scores in values.items() for entry in entries(name, scores)]
 
 

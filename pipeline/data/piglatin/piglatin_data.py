@@ -4,6 +4,7 @@ The words are wordfreq's most frequent English ones (Speer 2022, doi:10.5281/zen
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -74,7 +75,7 @@ class PigLatinData(BatchedData):
         text = "\n".join(word for split in self.words.values() for word in split)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         sources, targets = batch
         return _trim(sources), _trim(targets)
 
