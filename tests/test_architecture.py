@@ -45,7 +45,7 @@ HOMES = {
     "onnx": {"inference", "tracking"},
     "jinja2": {"report"},
     "fastapi": {"app", "launch"},
-    "uvicorn": {"app"},
+    "uvicorn": {"app", "launch"},
     "pyarrow": {"data"},
     "PIL": {"data", "inference", "report"},
     "efficientnet_lite_pytorch": {"models"},

@@ -4,15 +4,16 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError, PipelineError
 from pipeline.graph.outputs import outside
-from pipeline.types import Console
+from pipeline.types import Config, Console
 
 if TYPE_CHECKING:  # imports torch
+    from pipeline.config.compose import DictConfig
     from pipeline.data.own.found import Found
 
 SHOWN = 20  # classes with their counts, in the terminal
@@ -75,7 +76,17 @@ def write_manifest(names: Sequence[str], path: Path) -> None:
     path.write_text(json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
 
 
-def state(name: str, root: Path) -> dict[str, Any]:
+class DataState(TypedDict):
+    """A data set in `data/`."""
+
+    name: str
+    digest: str
+    bytes: int
+    verified: bool
+    problem: str | None
+
+
+def state(name: str, root: Path) -> DataState:
     """Return a data set's name, digest, bytes, whether it is complete and verified, and the problem if not."""
     try:
         store.verify(name, root / "data")
@@ -87,8 +98,8 @@ def state(name: str, root: Path) -> dict[str, Any]:
 
 
 def obtain(
-    config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
-) -> tuple[Any, dict[str, Any]]:
+    config: "DictConfig", overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
+) -> "tuple[DictConfig, Config]":
     """Download a configuration's data; where that fails and the user allows it, configure its sample instead.
 
     Returns: the configuration to run, unresolved and resolved.

@@ -3,10 +3,10 @@
 from pipeline.config.checks import check, check_name, check_precision, check_targets, flatten
 from pipeline.config.compose import conf_dirs, load_config, packaged_conf, resolve, unresolved
 from pipeline.config.instantiate import build, build_data
-from pipeline.config.kind import Config
 from pipeline.config.schema import METRICS, SOURCE_KEYS
 from pipeline.config.snapshot import digest, revive, stored, training, weight_settings
 from pipeline.config.source import find_root, use_project
+from pipeline.types import Config
 
 __all__ = [
     "METRICS",

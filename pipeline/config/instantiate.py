@@ -1,41 +1,57 @@
-"""Objects from checked nodes of a configuration: the only place that instantiates with Hydra."""
+"""Objects from checked nodes of a configuration, as `hydra.utils.instantiate` makes them.
 
+A node may hold `_target_` and `_partial_` of Hydra's keys, no others. Importing Hydra for these two would take a
+prediction a third as long again as importing torch does.
+"""
+
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.checks import check_targets
-from pipeline.config.kind import Config
 from pipeline.config.schema import SOURCE_KEYS
 from pipeline.config.source import current, make_importable
 from pipeline.config.targets import of_project
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.plugins import place_of
+from pipeline.types import Config
 
 DATA_MODULE = ("setup", "digest", "describe", "labels", "splits", "train_dataloader", "batches")
 
 
-def build(node: dict[str, Any], **extra: Any) -> Any:
+def build(node: Config, **extra: object) -> Any:
     """The object that a node describes, its `_target_`s checked again (a stored file may have been changed).
 
     Raises: ConfigError where the constructor refuses its arguments.
     """
-    import hydra.utils
-    from hydra.errors import InstantiationException
-
     check_targets(node)
     _import_own(node)
     try:
-        return hydra.utils.instantiate(node, **extra, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, PipelineError):
-            raise error.__cause__ from error
-        own, cause = current(), error.__cause__ or error
-        found = place_of(cause, own.root) if own else cause
+        return _made({**node, **extra})
+    except PipelineError:
+        raise
+    except Exception as error:  # of a constructor, which may raise anything
+        own = current()
+        found = place_of(error, own.root) if own else error
         raise ConfigError(f"{node['_target_']}: {found}. See `pipeline config`.") from error
 
 
-def _import_own(node: Any) -> None:
+def _made(node: object) -> object:
+    """A node in which every `_target_` is called, innermost first, or bound to its arguments if it is `_partial_`."""
+    if isinstance(node, list):
+        return [_made(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    arguments = {key: _made(value) for key, value in node.items() if key not in ("_target_", "_partial_")}
+    if "_target_" not in node:
+        return arguments
+    module, _, name = node["_target_"].rpartition(".")
+    target = getattr(import_module(module), name)
+    return partial(target, **arguments) if node.get("_partial_") else target(**arguments)
+
+
+def _import_own(node: object) -> None:
     """Import the project's modules that a node names.
 
     Raises: ConfigError with the line of the project's code at which an import fails.

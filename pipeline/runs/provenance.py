@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Config, find_root
 from pipeline.config.source import PACKAGE
 from pipeline.runs import fingerprint
+
+if TYPE_CHECKING:  # records have a provenance
+    from pipeline.runs.records import RunRecord
 
 RECORDED = ("results", "dvc.lock")  # written by `--record`, and by DVC about it
 CODE = ("pipeline", "conf", "*.py")  # where a file that git does not track changes what runs
@@ -17,21 +20,24 @@ PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 GIT_S = 10.0  # after which git counts as out of order
 
 
-def provenance(root: Path) -> dict[str, Any]:
+def provenance(root: Path) -> "RunRecord":
     """The code and the lock file of a run, and the DVC stage and experiment that it belongs to; None where unknown.
 
     A job on a cluster has the provenance of the machine that submitted it.
     """
+    dvc: RunRecord = {  # DVC sets both for the commands of its stages
+        "dvc_stage": os.environ.get("DVC_STAGE"),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+    }
     if (sent := PACKAGE / PROVENANCE).is_file():
-        submitted: dict[str, Any] = json.loads(sent.read_text())
-        return submitted
+        submitted: RunRecord = json.loads(sent.read_text())
+        return {**submitted, **dvc}
     lock = root / "requirements.lock"
     return {
         "commit": _git(root, "rev-parse", "HEAD")[0],
         "dirty": _dirty(root),
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
-        "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        **dvc,
     }
 
 
@@ -85,7 +91,7 @@ def _git(root: Path, *words: str) -> tuple[str | None, str]:
     return (None, " ".join(done.stderr.split())) if done.returncode else (done.stdout.strip(), "")
 
 
-def drift(record: dict[str, Any], config: Config, data_digest: str, root: Path) -> list[str]:
+def drift(record: "RunRecord", config: Config, data_digest: str, root: Path) -> list[str]:
     """The differences from a run's start in code, configuration, data and packages, one line each.
 
     Parts that a record lacks are not compared: older records have no fingerprint.

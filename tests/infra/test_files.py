@@ -1,6 +1,9 @@
 """Every file of infra/ and .github/ satisfies its tool's own checker, and each checker finds a mistake."""
 
 import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -115,6 +118,29 @@ def test_a_job_brings_the_cluster_of_its_overlay() -> None:
     assert job["spec"]["rayClusterSpec"] == cluster["spec"]
     limits = cluster["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert limits["nvidia.com/gpu"] == 1
+
+
+def test_a_job_has_the_name_the_training_and_the_volume_of_its_parameters(tmp_path: Path) -> None:
+    jobs = ROOT / "infra/kuberay/jobs/spot"
+    text = (jobs / "parameters.yaml").read_text()
+    for key, value in (("name", "lstm-7"), ("training", "experiment=imdb_lstm seed=7"), ("volume", "shared")):
+        text, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
+        assert count == 1 + (key == "name")  # that of the ConfigMap itself, which is put back
+    (tmp_path / "parameters.yaml").write_text(text.replace("lstm-7", "job-parameters", 1))
+    kustomization = (
+        (jobs / "kustomization.yaml").read_text().replace("../..", os.path.relpath(jobs.parents[1], tmp_path))
+    )
+    (tmp_path / "kustomization.yaml").write_text(kustomization)
+    found = {document["kind"]: document for document in rendered(tmp_path)}
+    assert found["RayJob"]["metadata"]["name"] == "lstm-7"
+    words = shlex.split(found["RayJob"]["spec"]["entrypoint"])
+    assert words[4:] == [
+        *["pipeline", "train", "--run-name", "lstm-7", "experiment=imdb_lstm", "seed=7", "cluster=ray"],
+        "tracking.uri=$MLFLOW_TRACKING_URI",
+    ]
+    (volume,) = found["RayJob"]["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == "shared"
+    assert found["PersistentVolumeClaim"]["metadata"]["name"] == "shared"
 
 
 def accepted(text: str) -> bool:

@@ -53,7 +53,7 @@ def test_code_that_git_does_not_track_counts_as_a_change(name: str, dirty: bool,
 def test_a_commit_that_is_recorded_needs_no_line_also_in_a_shallow_clone(repository: Path, tmp_path: Path) -> None:
     git(repository, "commit", "-q", "--allow-empty", "-m", "b")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
-    commits = [provenance.provenance(folder)["commit"] for folder in (repository, tmp_path / "shallow")]
+    commits = [str(provenance.provenance(folder)["commit"]) for folder in (repository, tmp_path / "shallow")]
     assert len(commits[0]) == 40
     assert commits == [commits[0]] * 2
     assert provenance.gaps(repository) == provenance.gaps(tmp_path / "shallow") == []
