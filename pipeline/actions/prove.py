@@ -15,13 +15,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypedDict
 
 from pipeline.actions import data, first_steps
-from pipeline.actions.reproduce import worktree
 from pipeline.actions.verdicts import Verdict, compare, pair
+from pipeline.actions.worktree import worktree
 from pipeline.config import load_config, resolve, training
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
@@ -29,7 +28,6 @@ from pipeline.runs import fingerprint, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
-LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 POLL_S = 0.2
 
@@ -191,7 +189,7 @@ def _facts(commit: str, root: Path) -> Proof:
         "working_tree": {"commit": known["commit"], "dirty": known["dirty"], "digest": _digest(root)},
         "processor": cpu.describe(),
         "lock_digest": known["lock_digest"],
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        "versions": cpu.versions(),
         "teacher": f"a stored net predicts {first_steps.TEACHER_TEXTS} texts; their rows are repeated for the others",
     }
 

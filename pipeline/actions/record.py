@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write, sha256
-from pipeline.runs import checkpoints, events, lookup, records, requirements, results
+from pipeline.runs import checkpoints, events, fingerprint, lookup, records, requirements, results, trail
 from pipeline.runs.records import RunRecord
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ HISTORY, SAMPLES = (
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
 PREDICTIONS = "predictions.safetensors"  # there as well: class probabilities of each validation and test sample
 MEASURED = ("metrics", "right", "truth_digest", "predictions_digest")  # what a new evaluation can add to a result
-# Keys of a run record that a result keeps: provenance and cost.
-FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
+# Keys of a run record that a result keeps: provenance, environment and cost.
+FACTS = (
+    *("name", "commit", "dirty", "command", "lock_digest", "hardware", "environment"),
+    *("cpu_s", "wall_s", "seconds", "steps", "workers"),
+)
 
 
 def model(summary: RunRecord, root: Path, name: str | None = None) -> Path:
@@ -83,7 +86,7 @@ def evaluation(
     folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
 
     def write(aside: Path) -> None:
-        for file in (HISTORY, SAMPLES):
+        for file in (HISTORY, SAMPLES, trail.FILE):
             if (model_dir / file).is_file():
                 (aside / file).write_bytes((model_dir / file).read_bytes())
         _write(aside / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
@@ -102,8 +105,8 @@ def evaluation(
 def collect(experiment: str, root: Path) -> Path:
     """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
 
-    A run with the committed weights and metrics keeps its committed provenance and cost; metrics that the committed
-    result lacks are added.
+    A run with the committed weights and metrics keeps its committed provenance, cost and trail; metrics that
+    the committed result lacks are added.
 
     Raises: DataError if there is no evaluation.
     """
@@ -122,12 +125,15 @@ def collect(experiment: str, root: Path) -> Path:
 
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
     result = json.loads((folder / RESULT).read_text())
-    before = known.get(result["seed"], results.Result())
-    if before and results.agree(before, result):
+    before, facts, trained = known.get(result["seed"]), _facts(result, root), trail.read(folder)
+    # Results that were committed before there were trails take the record of the run that has one.
+    renewed = before and trained and "trail" not in before and facts["name"]
+    if before and results.agree(before, result) and not renewed:
         measured = cast(results.Result, {key: result[key] for key in MEASURED if key in result})
         return {"experiment": result["experiment"], **before, **measured}
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
-    return {**result, **_facts(result, root), "history": results.columns(rows)}
+    steps: results.Result = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
+    return {**result, **facts, **steps, "history": results.columns(rows)}
 
 
 def _facts(result: results.Result, root: Path) -> results.Result:
@@ -141,9 +147,10 @@ def _facts(result: results.Result, root: Path) -> results.Result:
         except CheckpointError:
             continue
         if checkpoints.weights_digest(manifest) == result["weights_digest"]:
-            facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return cast(results.Result, {**facts, "built_on": requirements.built_on(records.config(run_dir))})
-    return cast(results.Result, {**dict.fromkeys((*FACTS, "workers")), "built_on": []})
+            facts = {key: record.get(key) for key in FACTS}
+            code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
+            return cast(results.Result, {**facts, "code_digest": code, "built_on": built_on})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "code_digest")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:

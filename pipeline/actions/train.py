@@ -65,6 +65,7 @@ def train(
         **provenance.provenance(root),
         "identity": identity,
         "hardware": cpu.describe(),
+        "environment": cpu.environment(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     for warning in provenance.gaps(root):

@@ -220,5 +220,10 @@ def load_weights(net: "nn.Module", folder: Path) -> None:
 
 def weights_digest(manifest: Manifest) -> str:
     """SHA-256 of the weights in a model folder; of an ensemble, over those of its members."""
-    digests = [digest for name, digest in sorted(manifest["files"].items()) if name.endswith(MODEL)]
+    return digest_of_weights(manifest["files"])
+
+
+def digest_of_weights(files: dict[str, str]) -> str:
+    """SHA-256 of the weights among the files of a model folder, given by their names with their own SHA-256."""
+    digests = [digest for name, digest in sorted(files.items()) if name.endswith(MODEL)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

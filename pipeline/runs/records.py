@@ -69,6 +69,7 @@ class RunRecord(TypedDict, total=False):
     dvc_experiment: str | None
     command: str
     hardware: str
+    environment: dict[str, str | None]  # see `cpu.environment`
     identity: str
     fingerprint: fingerprint.Parts
     dataset: DataSetFacts

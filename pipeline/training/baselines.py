@@ -21,7 +21,7 @@ from sklearn.preprocessing import normalize
 from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
 from pipeline.errors import DataError
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, trail
 from pipeline.types import CheckpointFacts, FitResult, Split
 
 if TYPE_CHECKING:  # takes long to import
@@ -159,6 +159,7 @@ def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
     def write(aside: Path) -> None:
         model.save(aside)
         checkpoints.save_config(config, data.labels, aside)
+        trail.write(aside, step=1, epoch=1, arrays=[model.weights_UG, model.bias_U])
 
     facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoints.publish(run_dir / "model", write, **facts)

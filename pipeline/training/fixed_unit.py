@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.config import Config, build, build_data, digest
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, trail
 from pipeline.types import CheckpointFacts, FitResult
 
 MEMBERS = "members"  # the folder of an ensemble's models, each whole
@@ -22,6 +22,7 @@ def assemble(config: Config, members: Mapping[str, Path], *, data_dir: Path, run
             checkpoints.save_weights(build(config["model"]["net"]), aside / checkpoints.MODEL)
         for name, folder in members.items():
             checkpoints.copy(folder, aside / MEMBERS / name)
+        trail.write(aside, step=0, epoch=0)
 
     facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoints.publish(run_dir / "model", write, **facts)

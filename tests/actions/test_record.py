@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
 from pipeline.errors import CheckpointError, DataError
-from pipeline.runs import checkpoints, records, results
+from pipeline.runs import checkpoints, records, results, trail
 from pipeline.runs.results import Result
 
 
@@ -63,6 +63,25 @@ def test_other_weights_get_a_record_of_their_own_and_the_summary_follows(project
     assert second["history"] == {"epoch": [1], "val/loss": [0.5]}
     assert content["summary"]["test/accuracy"]["mean"] == 0.625
     assert content["details"] == {"labels": ["0", "1"]}
+
+
+def test_a_result_without_a_trail_takes_the_record_and_the_trail_of_a_repetition_that_has_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(project, 0, 0.5, "weights0")
+    record.collect("net", project)
+    commit(project, commit="old", dirty=True)
+    stored = trail.Entry(3, 1, "weights0")
+    (project / "evaluations/net/0" / trail.FILE).write_text(json.dumps(trail.columns([stored])))
+    facts: dict[str, Any] = {"name": None, "commit": None}
+    monkeypatch.setattr(record, "_facts", lambda *_: facts)
+    assert results.read(record.collect("net", project))["runs"][0]["commit"] == "old"  # the run's folder is not here
+    facts.update(name="net-s0", commit="new", dirty=False)
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert (run["commit"], run["dirty"]) == ("new", False)
+    assert trail.entries(run["trail"]) == [stored]
+    facts.update(commit="newer")
+    assert results.read(record.collect("net", project))["runs"] == [run]
 
 
 def test_seeds_are_in_the_order_of_numbers_not_of_letters(project: Path) -> None:
