@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from pipeline.cli.options import Json
 from pipeline.cli.terminal import Terminal
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
     from pipeline.graph.plan import Plan
 
 app = typer.Typer()
+OVERRIDE = re.compile(r"cluster(\.\w+)?=")  # of the configuration, among stages
 NODES = (1, 2, 10, 100)
 FINISHED_ROWS = 8  # of the live table; running stages are all shown
 
 
 @app.command()
 def repro(
-    targets: Annotated[list[str] | None, typer.Argument(help="Stages or .dvc files, as for `dvc repro`.")] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Stages or .dvc files, as for `dvc repro`; and cluster=ray (cluster.address=HOST:PORT) to train and "
+            "evaluate on a cluster's nodes."
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Stages at once. Default: one a core, as memory allows."),
+        typer.Option(
+            "--jobs", "-j", min=1, help="Stages at once. Default: one a core, as memory allows; one a CPU of a cluster."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run and how long it would take; run nothing.")
@@ -43,20 +54,43 @@ def repro(
 
     It leaves what `dvc repro` leaves. Repeat it after an interruption: finished stages stay finished.
 
+    On a cluster, each training and evaluation takes one CPU of whichever node has one free.
+
     Example: pipeline repro quick --jobs 2
     """
     from pipeline.graph import driver, plan
 
     root = plan.find_root(Path.cwd())
-    with contextlib.chdir(root), plan.load(root, targets or []) as loaded, Terminal() as terminal:
+    overrides = [word for word in targets or [] if OVERRIDE.match(word)]
+    stages = [word for word in targets or [] if not OVERRIDE.match(word)]
+    with contextlib.chdir(root), plan.load(root, stages) as loaded, Terminal() as terminal:
         if dry_run:
             _print_plan(loaded, root, terminal, as_json)
             return
         view = View(terminal, len(loaded.stages) - len(loaded.pending))
-        loop = driver.Driver(loaded, root, jobs or driver.default_jobs(), keep_going, view.show)
-        with view:
-            loop.run()
+        with driver.cluster_nodes(overrides, root, loaded) as nodes:
+            default = nodes.cpus if nodes else driver.default_jobs()
+            if nodes:
+                terminal.print(f"cluster     {nodes.address}: {nodes.cpus} CPUs, for trainings and evaluations")
+            loop = driver.Driver(loaded, root, jobs or default, keep_going, view.show)
+            with view:
+                loop.run()
+        if not loop.signals:
+            _track(loop, root, targets or [], terminal)
         _close(loop, view, as_json)
+
+
+def _track(loop: "Driver", root: Path, targets: list[str], terminal: Terminal) -> None:
+    """Record the reproduction in MLflow; without MLflow it is complete, too."""
+    from pipeline.graph.tracking import track
+
+    try:
+        run_id = track(loop, root, targets)
+    except PipelineError as error:
+        terminal.print(f"WARNING     this reproduction is not recorded in MLflow: {error}")
+    else:
+        if run_id:
+            terminal.print(f"MLflow      {run_id}, with the trainings below it")
 
 
 def _print_plan(loaded: "Plan", root: Path, terminal: Terminal, as_json: bool) -> None:

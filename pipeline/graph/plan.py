@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import DataError
 from pipeline.files import file_lock
 from pipeline.graph import lockfile
+from pipeline.launch.stages import Nodes
 
 if TYPE_CHECKING:  # takes long to import
     from dvc.lock import LockBase
@@ -31,6 +32,7 @@ class Plan:
     needs: dict[str, list[str]]  # name -> the stages that it depends on
     entries: dict[str, str] = field(default_factory=dict)  # name -> its text in dvc.lock
     pending: dict[str, str] = field(default_factory=dict)  # name -> why
+    nodes: Nodes | None = None  # of a cluster that runs stages; else all run on this machine
 
     def behind(self, name: str) -> set[str]:
         """Return the stages that depend on a stage, directly or not."""

@@ -13,7 +13,6 @@ from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
-from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
@@ -169,6 +168,8 @@ class FrozenClassifier(ImageClassifier):
     __slots__ = ()
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        from pipeline.data.images.image_folder import ImageFolder  # which other nets do without
+
         if not isinstance(data, ImageFolder):
             return super().predict_split(data, split)
         net = cast(FrozenFeatures, self.net)

@@ -58,7 +58,7 @@ def _of_result(name: str, result: results.Result) -> Recorded:
         overrides=overrides or [f"experiment={experiment}", f"seed={seed}"],
         depends={
             "code": result.get("code_digest"),
-            "data": result["dataset"]["digest"],
+            "data": str(result["dataset"]["digest"]),
             "configuration": result["config_digest"],
             **_environment(result),
         },

@@ -49,7 +49,7 @@ class Result(TypedDict, total=False):
     wall_s: float
     seconds: float
     history: dict[str, list[float | None]]
-    code_digest: str  # of the run's fingerprint
+    code_digest: str | None  # of the run's fingerprint
     trail: "Columns"
 
 

@@ -25,6 +25,7 @@ class Task(LightningModule):
     # The logical shard in hand, set by the strategy; how many a batch has and which are this worker's, set by `fit`.
     shard, shards, own = 0, 1, range(1)
     total_steps: int  # optimiser steps of the whole run, set by `fit`
+    data: Any  # the data module, set by `fit`: tasks import no data
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.runs.events import EventLog, scan
+from pipeline.tracking.address import is_later
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
@@ -82,7 +83,8 @@ def open_run(
 ) -> Iterator[Run]:
     """A run in MLflow with the status that the block ends with: FINISHED, FAILED, or KILLED by an interrupt.
 
-    While MLflow can't be reached, events wait in `run_dir` and training continues. Opened again, a run is resumed.
+    While MLflow can't be reached, or where `uri` is `later`, events wait in `run_dir` and training continues. Opened
+    again, a run is resumed.
 
     Raises: LaunchError if another version of MLflow created its tables, if MLflow refuses the run, or if the project
     was moved without its artifacts.
@@ -90,16 +92,23 @@ def open_run(
     queue = UploadQueue(run_dir, MLflowStore(uri, root))
     run = Run(run_dir, EventLog(run_dir), queue)
     log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
-    with queue.locked(), Uploader(queue, run.event_log, redact(uri), print_line) as uploader:
+    with queue.locked(), ExitStack() as stack:
+        uploader = None
+        if is_later(uri):
+            stack.callback(run.event_log.close)
+        else:
+            uploader = stack.enter_context(Uploader(queue, run.event_log, redact(uri), print_line))
         try:
             yield run
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
             run.event_log.append(status="KILLED" if interrupted else "FAILED")
-            uploader.finish(CLOSE_INTERRUPTED_S)
+            if uploader:
+                uploader.finish(CLOSE_INTERRUPTED_S)
             raise
         run.event_log.append(status="FINISHED")
-        uploader.finish(CLOSE_S)
+        if uploader:
+            uploader.finish(CLOSE_S)
 
 
 def describe(

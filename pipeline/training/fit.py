@@ -25,6 +25,7 @@ from pipeline.tasks.task import Task
 from pipeline.training import cpu
 from pipeline.training.callbacks import Progress, SampleImages, Unprofiled, WeightEMA
 from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, StoppedError
+from pipeline.training.data_module import DataModule
 from pipeline.training.exchange import Alone, Exchange
 from pipeline.training.sharding import ShardedStrategy
 from pipeline.training.trail import TrailRecorder
@@ -79,6 +80,7 @@ def fit(
     exchange = exchange or Alone()
     shards = Shards.of_worker(settings.get("shards", 1), exchange.rank, exchange.workers)
     data.shards, task.shards, task.own = shards, shards.count, shards.own
+    task.data = data
     checkpoints = Checkpoints(
         run_dir / "checkpoints",
         event_log,
@@ -105,7 +107,7 @@ def fit(
     try:
         with memory(config):
             newest = stored_checkpoints.newest(run_dir / "checkpoints")
-            trainer.fit(task, datamodule=data, ckpt_path=newest, weights_only=True)
+            trainer.fit(task, datamodule=DataModule(data), ckpt_path=newest, weights_only=True)
     except StoppedError:
         stopped = True
     else:
