@@ -1,6 +1,7 @@
 """Digits page: predictions of perceptron, MLP and CNN for a drawn digit, their attribution, the CNN's feature maps."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SIDE = 140  # pixels of a drawing's side
 MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", "mnist_cnn": "CNN"}
+SURE = 0.9  # a probability from which a network counts as sure
 router = APIRouter(prefix="/digits")
 Pixels = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)]
 
@@ -36,7 +38,7 @@ def load_models(request: Request) -> dict[str, object]:
 
 @router.post("/predict")
 def predict(drawing: Drawing, request: Request) -> dict[str, object]:
-    """The 28x28 input, each model's class probabilities and attribution, and the CNN's feature maps."""
+    """The 28x28 input, each model's prediction and attribution, the CNN's feature maps, and whether none is sure."""
     import torch
 
     from pipeline.data.images.digits import centred
@@ -56,18 +58,45 @@ def predict(drawing: Drawing, request: Request) -> dict[str, object]:
             maps = [
                 _grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(cast("Net", model.predictor).net, image_CHW)
             ]
-    return {"input": input_HW.tolist(), "models": models, "maps": maps}
+    return {"input": input_HW.tolist(), "models": models, "maps": maps, "doubtful": doubtful(models)}
+
+
+def doubtful(models: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the picture may be no digit: no network is sure of one, or two are sure of different ones.
+
+    A rule of thumb on the probabilities; a perceptron has none. False if no model has probabilities.
+    """
+    judged = [model for model in models if "probability" in model]
+    sure = {model["label"] for model in judged if model["probability"] >= SURE}
+    return bool(judged) and len(sure) != 1
 
 
 def _explain(model: stored.StoredModel, image_CHW: "Tensor") -> dict[str, object]:
-    """The prediction for an image, and for each pixel the log-odds that the class loses where it is covered."""
+    """The prediction for an image, and for each pixel the log-odds that the class loses where it is covered.
+
+    A perceptron's prediction has `scores`, and the `margin` of the largest, in place of probabilities.
+    """
+    import torch
+
+    from pipeline.evaluation.calibration import has_probabilities
     from pipeline.inference import attribution
     from pipeline.inference.predictor import class_prediction
 
-    predictor = cast(Classifier, model.predictor)
-    scores_C = predictor.probabilities(image_CHW[None])[0].numpy()
-    effects_HW = attribution.patch_occlusion(predictor, image_CHW, int(scores_C.argmax()))
-    return {**class_prediction(scores_C, predictor.labels), "attribution": np.round(effects_HW, 3).tolist()}
+    predictor = cast("Net", model.predictor)
+    scores_C = cast(Classifier, predictor).probabilities(image_CHW[None])[0].numpy()
+    effects_HW = attribution.patch_occlusion(cast(Classifier, predictor), image_CHW, int(scores_C.argmax()))
+    shown = {"attribution": np.round(effects_HW, 3).tolist()}
+    if has_probabilities(predictor.config):
+        return {**class_prediction(scores_C, predictor.labels, predictor.calibration), **shown}
+    with torch.inference_mode():
+        return {**scored(predictor.net(image_CHW[None])[0].numpy(), predictor.labels), **shown}
+
+
+def scored(scores_C: np.ndarray, labels: Sequence[str]) -> dict[str, object]:
+    """The class with the largest score, all scores, and the margin: by how much the largest exceeds the next."""
+    second, best = np.argsort(scores_C)[-2:]
+    scores = {label: round(float(score), 3) for label, score in zip(labels, scores_C, strict=True)}
+    return {"label": labels[best], "scores": scores, "margin": round(float(scores_C[best] - scores_C[second]), 3)}
 
 
 def _grey(maps_CHW: np.ndarray) -> list[list[list[int]]]:

@@ -130,7 +130,7 @@ def claims(
             action.run_missing(console, root=project_root(), verbose=verbose)
     rows = action.table(project_root())
     for row in rows:
-        print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
+        print(f"{row.number}. {row.claim}.\n   {row.sign} {row.verdict}\n   {row.evidence}\n   {row.command}")
     if as_json:
         print(json.dumps({"claims": [asdict(row) for row in rows]}))
 
