@@ -71,7 +71,9 @@ def pull(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb …; default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="mnist, imdb …; default: all that can be downloaded or are here.")
+    ] = None,
 ) -> None:
     """Verify every byte of the data sets.
 
@@ -81,8 +83,9 @@ def verify(
     """
     from pipeline.data import store
 
-    for name in names or store.FILES:
-        store.verify(name, project_root() / "data")
+    folder = project_root() / "data"
+    for name in names or [name for name in store.FILES if not store.needs_mirror(name, folder)]:
+        store.verify(name, folder)
         print(f"{name}: verified, digest {store.digest(name)}")
 
 
@@ -102,6 +105,8 @@ def show(as_json: Json = False) -> None:
     width = max(map(len, store.FILES))
     for data_set in states:
         verdict = "verified" if data_set["verified"] else f"not complete: `pipeline data pull {data_set['name']}`"
+        if store.needs_mirror(data_set["name"], project_root() / "data"):
+            verdict = "not here; only a mirror has it"
         print(f"{data_set['name']:{width}}  {data_set['digest'][:12]}  {data_set['bytes'] / 1e6:6.1f} MB  {verdict}")
     if as_json:
         print(json.dumps({"data": states}))
