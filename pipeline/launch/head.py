@@ -28,7 +28,7 @@ def check(address: str) -> None:
     Raises: LaunchError if it does not.
     """
     connect(address)
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.exceptions import AuthenticationError, RayError
 
     errors: list[RayError] = []

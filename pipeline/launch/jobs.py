@@ -122,7 +122,7 @@ def _client_class() -> type[Any]:
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    class Client(JobSubmissionClient):
+    class Client(JobSubmissionClient):  # type: ignore[misc]
         def _do_request(self, method: str, endpoint: str, **words: Any) -> Any:
             try:
                 reply = super()._do_request(method, endpoint, timeout=READ_S if method == "GET" else CHANGE_S, **words)

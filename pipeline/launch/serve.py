@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ BATCH, WAIT_S = 64, 0.005  # the most inputs of a batch, and how long the first 
 REQUESTS, QUEUED = 64, 256  # in work in a replica; waiting, beyond which requests get status 503
 TRIES, PAUSE_S = 8, 0.05  # of a request whose replicas die; the pause doubles with each
 
-PredictMany = Callable[[list[Any]], Awaitable[list[Prediction]]]
+PredictMany = Callable[[list[Any]], Coroutine[Any, Any, list[Prediction]]]
 
 
 class _Replica:
