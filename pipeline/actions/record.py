@@ -150,7 +150,7 @@ def _facts(result: results.Result, root: Path) -> results.Result:
             facts = {key: record.get(key) for key in FACTS}
             code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
             return cast(results.Result, {**facts, "code_digest": code, "built_on": built_on})
-    return cast(results.Result, dict.fromkeys((*FACTS, "code_digest")) | {"built_on": []})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "code_digest")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import CheckpointError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, lookup, records, results, trail
 from pipeline.runs.records import RunRecord
-from pipeline.types import Manifest
+from pipeline.types import Config, Manifest
 
 Facts = dict[str, str | None]
 
@@ -24,7 +24,7 @@ class Recorded:
     dirty: bool | None
     steps: int  # of the whole training
     entries: list[trail.Entry]
-    config: dict[str, Any] | None  # None: composed from `overrides`
+    config: Config | None  # None: composed from `overrides`
     overrides: list[str]
     depends: Facts  # digests of code, data, configuration and lock file, processor, versions
     metrics: dict[str, float]
