@@ -7,8 +7,9 @@ from pipeline.types import Event
 
 
 def epochs(name: str, *values: float) -> list[Event]:
-    steps = [{"step": step, "epoch": 0} for step in range(3)]
-    return [*steps, *({"epoch": number, "metrics": {f"val/{name}": value}} for number, value in enumerate(values))]
+    steps: list[Event] = [{"step": step, "epoch": 0} for step in range(3)]
+    ends: list[Event] = [{"epoch": number, "metrics": {f"val/{name}": value}} for number, value in enumerate(values)]
+    return [*steps, *ends]
 
 
 @pytest.mark.parametrize(
