@@ -65,8 +65,11 @@ class ModelKind(Protocol):
         """Evaluate a stored model on a split."""
 
 
-class _EvaluatedByPredictor:
-    """A kind whose predictor evaluates itself."""
+class _OneWorker:
+    """The usual kind: one worker trains it, and its predictor evaluates itself."""
+
+    def distributable(self, config: Config) -> bool:
+        return False
 
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
@@ -102,13 +105,10 @@ def net_input_type(config: Config) -> InputType | None:
     return by_task[task_of(config).does]
 
 
-class FixedUnit(_EvaluatedByPredictor):
+class FixedUnit(_OneWorker):
     """A net with fixed weights, set by hand; nothing is trained."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
@@ -146,13 +146,10 @@ class TrainedNet(FixedUnit):
         return context.launch()
 
 
-class FittedBaseline(_EvaluatedByPredictor):
+class FittedBaseline(_OneWorker):
     """A shallow text classifier that scikit-learn fits in this process."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
@@ -171,13 +168,10 @@ class FittedBaseline(_EvaluatedByPredictor):
         return baseline.load(model_dir, config, manifest)
 
 
-class EnsembleOfModels(_EvaluatedByPredictor):
+class EnsembleOfModels(_OneWorker):
     """The mean of other experiments' classifiers; the model folder holds a copy of each member."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"mean of {', '.join(requirements.members(config))}"
