@@ -87,9 +87,11 @@ def check_committed(root: Path) -> None:
         )
 
 
-def committed_text(name: str, root: Path) -> str | None:
-    """The content of a file in the last commit; None without git, or if the commit lacks it."""
-    return _git(root, "show", f"HEAD:./{name}")[0]
+def committed_text(path: Path, root: Path) -> str | None:
+    """The content of a file in the last commit, None if the commit lacks it; without git that of the file itself."""
+    if _git(root, "rev-parse", "HEAD")[0] is None:
+        return path.read_text() if path.is_file() else None
+    return _git(root, "show", f"HEAD:./{path.relative_to(root)}")[0]
 
 
 def _git(root: Path, *words: str) -> tuple[str | None, str]:
