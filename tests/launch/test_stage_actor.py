@@ -62,7 +62,7 @@ def work(tmp_path: Path) -> Work:
     manifest = Sent.of("given/manifest.json", (folder / "manifest.json").read_bytes())
     inputs = (Sent.of("given.txt", b"by digest"), manifest)
     words = "pipeline train seed=0 --record"
-    return Work("train-0", words, code, code.digest, inputs, None, False, ("models/x-0",))  # type: ignore[arg-type]
+    return Work("train-0", words, code, code.digest, inputs, None, False, ("models/x-0",))
 
 
 def until_end(actor: StageActor) -> list[Progress]:
@@ -126,7 +126,7 @@ def test_variables_of_rays_worker_do_not_reach_the_command(tmp_path: Path, monke
     monkeypatch.setenv("RAY_JOB_ID", "1")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("OTHER", "kept")
-    work = Work("x", "pipeline train", None, "", (), None, True, (), {"DVC_STAGE": "x"})  # type: ignore[arg-type]
+    work = Work("x", "pipeline train", None, "", (), None, True, (), {"DVC_STAGE": "x"})
     environment = stage_actor._environment(tmp_path, work)
     assert environment["PYTHONPATH"] == str(tmp_path)
     assert (environment["DVC_STAGE"], environment["OTHER"]) == ("x", "kept")
