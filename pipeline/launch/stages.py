@@ -190,13 +190,15 @@ class _Dispatcher:
             try:
                 ended = self._run(stage, stops, log)
             except Exception as error:  # of any kind: it is the stage's failure
-                ended = Ended(1, " ".join(str(error).split())[:500] or repr(error))
+                ended = Ended(1, " ".join(str(error).split())[-500:] or repr(error))  # Ray's traceback comes first
                 log.write(f"{ended.why}\n".encode())
         with suppress(OSError):
             connection.send(ended)
 
     def _run(self, stage: Stage, stops: "SimpleQueue[str]", log: BinaryIO) -> Ended:
         from ray.exceptions import RayActorError
+
+        from pipeline.launch.failure_count import reason
 
         failed, step = 0, -1
         while True:
@@ -205,10 +207,10 @@ class _Dispatcher:
             except RayActorError as error:
                 newest = self._newest_step(stage)
                 failed, step = (1 if newest > step else failed + 1), newest
-                reason = " ".join(str(error).split())[:200]
+                why = reason(error)
                 if failed >= TRIES:
-                    return Ended(1, f"its node was lost {TRIES} times without a new checkpoint ({reason})")
-                log.write(f"its node is lost ({reason}): the stage runs again from its newest checkpoint\n".encode())
+                    return Ended(1, f"its node was lost {TRIES} times without a new checkpoint ({why})")
+                log.write(f"its node is lost ({why}): the stage runs again from its newest checkpoint\n".encode())
 
     def _attempt(self, stage: Stage, stops: "SimpleQueue[str]", log: BinaryIO) -> Ended:
         import ray
