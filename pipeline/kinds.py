@@ -6,9 +6,9 @@ libraries itself.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline import files
 from pipeline.config import build
@@ -16,13 +16,13 @@ from pipeline.config.aliases import upgrade
 from pipeline.config.kind import Kind, kind_name, task_of
 from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints, requirements
-from pipeline.types import Evaluation, FitResult, InputType, Judge, Predictor, Split
+from pipeline.types import Config, Evaluation, FitResult, InputType, Judge, Manifest, Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped key is reported without importing torch
     from pipeline.data.batches import BatchedData
-    from pipeline.inference.predictor import Net
+    from pipeline.inference.baseline import BaselineClassifier
+    from pipeline.inference.predictor import Classifier, Net
 
-Config = dict[str, Any]
 Launch = Callable[[], FitResult]  # trains a net on the configured workers and stores it
 
 
@@ -56,7 +56,7 @@ class ModelKind(Protocol):
     def fit(self, config: Config, context: FitContext) -> FitResult:
         """Fit the model and store it in `context.run_dir/model`."""
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         """Load a stored model from its verified folder."""
 
     def evaluate(
@@ -121,7 +121,7 @@ class FixedUnit(_EvaluatedByPredictor):
 
         return assemble(config, {}, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         from pipeline.inference.predictor import load as load_net
 
         return load_net(predictor_class(config), model_dir, config, manifest)
@@ -165,7 +165,7 @@ class FittedBaseline(_EvaluatedByPredictor):
 
         return baselines.fit(config, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         from pipeline.inference import baseline
 
         return baseline.load(model_dir, config, manifest)
@@ -190,12 +190,16 @@ class EnsembleOfModels(_EvaluatedByPredictor):
 
         return assemble(config, context.members, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
+        from pipeline.evaluation import calibration
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
-        members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
-        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members are classifiers
+        folders = sorted((model_dir / MEMBERS).iterdir())
+        members = [cast("Classifier | BaselineClassifier", load(folder)) for folder in folders]
+        # Probabilities are averaged as they are, and their mean is calibrated.
+        uncalibrated = tuple(replace(member, calibration=None) for member in members)
+        return Ensemble(uncalibrated, config, manifest, calibration.read(model_dir))
 
 
 KINDS: dict[Kind, ModelKind] = {

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline.training import cpu
+from pipeline.types import Event
 
 cpu.fix_instructions()  # as the command does, before numpy and torch read what it sets
 
@@ -160,7 +160,7 @@ class Quiet:
     def print(self, line: str) -> None:
         self.lines.append(line)
 
-    def progress(self, events: list[dict[str, Any]]) -> None:
+    def progress(self, events: list[Event]) -> None:
         self.lines += [f"step {event['step']}" for event in events]
 
     def download(self, label: str, done: int, total: int) -> None:

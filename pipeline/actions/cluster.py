@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import load_config
 from pipeline.config.redaction import redact
@@ -62,7 +61,7 @@ def logs(job: str, *, address: str) -> str:
     return str(client.get_job_logs(jobs.find(client, job)))
 
 
-def listing(*, address: str) -> list[dict[str, Any]]:
+def listing(*, address: str) -> list[jobs.JobFacts]:
     """The jobs that were submitted, newest first."""
     return jobs.listing(jobs.connect(address))
 

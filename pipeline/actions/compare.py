@@ -22,8 +22,8 @@ ROUNDING = 1e-4  # relative tolerance where all committed seeds have the same va
 class Comparison:
     """A run's weights and primary metric in the working tree and in the committed results.
 
-    `identical`: the same weights and metrics, bit for bit. `equal`: other weights, and a primary metric within 3
-    standard deviations of the committed seeds' mean. `different`: neither.
+    `identical`: the same weights, and each metric that both have, bit for bit. `equal`: other weights, and a primary
+    metric within 3 standard deviations of the committed seeds' mean. `different`: neither.
     """
 
     run: str
@@ -62,7 +62,7 @@ def _compare(name: str, root: Path) -> Comparison:
     group = [PrimaryMetric.of(run["metrics"]) for run in results.runs_of(results.path_of(experiment, root))]
     values = [metric.value for metric in group if metric]
     std = statistics.stdev(values) if len(values) > 1 else 0.0
-    same = all(here[key] == committed[key] for key in ("weights_digest", "metrics"))
+    same = results.agree(here, committed)
     near = abs(ours.value - statistics.fmean(values)) <= max(MAX_DEVIATIONS * std, ROUNDING * math.fabs(theirs.value))
     verdict: Verdict = "identical" if same else "equal" if near else "different"
     return Comparison(name, verdict, ours.value, theirs.value, std, len(values), f"{ours.name}{ours.unit}")

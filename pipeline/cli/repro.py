@@ -7,7 +7,7 @@ import re
 import signal
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,8 @@ from pipeline.cli.terminal import Terminal
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from pipeline.graph.driver import Driver, Progress
     from pipeline.graph.plan import Plan
 
@@ -141,7 +143,7 @@ def _close(loop: "Driver", view: "View", as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value if value is None else str(value)
 
 
@@ -184,7 +186,7 @@ class View:
         if self.live:
             self.live.update(self._table(loop), refresh=True)
 
-    def _table(self, loop: "Driver") -> Any:
+    def _table(self, loop: "Driver") -> "Table":
         from rich.table import Table
 
         stages = list(loop.stages.values())

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Json, Run, project_root
+from pipeline.cli.options import Json, project_root
 from pipeline.cli.terminal import Terminal
+from pipeline.errors import ConfigError
 
 app = typer.Typer()
 
@@ -105,24 +106,46 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
 
 
 @app.command()
-def reproduce(run: Run, as_json: Json = False) -> None:
-    """Repeat a finished run and compare weights and metrics.
+def reproduce(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="EXPERIMENT-SEED of committed results, or runs: names, first characters, 'latest'."),
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train only so many optimiser steps, and compare with the trail.")
+    ] = None,
+    interval: Annotated[
+        bool,
+        typer.Option("--interval", help="Train from a random checkpoint to the next entry of the trail."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a result again with its own code and compare.
 
-    The run is repeated with its own code, configuration and seed.
+    Exit code 0 if each is identical or equal, else 1.
 
-    Example: pipeline reproduce latest
+    Without --steps and --interval the whole training and its test are repeated.
+
+    Example: pipeline reproduce mnist_cnn-0 --steps 10
     """
     from pipeline.actions import reproduce as action
 
+    if steps and interval:
+        raise ConfigError("--steps and --interval exclude each other. Leave out one of them.")
+    found = []
     with Terminal() as console:
-        comparison = action.reproduce(run, console, root=project_root())
-    print(f"{comparison.run}: {'bit-identical' if comparison.identical else 'different weights'}")
-    for aspect, (before, after) in comparison.differs.items():
-        print(f"{aspect} differs: {before} then, {after} now")
-    for name, (then, now) in comparison.metrics.items():
-        print(f"{name:24} {then:.6f} then, {now:.6f} now, {now - then:+.6f}")
+        for name in results:
+            found.append(action.reproduce(name, console, root=project_root(), steps=steps, interval=interval))
+            for line in action.lines(found[-1]):
+                console.print(line)
+    verdict = next(
+        (each for each in ("different", "unverifiable", "equal") if each in {r.verdict for r in found}), "identical"
+    )
     if as_json:
-        print(json.dumps(asdict(comparison)))
+        rows = [asdict(each) for each in found]
+        print(json.dumps(rows[0] if len(rows) == 1 else {"verdict": verdict, "results": rows}))
+    if verdict in ("different", "unverifiable"):
+        raise typer.Exit(1)
 
 
 @app.command()

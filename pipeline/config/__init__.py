@@ -3,9 +3,9 @@
 from pipeline.config.checks import check, check_name, check_precision, check_targets, flatten
 from pipeline.config.compose import conf_dir, find_root, load_config, resolve, unresolved
 from pipeline.config.instantiate import build, build_data
-from pipeline.config.kind import Config
 from pipeline.config.schema import SOURCE_KEYS
 from pipeline.config.snapshot import digest, revive, stored, training, weight_settings
+from pipeline.types import Config
 
 __all__ = [
     "SOURCE_KEYS",

@@ -1,16 +1,15 @@
 """Checks of a composed configuration: its keys, types, ranges, names, and the classes that it may name."""
 
 import difflib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.config.kind import Config
 from pipeline.config.schema import ALWAYS_SET, CLOSED_GROUPS, GROUPS, NAME, SCHEMA, SOURCE_KEYS, TOP_LEVEL, Rule
 from pipeline.config.targets import THEIRS, allowed, parameters
 from pipeline.errors import ConfigError
+from pipeline.types import Config
 
 
-def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """The leaves of nested dicts as `a.b.c`, value."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
@@ -48,7 +47,7 @@ def _no_such_key(key: str) -> ConfigError:
 
 def _holds(config: Config, key: str) -> bool:
     """Whether a dotted key is in a configuration."""
-    node: Any = config
+    node: object = config
     for part in key.split("."):
         if not isinstance(node, dict) or part not in node:
             return False
@@ -74,7 +73,7 @@ def check_name(key: str, name: object) -> None:
         raise ConfigError(f"{key}: {problem}, got {name!r}. Choose another name.")
 
 
-def check_targets(node: Any, path: str = "") -> None:
+def check_targets(node: object, path: str = "") -> None:
     """Raises: ConfigError if a `_target_` anywhere below is not on the allow-list, or takes no such argument."""
     if isinstance(node, list):
         for index, item in enumerate(node):
@@ -87,7 +86,7 @@ def check_targets(node: Any, path: str = "") -> None:
         check_targets(value, f"{path}.{key}" if path else str(key))
 
 
-def _check_call(node: dict[str, Any], path: str) -> None:
+def _check_call(node: Config, path: str) -> None:
     target = str(node["_target_"])
     if not allowed(target):
         raise ConfigError(

@@ -9,15 +9,19 @@ import re
 import threading
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.config.checks import check
 from pipeline.config.hydra_errors import explain
-from pipeline.config.kind import Config
 from pipeline.config.overrides import check_overrides
 from pipeline.config.redaction import redact
 from pipeline.config.source import PACKAGE
 from pipeline.errors import ConfigError
+from pipeline.types import Config
+
+if TYPE_CHECKING:  # Hydra and OmegaConf are imported when they compose
+    from omegaconf import DictConfig as DictConfig  # for those who annotate what `load_config` returns
+    from omegaconf import ListConfig
 
 # Hydra's composition and OmegaConf's resolvers are global to the process; the app composes in several threads.
 COMPOSING = threading.RLock()
@@ -36,7 +40,7 @@ def conf_dir(root: Path | None) -> Path:
     return next(place for place in places if (place / "config.yaml").is_file())
 
 
-def load_config(*overrides: str, root: Path | None = None, config_dir: Path | None = None) -> Any:
+def load_config(*overrides: str, root: Path | None = None, config_dir: Path | None = None) -> "DictConfig":
     """Compose and check a configuration; `config_dir` is searched beside `conf/` for the user's own files.
 
     Safe to call from several threads.
@@ -59,7 +63,7 @@ def load_config(*overrides: str, root: Path | None = None, config_dir: Path | No
         return _load([*overrides, *without_recipe, *search], overrides, folders, root or Path.cwd())
 
 
-def _load(words: list[str], overrides: tuple[str, ...], folders: list[Path], root: Path) -> Any:
+def _load(words: list[str], overrides: tuple[str, ...], folders: list[Path], root: Path) -> "DictConfig":
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -96,14 +100,14 @@ def _register_counts_in(root: Path) -> None:
         module = import_module(look)
         return len(module.classes(root / Path(path).expanduser(), module.Columns(text, label)))
 
-    def shape_in(path: str) -> Any:
+    def shape_in(path: str) -> "ListConfig":
         return OmegaConf.create(import_module(look).shape_of(root / Path(path).expanduser()))
 
     OmegaConf.register_new_resolver("classes_in", classes_in, replace=True)
     OmegaConf.register_new_resolver("shape_in", shape_in, replace=True)
 
 
-def _fix_tracking_uri(config: Any) -> None:
+def _fix_tracking_uri(config: "DictConfig") -> None:
     """Write the value of MLFLOW_TRACKING_URI into a configuration that refers to it: resume finds the same store.
 
     An address that holds a password stays a reference. An empty variable counts as unset, as MLflow has it.
@@ -114,7 +118,7 @@ def _fix_tracking_uri(config: Any) -> None:
         config.tracking.uri = uri if redact(uri) == uri else f"${{oc.env:{variable[1]}}}"
 
 
-def resolve(config: Any) -> dict[str, Any]:
+def resolve(config: "DictConfig") -> Config:
     """The configuration as plain data, interpolations filled in, as `fit` takes it."""
     from omegaconf import OmegaConf
 
@@ -123,7 +127,7 @@ def resolve(config: Any) -> dict[str, Any]:
     return plain
 
 
-def unresolved(config: Any) -> dict[str, Any]:
+def unresolved(config: "DictConfig") -> Config:
     """The configuration as plain data with its interpolations as text, as it is logged."""
     from omegaconf import OmegaConf
 

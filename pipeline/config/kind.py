@@ -6,11 +6,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline.errors import ConfigError
+from pipeline.types import Config
 
-Config = dict[str, Any]
 Kind = Literal["ensemble", "baseline", "net", "fixed unit"]
 Does = Literal["classify", "classify frozen features", "translate", "generate", "model language"]
 

@@ -5,12 +5,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.launch import head
 from pipeline.launch.auth_token import ensure
 from pipeline.launch.machine import available_cores, check_ray_folder, ray_folder
+from pipeline.types import Config
 
 # Ray by default detects a hung worker after 600 s and waits 60 s for one that can't be placed.
 HEALTH = {
@@ -18,7 +18,7 @@ HEALTH = {
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "30",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the driver polls for draining nodes itself
-    # Of a private cluster; an existing one reads them when it starts: docs/cluster.md.
+    # Of a private cluster; an existing one reads them when it starts: docs/how-to/cluster.md.
     "RAY_health_check_initial_delay_ms": "2000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
@@ -28,18 +28,18 @@ HEALTH = {
 START = {"RAY_agent_register_timeout_ms": "120000"}
 
 
-def in_process(cluster: dict[str, Any]) -> bool:
+def in_process(cluster: Config) -> bool:
     """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
     return cluster["workers"] in (1, "auto") and not cluster.get("address")
 
 
-def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
+def worker_range(cluster: Config) -> tuple[int, int]:
     """The minimum and the maximum number of workers; 1 of `auto`, where it is not resolved."""
     workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 
-def check(cluster: dict[str, Any]) -> None:
+def check(cluster: Config) -> None:
     """Check within seconds that the cluster can be used.
 
     Raises: LaunchError if no cluster responds at the address, it refuses the token, or this machine has too few cores.
@@ -58,7 +58,7 @@ def check(cluster: dict[str, Any]) -> None:
 
 
 @contextmanager
-def connect(cluster: dict[str, Any]) -> Iterator[None]:
+def connect(cluster: Config) -> Iterator[None]:
     """Connect to the cluster at the configured address while the block runs; without one, do nothing.
 
     Raises: LaunchError if the cluster can't be used.
@@ -90,7 +90,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
     ray.shutdown()
 
 
-def start(cpus: int, **options: Any) -> None:
+def start(cpus: int, **options: object) -> None:
     """Start a private cluster on this machine, whatever RAY_ADDRESS names; `options` are `ray.init`'s.
 
     Raises: LaunchError if it does not start, or its folder is unfit.
@@ -111,7 +111,7 @@ def start(cpus: int, **options: Any) -> None:
         ) from error
 
 
-def resolve_gpus(cluster: dict[str, Any]) -> int:
+def resolve_gpus(cluster: Config) -> int:
     """GPUs per worker: as configured, or for `auto` 1 where there is one for every worker.
 
     Raises: LaunchError if GPUs are configured and there are too few.
@@ -140,13 +140,13 @@ def draining() -> set[str]:
     return set(state.get_draining_nodes())
 
 
-def room(cluster: dict[str, Any]) -> int:
+def room(cluster: Config) -> int:
     """The number of workers that the live nodes could hold if nothing else ran on them."""
     required = per_worker(cluster)
     return sum(min(int(node.get(name, 0) // amount) for name, amount in required.items()) for node in _nodes())
 
 
-def shortage(cluster: dict[str, Any]) -> str:
+def shortage(cluster: Config) -> str:
     """The resources that a run requires, those that the cluster has, and the next step."""
     nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
     each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
@@ -173,7 +173,7 @@ def _nodes() -> list[dict[str, float]]:
     ]
 
 
-def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
+def per_worker(cluster: Config) -> dict[str, float]:
     """The resources of one worker."""
     gpus = cluster["gpus_per_worker"]
     return {"CPU": cluster["threads_per_worker"], **({"GPU": gpus} if gpus else {})}

@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 
@@ -27,7 +26,7 @@ class DataBundle:
     name: str
     digest: str
     files: tuple[DataFile, ...]  # () for data that packages contain or programs generate
-    contents: tuple[Any, ...] = ()
+    contents: "tuple[ray.ObjectRef, ...]" = ()
 
 
 def pack(name: str, digest: str, data_dir: Path, *, send: bool) -> DataBundle:

@@ -103,7 +103,7 @@ def unreachable(address: str, reason: str) -> LaunchError:
     """The error of an address without a cluster."""
     return LaunchError(
         f"cluster.address={address}: no Ray cluster answers there ({reason}). Start one (`ray start --head`, "
-        "docs/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
+        "docs/how-to/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
     )
 
 

@@ -69,7 +69,7 @@ class _Groups:
 
     def __init__(
         self,
-        cluster: dict[str, Any],
+        cluster: Config,
         run_dir: Path,
         actor: Any,
         arguments: dict[str, Any],

@@ -6,9 +6,9 @@ imported at run time. `dvc.yaml` has its stages depend on these files: a stage r
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline import config as configuration
 from pipeline.config import SOURCE_KEYS, Config, load_config, resolve, weight_settings
@@ -19,6 +19,9 @@ from pipeline.data import store
 from pipeline.runs import requirements
 from pipeline.runs.packages import locked
 from pipeline.runs.syntax import Source, code_digest, read
+
+if TYPE_CHECKING:  # records have a fingerprint
+    from pipeline.runs.records import RunRecord
 
 __all__ = [
     "changes",
@@ -45,7 +48,7 @@ LOADED_BY: dict[Kind, str] = {
     "fixed unit": "pipeline.inference.predictor",
 }
 # These import what every kind needs, so they are hashed, and what one kind needs of them is listed here.
-SHARED = ("pipeline.actions.assess", "pipeline.kinds")
+SHARED = ("pipeline.actions.assess", "pipeline.config.kind", "pipeline.kinds")
 DETAILS = "pipeline.report.details"
 SCORED_BY: dict[Does, tuple[str, ...]] = {
     "generate": (
@@ -74,6 +77,33 @@ LEFT_OUT = {
 }
 
 
+class Training(TypedDict):
+    """Training's dependencies but for the seed."""
+
+    config: Config
+    data: str | None  # digest
+    requires: dict[str, str]  # identities by name
+    packages: dict[str, str]  # versions by name
+    code: dict[str, str]  # digests by module
+
+
+class Evaluation(TypedDict):
+    """Scoring's dependencies beside the stored model."""
+
+    judge: str | None  # identity
+    packages: dict[str, str]
+    code: dict[str, str]
+
+
+class Parts(TypedDict, total=False):
+    """A training fingerprint as a run's record holds it; a record lacks the parts that it is not compared by."""
+
+    code: dict[str, str]
+    configuration: str
+    data: str | None
+    packages: dict[str, str]
+
+
 def write(root: Path, folder: Path) -> list[str]:
     """Write FOLDER/EXPERIMENT.json (training) and FOLDER/evaluation/EXPERIMENT.json; the names of the experiments."""
     (folder / "evaluation").mkdir(parents=True, exist_ok=True)
@@ -85,7 +115,7 @@ def write(root: Path, folder: Path) -> list[str]:
     return experiments
 
 
-def training(config: Config, root: Path) -> dict[str, Any]:
+def training(config: Config, root: Path) -> Training:
     """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
@@ -103,7 +133,7 @@ def training(config: Config, root: Path) -> dict[str, Any]:
     }
 
 
-def evaluation(config: Config, root: Path) -> dict[str, Any]:
+def evaluation(config: Config, root: Path) -> Evaluation:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     judge = requirements.judge(config)
     scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
@@ -123,7 +153,7 @@ def identity(config: Config, root: Path) -> str:
     return _sha256({**training(config, root), "seed": config["seed"]})
 
 
-def parts(config: Config, root: Path) -> dict[str, Any]:
+def parts(config: Config, root: Path) -> Parts:
     """The training fingerprint as a run's record holds it, to be compared part by part with `changes`."""
     found = training(config, root)
     content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has its own
@@ -135,7 +165,7 @@ def parts(config: Config, root: Path) -> dict[str, Any]:
     }
 
 
-def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changes(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """The parts that differ, each with what differs in it; a part that either lacks is not compared."""
     return [
         f"{part}: {_change(then[part], value)}"
@@ -144,7 +174,7 @@ def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def code_of(record: dict[str, Any]) -> str | None:
+def code_of(record: "RunRecord") -> str | None:
     """One digest of all the code that a run's record names; None if it was written before records had a fingerprint."""
     code = record.get("fingerprint", {}).get("code")
     return _sha256(code) if code else None
@@ -155,7 +185,7 @@ def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ())
     return locked(names, root / "requirements.lock")
 
 
-def _configured(model: str, root: Path) -> dict[str, Any]:
+def _configured(model: str, root: Path) -> Config:
     """The configuration of the model EXPERIMENT-SEED."""
     experiment, _, seed = model.rpartition("-")
     return configuration.training(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
@@ -195,7 +225,7 @@ def _exports(package: str) -> dict[str, str]:
     return (read(file).exports or {}) if file and file.name == "__init__.py" else {}
 
 
-def _targets(node: Any) -> Iterator[str]:
+def _targets(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         if "_target_" in node:
             yield str(node["_target_"])
@@ -209,12 +239,12 @@ def _modules(targets: Iterable[str]) -> list[str]:
     return [f"pipeline.{own[1]}" for target in targets if (own := OURS.fullmatch(target))]
 
 
-def _change(then: Any, now: Any) -> str:
+def _change(then: object, now: object) -> str:
     if not isinstance(then, dict) or not isinstance(now, dict):
         return f"{str(then)[:12]} then, {str(now)[:12]} now"
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _sha256(content: Any) -> str:
+def _sha256(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline import files
 from pipeline.errors import LaunchError
-from pipeline.runs.records import RECORD, read
+from pipeline.runs.records import RECORD, RunRecord, read
 
 LATEST = "latest"
-Record = dict[str, Any]
 
 
-def listing(root: Path) -> list[Record]:
+def listing(root: Path) -> list[RunRecord]:
     """The records of all runs, newest first; folders whose record can't be read are left out."""
     return sorted(_readable(root / "runs"), key=lambda record: float(record.get("started", 0)), reverse=True)
 
 
-def _readable(folder: Path) -> Iterator[Record]:
+def _readable(folder: Path) -> Iterator[RunRecord]:
     for path in folder.glob(f"*/{RECORD}"):
         try:
             yield read(path.parent)
@@ -25,7 +23,7 @@ def _readable(folder: Path) -> Iterator[Record]:
             continue
 
 
-def trials(sweep_dir: Path) -> list[Record]:
+def trials(sweep_dir: Path) -> list[RunRecord]:
     """The records of a sweep's trials, in their order; none of another run."""
     return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
 
@@ -36,13 +34,13 @@ def find_resumable(identity: str, root: Path) -> Path | None:
     return next((Path(each["run_dir"]) for each in records), None)
 
 
-def named(name: str, root: Path) -> Record | None:
+def named(name: str, root: Path) -> RunRecord | None:
     """The run of exactly this name; None without one. Raises: LaunchError if its record can't be read."""
     folder = root / "runs" / name
     return read(folder) if (folder / RECORD).is_file() else None
 
 
-def find(run: str, root: Path) -> Record:
+def find(run: str, root: Path) -> RunRecord:
     """The run of a name, the start of a name, an MLflow run id, a folder, `latest` or `EXPERIMENT@latest`.
 
     Raises: LaunchError if no run matches, or more than one.
@@ -50,7 +48,7 @@ def find(run: str, root: Path) -> Record:
     return _find(run, root, listing(root))
 
 
-def _find(run: str, root: Path, records: list[Record]) -> Record:
+def _find(run: str, root: Path, records: list[RunRecord]) -> RunRecord:
     if (Path(run) / RECORD).is_file():
         return read(Path(run).absolute())
     experiment, _, newest = run.rpartition("@")
@@ -67,7 +65,7 @@ def _find(run: str, root: Path, records: list[Record]) -> Record:
     return matches[0]
 
 
-def _ambiguous(run: str, matches: list[Record]) -> str:
+def _ambiguous(run: str, matches: list[RunRecord]) -> str:
     names = ", ".join(record["name"] for record in matches[:5]) + (", …" if len(matches) > 5 else "")
     latest = f"{matches[0]['experiment']}@{LATEST}"
     return (
@@ -95,5 +93,5 @@ def model_dir(run: str, root: Path) -> Path:
     return _model_of(record)
 
 
-def _model_of(record: Record) -> Path:
+def _model_of(record: RunRecord) -> Path:
     return Path(record["run_dir"]) / "model"

@@ -7,7 +7,7 @@ version.
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,7 +83,7 @@ def _tree(node: Any) -> Any:
     return {"node": type(node).__name__, **{name: value for name, value in content.items() if value != []}}
 
 
-def _effective(nodes: list[Any]) -> Iterator[Any]:
+def _effective(nodes: Iterable[object]) -> Iterator[object]:
     """Statements that have an effect at run time: no lone strings, no `pass`, nothing for type checkers."""
     for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in (getattr(node.test, key, "") for key in ("id", "attr")):

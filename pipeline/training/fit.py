@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
@@ -19,15 +19,17 @@ from pipeline.data.texts.vocabulary import FILE as VOCABULARY
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.errors import ConfigError, DataError, PipelineError
 from pipeline.runs import checkpoints as stored_checkpoints
-from pipeline.runs import interruption
+from pipeline.runs import interruption, trail
 from pipeline.runs.events import EventLog
 from pipeline.tasks.task import Task
 from pipeline.training import cpu
 from pipeline.training.callbacks import Progress, SampleImages, Unprofiled, WeightEMA
 from pipeline.training.checkpointing import AtomicCheckpointIO, Checkpoints, StoppedError
+from pipeline.training.data_module import DataModule
 from pipeline.training.exchange import Alone, Exchange
 from pipeline.training.sharding import ShardedStrategy
-from pipeline.types import FitResult
+from pipeline.training.trail import TrailRecorder
+from pipeline.types import CheckpointFacts, FitResult
 
 
 def build_task(config: Config) -> Task:
@@ -67,7 +69,7 @@ def fit(
     data.setup()
     if origin := config["requires"].get("init_from"):
         _initialise(task, data, stored_checkpoints.parent_folder(run_dir, stored_checkpoints.INIT_FROM), origin)
-    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     if data_digest not in (None, facts["data_digest"]):
         raise DataError(
             f"{data_dir}: expected {config['data']['name']} with digest {data_digest}, got {facts['data_digest']}. "
@@ -78,6 +80,7 @@ def fit(
     exchange = exchange or Alone()
     shards = Shards.of_worker(settings.get("shards", 1), exchange.rank, exchange.workers)
     data.shards, task.shards, task.own = shards, shards.count, shards.own
+    task.data = data
     checkpoints = Checkpoints(
         run_dir / "checkpoints",
         event_log,
@@ -87,10 +90,12 @@ def fit(
         keep=settings["keep_checkpoints"],
         facts=facts,
     )
+    recorder = TrailRecorder()
     callbacks = [
         *([WeightEMA(settings["ema_decay"])] if settings["ema_decay"] is not None else []),
         Progress(event_log),
         SampleImages(run_dir / "samples"),
+        recorder,  # before a checkpoint is taken, which holds its entries
         checkpoints,
     ]
     strategy = ShardedStrategy(config["seed"], shards, exchange, device or _device(config, exchange.rank))
@@ -102,12 +107,12 @@ def fit(
     try:
         with memory(config):
             newest = stored_checkpoints.newest(run_dir / "checkpoints")
-            trainer.fit(task, datamodule=data, ckpt_path=newest, weights_only=True)
+            trainer.fit(task, datamodule=DataModule(data), ckpt_path=newest, weights_only=True)
     except StoppedError:
         stopped = True
     else:
         if trainer.is_global_zero:
-            store_model(config, task, data, run_dir / "model", **facts)
+            store_model(config, task, data, run_dir / "model", recorder, trainer, **facts)
     finally:
         event_log.close()
     return FitResult(
@@ -166,14 +171,23 @@ def _trainer(config: Config, callbacks: list[Callback], run_dir: Path, strategy:
     )
 
 
-def store_model(config: Config, task: Task, data: BatchedData, folder: Path, **facts: Any) -> None:
-    """Weights and all that rebuilds and feeds them, in one verified folder that needs no run beside it."""
+def store_model(
+    config: Config,
+    task: Task,
+    data: BatchedData,
+    folder: Path,
+    recorder: TrailRecorder,
+    trainer: Trainer,
+    **facts: Unpack[CheckpointFacts],
+) -> None:
+    """Weights, their trail and all that rebuilds and feeds them, in one verified folder that needs no run."""
 
     def write(aside: Path) -> None:
         stored_checkpoints.save_weights(task.net, aside / stored_checkpoints.MODEL)
         stored_checkpoints.save_config(config, data.labels, aside)
         if (vocabulary := data.input_vocabulary()) is not None:
             vocabulary.save(aside)
+        trail.write(aside, recorder.entries, step=trainer.global_step, epoch=trainer.current_epoch)
 
     stored_checkpoints.publish(folder, write, **facts)
 

@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
 from pipeline.errors import CheckpointError, DataError
-from pipeline.runs import checkpoints, records, results
+from pipeline.runs import checkpoints, records, results, trail
+from pipeline.runs.results import Result
 
 
 def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
@@ -33,7 +36,7 @@ def commit(root: Path, **change: Any) -> None:
     path = results.path_of("net", root)
     content = results.read(path)
     for run in content["runs"]:
-        run.update(change)
+        run.update(cast(Result, change))
     path.write_text(results.as_text(content))
 
 
@@ -60,6 +63,25 @@ def test_other_weights_get_a_record_of_their_own_and_the_summary_follows(project
     assert second["history"] == {"epoch": [1], "val/loss": [0.5]}
     assert content["summary"]["test/accuracy"]["mean"] == 0.625
     assert content["details"] == {"labels": ["0", "1"]}
+
+
+def test_a_result_without_a_trail_takes_the_record_and_the_trail_of_a_repetition_that_has_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(project, 0, 0.5, "weights0")
+    record.collect("net", project)
+    commit(project, commit="old", dirty=True)
+    stored = trail.Entry(3, 1, "weights0")
+    (project / "evaluations/net/0" / trail.FILE).write_text(json.dumps(trail.columns([stored])))
+    facts: dict[str, Any] = {"name": None, "commit": None}
+    monkeypatch.setattr(record, "_facts", lambda *_: facts)
+    assert results.read(record.collect("net", project))["runs"][0]["commit"] == "old"  # the run's folder is not here
+    facts.update(name="net-s0", commit="new", dirty=False)
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert (run["commit"], run["dirty"]) == ("new", False)
+    assert trail.entries(run["trail"]) == [stored]
+    facts.update(commit="newer")
+    assert results.read(record.collect("net", project))["runs"] == [run]
 
 
 def test_seeds_are_in_the_order_of_numbers_not_of_letters(project: Path) -> None:
@@ -130,3 +152,28 @@ def test_a_damaged_model_is_not_recorded_and_the_older_one_stays(tmp_path: Path)
     with pytest.raises(CheckpointError, match=r"model/state: expected SHA-256"):
         record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
     assert content(tmp_path / "models/mnist_cnn-0") == before
+
+
+def test_a_committed_result_gains_metrics_of_a_new_evaluation_and_keeps_its_record(project: Path) -> None:
+    evaluate(project, 0, 0.5, "w")
+    record.collect("net", project)
+    commit(project, commit="made by", cpu_s=72.0)
+    path = project / "evaluations/net/0/result.json"
+    measured = json.loads(path.read_text())
+    path.write_text(json.dumps({**measured, "metrics": {**measured["metrics"], "test/ece": 0.1}, "right": "gA=="}))
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert run["metrics"] == {"test/accuracy": 0.5, "test/ece": 0.1}
+    assert (run["commit"], run["right"]) == ("made by", "gA==")
+
+
+def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured(project: Path) -> None:
+    samples = {"right": "10", "truth_digest": "t"}
+    result: Result = {"experiment": "net", "seed": 3, "metrics": {"test/accuracy": 0.5}, "samples": samples}
+    scores = {"test_score": torch.tensor([[0.9, 0.1], [0.8, 0.2]])}
+    folder = record.evaluation(result, {}, scores, project, project, None)
+    assert folder == project / "evaluations/net/3"
+    assert torch.equal(load_file(folder / record.PREDICTIONS)["test_score"], scores["test_score"])
+    written = json.loads((folder / "result.json").read_text())
+    assert written["predictions_digest"] == checkpoints.sha256(folder / record.PREDICTIONS)
+    entry = {**written, "dataset": {"rows": {"test": 2}}}
+    assert results.right_samples(cast(Result, entry)).tolist() == [True, False]  # type: ignore[union-attr]

@@ -46,7 +46,7 @@ def test_a_finished_run_is_not_trained_again_and_another_configuration_is_refuse
     train(project)
     with pytest.raises(LaunchError, match="--run-name job-1: that run has another configuration"):
         train(project, "seed=5")
-    summary = {"metrics": {"test/acc": 1.0}, "dataset": {}, "seconds": 1.0, "cpu_s": 1.0}
+    summary: Any = {"metrics": {"test/acc": 1.0}, "dataset": {}, "seconds": 1.0, "cpu_s": 1.0}
     records.update(project / "runs/job-1", status="finished", **summary)
     assert train(project)["metrics"] == {"test/acc": 1.0}
     assert trained == ["job-1"]

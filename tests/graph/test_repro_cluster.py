@@ -83,7 +83,7 @@ def test_stages_run_on_all_nodes_and_outlive_one_with_what_dvc_repro_leaves(toy:
     assert len(set(re.findall(r"runs on .*, node (\w+)", logs))) >= 3
     assert logs.count("its node is lost") == 1
     records = lookup.listing(toy)
-    assert sorted(record["seed"] for record in records if record["status"] == "finished") == list(SEEDS)
+    assert sorted(str(record["seed"]) for record in records if record["status"] == "finished") == list(map(str, SEEDS))
     assert {record["dvc_stage"] for record in records} == {f"train-{seed}" for seed in SEEDS}
 
 

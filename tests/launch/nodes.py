@@ -20,6 +20,7 @@ from ray.util import get_node_ip_address
 
 from pipeline.launch.cluster import HEALTH, START
 from pipeline.runs import events
+from pipeline.types import Event
 
 # Enough steps to be hurt in the middle of, in epochs that each leave a checkpoint.
 SAMPLE = [
@@ -192,10 +193,10 @@ class Job:
         new = set(self.project.glob("runs/*/run.json")) - self.before
         return next(iter(new)).parent if new else None
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Event]:
         return events.read(self.run_dir)[0] if self.run_dir else []
 
-    def until(self, what: Callable[[list[dict[str, Any]]], Any], patience_s: float = PATIENCE_S) -> Any:
+    def until(self, what: Callable[[list[Event]], Any], patience_s: float = PATIENCE_S) -> Any:
         """The first true value of `what(events)`."""
         ends = time.monotonic() + patience_s
         while time.monotonic() < ends:

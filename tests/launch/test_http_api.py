@@ -16,14 +16,14 @@ from pipeline.inference.requests import predict
 from pipeline.launch import http_api
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
-from pipeline.types import Prediction
+from pipeline.types import Manifest, Prediction
 
 LABELS = [str(digit) for digit in range(10)]
 
 
 def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABELS, task: str = "x") -> TestClient:
     config = {"name": "mine", "seed": 3, "labels": labels, "model": {"_target_": task}, "data": data}
-    manifest = {"files": {"model.safetensors": "ab" * 32}}
+    manifest: Manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
     async def predict_many(inputs: list[Any]) -> list[Prediction]:

@@ -21,6 +21,7 @@ from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
+from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
@@ -30,12 +31,12 @@ def weights(run_dir: Path) -> str:
     return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
 
 
-def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def starts(events: list[Event]) -> list[Event]:
     """The event of each group's start."""
     return [event for event in events if "workers" in event]
 
 
-def has_started(groups: int, events: list[dict[str, Any]]) -> bool:
+def has_started(groups: int, events: list[Event]) -> bool:
     """Whether so many groups have started."""
     return len(starts(events)) == groups
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -34,7 +34,7 @@ def config(*overrides: str) -> dict[str, Any]:
 
 
 def prints(root: Path) -> Prints:
-    both = {"training": fingerprint.training, "evaluation": fingerprint.evaluation}
+    both: dict[str, Callable[..., Any]] = {"training": fingerprint.training, "evaluation": fingerprint.evaluation}
     return {(name, what): of(config(f"experiment={name}"), root) for name in EXPERIMENTS for what, of in both.items()}
 
 
@@ -238,7 +238,9 @@ def test_drift_names_the_parts_and_modules_that_differ_and_compares_nothing_that
     edit(project / "pipeline/cli/terminal.py", lambda text: f"{text}\nADDED = 1\n")
     edit(project / "requirements.lock", lambda text: text.replace("\nsympy==", "\nsympy==99."))
     other = {**xor, "seed": 1, "cluster": {**xor["cluster"], "workers": 2}}
-    found = provenance.drift({**record, "dataset": {"digest": "before"}}, other, "after", project)
+    found = provenance.drift(
+        {**record, "dataset": {"name": "xor", "digest": "before", "rows": {}}}, other, "after", project
+    )
     assert [line for line in found if not line.startswith("configuration: ")] == [
         "code: pipeline.training.fit",
         "data: before then, after now",
@@ -246,8 +248,9 @@ def test_drift_names_the_parts_and_modules_that_differ_and_compares_nothing_that
     ]
     assert len(found) == 4
     old = {"code_digest": "0" * 64, "began": {"config_digest": "0" * 64, "workers": 7}, "dataset": {"digest": "d"}}
-    assert provenance.drift(old, other, "d", project) == []
-    assert provenance.drift(old, other, "e", project) == ["data: d then, e now"]
+    record = cast(records.RunRecord, old)
+    assert provenance.drift(record, other, "d", project) == []
+    assert provenance.drift(record, other, "e", project) == ["data: d then, e now"]
 
 
 def test_a_sweeps_own_name_is_not_drift(project: Path) -> None:
