@@ -68,8 +68,11 @@ class ModelKind(Protocol):
         """Evaluate a stored model on a split."""
 
 
-class _EvaluatedByPredictor:
-    """A kind whose predictor evaluates itself."""
+class _OneWorker:
+    """The usual kind: one worker trains it, and its predictor evaluates itself."""
+
+    def distributable(self, config: Config) -> bool:
+        return False
 
     def check(self, config: Config, data: "BatchedData") -> None:
         """Nothing of it is one's own."""
@@ -108,13 +111,10 @@ def net_input_type(config: Config) -> InputType | None:
     return by_task[task_of(config).does]
 
 
-class FixedUnit(_EvaluatedByPredictor):
+class FixedUnit(_OneWorker):
     """A net with fixed weights, set by hand; nothing is trained."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
@@ -157,13 +157,10 @@ class TrainedNet(FixedUnit):
         return context.launch()
 
 
-class FittedBaseline(_EvaluatedByPredictor):
+class FittedBaseline(_OneWorker):
     """A shallow text classifier that scikit-learn fits in this process."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
@@ -182,13 +179,10 @@ class FittedBaseline(_EvaluatedByPredictor):
         return baseline.load(model_dir, config, manifest)
 
 
-class EnsembleOfModels(_EvaluatedByPredictor):
+class EnsembleOfModels(_OneWorker):
     """The mean of other experiments' classifiers; the model folder holds a copy of each member."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"mean of {', '.join(requirements.members(config))}"

@@ -13,6 +13,7 @@ from pipeline.graph.outputs import outside
 from pipeline.types import Config, Console
 
 if TYPE_CHECKING:  # imports torch
+    from pipeline.actions.label_check import LabelCheck
     from pipeline.config.compose import DictConfig
     from pipeline.data.own.found import Found
 
@@ -37,7 +38,7 @@ def check(path: Path, text_column: str | None, label_column: str | None, *, root
             return failed(path, columns, error)
 
 
-def describe(path: Path, found: "Found") -> Iterator[str]:
+def describe(path: Path, found: "Found", labels: "LabelCheck | None" = None) -> Iterator[str]:
     """Lines for the terminal on what was found, the command that trains on it last."""
     from pipeline.data.own.found import shown_set_aside
 
@@ -48,6 +49,8 @@ def describe(path: Path, found: "Found") -> Iterator[str]:
         yield f"classes     {len(classes):,}: {', '.join(classes[:SHOWN])}" + ", …" * (len(classes) > SHOWN)
     yield from shown_set_aside(found.set_aside)
     yield from (remark for remark in found.remarks if remark != found.error)
+    if labels:
+        yield from labels.lines()
     if found.command:
         yield f"train       {found.command}"
 

@@ -123,17 +123,24 @@ def collect(experiment: str, root: Path) -> Path:
     return path
 
 
-def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
-    result = json.loads((folder / RESULT).read_text())
-    before, facts, trained = known.get(result["seed"]), _facts(result, root), trail.read(folder)
-    # Results that were committed before there were trails take the record of the run that has one.
-    renewed = before and trained and "trail" not in before and facts["name"]
-    if before and results.agree(before, result) and not renewed:
-        measured = cast(results.Result, {key: result[key] for key in MEASURED if key in result})
-        return {"experiment": result["experiment"], **before, **measured}
+def evaluated(folder: Path, root: Path) -> results.Result:
+    """The result of an evaluation, with its trail, and provenance and cost if its run is here."""
+    result, trained = json.loads((folder / RESULT).read_text()), trail.read(folder)
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
     steps: results.Result = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
-    return {**result, **facts, **steps, "history": results.columns(rows)}
+    return {**result, **_facts(result, root), **steps, "history": results.columns(rows)}
+
+
+def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
+    result = evaluated(folder, root)
+    before = known.get(result["seed"])
+    if before is None or not results.agree(before, result):
+        return result
+    # Results that were committed before there were trails take the record of the run that has one.
+    if "trail" in result and "trail" not in before and result["name"]:
+        return result
+    measured = cast(results.Result, {key: value for key, value in result.items() if key in MEASURED})
+    return {"experiment": result["experiment"], **before, **measured}
 
 
 def _facts(result: results.Result, root: Path) -> results.Result:
@@ -150,7 +157,7 @@ def _facts(result: results.Result, root: Path) -> results.Result:
             facts = {key: record.get(key) for key in FACTS}
             code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
             return cast(results.Result, {**facts, "code_digest": code, "built_on": built_on})
-    return cast(results.Result, dict.fromkeys((*FACTS, "code_digest")) | {"built_on": []})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "code_digest")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:

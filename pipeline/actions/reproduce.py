@@ -20,13 +20,8 @@ from pipeline.config import load_config, resolve, training
 from pipeline.config.source import VARIABLE, project_of
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, trail
-from pipeline.runs.recorded import Facts, Recorded, find
-from pipeline.training import cpu
+from pipeline.runs.recorded import LOCK, Facts, Recorded, differing, find
 from pipeline.types import Console
-
-# Facts that are named as themselves, and those that are hardware; all others are versions of the environment.
-OWN, HARDWARE = ("code", "data", "configuration"), ("processor", *cpu.AVX2)
-LOCK = "requirements.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +169,7 @@ def _verdict(recorded: Recorded, outcome: replay.Outcome, model_dir: Path, steps
         "code": outcome["code"],
         "data": manifest["data_digest"],
         "configuration": manifest["config_digest"],
-        "requirements.lock": outcome["lock"],
+        LOCK: outcome["lock"],
         **outcome["environment"],
     }
     compared = trail.compare(recorded.entries, trail.read(model_dir), steps)
@@ -192,16 +187,3 @@ def _verdict(recorded: Recorded, outcome: replay.Outcome, model_dir: Path, steps
         {name: (recorded.metrics[name], outcome["metrics"][name]) for name in sorted(shared)},
         reason,
     )
-
-
-def differing(then: Facts, now: Facts) -> dict[str, tuple[str, str]]:
-    """The aspects in which two trainings differ, each with the facts that do; what the record lacks is not compared."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, before in then.items():
-        if (before is None and name not in HARDWARE) or before == now.get(name):
-            continue
-        aspect = name if name in OWN else "hardware" if name in HARDWARE else "environment"
-        pair = [str(fact)[:12] if name in (*OWN, LOCK) else f"{name} {fact}" for fact in (before, now.get(name))]
-        earlier = found.get(aspect)
-        found[aspect] = (f"{earlier[0]}, {pair[0]}", f"{earlier[1]}, {pair[1]}") if earlier else (pair[0], pair[1])
-    return found

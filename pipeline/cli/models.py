@@ -33,7 +33,10 @@ def evaluate(
     from pipeline.actions import evaluate as action
     from pipeline.actions import record as recording
     from pipeline.runs import lookup
+    from pipeline.runs.provenance import check_committed
 
+    if record:
+        check_committed(project_root())
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] = {}

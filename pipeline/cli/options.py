@@ -65,7 +65,11 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show the libraries' output, which otherwise goes to the run's log.txt.")
 ]
 Record = Annotated[
-    bool, typer.Option("--record", help="Also store the result in models/ or evaluations/, as DVC's stages do.")
+    bool,
+    typer.Option(
+        "--record",
+        help="Also store the result in models/ or evaluations/, as DVC's stages do. Refused for uncommitted code.",
+    ),
 ]
 RecordAs = Annotated[
     str | None, typer.Option(metavar="NAME", help="As --record, under this name instead of EXPERIMENT-SEED.")

@@ -71,26 +71,25 @@ def compare(
 ) -> None:
     """Compare evaluations with the committed results.
 
-    Exit code 1 if one differs.
+    Identical: equal bits. Equal: within 3 standard deviations of the committed seeds. Exit code 1 if one is different.
 
     Example: pipeline compare mnist_cnn-0
     """
     root = required_project()
-    from pipeline.actions.compare import compare as action
+    from pipeline.actions import compare as action
 
-    rows = action(runs or [], root)
+    rows = action.compare(runs or [], root)
     for row in rows:
-        spread = f"± {row.std:.2g} over {row.seeds} seeds" if row.seeds > 1 else "one seed"
-        print(
-            f"{row.run:32} {row.verdict:10} {row.measure} {row.here:.6g} here, {row.committed:.6g} committed ({spread})"
-        )
-    content = json.dumps({"comparison": [asdict(row) for row in rows]})
+        print(action.line(row))
+    worst = asdict(action.worst(rows))
+    facts = {key: worst[key] for key in ("verdict", "steps", "first_difference", "differs")}
+    content = json.dumps({**facts, "comparison": [asdict(row) for row in rows]})
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(f"{content}\n")
     if as_json:
         print(content)
-    if any(row.verdict == "different" for row in rows):
+    if worst["verdict"] == "different":
         raise typer.Exit(1)
 
 

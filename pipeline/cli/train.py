@@ -45,7 +45,10 @@ def train(
     """
     from pipeline.actions import record as recording
     from pipeline.actions import train as action
+    from pipeline.runs.provenance import check_committed
 
+    if record:
+        check_committed(project_root())
     words = list(overrides or [])
     if run_name:
         check_name("--run-name", run_name)

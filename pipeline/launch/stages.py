@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.config import load_config, resolve
 from pipeline.data import store
@@ -29,6 +29,12 @@ from pipeline.errors import LaunchError, PipelineError
 from pipeline.files import LockHeldError
 from pipeline.runs import lookup, provenance, records
 from pipeline.tracking.address import is_server
+from pipeline.types import Config
+
+if TYPE_CHECKING:  # import Ray, which only the process that is connected to the cluster needs
+    from pipeline.launch.data_bundle import DataBundle
+    from pipeline.launch.stage_actor import Progress, Work
+
 
 POLL_S = 1.0
 START_S = 180.0  # of the process that connects to the cluster
@@ -80,7 +86,7 @@ class Nodes:
 class Running:
     """A stage that waits for a node, or runs on one."""
 
-    connection: "Connection[Any, Any]"
+    connection: "Connection[Stage | str, Ended]"
 
     def stop(self) -> None:
         """Ask the command to store its state and end."""
@@ -102,7 +108,7 @@ def travels(command: str) -> bool:
 
 
 @contextmanager
-def nodes(cluster: dict[str, Any], root: Path) -> Iterator[Nodes]:
+def nodes(cluster: Config, root: Path) -> Iterator[Nodes]:
     """Connect to a cluster while the block runs.
 
     Raises: LaunchError if it can't be used.
@@ -132,7 +138,7 @@ def nodes(cluster: dict[str, Any], root: Path) -> Iterator[Nodes]:
                 process.join()
 
 
-def _serve(cluster: dict[str, Any], root: Path, path: str, key: bytes, answer: "Connection[Any, Any]") -> None:
+def _serve(cluster: Config, root: Path, path: str, key: bytes, answer: "Connection[int | str, None]") -> None:
     """Serve the driver's forks until this process is terminated."""
     from pipeline.launch import cluster as clusters
     from pipeline.launch.parent import end_with
@@ -171,12 +177,12 @@ class _Dispatcher:
         self.tracking = {"MLFLOW_TRACKING_URI": str(config.tracking.uri)} if self.tracked else {}
         code = Sent.of("code.zip", _zipped(root))
         self.code, self.code_digest = ray.put(code), code.digest
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, DataBundle] = {}
         self.lock = threading.Lock()
 
-    def serve(self, connection: "Connection[Any, Any]") -> None:
+    def serve(self, connection: "Connection[Ended, Stage | str]") -> None:
         """Run the stage that a connection asks for, and send back how it ended."""
-        stops: SimpleQueue[str] = SimpleQueue()
+        stops: SimpleQueue[Stage | str] = SimpleQueue()
 
         def listen() -> None:
             with suppress(EOFError, OSError):
@@ -184,19 +190,22 @@ class _Dispatcher:
                     stops.put(connection.recv())
             stops.put("stop")  # its process has ended
 
-        stage: Stage = connection.recv()
+        stage = connection.recv()
+        assert isinstance(stage, Stage)
         threading.Thread(target=listen, daemon=True).start()
         with stage.log.open("ab", buffering=0) as log:
             try:
                 ended = self._run(stage, stops, log)
             except Exception as error:  # of any kind: it is the stage's failure
-                ended = Ended(1, " ".join(str(error).split())[:500] or repr(error))
+                ended = Ended(1, " ".join(str(error).split())[-500:] or repr(error))  # Ray's traceback comes first
                 log.write(f"{ended.why}\n".encode())
         with suppress(OSError):
             connection.send(ended)
 
-    def _run(self, stage: Stage, stops: "SimpleQueue[str]", log: BinaryIO) -> Ended:
+    def _run(self, stage: Stage, stops: "SimpleQueue[Stage | str]", log: BinaryIO) -> Ended:
         from ray.exceptions import RayActorError
+
+        from pipeline.launch.failure_count import reason
 
         failed, step = 0, -1
         while True:
@@ -205,12 +214,12 @@ class _Dispatcher:
             except RayActorError as error:
                 newest = self._newest_step(stage)
                 failed, step = (1 if newest > step else failed + 1), newest
-                reason = " ".join(str(error).split())[:200]
+                why = reason(error)
                 if failed >= TRIES:
-                    return Ended(1, f"its node was lost {TRIES} times without a new checkpoint ({reason})")
-                log.write(f"its node is lost ({reason}): the stage runs again from its newest checkpoint\n".encode())
+                    return Ended(1, f"its node was lost {TRIES} times without a new checkpoint ({why})")
+                log.write(f"its node is lost ({why}): the stage runs again from its newest checkpoint\n".encode())
 
-    def _attempt(self, stage: Stage, stops: "SimpleQueue[str]", log: BinaryIO) -> Ended:
+    def _attempt(self, stage: Stage, stops: "SimpleQueue[Stage | str]", log: BinaryIO) -> Ended:
         import ray
 
         from pipeline.launch import stage_actor
@@ -240,7 +249,7 @@ class _Dispatcher:
             ray.get(actor.close.remote())
             return Ended(progress.code)
 
-    def _take(self, progress: Any, locked: set[Path], stack: ExitStack) -> None:
+    def _take(self, progress: "Progress", locked: set[Path], stack: ExitStack) -> None:
         """Write what a node sent of runs; a run's folder is locked, as by a process that trains it here."""
         from pipeline.launch import run_dir_actor
         from pipeline.runs import checkpoints
@@ -259,7 +268,7 @@ class _Dispatcher:
         for file in progress.files:
             file.write(self.root)
 
-    def _work(self, stage: Stage) -> Any:
+    def _work(self, stage: Stage) -> "Work":
         """All that a stage's command reads."""
         from pipeline.launch.stage_actor import Sent, Work
 
@@ -282,7 +291,7 @@ class _Dispatcher:
             environment,
         )
 
-    def _bundle(self, stage: Stage) -> Any:
+    def _bundle(self, stage: Stage) -> "DataBundle | None":
         """The data that a command reads; None for data that packages contain or programs generate."""
         from pipeline.launch.data_bundle import pack
 
@@ -316,14 +325,14 @@ class _Dispatcher:
         return newest_step(run_dir) if run_dir else 0
 
 
-def _data(stage: Stage, root: Path) -> dict[str, Any]:
+def _data(stage: Stage, root: Path) -> Config:
     """The configuration of the data that a command reads."""
     words = shlex.split(stage.command)
     if words[1] == "evaluate":
         config = json.loads((root / words[2] / "config.json").read_text())
     else:
         config = resolve(load_config(*(word for word in words[2:] if not word.startswith("-")), root=root))
-    data: dict[str, Any] = config["data"]
+    data: Config = config["data"]
     return data
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import resolve_name
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pipeline import config as configuration
 from pipeline.config import METRICS, SOURCE_KEYS, Config, load_config, resolve, weight_settings
@@ -94,6 +94,7 @@ class Evaluation(TypedDict):
     judge: str | None  # identity
     packages: dict[str, str]
     code: dict[str, str]
+    metrics: NotRequired[Mapping[str, object]]  # of one's own
 
 
 class Parts(TypedDict, total=False):
@@ -143,12 +144,12 @@ def evaluation(config: Config, root: Path) -> Evaluation:
     loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
     found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
-    return {
+    content: Evaluation = {
         "judge": identity(_configured(judge, root), root) if judge else None,
         "packages": _packages(found, root),
         "code": {module: source.digest for module, source in found.items()},
-        **({METRICS: metrics} if metrics else {}),
     }
+    return {**content, "metrics": metrics} if metrics else content
 
 
 def identity(config: Config, root: Path) -> str:

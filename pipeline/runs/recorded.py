@@ -10,9 +10,10 @@ from typing import Any
 from pipeline.errors import CheckpointError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, lookup, records, results, trail
 from pipeline.runs.records import RunRecord
-from pipeline.types import Manifest
+from pipeline.types import Config, Manifest
 
 Facts = dict[str, str | None]
+OWN, LOCK = ("code", "data", "configuration"), "requirements.lock"  # facts that are digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Recorded:
     dirty: bool | None
     steps: int  # of the whole training
     entries: list[trail.Entry]
-    config: dict[str, Any] | None  # None: composed from `overrides`
+    config: Config | None  # None: composed from `overrides`
     overrides: list[str]
     depends: Facts  # digests of code, data, configuration and lock file, processor, versions
     metrics: dict[str, float]
@@ -38,11 +39,11 @@ def find(name: str, root: Path) -> Recorded:
     Raises: LaunchError if there is neither, or the run is not finished.
     """
     if found := results.find(name, root):
-        return _of_result(name, found)
+        return of_result(name, found)
     return _of_run(lookup.find(name, root))
 
 
-def _of_result(name: str, result: results.Result) -> Recorded:
+def of_result(name: str, result: results.Result) -> Recorded:
     command = shlex.split(result.get("command") or "")
     overrides = [word for word in command[2:] if not word.startswith(("cluster", "tracking", "--"))]
     experiment, _, seed = name.rpartition("-")
@@ -111,4 +112,22 @@ def _manifest(folder: Path) -> tuple[Manifest, str]:
 def _environment(record: Mapping[str, Any]) -> Facts:
     """Lock file, processor, instructions and versions; older records have the processor's name alone."""
     known: Facts = record.get("environment") or {"processor": record.get("hardware")}
-    return {"requirements.lock": record.get("lock_digest"), **known}
+    return {LOCK: record.get("lock_digest"), **known}
+
+
+def differing(then: Facts, now: Facts) -> dict[str, tuple[str, str]]:
+    """The aspects in which two trainings differ, each with the facts that do; what either lacks is not compared."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name in then.keys() & now.keys():
+        before, after = then[name], now[name]
+        variable = name.isupper()  # of the instructions to use, which may be unset
+        if before == after or (None in (before, after) and not variable):
+            continue
+        aspect = name if name in OWN else "hardware" if variable or name == "processor" else "environment"
+        pair = [str(fact)[:12] if name in (*OWN, LOCK) else str(fact) for fact in (before, after)]
+        shown = pair if name in OWN else [f"{name} {fact}" for fact in pair]
+        found.setdefault(aspect, []).append((shown[0], shown[1]))
+    return {
+        aspect: (", ".join(then for then, _ in pairs), ", ".join(now for _, now in pairs))
+        for aspect, pairs in ((aspect, sorted(found[aspect])) for aspect in sorted(found))
+    }

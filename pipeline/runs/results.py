@@ -13,6 +13,8 @@ from pipeline.types import DataSetFacts
 if TYPE_CHECKING:  # importing numpy costs .1 s
     import numpy as np
 
+    from pipeline.runs.trail import Columns
+
 RESULTS = "results"
 WIDTH = 110
 
@@ -47,8 +49,8 @@ class Result(TypedDict, total=False):
     wall_s: float
     seconds: float
     history: dict[str, list[float | None]]
-    code_digest: str | None
-    trail: dict[str, list[Any]]  # see `trail.columns`
+    code_digest: str | None  # of the run's fingerprint
+    trail: "Columns"
 
 
 class Results(TypedDict, total=False):

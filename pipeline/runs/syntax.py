@@ -120,4 +120,5 @@ def _imports(tree: Any, *, members: bool) -> Iterator[str]:
 
 def _dotted(node: dict[str, Any], name: str) -> str:
     """What `from MODULE import NAME` names, a relative module with its leading dots: MODULE.NAME, or MODULE for ""."""
-    return "." * node.get("level", 0) + ".".join(filter(None, (node.get("module"), name)))
+    module = str(node.get("module", ""))
+    return "." * int(node.get("level", 0)) + ".".join(filter(None, (module, name)))

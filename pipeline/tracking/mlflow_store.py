@@ -194,8 +194,12 @@ class MLflowStore:
         if existing := self.client.get_experiment_by_name(name):
             return str(existing.experiment_id)
         location = None if is_server(self.uri) else artifact_location(self.root, name)
-        # The kind opens MLflow's pages in the view for models in training, not the one for language models.
-        tags = {"mlflow.experimentKind": "custom_model_development"}
+        tags = {
+            # Opens MLflow's pages in the view for models in training, not the one for language models.
+            "mlflow.experimentKind": "custom_model_development",
+            "mlflow.note.content": f"Runs on the data set {name}, whose scores are comparable. `val/best_…` is the "
+            "best validation score, of epoch `val/best_epoch`; `test/…` was measured once, after training.",
+        }
         try:
             return str(self.client.create_experiment(name, location, tags))
         except MlflowException:  # another run was faster

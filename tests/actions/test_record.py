@@ -1,6 +1,7 @@
 """Recording a model, and collecting evaluations: what is repeated keeps its record, what changed gets a new one."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
         "metrics": {"test/accuracy": accuracy},
         "weights_digest": weights,
         "config_digest": "c",
-        "dataset": {"name": "mnist"},
+        "dataset": {"name": "mnist", "digest": "d", "rows": {"test": 100}},
     }
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "details.json").write_text(json.dumps({"labels": ["0", "1"]}))
@@ -102,8 +103,47 @@ def test_a_comparison_tells_identical_from_equal_within_the_spread_from_differen
     record.collect("net", project)
     evaluate(project, 1, 0.53, "others")  # the committed mean is 52 %, one standard deviation 2 %
     evaluate(project, 2, 0.59, "others")
-    verdicts = {one.run: one.verdict for one in compare.compare([], project)}
-    assert verdicts == {"net-0": "identical", "net-1": "equal", "net-2": "different"}
+    rows = compare.compare([], project)
+    assert {one.run: one.verdict for one in rows} == {"net-0": "identical", "net-1": "equal", "net-2": "different"}
+    assert compare.worst(rows).run == "net-2"
+    assert [rows[1].mean, rows[1].std] == pytest.approx([52, 2])
+    assert rows[1].seeds == 3
+
+
+def test_a_comparison_is_with_the_last_commit_also_after_the_results_were_collected_anew(project: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    evaluate(project, 0, 0.50, "weights")
+    record.collect("net", project)
+    for words in (["init", "-q"], ["add", "results"], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *words], check=True)
+    evaluate(project, 0, 0.60, "others")
+    record.collect("net", project)
+    (row,) = compare.compare([], project)
+    assert row.verdict == "different"
+    assert [row.here, row.committed] == pytest.approx([60, 50])
+
+
+def test_a_comparison_names_the_first_step_what_differs_and_the_paired_difference(project: Path) -> None:
+    def trained(weights: str, data: str, right: str) -> None:
+        evaluate(project, 0, right.count("1") / len(right), weights)
+        folder = project / "evaluations/net/0"
+        entries = [trail.Entry(0, None, "start"), trail.Entry(1, None, weights), trail.Entry(1, 1, weights)]
+        (folder / trail.FILE).write_text(json.dumps(trail.columns(entries)))
+        result = json.loads((folder / record.RESULT).read_text())
+        result["dataset"] = {"name": "mnist", "digest": data, "rows": {"test": len(right)}}
+        (folder / record.RESULT).write_text(json.dumps({**result, "right": results.pack(right), "truth_digest": "t"}))
+
+    trained("w", "a" * 64, "1" * 90 + "0" * 10)
+    record.collect("net", project)
+    trained("v", "b" * 64, "1" * 80 + "0" * 20)
+    (row,) = compare.compare(["net-0"], project)
+    assert (row.verdict, row.steps, row.first_difference) == ("different", 1, 1)
+    assert row.differs == {"data": ("a" * 12, "b" * 12)}
+    assert row.paired is not None
+    assert row.paired.value == pytest.approx(-0.1)
+    assert row.paired.high < 0
+    assert "weights differ from step 1 on" in compare.line(row)
+    assert "data differs" in compare.line(row)
 
 
 def test_a_run_that_is_not_evaluated_here_is_named_with_the_command(project: Path) -> None:

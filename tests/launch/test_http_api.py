@@ -24,7 +24,7 @@ LABELS = [str(digit) for digit in range(10)]
 
 
 def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABELS, task: str = "x") -> TestClient:
-    config = {"name": "mine", "seed": 3, "labels": labels, "model": {"_target_": task}, "data": data}
+    config = {"name": "mine", "seed": 3, "requires": {}, "labels": labels, "model": {"_target_": task}, "data": data}
     manifest: Manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
@@ -155,9 +155,9 @@ def test_other_bodies_keep_every_limit(digits: TestClient) -> None:
     refused = digits.post("/predict", files={"file": ("a.png", b"no image")})
     assert refused.json()["error"].startswith("images[0]: ")
     assert digits.post("/predict", content=b"words", headers={"content-type": "text/plain"}).status_code == 422
-    words = {"files": {"file": ("a.png", image_bytes(0))}}
-    assert digits.post("/predict", **words, headers={"origin": "https://example.org"}).status_code == 403
-    assert digits.post("/predict", **words, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
+    upload = {"file": ("a.png", image_bytes(0))}
+    assert digits.post("/predict", files=upload, headers={"origin": "https://example.org"}).status_code == 403
+    assert digits.post("/predict", files=upload, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
 
 
 @pytest.mark.parametrize("boundary", ["x", "----WebKitFormBoundary7MA4"])

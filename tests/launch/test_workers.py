@@ -165,6 +165,18 @@ def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_
 
 
 @pytest.mark.slow
+def test_a_killed_actor_of_the_runs_folder_is_started_again_and_the_run_continues(project: Path) -> None:
+    long = [*SAMPLE, "trainer.max_epochs=12", "cluster=ray"]
+    with nodes(2) as cluster, job(project, "train", *long, RAY_ADDRESS=cluster.address) as running:
+        running.until_step(30)
+        (killed,) = actors("RunDirActor")
+        hurt(killed, signal.SIGKILL)
+        assert running.end() == 0, running.output()
+        assert len(starts(running.events())) == 1
+        assert not [event for event in running.events() if event.get("interrupted")]
+
+
+@pytest.mark.slow
 def test_a_cluster_of_one_cpu_trains_by_default_and_explains_at_once_why_two_workers_wait(project: Path) -> None:
     with nodes(1) as cluster:
         words = ["experiment=mlp_xor", "cluster=ray", f"cluster.address={cluster.address}"]

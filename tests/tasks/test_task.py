@@ -31,7 +31,7 @@ def task(optimizer: str, schedule: dict[str, Any] | None = None, **settings: Any
 
 def rates(schedule: dict[str, Any], lr: float = 1.0) -> list[float]:
     """The learning rate of each step of the run."""
-    made = task("SGD", schedule, lr=lr).configure_optimizers()
+    made: Any = task("SGD", schedule, lr=lr).configure_optimizers()
     optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
     found = []
     for _ in range(STEPS):
@@ -44,7 +44,7 @@ def rates(schedule: dict[str, Any], lr: float = 1.0) -> list[float]:
 @pytest.mark.parametrize("name", OPTIMISERS.split())
 def test_every_optimiser_of_torch_lowers_the_loss_of_a_step(name: str) -> None:
     trained = task(name, lr=0.05)
-    optimizer = trained.configure_optimizers()
+    optimizer: Any = trained.configure_optimizers()
     batch = torch.tensor([[1.0, 0.5], [-1.0, 0.2]]), torch.tensor([0, 1])
     losses = []
     for _ in range(8):
