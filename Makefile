@@ -13,9 +13,11 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## create .venv and install the locked packages
+	@printf '%s\n' 'Ready. Next:' '  source .venv/bin/activate' '  pipeline train'
 
 train: $(READY) ## train the default experiment, a CNN on MNIST
 	$(BIN)/pipeline train
+	@printf '%s\n' 'To type `pipeline` yourself: source .venv/bin/activate'
 
 test: $(READY) $(CHECKERS) check ## lint, check types and run the tests but for the slow ones
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
@@ -42,7 +44,8 @@ docs: $(READY) $(WRITERS) ## build the documentation into site/; a warning or a 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Use: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@echo "Installing $$(grep -c == requirements.lock) packages into .venv: 2.3 GB with the CPU build of torch, some minutes"
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 

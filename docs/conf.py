@@ -24,5 +24,6 @@ html_math_renderer = "mathml"  # a browser draws it itself, so formulas need no 
 pygments_style = "default"
 highlight_language = "text"
 nitpicky = True
+autodoc_inherit_docstrings = False
 autodoc_typehints = "none"  # the signature has them
 autodoc_member_order = "bysource"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline import files
 from pipeline.config import build
@@ -20,7 +20,8 @@ from pipeline.types import Config, Evaluation, FitResult, InputType, Judge, Mani
 
 if TYPE_CHECKING:  # a mistyped key is reported without importing torch
     from pipeline.data.batches import BatchedData
-    from pipeline.inference.predictor import Net
+    from pipeline.inference.baseline import BaselineClassifier
+    from pipeline.inference.predictor import Classifier, Net
 
 Launch = Callable[[], FitResult]  # trains a net on the configured workers and stores it
 
@@ -64,8 +65,11 @@ class ModelKind(Protocol):
         """Evaluate a stored model on a split."""
 
 
-class _EvaluatedByPredictor:
-    """A kind whose predictor evaluates itself."""
+class _OneWorker:
+    """The usual kind: one worker trains it, and its predictor evaluates itself."""
+
+    def distributable(self, config: Config) -> bool:
+        return False
 
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
@@ -101,13 +105,10 @@ def net_input_type(config: Config) -> InputType | None:
     return by_task[task_of(config).does]
 
 
-class FixedUnit(_EvaluatedByPredictor):
+class FixedUnit(_OneWorker):
     """A net with fixed weights, set by hand; nothing is trained."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
@@ -145,13 +146,10 @@ class TrainedNet(FixedUnit):
         return context.launch()
 
 
-class FittedBaseline(_EvaluatedByPredictor):
+class FittedBaseline(_OneWorker):
     """A shallow text classifier that scikit-learn fits in this process."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
@@ -170,13 +168,10 @@ class FittedBaseline(_EvaluatedByPredictor):
         return baseline.load(model_dir, config, manifest)
 
 
-class EnsembleOfModels(_EvaluatedByPredictor):
+class EnsembleOfModels(_OneWorker):
     """The mean of other experiments' classifiers; the model folder holds a copy of each member."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"mean of {', '.join(requirements.members(config))}"
@@ -194,7 +189,8 @@ class EnsembleOfModels(_EvaluatedByPredictor):
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
-        members: list[Any] = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
+        folders = sorted((model_dir / MEMBERS).iterdir())
+        members = [cast("Classifier | BaselineClassifier", load(folder)) for folder in folders]
         # Probabilities are averaged as they are, and their mean is calibrated.
         uncalibrated = tuple(replace(member, calibration=None) for member in members)
         return Ensemble(uncalibrated, config, manifest, calibration.read(model_dir))

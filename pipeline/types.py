@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its help
     import numpy as np
@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
 
 Split = Literal["train", "val", "test"]
 InputType = Literal["images", "points", "texts", "sentences", "classes"]  # a generator's inputs are classes
+# An input of a model: an image or a point, a text, or the index of a class.
+RawInput: TypeAlias = "np.ndarray | Tensor | Sequence[float] | str | int"
 # A composed configuration or a part of it. Its keys are those of the classes that it names: `pipeline.config.checks`
 # compares them with the schema and with the classes' arguments when it is composed.
 Config = dict[str, Any]
@@ -86,7 +88,7 @@ class Manifest(CheckpointFacts, total=False):
     files: dict[str, str]
 
 
-class DataSetFacts(TypedDict):
+class DataSetFacts(TypedDict, total=False):
     """A `DataSet` as JSON."""
 
     name: str
@@ -207,7 +209,7 @@ class Predictor(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         """The prediction for each of one or more inputs, in their order."""
 
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
@@ -235,7 +237,7 @@ class Classifier(Predictor, Protocol):
     def text_probabilities(self, texts: Sequence[str]) -> "np.ndarray":
         """(N, C) class probabilities of raw texts."""
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> "np.ndarray":
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> "np.ndarray":
         """(N, C) class probabilities of inputs of the classifier's input type."""
 
 

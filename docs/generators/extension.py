@@ -6,34 +6,26 @@ from typing import Any
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
-from docs.generators import commands, outside
-from docs.generators.outside import PAGES, ROOT
-
-GENERATED = ROOT / "docs/generated"
+from docs.generators import outside, pages
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension with Sphinx."""
-    app.connect("config-inited", lambda app, config: write_pages())
+    app.connect("config-inited", _write_pages)
     app.connect("source-read", _relocate_links)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def write_pages() -> None:
-    """Write docs/generated/ anew."""
-    shutil.rmtree(GENERATED, ignore_errors=True)
-    for verb, command in commands.verbs().items():
-        _write(f"commands/{verb.replace(' ', '-')}.md", commands.page(verb, command))
-    for document, page in PAGES.items():
-        text = (ROOT / document).read_text(encoding="utf-8")
-        _write(page.removeprefix("generated/"), outside.relocate(text, document, f"docs/{page}"))
-
-
-def _write(name: str, text: str) -> None:
-    file = GENERATED / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+def _write_pages(app: Any, config: Any) -> None:
+    """Write docs/generated/ anew, and let pages insert the verdicts on the lecture's claims as `{{claim_1}}`."""
+    folder = outside.ROOT / "docs/generated"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in pages.generated().items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    config.myst_substitutions = pages.verdicts()
 
 
 def _relocate_links(app: Any, name: str, source: list[str]) -> None:

@@ -1,12 +1,15 @@
 """The table of the lecture's claims, from committed results; missing ones can be trained first."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import evaluate, record, train
 from pipeline.report import claims
 from pipeline.runs import results
 from pipeline.types import Console
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SEEDS = (0, 1, 2)
 
@@ -22,7 +25,7 @@ def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:
         for seed in SEEDS:
             summary = train.train([f"experiment={name}", f"seed={seed}"], console, root=root, verbose=verbose)
             details: dict[str, Any] = {}
-            predictions: dict[str, Any] = {}
+            predictions: dict[str, Tensor] = {}
             model_dir = record.model(summary, root)
             result = evaluate.evaluate(str(model_dir), "test", root=root, details=details, predictions=predictions)
             record.evaluation(result, details, predictions, model_dir, root, None)

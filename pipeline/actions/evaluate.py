@@ -1,6 +1,5 @@
 """Evaluate a stored model on a split of its data."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ def evaluate(
     root: Path,
     details: dict[str, Any] | None = None,
     predictions: "dict[str, Tensor] | None" = None,
-) -> dict[str, Any]:
+) -> results.Result:
     """Evaluate a stored model on a split of the data it was trained on.
 
     The data behind the figures is added to `details` (see `assess.details`), the class probabilities to `predictions`
@@ -48,16 +47,18 @@ def evaluate(
         details |= assess.details(evaluation, predictor, data, split)
     if predictions is not None:
         predictions |= assess.stored_predictions(evaluation, predictor, data, split)
-    return {
+    result: results.Result = {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
         "metrics": assess.named_metrics(evaluation, split),
-        "dataset": asdict(dataset),
+        "dataset": dataset.facts(),
         "config_digest": config_digest(predictor, root),
-        **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
-        "weights_digest": checkpoints.weights_digest(predictor.manifest),
-        "samples": evaluation.samples,
     }
+    if FILE in predictor.manifest["files"]:
+        result["vocabulary_digest"] = predictor.manifest["files"][FILE]
+    result["weights_digest"] = checkpoints.weights_digest(predictor.manifest)
+    result["samples"] = evaluation.samples
+    return result
 
 
 def config_digest(predictor: Predictor, root: Path) -> str:
@@ -71,7 +72,7 @@ def config_digest(predictor: Predictor, root: Path) -> str:
         today = digest(resolve(load_config(f"experiment={name}", f"seed={seed}", root=root)))
     except ConfigError:  # a configuration of its own, or an experiment that is no longer there
         return str(stored)
-    committed = results.find(f"{name}-{seed}", root) or {}
+    committed = results.find(f"{name}-{seed}", root) or results.Result()
     weights = checkpoints.weights_digest(predictor.manifest)
     unchanged = (committed.get("config_digest"), committed.get("weights_digest")) == (today, weights)
     return today if unchanged else str(stored)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,6 +18,14 @@ from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
 
 MIN_STANDARD_ERRORS = 2  # a larger difference is significant
+
+
+class Validation(TypedDict):
+    """What `pipeline evaluate --split val --json` prints of a model."""
+
+    metrics: dict[str, float]
+    weights_digest: str
+    samples: dict[str, str]  # see `Evaluation`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
         raise LaunchError(f"MLflow's registry: {error}. The champion is unchanged. Try again.") from error
 
 
-def _decide(record: RunRecord, own: dict[str, Any], registry: Registry, console: Console, root: Path) -> Promotion:
+def _decide(record: RunRecord, own: Validation, registry: Registry, console: Console, root: Path) -> Promotion:
     before = registry.champion()
     rival = _rival(before, registry, root) if before and before.run_id != record["run_id"] else None
     theirs = _evaluate(rival, console, root) if rival else None
@@ -122,7 +130,7 @@ def _rival(champion: Version, registry: Registry, root: Path) -> RunRecord:
         ) from error
 
 
-def _evaluate(record: RunRecord, console: Console, root: Path) -> dict[str, Any]:
+def _evaluate(record: RunRecord, console: Console, root: Path) -> Validation:
     """Evaluate a run's model on validation in a fresh process.
 
     Raises: LaunchError if the evaluation fails, or the model's predictions are neither right nor wrong.
@@ -133,7 +141,7 @@ def _evaluate(record: RunRecord, console: Console, root: Path) -> dict[str, Any]
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")
         raise LaunchError(f"{record['name']}: its evaluation failed: {reason}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result: Validation = json.loads(done.stdout.splitlines()[-1])
     if not result["samples"]:
         raise LaunchError(
             f"{record['name']}: a generator's images are neither right nor wrong, so it can't be promoted. Choose a "
@@ -142,5 +150,5 @@ def _evaluate(record: RunRecord, console: Console, root: Path) -> dict[str, Any]
     return result
 
 
-def _right(result: dict[str, Any]) -> np.ndarray:
+def _right(result: Validation) -> np.ndarray:
     return np.array([digit == "1" for digit in result["samples"]["right"]])

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.actions import data, first_steps
 from pipeline.actions.verdicts import Verdict, compare, pair
@@ -50,9 +50,33 @@ class Side:
         return self.process is None or self.process.poll() is not None
 
 
+class Tree(TypedDict):
+    """The code of the working tree."""
+
+    commit: str | None
+    dirty: bool | None
+    digest: str
+
+
+class Proof(TypedDict, total=False):
+    """The file that `prove` writes."""
+
+    commit: str
+    working_tree: Tree
+    processor: str
+    lock_digest: str | None
+    versions: dict[str, str]
+    teacher: str
+    steps: int
+    experiments: dict[str, dict[str, Any]]  # verdicts
+    fingerprints: dict[str, str]
+    identical: int
+    of: int
+
+
 def prove(
     commit: str, experiments: Sequence[str], console: Console, *, root: Path, steps: int = 20, file: Path | None = None
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Proof, Path]:
     """Compare the first steps of experiments (default: all) with those of a commit.
 
     Returns: the proof, and its file.
@@ -61,7 +85,7 @@ def prove(
     commit = _full(commit, root)
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
     missing = _missing({config["data"]["name"] for config in configured.values()}, root, console)
-    proof = {**_facts(commit, root), "steps": steps}
+    proof: Proof = {**_facts(commit, root), "steps": steps}
     with worktree(commit, root) as tree:
         pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
         for verdict in unpaired:
@@ -157,7 +181,7 @@ def _all(tree: Path) -> list[str]:
     return sorted(file.stem for file in (tree / "conf/experiment").glob("*.yaml"))
 
 
-def _facts(commit: str, root: Path) -> dict[str, Any]:
+def _facts(commit: str, root: Path) -> Proof:
     """Return the facts of the comparison: both codes, the processor, the versions."""
     known = provenance.provenance(root)
     return {
@@ -170,7 +194,7 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
     }
 
 
-def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
+def _folder(root: Path, code: str, facts: Mapping[str, object]) -> Path:
     """Return the folder for a code's models, caches and results, one for each processor and set of libraries."""
     known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]

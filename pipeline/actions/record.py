@@ -7,7 +7,7 @@ of a data set is in git.
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import CheckpointError, DataError
 from pipeline.files import atomic_folder, atomic_write, sha256
@@ -127,7 +127,7 @@ def evaluated(folder: Path, root: Path) -> results.Result:
     """The result of an evaluation, with its trail, and provenance and cost if its run is here."""
     result, trained = json.loads((folder / RESULT).read_text()), trail.read(folder)
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
-    steps = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
+    steps: results.Result = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
     return {**result, **_facts(result, root), **steps, "history": results.columns(rows)}
 
 
@@ -139,10 +139,11 @@ def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.
     # Results that were committed before there were trails take the record of the run that has one.
     if "trail" in result and "trail" not in before and result["name"]:
         return result
-    return {"experiment": result["experiment"], **before, **{key: result[key] for key in MEASURED if key in result}}
+    measured = cast(results.Result, {key: value for key, value in result.items() if key in MEASURED})
+    return {"experiment": result["experiment"], **before, **measured}
 
 
-def _facts(result: results.Result, root: Path) -> dict[str, Any]:
+def _facts(result: results.Result, root: Path) -> results.Result:
     """Provenance and cost of the run that made these weights; None for each fact if its folder is not in runs/."""
     for record in lookup.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
@@ -155,8 +156,8 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
         if checkpoints.weights_digest(manifest) == result["weights_digest"]:
             facts = {key: record.get(key) for key in FACTS}
             code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
-            return {**facts, "code_digest": code, "built_on": built_on}
-    return dict.fromkeys((*FACTS, "code_digest")) | {"built_on": []}
+            return cast(results.Result, {**facts, "code_digest": code, "built_on": built_on})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "code_digest")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:
@@ -169,5 +170,5 @@ def _details(folder: Path) -> dict[str, Any]:
     return details
 
 
-def _write(path: Path, content: Any) -> None:
+def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -9,7 +9,9 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+from pipeline.types import Config
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class Request(TypedDict):
     """What to train: a resolved configuration, or overrides of the tree's own; from a checkpoint, if there is one."""
 
-    config: dict[str, Any] | None
+    config: Config | None
     overrides: list[str]
     steps: int | None  # after which training ends; None for the whole training and its test
     checkpoint: str | None

@@ -2,15 +2,20 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import output_file
 from pipeline.actions.record import ERRORS
+from pipeline.config import load_config, resolve
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
+from pipeline.report import losses
 from pipeline.runs import results
+
+if TYPE_CHECKING:  # importing the page costs numpy and torch
+    from pipeline.report.sections import Recorded
 
 PAGE = Path("reports/index.html")
 MARKS = "<!-- results: written by `pipeline report` -->", "<!-- end of results -->"
@@ -51,18 +56,30 @@ def _fill(readme: Path, table: str) -> None:
         _write(readme, f"{before}{start}{table}{end}{after}")
 
 
-def recorded(name: str, entries: Sequence[dict[str, Any]], root: Path) -> Any:
+def recorded(name: str, entries: Sequence[results.Result], root: Path) -> "Recorded":
     """The recorded data of an experiment beside its metrics; only DVC stores errors, which show samples of the data."""
-    from pipeline.report.page import Recorded
+    from pipeline.report.markdown import described
+    from pipeline.report.sections import Recorded
 
     details = results.read(results.path_of(name, root)).get("details")
     samples = details.pop("samples", None) if details else None
+    curves = {entry["seed"]: results.rows(entry["history"]) for entry in entries if entry.get("history")}
+    known = (root / f"conf/experiment/{name}.yaml").is_file()
     return Recorded(
-        curves={entry["seed"]: results.rows(entry["history"]) for entry in entries if entry.get("history")},
+        description=described(name, root) if known else "",
+        curves=curves,
+        loss_note=_loss_note(name, curves.values(), len((details or {}).get("labels", ())), root) if known else "",
         details=details,
         errors=_read(root / "evaluations" / name / str(entries[0]["seed"]) / ERRORS),
         samples=base64.b64decode(samples) if samples else None,
     )
+
+
+def _loss_note(name: str, curves: Iterable[Sequence[losses.Row]], classes: int, root: Path) -> str:
+    """Why the training loss stands above the validation loss; empty where it does not."""
+    if not losses.stands_above(list(curves)):
+        return ""
+    return losses.explanation(resolve(load_config(f"experiment={name}", root=root)), classes)
 
 
 def _read(path: Path) -> Any:

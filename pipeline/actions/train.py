@@ -22,6 +22,7 @@ from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
+from pipeline.runs.best import best_validation
 from pipeline.runs.goodput import goodput
 from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
@@ -241,7 +242,7 @@ def finish(
     history = events.read(run_dir)[0]
     if history:
         learning_curves(history, figures / "learning_curves.png")
-    run.log_result({**scores, "train/cpu_s": cpu_s, **goodput(history)}, figures)
+    run.log_result({**scores, "train/cpu_s": cpu_s, **best_validation(history), **goodput(history)}, figures)
     if example := export.onnx_example(predictor, data, run_dir / "model.onnx"):
         run.log_model(run_dir / "model.onnx", *example)
     else:

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from pipeline.cli.options import Json, Record, RecordAs, Run, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import DataError
 from pipeline.types import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 app = typer.Typer()
 
@@ -37,7 +40,7 @@ def evaluate(
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
     details: dict[str, Any] = {}
-    predictions: dict[str, Any] = {}
+    predictions: dict[str, Tensor] = {}
     extra = {"details": details, "predictions": predictions} if record or record_as else {}
     result = action.evaluate(run, split, root=project_root(), **extra)  # type: ignore[arg-type]
     if extra:

@@ -3,14 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import Json, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
-from pipeline.runs.records import RunRecord
 from pipeline.types import PrimaryMetric
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -33,7 +36,7 @@ def runs(as_json: Json = False) -> None:
         print("No runs yet: `pipeline train`.")
 
 
-def _row(record: RunRecord) -> tuple[str, ...]:
+def _row(record: "RunRecord") -> tuple[str, ...]:
     score = PrimaryMetric.of(record.get("metrics", {}))
     model = record.get("model") or "-"
     return record["name"], record["status"], record["data"], str(model), f"test {score}" if score else ""
@@ -127,7 +130,7 @@ def claims(
             action.run_missing(console, root=project_root(), verbose=verbose)
     rows = action.table(project_root())
     for row in rows:
-        print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
+        print(f"{row.number}. {row.claim}.\n   {row.sign} {row.verdict}\n   {row.evidence}\n   {row.command}")
     if as_json:
         print(json.dumps({"claims": [asdict(row) for row in rows]}))
 

@@ -6,10 +6,15 @@ import sys
 import time
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
-from pipeline.runs.records import RunRecord
 from pipeline.types import Event, PrimaryMetric
+
+if TYPE_CHECKING:  # takes long to import
+    from rich.progress import TaskID
+
+    from pipeline.runs.records import RunRecord
+
 
 LABEL = 16  # columns before a value, in the closing block
 
@@ -62,7 +67,7 @@ class Terminal:
             redirect_stdout=False,  # what libraries print belongs in the log, not above the bar
             redirect_stderr=False,
         )
-        self.task: Any = None
+        self.task: TaskID | None = None
         self.validation, self.printed_at, self.printed_share = "", 0.0, 0.0
 
     def __enter__(self) -> Self:
@@ -112,7 +117,7 @@ class Terminal:
         """Print a line of the closing block."""
         self.print(f"{label:{LABEL}}{value}")
 
-    def close(self, summary: RunRecord, as_json: bool) -> None:
+    def close(self, summary: "RunRecord", as_json: bool) -> None:
         """Print a run's result, and the commands that lead on from it."""
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]

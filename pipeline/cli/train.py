@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,10 @@ from pipeline.cli.options import ConfigDir, Json, Overrides, Record, RecordAs, R
 from pipeline.cli.terminal import Terminal
 from pipeline.config import check_name
 from pipeline.errors import ConfigError
-from pipeline.runs.records import RunRecord
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -120,7 +123,7 @@ def sweep(
         _close_sweep(summary, console, as_json)
 
 
-def _close_sweep(summary: RunRecord, console: Terminal, as_json: bool) -> None:
+def _close_sweep(summary: "RunRecord", console: Terminal, as_json: bool) -> None:
     """Print a sweep's best trial, and the commands that lead on from it."""
     best = summary["best"]
     console.row("best", f"val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def evaluate(
     return Evaluation(measured, samples, predictions)
 
 
-def correctness(truth: Sequence[Any], predicted: Sequence[Any]) -> dict[str, str]:
+def correctness(truth: Sequence[object], predicted: Sequence[object]) -> dict[str, str]:
     """`right`, a digit for each sample (1 if it is correct), and `truth_digest`, the SHA-256 of the true values."""
     right = "".join("01"[true == guess] for true, guess in zip(truth, predicted, strict=True))
     return {"right": right, "truth_digest": hashlib.sha256(repr(list(truth)).encode()).hexdigest()}

@@ -5,14 +5,17 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from pipeline.config import load_config, resolve
 from pipeline.graph import costs, worker
 from pipeline.graph.plan import Plan
 from pipeline.launch.machine import available_cores
+from pipeline.launch.stages import Nodes, nodes
 from pipeline.runs import interruption
 
 MEMORY_PER_STAGE = 1.5e9  # bytes; most trainings stay below
@@ -130,6 +133,20 @@ class Driver:
         self.signals.append(number)
         for process, _ in list(self.running.values()):
             os.kill(process, signal.SIGTERM)
+
+
+@contextmanager
+def cluster_nodes(overrides: Sequence[str], root: Path, plan: Plan) -> Iterator[Nodes | None]:
+    """The cluster that overrides choose, for the stages of a plan while the block runs; None for this machine alone.
+
+    Raises: LaunchError if the cluster can't be used.
+    """
+    cluster = resolve(load_config(*overrides, root=root))["cluster"] if overrides and plan.pending else {}
+    if not cluster.get("address"):
+        yield None
+        return
+    with nodes(cluster, root) as plan.nodes:
+        yield plan.nodes
 
 
 def default_jobs() -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +16,7 @@ from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N texts, C class
 
@@ -47,16 +47,18 @@ class BaselineClassifier:
         """(N, C) class probabilities of raw texts."""
         return self.model.probabilities(texts)
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.text_probabilities(inputs)
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
+        return self.text_probabilities(cast(Sequence[str], inputs))
 
     def predict_split(self, data: TextData, split: Split) -> Predictions:
         """Predictions for all samples of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels, self.calibration) for score_C in self.text_probabilities(inputs)]
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        return [
+            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
+        ]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)

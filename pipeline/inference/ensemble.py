@@ -5,7 +5,6 @@ Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -17,7 +16,7 @@ from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, Split
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N samples, B batch, C class
 
@@ -52,7 +51,7 @@ class Ensemble:
         """(N, C) class probabilities of raw texts."""
         return _mean([member.text_probabilities(texts) for member in self.members])
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of inputs of the members' input type."""
         return _mean([member.class_probabilities(inputs) for member in self.members])
 
@@ -62,7 +61,7 @@ class Ensemble:
         y_score = _mean([prediction.y_score for prediction in predictions])
         return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         return [
             class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
         ]

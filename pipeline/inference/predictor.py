@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
-from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
@@ -23,7 +22,17 @@ from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration, has_probabilities
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Manifest, Prediction, Predictions, Split
+from pipeline.types import (
+    Evaluation,
+    InputType,
+    Judge,
+    JudgedImages,
+    Manifest,
+    Prediction,
+    Predictions,
+    RawInput,
+    Split,
+)
 
 # N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
 BATCH = 1000  # images or points in a batch
@@ -51,7 +60,7 @@ class Net:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         """The prediction for each of one or more inputs, in their order."""
         raise NotImplementedError
 
@@ -82,13 +91,13 @@ class Classifier(Net):
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         scores_NC = self.class_probabilities(inputs)
         if not has_probabilities(self.config):
             return [{"label": self.labels[best]} for best in scores_NC.argmax(axis=1)]
         return [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays in the form of the net's input."""
         stacked = torch.from_numpy(np.stack([np.asarray(array) for array in inputs])).float()
         return np.concatenate([self.probabilities(batch).numpy() for batch in stacked.split(BATCH)])
@@ -138,7 +147,7 @@ class ImageClassifier(Classifier):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "images"
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of uint8 images (H, W), or of arrays in the form of the net's input."""
         return super().class_probabilities(list(as_images(inputs, self.config)))
 
@@ -159,6 +168,8 @@ class FrozenClassifier(ImageClassifier):
     __slots__ = ()
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        from pipeline.data.images.image_folder import ImageFolder  # which other nets do without
+
         if not isinstance(data, ImageFolder):
             return super().predict_split(data, split)
         net = cast(FrozenFeatures, self.net)
@@ -181,8 +192,8 @@ class TextClassifier(Classifier):
         rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.text_probabilities(inputs)
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
+        return self.text_probabilities(cast(Sequence[str], inputs))
 
     def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of raw texts."""
@@ -204,6 +215,12 @@ class TextClassifier(Classifier):
         return scores_NC[order_N.argsort()].numpy()
 
 
+class LanguageNet(Protocol):
+    """A net that models language."""
+
+    def nll(self, tokens_BT: Tensor, exact: bool) -> tuple[Tensor, Tensor]: ...
+
+
 class LanguageModel(Net):
     """A net that predicts the next word; text classifiers are initialised from its weights."""
 
@@ -212,7 +229,7 @@ class LanguageModel(Net):
     @torch.inference_mode()
     def mean_nll(self, data: BatchedData, split: Split) -> float:
         """The mean negative log-likelihood of a word of a split, in nats."""
-        net: Any = self.net
+        net = cast(LanguageNet, self.net)
         sums, counts = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
         return float(sum(sums) / sum(counts))
 
@@ -220,7 +237,7 @@ class LanguageModel(Net):
         nll = self.mean_nll(data, split)
         return Evaluation({"loss": nll, "perplexity": math.exp(nll)})
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         raise language_model_error(self.config["name"])
 
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
@@ -241,7 +258,7 @@ def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Ca
     return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
 
-def as_images(inputs: Sequence[Any], config: Config) -> np.ndarray:
+def as_images(inputs: Sequence[RawInput], config: Config) -> np.ndarray:
     """(N, C, H, W) float32 images in [0, 1]; uint8 images are scaled, other arrays are taken as they are."""
     stacked = np.stack([np.asarray(image) for image in inputs])
     if stacked.dtype != np.uint8:

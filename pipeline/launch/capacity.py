@@ -1,122 +1,55 @@
-"""Ask an autoscaler for the nodes of elastic runs, and withdraw the request when they end.
+"""Ask an autoscaler for the workers that an elastic run lacks, and withdraw the request when the run ends.
 
-Ray keeps one request for a cluster, until another replaces it. An actor therefore adds up the requests of all runs. A
-request ends unless its driver repeats it, so that a driver that was killed leaves no paid nodes behind.
+Ray's autoscaler knows one request for a cluster; Ray's coordinator, an actor that Ray Train starts for the workers of a
+group, adds up those of all who ask it. A request expires unless it is repeated, so that a driver that was killed leaves
+no paid nodes behind.
 """
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-import ray
-from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+# Private, and the only way to ask without replacing what Ray Train has asked for.
+from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import DefaultAutoscalingCoordinator
 
 from pipeline.launch.head import HeadLost
 
-ACTOR = "pipeline-capacity"
-REPEAT_S, EXPIRE_S, WITHDRAW_S = 15.0, 60.0, 10.0
-Bundles = list[dict[str, float]]
-
-
-class CapacityActor:
-    """An actor, one a cluster: requests the sum of what runs ask for, and ends after the last one."""
-
-    def __init__(self, check_s: float = 5.0):
-        self.asked: dict[str, tuple[float, Bundles]] = {}  # run -> when it expires, what it asks for
-        self.lock = threading.Lock()
-        self.check_s = check_s
-        threading.Thread(target=self._watch, name="expiry", daemon=True).start()
-
-    def ask(self, run: str, bundles: Bundles) -> None:
-        """Request `bundles` for a run, for `EXPIRE_S` from now on."""
-        with self.lock:
-            self.asked[run] = time.monotonic() + EXPIRE_S, bundles
-            self._request()
-
-    def withdraw(self, run: str) -> None:
-        """End a run's request."""
-        with self.lock:
-            self.asked.pop(run, None)
-            self._request()
-
-    def total(self) -> Bundles:
-        """The bundles of all runs."""
-        return [bundle for _, bundles in self.asked.values() for bundle in bundles]
-
-    def _request(self) -> None:
-        from ray.autoscaler.sdk import request_resources
-
-        request_resources(bundles=self.total())
-
-    def expire(self) -> None:
-        """Drop requests that were not repeated in time."""
-        with self.lock:
-            now = time.monotonic()
-            over = [run for run, (ends, _) in self.asked.items() if ends < now]
-            for run in over:
-                del self.asked[run]
-            if over:
-                self._request()
-
-    def _watch(self) -> None:
-        """Let requests expire; end this actor when none is left."""
-        while True:
-            time.sleep(self.check_s)
-            self.expire()
-            if not self.asked:
-                ray.kill(ray.get_runtime_context().current_actor)
-                return
+REPEAT_S, EXPIRE_S = 15.0, 60.0
 
 
 class CapacityRequest:
-    """A run's request, which its driver has to repeat."""
+    """A run's request for workers beside those of its group."""
 
-    def __init__(self, run: str, bundles: Bundles):
-        self.run, self.bundles = run, bundles
-        self.repeated: float | None = None
+    def __init__(self, run: str, bundle: dict[str, float], most: int):
+        self.coordinator = DefaultAutoscalingCoordinator(f"pipeline-{run}")
+        self.bundle, self.most = bundle, most  # the resources of one worker; the most workers that the run can use
+        self.asked, self.at = 0, 0.0
 
-    def repeat(self) -> None:
-        """Ask for the bundles, or do nothing if that was done within `REPEAT_S`."""
-        if self.repeated is None or time.monotonic() - self.repeated > REPEAT_S:
-            self.repeated = time.monotonic()
-            _actor().ask.remote(self.run, self.bundles)
+    def ask(self, workers: int) -> None:
+        """Ask for the resources of so many workers more; the same again within `REPEAT_S` does nothing."""
+        now = time.monotonic()
+        if workers == 0:
+            self.withdraw()
+        elif workers != self.asked or now - self.at > REPEAT_S:
+            self.coordinator.request_resources([self.bundle] * workers, EXPIRE_S)
+            self.asked, self.at = workers, now
 
     def withdraw(self) -> None:
-        """End the request, if it was made; where the actor does not respond, it expires."""
-        if self.repeated is not None:
-            with suppress(RayError):
-                ray.get(_actor().withdraw.remote(self.run), timeout=WITHDRAW_S)
+        """End the request, if there is one."""
+        if self.asked:
+            self.coordinator.cancel_request()
+            self.asked = 0
 
 
 @contextmanager
-def request(run: str, bundles: Bundles) -> Iterator[CapacityRequest]:
-    """A request for bundles that starts with its first `repeat` and is withdrawn when the block ends."""
-    asked = CapacityRequest(run, bundles)
+def request(run: str, bundle: dict[str, float], most: int) -> Iterator[CapacityRequest]:
+    """A request that is withdrawn when the block ends."""
+    asked = CapacityRequest(run, bundle, most)
     try:
         yield asked
-    except HeadLost:  # and the cluster with it
+    except HeadLost:  # and the coordinator with it
         raise
     except BaseException:
         asked.withdraw()
         raise
     asked.withdraw()
-
-
-def _actor() -> "ray.actor.ActorHandle[CapacityActor]":
-    """The cluster's actor. It survives its creator, and works on the creator's node, which is in use anyway."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return (
-        ray.remote(CapacityActor)
-        .options(
-            name=ACTOR,
-            namespace=ACTOR,
-            lifetime="detached",
-            get_if_exists=True,
-            num_cpus=0,
-            max_restarts=-1,
-            scheduling_strategy=here,
-        )
-        .remote()
-    )

@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.launch import head
@@ -91,7 +90,7 @@ def connect(cluster: Config) -> Iterator[None]:
     ray.shutdown()
 
 
-def start(cpus: int, **options: Any) -> None:
+def start(cpus: int, **options: object) -> None:
     """Start a private cluster on this machine, whatever RAY_ADDRESS names; `options` are `ray.init`'s.
 
     Raises: LaunchError if it does not start, or its folder is unfit.

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ray.train import UserCallback
 
@@ -26,7 +25,7 @@ class Failures(FailureCount, UserCallback):  # type: ignore[misc]
         super().__init__(run_dir)
         self.cluster, self.workers = cluster, 0
 
-    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+    def after_exception(self, run_context: object, worker_exceptions: dict[int, Exception]) -> None:
         """Raises: PipelineError, which ends the run: a worker's own, or after too many failures;
         TooFewNodes, which ends the group.
         """
@@ -47,9 +46,9 @@ def root(error: BaseException) -> BaseException:
     return list(causes(error))[-1]
 
 
-def causes(error: Any) -> Iterator[BaseException]:
+def causes(error: object) -> Iterator[BaseException]:
     """Yield an exception and its causes, unwrapped."""
-    cause: Any = error
+    cause = error
     while isinstance(cause, BaseException):
         yield cause
         for failure in getattr(cause, "worker_failures", {}).values():

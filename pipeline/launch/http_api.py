@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
 from pipeline.inference.requests import decode_image, input_type, model_name
-from pipeline.types import Prediction, Predictor
+from pipeline.types import Prediction, Predictor, RawInput
 
 MAX_INPUTS = 64  # in a request
 MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS = 2**20, 2**22
@@ -46,7 +46,7 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, predict_many: Callable[[list[Any]], Awaitable[list[Prediction]]]) -> FastAPI:
+def create(predictor: Predictor, predict_many: Callable[[list[RawInput]], Awaitable[list[Prediction]]]) -> FastAPI:
     """The application that serves a model; `predict_many` returns its predictions for the inputs of a request."""
     kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
@@ -55,7 +55,7 @@ def create(predictor: Predictor, predict_many: Callable[[list[Any]], Awaitable[l
     )
     schema: Any = create_model("Request", **{kind: (_field(predictor), ...)})  # type: ignore[call-overload]
 
-    async def predict(request: schema) -> Any:
+    async def predict(request: schema) -> dict[str, object]:
         inputs = getattr(request, kind)
         if kind == "images":
             inputs = await asyncio.to_thread(_images, predictor, inputs)
@@ -63,7 +63,7 @@ def create(predictor: Predictor, predict_many: Callable[[list[Any]], Awaitable[l
             inputs = [predictor.labels.index(label) for label in inputs]
         return {"model": model, "answers": await predict_many(inputs)}
 
-    async def health() -> Any:
+    async def health() -> dict[str, str]:
         await predict_many([])
         return {"status": "ok", "model": model}
 
@@ -92,7 +92,7 @@ def _field(predictor: Predictor) -> Any:
     return Annotated[list[item], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-def _images(predictor: Predictor, contents: list[bytes]) -> list[Any]:
+def _images(predictor: Predictor, contents: list[bytes]) -> list[RawInput]:
     """The net's inputs from image files, read as `pipeline predict` reads them.
 
     Raises: HTTPException for one that can't be read.

@@ -10,13 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from pipeline.config import conf_dir
 from pipeline.config.source import PACKAGE
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
+
+if TYPE_CHECKING:  # takes long to import
+    from ray.job_submission import JobSubmissionClient
 
 MAX_BYTES = 5 * 10**6  # of code and configuration
 READ_S, CHANGE_S = 10, 60  # the wait for an answer to a request that reads, and to one that changes something
@@ -26,6 +29,15 @@ STOP_S = 60  # a job's time to store its state before it is killed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 CONFIG_DIR = "$SENT/config_dir"  # the user's own configuration on the cluster
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
+
+
+class JobFacts(TypedDict):
+    """A job that was submitted."""
+
+    name: str
+    status: str
+    started: float  # seconds since 1970
+    command: str
 
 
 @contextmanager
@@ -53,7 +65,7 @@ def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
         yield folder, sizes.total()
 
 
-def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
+def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
     """Start `pipeline WORDS` in the folder `storage` of the cluster; the job's name.
 
     Raises: LaunchError if the cluster does not accept it.
@@ -82,7 +94,7 @@ def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, exp
             return job
 
 
-def connect(address: str) -> Any:
+def connect(address: str) -> "JobSubmissionClient":
     """A client of the cluster's dashboard.
 
     Raises: LaunchError if the address may not get a token, or no dashboard answers there.
@@ -117,13 +129,13 @@ def _no_dashboard(address: str, error: Exception) -> LaunchError:
     )
 
 
-def _client_class() -> type[Any]:
+def _client_class() -> "type[JobSubmissionClient]":
     """Ray's client, with limits of time and errors of one line."""
     from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     class Client(JobSubmissionClient):  # type: ignore[misc]
-        def _do_request(self, method: str, endpoint: str, **words: Any) -> Any:
+        def _do_request(self, method: str, endpoint: str, **words: object) -> Any:
             try:
                 reply = super()._do_request(method, endpoint, timeout=READ_S if method == "GET" else CHANGE_S, **words)
             except AuthenticationError as error:
@@ -143,9 +155,9 @@ def _client_class() -> type[Any]:
     return Client
 
 
-def listing(client: Any) -> list[dict[str, Any]]:
+def listing(client: "JobSubmissionClient") -> list[JobFacts]:
     """The jobs that were submitted, newest first: name, status, started (seconds), command."""
-    jobs = [
+    jobs: list[JobFacts] = [
         {
             "name": job.submission_id,
             "status": job.status.value,
@@ -158,7 +170,7 @@ def listing(client: Any) -> list[dict[str, Any]]:
     return sorted(jobs, key=lambda job: job["started"], reverse=True)
 
 
-def find(client: Any, name: str) -> str:
+def find(client: "JobSubmissionClient", name: str) -> str:
     """The full name of a job, by its name, an unambiguous prefix of it, or `latest`.
 
     Raises: LaunchError if no job or more than one matches.
@@ -175,7 +187,7 @@ def find(client: Any, name: str) -> str:
     raise LaunchError(f"Ambiguous job name {name!r}: {len(matches)} jobs match ({shown}). Type more of it.")
 
 
-def follow(client: Any, job: str) -> Iterator[str]:
+def follow(client: "JobSubmissionClient", job: str) -> Iterator[str]:
     """Yield what a job prints, as it does, until it ends."""
     length = 0
     while True:
@@ -189,7 +201,7 @@ def follow(client: Any, job: str) -> Iterator[str]:
         time.sleep(1)
 
 
-def stop(client: Any, job: str) -> str:
+def stop(client: "JobSubmissionClient", job: str) -> str:
     """Request a job to store its state and end; its status once it has, or after `STOP_S` and some seconds."""
     client.stop_job(job)
     ends = time.monotonic() + STOP_S + 15

@@ -1,7 +1,5 @@
 """How many workers compute a run's shards, and how many this machine has room for."""
 
-from typing import Any
-
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.launch.cluster import worker_range
@@ -13,7 +11,7 @@ def fitting(shards: int) -> list[int]:
     return [workers for workers in range(1, shards + 1) if shards % workers == 0]
 
 
-def resolve_workers(config: Config) -> Any:
+def resolve_workers(config: Config) -> int | list[int]:
     """The workers of a configuration, `auto` resolved: a number, or [least, most] of an elastic group.
 
     `auto` is the most that `trainer.shards` allows and this machine has cores (or GPUs) for; on a cluster, [1, shards].
@@ -36,7 +34,8 @@ def resolve_workers(config: Config) -> Any:
         )
     if isinstance(workers, list) and not cluster.get("address"):
         return max(count for count in allowed if count == allowed[0] or count <= _places(cluster))
-    return workers
+    found: int | list[int] = workers
+    return found
 
 
 def largest_fitting(room: int, cluster: Config, shards: int) -> int:

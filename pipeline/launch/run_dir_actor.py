@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ray
 from ray.util.placement_group import PlacementGroup
@@ -21,6 +21,9 @@ from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, read_folder, sha256
 from pipeline.launch.failure_count import newest_step
 from pipeline.runs import checkpoints, events, interruption
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
 
 MARK = ".driver"  # in the run's folder: a worker that reads the driver's token in it sees the same folder
 SEND_S = 0.5
@@ -101,7 +104,7 @@ class RunDirActor:
 
 
 @contextmanager
-def workspace(actor: Any, run_dir: Path, rank: int) -> Iterator[Path]:
+def workspace(actor: "ActorHandle", run_dir: Path, rank: int) -> Iterator[Path]:
     """The folder that this worker writes to: the run's own if this node sees it, else one that is sent to the actor.
 
     Raises: CheckpointError if a folder from the actor does not verify.
@@ -152,7 +155,7 @@ def write(folder: Path, files: Files) -> None:
 
 
 @contextmanager
-def _sending(actor: Any, local: Path) -> Iterator[None]:
+def _sending(actor: "ActorHandle", local: Path) -> Iterator[None]:
     """Send new files of a folder to the actor, from a thread while the block runs, then the rest."""
     done = threading.Event()
     sent = {str(path.relative_to(local)) for path in (local / "checkpoints").glob("step-*")}

@@ -25,14 +25,14 @@ from ray.serve.exceptions import BackPressureError
 from pipeline.inference.requests import predict
 from pipeline.kinds import load
 from pipeline.launch import cluster, http_api
-from pipeline.types import Prediction
+from pipeline.types import Prediction, RawInput
 
 HOST = "127.0.0.1"
 BATCH, WAIT_S = 64, 0.005  # the most inputs of a batch, and how long the first input waits for others
 REQUESTS, QUEUED = 64, 256  # in work in a replica; waiting, beyond which requests get status 503
 TRIES, PAUSE_S = 8, 0.05  # of a request whose replicas die; the pause doubles with each
 
-PredictMany = Callable[[list[Any]], Coroutine[Any, Any, list[Prediction]]]
+PredictMany = Callable[[list[RawInput]], Coroutine[Any, Any, list[Prediction]]]
 
 
 class _Replica:
@@ -45,12 +45,12 @@ class _Replica:
         torch.set_num_threads(1)
         self.predictor = load(Path(model_dir))
 
-    async def predict_many(self, inputs: list[Any]) -> list[Prediction]:
+    async def predict_many(self, inputs: list[RawInput]) -> list[Prediction]:
         """The predictions for one request's inputs."""
         return list(await asyncio.gather(*map(self.predict, inputs)))
 
     @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
-    async def predict(self, inputs: list[Any]) -> list[Prediction]:
+    async def predict(self, inputs: list[RawInput]) -> list[Prediction]:
         """The predictions for the inputs of a batch; Serve collects them from calls with one input each."""
         return await asyncio.to_thread(predict, self.predictor, inputs)
 
@@ -61,7 +61,7 @@ def retrying(predict_many: PredictMany) -> PredictMany:
     Raises: HTTPException 503 if too many requests wait, or replicas keep dying.
     """
 
-    async def ask(inputs: list[Any]) -> list[Prediction]:
+    async def ask(inputs: list[RawInput]) -> list[Prediction]:
         for number in range(TRIES):
             try:
                 return await predict_many(inputs)
@@ -106,7 +106,7 @@ def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None
         )
         handle = serve.run(deployed.bind(str(model_dir.absolute()), str(Path.cwd())), route_prefix=None)
 
-        async def predict_many(inputs: list[Any]) -> list[Prediction]:
+        async def predict_many(inputs: list[RawInput]) -> list[Prediction]:
             predictions: list[Prediction] = await handle.predict_many.remote(inputs)
             return predictions
 

@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Config
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
 from pipeline.runs.events import follow
 from pipeline.types import Event, PrimaryMetric, RunStart
+
+if TYPE_CHECKING:  # imports Ray
+    from ray.tune import Callback
+    from ray.tune.experiment import Trial as TuneTrial
 
 REDUCTION = 3  # of the trials that reach a rung, one in three is continued
 STORE_BYTES = 100 * 2**20  # of Ray's object store, which holds nothing large here
@@ -91,7 +95,7 @@ def _train(point: dict[str, str], *, trials: dict[str, Trial], data_dir: Path, d
             fit(trial.config, data_dir=data_dir, run_dir=trial.run_dir, data_digest=data_digest)
 
 
-def _end_callback(on_end: OnEnd) -> Any:
+def _end_callback(on_end: OnEnd) -> "Callback":
     """A callback of Tune that calls `on_end` for each trial."""
     from ray.tune import Callback
 
@@ -101,15 +105,15 @@ def _end_callback(on_end: OnEnd) -> Any:
         def __getstate__(self) -> dict[str, object]:
             return {}  # Tune pickles its callbacks and `on_end` can't be; nothing restores this one
 
-        def on_trial_complete(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
+        def on_trial_complete(self, iteration: int, trials: object, trial: "TuneTrial", **info: object) -> None:
             self._report(trial, None)
 
-        def on_trial_error(self, iteration: int, trials: object, trial: Any, **info: object) -> None:
+        def on_trial_error(self, iteration: int, trials: object, trial: "TuneTrial", **info: object) -> None:
             error = trial.get_error()
             cause = getattr(error, "cause", None) or error
             self._report(trial, (str(cause).strip().splitlines() or [repr(cause)])[-1])
 
-        def _report(self, trial: Any, error: str | None) -> None:
+        def _report(self, trial: "TuneTrial", error: str | None) -> None:
             last = trial.last_result or {}
             on_end(Path(trial.config["folder"]), last.get("epoch", 0), error)
 

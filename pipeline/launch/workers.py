@@ -35,6 +35,7 @@ COLLECTIVE_S = 180  # a worker's wait for another's gradients; torch's default i
 ROOM_S = 300  # a run's wait for nodes
 POLL_S = 1
 PLACEMENT_S = 5
+SETTLE_S = 10  # without a change in the number of nodes, before a group grows to less than its most
 MAKE_WAY = {"drain": "a node is draining", "resize": "there is room for more workers"}
 
 
@@ -59,7 +60,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
-    with capacity.request(run_dir.name, [clusters.per_worker(cluster)] * most) as request:
+    with capacity.request(run_dir.name, clusters.per_worker(cluster), most) as request:
         return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
@@ -79,6 +80,7 @@ class _Groups:
         self.request = request
         self.used: set[str] = set()  # nodes of the newest group
         self.resources: PlacementGroup | None = None  # of the newest group
+        self.fitting, self.fitting_since = 0, 0.0  # how many workers the nodes hold, and since when it is so many
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
@@ -140,12 +142,11 @@ class _Groups:
         self.no_room_since = None
         return cast(FitResult, outcome[0])
 
-    def room(self) -> int:
-        """How many workers the live nodes hold; where an elastic run may use more, ask for their nodes."""
-        room, most = clusters.room(self.cluster), len(self.request.bundles)
-        if self.request.repeated or clusters.worker_range(self.cluster)[0] < most > room:
-            self.request.repeat()
-        return room
+    def room(self, workers: int = 0) -> int:
+        """How many workers the live nodes hold; an elastic run asks for those that it lacks beside its `workers`."""
+        if clusters.worker_range(self.cluster)[0] < self.request.most:
+            self.request.ask(self.request.most - workers)
+        return clusters.room(self.cluster)
 
     def reason_to_make_way(self, workers: int) -> str | None:
         """The reason to store the group's state and start another group; None if there is none."""
@@ -154,8 +155,12 @@ class _Groups:
             self.used, self.resources = used or self.used, resources or self.resources
         if self.used & clusters.draining():
             return "drain"
-        fitting = placement.largest_fitting(self.room(), self.cluster, self.shards)
-        return "resize" if self.used and workers < fitting else None
+        fitting, now = placement.largest_fitting(self.room(workers), self.cluster, self.shards), time.monotonic()
+        if fitting != self.fitting:
+            self.fitting, self.fitting_since = fitting, now
+        # Nodes that an autoscaler starts join one after the other; each new group costs its start.
+        settled = fitting == self.request.most or now - self.fitting_since > SETTLE_S
+        return "resize" if self.used and workers < fitting and settled else None
 
     def release(self) -> None:
         """Give back the resources of a group whose controller died: Ray does so only with a dashboard."""

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,10 +10,20 @@ from torch.nn import functional as F
 
 from pipeline.models.backprop import Backprop
 from pipeline.models.mlp import MLP
-from pipeline.report.comparisons import RECURRENT, Entry, Groups
+from pipeline.report.comparisons import RECURRENT, Groups
 from pipeline.report.markdown import score, spread
+from pipeline.runs.results import Result as Entry
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
+HOLDS, PARTLY, FAILS, OPEN = "✓", "±", "✗", "?"  # the sign of a verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The evidence for or against a claim, the sign of the verdict, and the verdict as a sentence."""
+
+    evidence: str
+    sign: str
+    verdict: str
 
 
 # The experiments whose results are the evidence of each claim.
@@ -27,7 +38,7 @@ NEEDS = {
 }
 
 
-def perceptron(entries: Groups) -> tuple[str, str]:
+def perceptron(entries: Groups) -> Proof:
     """Train Rosenblatt's perceptron on every Boolean function of two inputs, from every start on a grid of weights."""
     points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
     grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
@@ -46,7 +57,11 @@ def perceptron(entries: Groups) -> tuple[str, str]:
         f"{learned} of 16 functions learned from each of {len(grid)} starting points, {never} from none; "
         f"mistakes from zero at most {worst:.0%} of the bound (R/γ)²"
     )
-    return evidence, HOLDS if (learned, never) == (14, 2) and worst <= 1 else FAILS
+    if (learned, never) == (14, 2) and worst <= 1:
+        return Proof(
+            evidence, HOLDS, "Holds: the 14 separable functions are learned from every start, the others never."
+        )
+    return Proof(evidence, FAILS, f"Does not hold: {learned} functions are learned from every start, {never} never.")
 
 
 def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -> int | None:
@@ -62,14 +77,16 @@ def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -
     return None
 
 
-def xor(entries: Groups) -> tuple[str, str]:
+def xor(entries: Groups) -> Proof:
     runs = entries["mlp_xor"]
     learned = sum(run["metrics"]["test/accuracy"] == 1 for run in runs)
     evidence = f"learned by {learned} of {len(runs)} seeds (four hidden tanh units)"
-    return evidence, HOLDS if learned == len(runs) else FAILS
+    if learned == len(runs):
+        return Proof(evidence, HOLDS, "Holds: every seed learns XOR.")
+    return Proof(evidence, FAILS, f"Does not hold: {len(runs) - learned} of {len(runs)} seeds do not learn XOR.")
 
 
-def backprop(entries: Groups) -> tuple[str, str]:
+def backprop(entries: Groups) -> Proof:
     """Compare the hand-written gradient of a small float64 net with autograd and with finite differences."""
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
@@ -92,7 +109,9 @@ def backprop(entries: Groups) -> tuple[str, str]:
         f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
         f"trained with it on MNIST: {score(entries['backprop_mnist'])} ({len(entries['backprop_mnist'])} seeds)"
     )
-    return evidence, HOLDS if close else FAILS
+    if close:
+        return Proof(evidence, HOLDS, "Holds: the gradient by hand equals autograd’s and that of finite differences.")
+    return Proof(evidence, FAILS, "Does not hold: the gradient by hand differs from autograd’s or finite differences.")
 
 
 def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
@@ -109,24 +128,33 @@ def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tenso
     return torch.tensor(slopes, dtype=torch.double)
 
 
-def cnn(entries: Groups) -> tuple[str, str]:
+def cnn(entries: Groups) -> Proof:
     parts = [f"{name}: {score(entries[name])} ({len(entries[name])} seeds)" for name in NEEDS[4]]
-    return "; ".join(parts), HOLDS if min(_accuracies(entries["mnist_cnn"])) > 0.99 else FAILS
+    worst = min(_accuracies(entries["mnist_cnn"]))
+    if worst > 0.99:
+        return Proof(
+            "; ".join(parts), HOLDS, "Holds: every seed of mnist_cnn recognises more than 99 % of the test digits."
+        )
+    return Proof(
+        "; ".join(parts), FAILS, f"Does not hold: a seed of mnist_cnn recognises only {worst:.2%} of the digits."
+    )
 
 
-def tfidf(entries: Groups) -> tuple[str, str]:
+def tfidf(entries: Groups) -> Proof:
     """Compare TF-IDF with each recurrent net."""
     found = {name: entries.comparisons["imdb_tfidf", name] for name in RECURRENT}
     worse = [name for name, comparison in found.items() if comparison.better]
     parts = [f"{name}: {_accuracy_text(entries[name])}" for name in NEEDS[5]]
-    parts += [f"imdb_tfidf {comparison.effect} over {name}" for name, comparison in found.items()]
-    if len(worse) == len(RECURRENT):
-        return "; ".join(parts), HOLDS
-    others = ", ".join(name for name in RECURRENT if name not in worse)
-    return "; ".join(parts), f"{HOLDS} against {', '.join(worse)}, not {others}" if worse else FAILS
+    evidence = "; ".join(parts + [f"imdb_tfidf {each.effect} over {name}" for name, each in found.items()])
+    others = [name for name in RECURRENT if name not in worse]
+    if not others:
+        return Proof(evidence, HOLDS, "Holds: TF-IDF outperforms every recurrent net.")
+    if not worse:
+        return Proof(evidence, FAILS, "Does not hold: TF-IDF outperforms no recurrent net.")
+    return Proof(evidence, PARTLY, f"Holds in part: TF-IDF outperforms {_listed(worse)}, but not {_listed(others)}.")
 
 
-def lstm(entries: Groups) -> tuple[str, str]:
+def lstm(entries: Groups) -> Proof:
     """Compare the LSTM with the plain RNN, the GRU and a net without recurrence, and with its pretrained variants.
 
     Differences are in percentage points of test accuracy.
@@ -138,10 +166,15 @@ def lstm(entries: Groups) -> tuple[str, str]:
     ]
     over = [name for name in ("RNN", "GRU") if entries.comparisons["imdb_lstm", f"imdb_{name.lower()}"].better]
     evidence = f"imdb_lstm: {_accuracy_text(entries['imdb_lstm'])}; " + "; ".join(gains)
-    return evidence, f"gains over {' and '.join(over) or 'neither RNN nor GRU'}"
+    if len(over) == 2:
+        return Proof(evidence, HOLDS, "Holds: the LSTM outperforms RNN and GRU.")
+    if not over:
+        return Proof(evidence, FAILS, "Does not hold: the LSTM is shown to outperform neither RNN nor GRU.")
+    other = "GRU" if over == ["RNN"] else "RNN"
+    return Proof(evidence, PARTLY, f"Holds in part: the LSTM outperforms the {over[0]}, but not the {other}.")
 
 
-def gan(entries: Groups) -> tuple[str, str]:
+def gan(entries: Groups) -> Proof:
     """Require all classes, 0.5 to 1.5 times the variance of real digits, and a precision above one half."""
     parts, good = [], []
     for name in NEEDS[7]:
@@ -156,9 +189,13 @@ def gan(entries: Groups) -> tuple[str, str]:
         )
         if mean["coverage"] > 0.95 and 0.5 < mean["variance_ratio"] < 1.5 and mean["precision"] > 0.5:
             good.append(name)
-    if len(good) == len(NEEDS[7]):
-        return "; ".join(parts), HOLDS
-    return "; ".join(parts), f"{HOLDS} for {', '.join(good)} only" if good else FAILS
+    evidence = "; ".join(parts)
+    others = [name for name in NEEDS[7] if name not in good]
+    if not others:
+        return Proof(evidence, HOLDS, f"Holds: {_listed(good)} draw digits.")
+    if not good:
+        return Proof(evidence, FAILS, "Does not hold: no generator draws digits.")
+    return Proof(evidence, PARTLY, f"Holds in part: {_listed(good)} draws digits, {_listed(others)} does not.")
 
 
 GAN_KEYS = (
@@ -169,6 +206,10 @@ GAN_KEYS = (
     "recall",
     "classification_accuracy_score",  # of conditional generators
 )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _accuracies(entries: Sequence[Entry]) -> list[float]:

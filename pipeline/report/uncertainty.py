@@ -1,7 +1,6 @@
 """Tables of what scores are uncertain of: intervals over test samples, calibration, known wrong labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,9 +8,9 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report.markdown import spread
 from pipeline.runs import results
+from pipeline.runs.results import Result as Entry
 from pipeline.types import PrimaryMetric
 
-Entry = dict[str, Any]
 Groups = Mapping[str, Sequence[Entry]]
 # Metric, column, digits, factor
 COLUMNS = (

@@ -29,16 +29,19 @@ def provenance(root: Path) -> "RunRecord":
 
     A job on a cluster has the provenance of the machine that submitted it.
     """
+    dvc: RunRecord = {  # DVC sets both for the commands of its stages
+        "dvc_stage": os.environ.get("DVC_STAGE"),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+    }
     if (sent := PACKAGE / PROVENANCE).is_file():
         submitted: RunRecord = json.loads(sent.read_text())
-        return submitted
+        return {**submitted, **dvc}
     lock = root / "requirements.lock"
     return {
         "commit": _git(root, "rev-parse", "HEAD")[0],
         "dirty": None if (files := uncommitted(root)) is None else bool(files),
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
-        "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        **dvc,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import CheckpointError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, lookup, records, results, trail
 from pipeline.runs.records import RunRecord
-from pipeline.types import Manifest
+from pipeline.types import Config, Manifest
 
 Facts = dict[str, str | None]
 OWN, LOCK = ("code", "data", "configuration"), "requirements.lock"  # facts that are digests
@@ -25,7 +25,7 @@ class Recorded:
     dirty: bool | None
     steps: int  # of the whole training
     entries: list[trail.Entry]
-    config: dict[str, Any] | None  # None: composed from `overrides`
+    config: Config | None  # None: composed from `overrides`
     overrides: list[str]
     depends: Facts  # digests of code, data, configuration and lock file, processor, versions
     metrics: dict[str, float]
@@ -59,7 +59,7 @@ def of_result(name: str, result: results.Result) -> Recorded:
         overrides=overrides or [f"experiment={experiment}", f"seed={seed}"],
         depends={
             "code": result.get("code_digest"),
-            "data": result["dataset"]["digest"],
+            "data": str(result["dataset"]["digest"]),
             "configuration": result["config_digest"],
             **_environment(result),
         },

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
@@ -24,6 +25,7 @@ class Task(LightningModule):
     # The logical shard in hand, set by the strategy; how many a batch has and which are this worker's, set by `fit`.
     shard, shards, own = 0, 1, range(1)
     total_steps: int  # optimiser steps of the whole run, set by `fit`
+    data: Any  # the data module, set by `fit`: tasks import no data
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Task(LightningModule):
             raise ConfigError(f"requires.init_from: in {origin} {found}. Give model.net the settings of that model.")
         self.net.load_state_dict({**own, **common})
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer(self.parameters())
         if self.schedule is None:
             return optimizer

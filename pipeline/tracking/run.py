@@ -2,18 +2,22 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.runs.events import EventLog, scan
+from pipeline.tracking.address import is_later
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
 from pipeline.types import DataSet, RunStart
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CLOSE_S = 60.0  # wait without progress before the rest is left to `pipeline sync`
 CLOSE_INTERRUPTED_S = 5.0
@@ -53,14 +57,14 @@ class Run:
         """Log every file in a folder of the run, below the artifact folder `under` or at the top."""
         self.event_log.append(files=str(folder.relative_to(self.run_dir)), under=under)
 
-    def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
+    def log_model(self, onnx_file: Path, inputs: "Mapping[str, np.ndarray]", output: "np.ndarray") -> None:
         """Log an ONNX net with an example of its inputs, by their names in the graph, and of its output."""
         import numpy as np
         import onnx
 
         name = onnx.load(str(onnx_file)).graph.output[0].name
         example = onnx_file.with_name("example.npz")
-        np.savez(example, **{**inputs, name: output})
+        np.savez(example, **{**inputs, name: output})  # type: ignore[arg-type]  # none is named allow_pickle
         self.event_log.append(model=onnx_file.name, example=example.name)
 
 
@@ -79,7 +83,8 @@ def open_run(
 ) -> Iterator[Run]:
     """A run in MLflow with the status that the block ends with: FINISHED, FAILED, or KILLED by an interrupt.
 
-    While MLflow can't be reached, events wait in `run_dir` and training continues. Opened again, a run is resumed.
+    While MLflow can't be reached, or where `uri` is `later`, events wait in `run_dir` and training continues. Opened
+    again, a run is resumed.
 
     Raises: LaunchError if another version of MLflow created its tables, if MLflow refuses the run, or if the project
     was moved without its artifacts.
@@ -87,16 +92,23 @@ def open_run(
     queue = UploadQueue(run_dir, MLflowStore(uri, root))
     run = Run(run_dir, EventLog(run_dir), queue)
     log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
-    with queue.locked(), Uploader(queue, run.event_log, redact(uri), print_line) as uploader:
+    with queue.locked(), ExitStack() as stack:
+        uploader = None
+        if is_later(uri):
+            stack.callback(run.event_log.close)
+        else:
+            uploader = stack.enter_context(Uploader(queue, run.event_log, redact(uri), print_line))
         try:
             yield run
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
             run.event_log.append(status="KILLED" if interrupted else "FAILED")
-            uploader.finish(CLOSE_INTERRUPTED_S)
+            if uploader:
+                uploader.finish(CLOSE_INTERRUPTED_S)
             raise
         run.event_log.append(status="FINISHED")
-        uploader.finish(CLOSE_S)
+        if uploader:
+            uploader.finish(CLOSE_S)
 
 
 def describe(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,7 +22,11 @@ from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
 from pipeline.errors import DataError
 from pipeline.runs import checkpoints, trail
-from pipeline.types import CheckpointFacts, FitResult
+from pipeline.types import CheckpointFacts, FitResult, Split
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.data.texts.text_data import TextData
+
 
 # N texts, G n-grams, K classes, U units: 1 of two classes, else K
 GRAMS = "grams.txt"
@@ -106,7 +110,7 @@ class LinearText:
         """Counts the fitted n-grams; a million take half a second to index."""
         return self._counter(vocabulary={gram: index for index, gram in enumerate(self.grams)})
 
-    def _counter(self, **settings: Any) -> CountVectorizer:
+    def _counter(self, **settings: object) -> CountVectorizer:
         return CountVectorizer(
             tokenizer=tokenize, token_pattern=None, lowercase=False, ngram_range=(1, self.ngrams), **settings
         )
@@ -162,6 +166,6 @@ def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
     return FitResult(run_dir / "model", accuracy, steps=1, epochs=1, wall_s=wall_s, cpu_s=cpu_s)
 
 
-def _accuracy(model: LinearText, data: Any, split: str) -> float:
+def _accuracy(model: LinearText, data: "TextData", split: Split) -> float:
     scores_NC = model.probabilities(data.texts[split])
     return float((scores_NC.argmax(axis=1) == data.truth[split].numpy()).mean())

@@ -62,7 +62,7 @@ class Progress(Callback):
         self.unread: list[tuple[int, int, Tensor]] = []  # step, batch, loss
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: object, batch_idx: int
     ) -> None:
         loss = outputs["loss"].detach()
         self.unread.append((trainer.global_step, batch_idx, loss))

@@ -12,7 +12,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -24,6 +24,9 @@ from pipeline.runs import checkpoints
 from pipeline.runs.events import EventLog
 from pipeline.types import CheckpointFacts, Manifest, PrimaryMetric
 
+if TYPE_CHECKING:
+    from pipeline.data.batches import Batches
+
 NOTHING = nullcontext()
 
 
@@ -34,7 +37,7 @@ class StoppedError(Exception):
 class AtomicCheckpointIO(CheckpointIO):
     """Lightning's states as folders that are whole or absent."""
 
-    def save_checkpoint(self, state: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    def save_checkpoint(self, state: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         def write(aside: Path) -> None:
             # Not straight into the file: where the disk is full, torch hides the reason behind one of its own.
             content = BytesIO()
@@ -43,7 +46,9 @@ class AtomicCheckpointIO(CheckpointIO):
 
         checkpoints.publish(Path(path), write, **storage_options)
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
         """Raises: CheckpointError if it does not verify, or holds anything but tensors and plain containers."""
 
         def load(place: Path, _: Manifest) -> dict[str, Any]:
@@ -58,7 +63,7 @@ class AtomicCheckpointIO(CheckpointIO):
                 "Remove that folder, then resume."
             ) from error
 
-    def remove_checkpoint(self, path: Any) -> None:
+    def remove_checkpoint(self, path: str | Path) -> None:
         shutil.rmtree(path)
 
 
@@ -99,13 +104,13 @@ class Checkpoints(Checkpoint):
             # Lightning's own handler would stop in the midst of validation, with nothing kept.
             signal.signal(signal.SIGTERM, self.terminated)
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: object, batch_idx: int) -> None:
         self.between, self.before = False, trainer.global_step
         if trainer.world_size > 1:
             trainer.strategy.wishes = list(self._wishes(trainer))  # type: ignore[attr-defined]
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         if (
             trainer.is_last_batch or trainer.global_step == self.before
@@ -131,16 +136,16 @@ class Checkpoints(Checkpoint):
         self._take_if(due, stop, trainer, module, **facts)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        loader: Any = trainer.train_dataloader
+        loader = cast("Batches", trainer.train_dataloader)
         alone = trainer.world_size == 1  # other workers would not take part
         # A batch in hand counts as taken, but no step was made of it.
         if isinstance(exception, Exception) and alone and self.between and loader.taken == self.done:
             self._take(trainer, module)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, dict[str, float]]:
         return {"metrics": self.metrics, "spent": self.spent}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, dict[str, float]]) -> None:
         self.metrics, self.spent = state_dict["metrics"], state_dict["spent"]
 
     def count(self, trainer: Trainer) -> dict[str, float]:

@@ -28,7 +28,7 @@ class TrailRecorder(Callback):
             self._record(self.steps, None, None, module)
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: object, batch_idx: int
     ) -> None:
         step, before, self.steps = trainer.global_step, self.steps, trainer.global_step
         if trainer.is_last_batch or trail.due(step, before):

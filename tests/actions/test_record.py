@@ -3,7 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
 from pipeline.errors import CheckpointError, DataError
 from pipeline.runs import checkpoints, records, results, trail
+from pipeline.runs.results import Result
 
 
 def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
@@ -36,7 +37,7 @@ def commit(root: Path, **change: Any) -> None:
     path = results.path_of("net", root)
     content = results.read(path)
     for run in content["runs"]:
-        run.update(change)
+        run.update(cast(Result, change))
     path.write_text(results.as_text(content))
 
 
@@ -207,7 +208,7 @@ def test_a_committed_result_gains_metrics_of_a_new_evaluation_and_keeps_its_reco
 
 def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured(project: Path) -> None:
     samples = {"right": "10", "truth_digest": "t"}
-    result = {"experiment": "net", "seed": 3, "metrics": {"test/accuracy": 0.5}, "samples": samples}
+    result: Result = {"experiment": "net", "seed": 3, "metrics": {"test/accuracy": 0.5}, "samples": samples}
     scores = {"test_score": torch.tensor([[0.9, 0.1], [0.8, 0.2]])}
     folder = record.evaluation(result, {}, scores, project, project, None)
     assert folder == project / "evaluations/net/3"
@@ -215,4 +216,4 @@ def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured
     written = json.loads((folder / "result.json").read_text())
     assert written["predictions_digest"] == checkpoints.sha256(folder / record.PREDICTIONS)
     entry = {**written, "dataset": {"rows": {"test": 2}}}
-    assert results.right_samples(entry).tolist() == [True, False]  # type: ignore[union-attr]
+    assert results.right_samples(cast(Result, entry)).tolist() == [True, False]  # type: ignore[union-attr]

@@ -103,7 +103,7 @@ class Autoscaled:
         config = {
             "cluster_name": "fake",
             "max_workers": most,
-            "idle_timeout_minutes": 0.2,
+            "idle_timeout_minutes": 0.5,
             "upscaling_speed": 1.0,
             "provider": {
                 "type": "fake_multinode",
@@ -127,7 +127,7 @@ class Autoscaled:
         command = [*RAY, "start", "--head", "--num-cpus=0", f"--port={port}", "--block"]
         command += [f"--temp-dir={folder}", "--include-dashboard=false", "--disable-usage-stats"]
         command += ["--object-store-memory=100000000", f"--autoscaling-config={folder / 'autoscaler.json'}"]
-        environment = {**os.environ, **NODE, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        environment = {**os.environ, **START, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
         environment["RAY_AUTH_MODE"] = "disabled"
         self.log = (folder / "head.log").open("w")
         self.process = subprocess.Popen(

@@ -1,49 +1,63 @@
 """Requests to an autoscaler: their sum over runs, their end, and nodes that come and go with an elastic run."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.launch import capacity
+from pipeline.launch.head import HeadLost
 from tests.launch.nodes import SAMPLE, autoscaled, job
 from tests.launch.test_workers import starts
 
 CPU = {"CPU": 1.0}
 
 
-@pytest.fixture
-def requested(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the autoscaler is asked for, the last request last."""
-    made: list[Any] = []
-    monkeypatch.setattr("ray.autoscaler.sdk.request_resources", lambda bundles: made.append(bundles))
-    return made
+class Coordinator:
+    """In the place of Ray's: what it was asked for."""
+
+    def __init__(self, requester: str):
+        self.calls: list[Any] = []
+
+    def request_resources(self, resources: list[Any], expire_after_s: float) -> None:
+        assert expire_after_s > 2 * capacity.REPEAT_S
+        self.calls.append(len(resources))
+
+    def cancel_request(self) -> None:
+        self.calls.append("cancelled")
 
 
-def test_runs_are_added_up_and_one_that_ends_takes_back_its_own_request_only(requested: list[Any]) -> None:
-    actor = capacity.CapacityActor(check_s=1e6)
-    actor.ask("a", [CPU] * 4)
-    actor.ask("b", [{"CPU": 2.0, "GPU": 1.0}])
-    actor.ask("a", [CPU] * 4)  # repeated, not added
-    assert requested[-1] == [*[CPU] * 4, {"CPU": 2.0, "GPU": 1.0}]
-    actor.withdraw("a")
-    assert requested[-1] == [{"CPU": 2.0, "GPU": 1.0}]
-    actor.withdraw("b")
-    assert requested[-1] == []
-
-
-def test_a_request_that_is_not_repeated_expires(requested: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_repeated_before_it_expires_changed_at_once_and_withdrawn_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = 100.0
+    monkeypatch.setattr(capacity, "DefaultAutoscalingCoordinator", Coordinator)
     monkeypatch.setattr("time.monotonic", lambda: now)
-    actor = capacity.CapacityActor(check_s=1e6)
-    actor.ask("killed", [CPU])
-    actor.ask("alive", [CPU])
-    now += capacity.EXPIRE_S - 1
-    actor.ask("alive", [CPU])
-    now += 2
-    actor.expire()
-    assert requested[-1] == [CPU]
-    assert list(actor.asked) == ["alive"]
+    with capacity.request("run", CPU, 4) as request:
+        request.ask(4)
+        request.ask(4)
+        request.ask(3)  # a group of one worker has started
+        now += capacity.REPEAT_S + 1
+        request.ask(3)
+        request.ask(0)  # a group of four has
+        request.ask(0)
+        request.ask(2)
+    calls = cast(Any, request.coordinator).calls
+    assert calls == [4, 3, 3, "cancelled", 2, "cancelled"]
+
+
+@pytest.mark.parametrize(("error", "calls"), [(KeyboardInterrupt(), [1, "cancelled"]), (HeadLost(75), [1])])
+def test_an_interrupted_run_withdraws_its_request_unless_the_head_is_lost(
+    error: BaseException, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "DefaultAutoscalingCoordinator", Coordinator)
+    with ExitStack() as stack:
+        request = stack.enter_context(capacity.request("run", CPU, 2))
+        request.ask(1)
+        leave = stack.pop_all()
+    leave.__exit__(type(error), error, None)
+    assert cast(Any, request.coordinator).calls == calls
 
 
 @pytest.mark.slow

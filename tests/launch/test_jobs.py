@@ -147,6 +147,26 @@ def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
     assert "canary" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["experiment=mlp_xor", "seed=1"], "train cluster=ray cluster.address=auto experiment=mlp_xor seed=1"),
+        (["train", "seed=1"], "train cluster=ray cluster.address=auto seed=1"),
+        (["repro", "quick", "--keep-going"], "repro cluster=ray cluster.address=auto quick --keep-going"),
+        (["sweep", "seed=choice(1,2)", "--trials", "2"], "sweep 'seed=choice(1,2)' --trials 2"),
+        (["evaluate", "latest"], "evaluate latest"),
+    ],
+)
+def test_any_verb_that_works_for_long_can_be_a_job(
+    words: list[str], command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, Any] = {}
+    client = SimpleNamespace(submit_job=lambda **given: sent.update(given) or given["submission_id"])
+    monkeypatch.setattr(jobs, "connect", lambda address: client)
+    cluster.submit(words, Quiet(), address="http://127.0.0.1:1", storage="~/x", root=project, config_dir=None)
+    assert sent["entrypoint"].endswith(f"exec python -P -m pipeline {command}")
+
+
 def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -25,6 +25,7 @@ from ray.serve.exceptions import BackPressureError
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
 from pipeline.launch import serve
+from pipeline.types import Prediction, RawInput
 from tests.conftest import TINY, Quiet, striped_digits
 from tests.launch.nodes import actors
 
@@ -40,9 +41,9 @@ def ask(address: str, body: dict[str, Any] | None = None) -> Any:
 
 def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "PAUSE_S", 0.0)
-    tried: list[list[int]] = []
+    tried: list[list[RawInput]] = []
 
-    async def dies_twice(inputs: list[int]) -> list[Any]:
+    async def dies_twice(inputs: list[RawInput]) -> list[Prediction]:
         tried.append(inputs)
         if len(tried) < 3:
             raise ActorDiedError
@@ -51,7 +52,7 @@ def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monke
     assert asyncio.run(serve.retrying(dies_twice)([3, 1])) == [{"label": "3"}, {"label": "1"}]
     assert tried == [[3, 1]] * 3
 
-    async def always_dies(inputs: list[int]) -> list[Any]:
+    async def always_dies(inputs: list[RawInput]) -> list[Prediction]:
         raise ActorDiedError
 
     with pytest.raises(HTTPException) as error:
@@ -60,7 +61,7 @@ def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monke
 
 
 def test_a_full_queue_is_reported_and_not_tried_again() -> None:
-    async def full(inputs: list[int]) -> list[Any]:
+    async def full(inputs: list[RawInput]) -> list[Prediction]:
         raise BackPressureError(num_queued_requests=300, max_queued_requests=256)
 
     with pytest.raises(HTTPException, match="256 requests wait") as error:

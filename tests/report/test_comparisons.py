@@ -7,18 +7,19 @@ import pytest
 
 from pipeline.report.comparisons import Groups, markdown
 from pipeline.runs import results
+from pipeline.runs.results import Result
 
 N = 1000
 
 
-def entries(name: str, errors: list[range], *, recorded: bool = True, digest: str = "t") -> list[dict[str, Any]]:
+def entries(name: str, errors: list[range], *, recorded: bool = True, digest: str = "t") -> list[Result]:
     """A run for each range of samples that it gets wrong."""
-    found = []
+    found: list[Result] = []
     for seed, wrong in enumerate(errors):
         right_N = np.ones(N, int)
         right_N[list(wrong)] = 0
-        bits = {"right": results.pack("".join(map(str, right_N))), "truth_digest": digest} if recorded else {}
-        entry = {"experiment": name, "seed": seed, "metrics": {"test/accuracy": float(right_N.mean())}}
+        bits: Result = {"right": results.pack("".join(map(str, right_N))), "truth_digest": digest} if recorded else {}
+        entry: Result = {"experiment": name, "seed": seed, "metrics": {"test/accuracy": float(right_N.mean())}}
         found.append({**entry, "dataset": {"rows": {"test": N}}, **bits})
     return found
 

@@ -8,9 +8,10 @@ from scipy.stats import binomtest
 from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report import uncertainty
 from pipeline.runs import results
+from pipeline.runs.results import Result
 
 
-def entry(*, data: str = "mnist", rows: int = 10_000, **metrics: Any) -> dict[str, Any]:
+def entry(*, data: str = "mnist", rows: int = 10_000, **metrics: Any) -> Result:
     return {
         "dataset": {"name": data, "rows": {"test": rows}},
         "metrics": {f"test/{name}": value for name, value in metrics.items()},
@@ -36,7 +37,7 @@ def test_the_interval_is_over_the_test_samples_around_the_mean_of_the_seeds() ->
 
 
 @pytest.mark.parametrize("found", [entry(fid=0.5), entry(rows=0, accuracy=0.5)])
-def test_what_is_no_fraction_of_samples_has_no_interval(found: dict[str, Any]) -> None:
+def test_what_is_no_fraction_of_samples_has_no_interval(found: Result) -> None:
     assert uncertainty.interval([found]) == ""
 
 
@@ -57,7 +58,7 @@ def test_calibrated_models_have_a_row_and_others_the_reason() -> None:
 def test_errors_at_known_wrong_labels_are_counted_beside_all_errors() -> None:
     wrong = {*KNOWN_LABEL_ERRORS["mnist"][:9], 0, 1, 2}
     right = "".join("01"[place not in wrong] for place in range(10_000))
-    recorded = {**entry(accuracy=0.9988), "right": results.pack(right)}
+    recorded: Result = {**entry(accuracy=0.9988), "right": results.pack(right)}
     lines = uncertainty.wrong_labels_markdown({"cnn": [recorded], "mlp": [entry(accuracy=0.98)]})
     assert "| cnn | 12.0 | 9.0 |" in lines
     assert "Not recorded: mlp." in lines

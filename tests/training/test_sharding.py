@@ -2,6 +2,7 @@
 
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -125,7 +126,7 @@ def test_one_shard_is_plain_training(tiny_mnist: Path) -> None:
     data.setup()
     batches = data.train_dataloader()
     task.total_steps = len(batches)
-    made = task.configure_optimizers()
+    made: Any = task.configure_optimizers()
     optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     for step, batch in enumerate(batches):
         images, labels = data.on_after_batch_transfer(batch, 0)

@@ -1,0 +1,32 @@
+"""All generated parts of the documents: pages by their place in docs/generated/, and verdicts for the course."""
+
+from docs.generators import commands, configuration, http_api, outside
+from docs.generators.outside import PAGES, ROOT
+from pipeline.report import claims
+from pipeline.runs import results
+
+
+def generated() -> dict[str, str]:
+    """Return the text of each page of docs/generated/."""
+    conf = ROOT / "conf"
+    pages = {
+        "keys.md": configuration.keys_page(conf),
+        "data.md": configuration.files_page("data", "Data sets", "data=mnist data.batch_size=64", conf),
+        "models.md": configuration.files_page("model", "Models", "model=cnn model.optimizer.lr=0.01", conf),
+        "experiments.md": configuration.experiments_page(conf),
+        "http-api.md": http_api.page(),
+    }
+    for verb, command in commands.verbs().items():
+        pages[f"commands/{verb.replace(' ', '-')}.md"] = commands.page(verb, command)
+    for document, page in PAGES.items():
+        text = (ROOT / document).read_text(encoding="utf-8")
+        pages[page.removeprefix("generated/")] = outside.relocate(text, document, f"docs/{page}")
+    return pages
+
+
+def verdicts() -> dict[str, str]:
+    """Return, as `claim_1` to `claim_7`, each claim of the lecture with its verdict and evidence."""
+    return {
+        f"claim_{row.number}": f"**Claim.** {row.claim}. **Verdict: {row.verdict}.** Evidence: {row.evidence}."
+        for row in claims.table(results.committed(ROOT))
+    }
