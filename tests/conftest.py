@@ -29,6 +29,7 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands that tests run would compile the package each time
 # No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
