@@ -160,6 +160,20 @@ def shapes(project: Path) -> Path:
     return project / "shapes"
 
 
+@pytest.fixture
+def own(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A new project with a package `own`, the current folder and that of this process."""
+    from pipeline.actions.new import create
+    from pipeline.config.source import VARIABLE
+
+    folder = create(project / "own")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "own"]:
+        del sys.modules[name]
+
+
 class Quiet:
     """An `Console` that remembers."""
 

@@ -23,6 +23,7 @@ TABLE = [
     {"runs"},
     {"data", "models", "tasks"},
     {"config"},
+    {"plugins"},
     {"types", "files"},
     {"errors"},
 ]
