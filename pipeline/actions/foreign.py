@@ -42,9 +42,9 @@ class Foreign:
         return asdict(self)
 
     def __str__(self) -> str:
+        sizes = f"{self.foreign:,} images of {self.against} against {self.own:,} of its own"
         return (
-            f"AUROC          {self.auroc:.4f} "
-            f"({self.foreign:,} images of {self.against} against {self.own:,} of its own)\n"
+            f"AUROC          {self.auroc:.4f} ({sizes})\n"
             f"marked         {self.marked:.1%} of {self.against}, {self.false_alarms:.1%} of its own"
         )
 
