@@ -85,7 +85,7 @@ class _OneWorker:
 
 def predictor_class(config: Config) -> "type[Net]":
     """The predictor class of a net, chosen by its task and, for classifiers, by the rank of the input shape."""
-    from pipeline.inference import generator, predictor, translator
+    from pipeline.inference import generator, language_model, predictor, translator
 
     classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
@@ -94,7 +94,7 @@ def predictor_class(config: Config) -> "type[Net]":
         "classify frozen features": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "generate": generator.Generator,
-        "model language": predictor.LanguageModel,
+        "model language": language_model.LanguageModel,
     }[task_of(config).does]
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
 
     Raises: DataError if there are no results, or none of a named experiment.
     """
-    from pipeline.report import charts, claims, figures, markdown
+    from pipeline.report import charts, claims, figures, gradient_check, markdown
     from pipeline.report import page as pages
 
     entries = results.committed(root)
@@ -38,7 +39,7 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
             f"{root / results.RESULTS}: no results of {', '.join(sorted(lacking))}. Make them with `dvc repro`."
         )
     own = project_of(root) is not None
-    rows = [] if names or own else claims.table(entries)
+    rows = [] if names or own else claims.table(entries, partial(gradient_check.cached, root / ".cache"))
     entries = [entry for entry in entries if not names or entry["experiment"] in names]
     output_file.check(root / page, "--page")
     data = {name: recorded(name, group, root) for name, group in markdown.grouped(entries).items()}

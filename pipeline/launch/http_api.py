@@ -26,11 +26,15 @@ MAX_COORDINATE = 1e6
 
 
 class PredictionResponse(BaseModel):
-    """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255."""
+    """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255.
+
+    `unfamiliar`: whether an image is unlike those that the model was validated on.
+    """
 
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] | None = None
+    unfamiliar: bool | None = None
     image: list[list[int]] | None = None
 
 

@@ -59,7 +59,7 @@ SCORED_BY: dict[Does, tuple[str, ...]] = {
         DETAILS,
     ),
     "translate": ("pipeline.inference.translator", "pipeline.evaluation.translation", DETAILS),
-    "model language": (),
+    "model language": ("pipeline.inference.language_model",),
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",

@@ -53,12 +53,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def unchanged_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose each configuration once: composing takes most of the time of a fingerprint."""
+    configured = fingerprint._configured
+    once = cache(lambda model: json.dumps(configured(model, ROOT)))
+    monkeypatch.setattr(fingerprint, "_configured", lambda model, root: json.loads(once(model)))
+
+
 def edit(file: Path, change: Callable[[str], str]) -> None:
     before = file.read_text()
     file.write_text(change(before))
     assert file.read_text() != before
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 @pytest.mark.parametrize("length", [60, 200])
 def test_a_reformatted_package_makes_nothing_stale(length: int, project: Path) -> None:
     before = prints(project)
@@ -70,6 +79,7 @@ def test_a_reformatted_package_makes_nothing_stale(length: int, project: Path) -
     assert not stale(before, prints(project))
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_a_comment_and_a_docstring_in_every_module_make_nothing_stale(project: Path) -> None:
     before = prints(project)
     for file in (project / "pipeline").rglob("*.py"):
@@ -80,6 +90,7 @@ def test_a_comment_and_a_docstring_in_every_module_make_nothing_stale(project: P
     assert not stale(before, prints(project))
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_a_statement_makes_stale_what_imports_its_module(project: Path) -> None:
     net, gan = "mnist_cnn", "mnist_gan"
     cases = {
@@ -101,12 +112,15 @@ def test_a_statement_makes_stale_what_imports_its_module(project: Path) -> None:
         "actions/assess.py": {f"evaluation {name}" for name in EXPERIMENTS},
         "errors.py": {f"{what} {name}" for name in EXPERIMENTS for what in ("training", "evaluation")},
     }
+    before = prints(project)
     for name, expected in cases.items():
-        before = prints(project)
         edit(project / "pipeline" / name, lambda text: f"{text}\nADDED = 1\n")
-        assert stale(before, prints(project)) == expected, name
+        after = prints(project)
+        assert stale(before, after) == expected, name
+        before = after
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_only_packages_imported_at_run_time_make_results_stale(project: Path) -> None:
     lock = project / "requirements.lock"
     before = prints(project)
@@ -115,10 +129,11 @@ def test_only_packages_imported_at_run_time_make_results_stale(project: Path) ->
     assert not stale(before, prints(project))
     every_net = {f"{what} {name}" for name in EXPERIMENTS for what in ("training", "evaluation")}
     for name in ("torch", "sympy"):  # torch requires sympy, which no module of ours imports
-        before = prints(project)
         edit(lock, lambda text, name=name: text.replace(f"\n{name}==", f"\n{name}==99."))  # type: ignore[misc]
-        assert stale(before, prints(project)) == every_net
-    assert prints(project)["mnist_cnn", "training"]["packages"]["torch"].startswith("99.")
+        after = prints(project)
+        assert stale(before, after) == every_net
+        before = after
+    assert before["mnist_cnn", "training"]["packages"]["torch"].startswith("99.")
 
 
 def test_without_a_lock_file_no_package_is_compared(project: Path) -> None:
