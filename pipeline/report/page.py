@@ -122,7 +122,9 @@ def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
             continue
         if key in IN_INTERVAL:
             continue
-        label = LABELS.get(key, name)
+        # A generator's coverage is that of the classes.
+        own_name = key == "test/coverage" and "test/set_size" not in group[0]["metrics"]
+        label = name if own_name else LABELS.get(key, name)
         rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
     return rows
 
