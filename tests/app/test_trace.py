@@ -30,9 +30,9 @@ def test_every_number_equals_that_of_backprop(activation: str) -> None:
     assert traced.loss == pytest.approx(float(0.5 * (output - traced.target) ** 2), rel=1e-12)
     for layer, z, (weight_JI, bias_J), (by_weight, by_bias) in zip(traced.layers, totals, ours, gradients, strict=True):
         gradient = np.column_stack([by_weight.numpy(), by_bias.numpy()])
-        np.testing.assert_allclose(layer.z, z[0].numpy(), rtol=1e-12)
+        np.testing.assert_allclose(np.array(layer.z, float), z[0].numpy(), rtol=1e-12)
         np.testing.assert_allclose(np.array(layer.gradient, float), gradient, rtol=1e-10, atol=1e-15)
-        np.testing.assert_allclose(layer.error, by_bias.numpy(), rtol=1e-10, atol=1e-15)
+        np.testing.assert_allclose(np.array(layer.error, float), by_bias.numpy(), rtol=1e-10, atol=1e-15)
         updated = np.column_stack([weight_JI.numpy(), bias_J.numpy()]) - 0.3 * gradient
         np.testing.assert_allclose(np.array(layer.updated, float), updated, rtol=1e-10)
 

@@ -8,7 +8,8 @@ from pipeline.app.play.learner import LOSSES, Learner
 from pipeline.app.play.network import Array
 from pipeline.errors import ConfigError
 
-Vector, Matrix = list[float | None], list[list[float | None]]  # None is NaN or infinite: JSON has neither
+Vector = list[float | None]  # None is NaN or infinite: JSON has neither
+Matrix = list[Vector]
 
 
 @dataclass(frozen=True, slots=True)
