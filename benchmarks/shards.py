@@ -44,7 +44,7 @@ BENCHMARK = Benchmark(
     "The time of a step of `pipeline train`, over six seconds of training, with the same two shards a batch in one "
     "process and on two local workers, which end with the same weights; with one shard; and of a bare torch loop whose "
     "operations take two threads each, which ends with other weights than with one. `before_s` runs from the start of "
-    "the process to the end of the first step. [Determinism](determinism.md) describes shards.",
+    "the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.",
     (
         *(_steady(load, way) for load in LOADS for way in WAYS),
         *(_torch(load) for load in ("CNN at 128", "CNN at 512")),

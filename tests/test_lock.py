@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCKS = ("requirements.lock", "infra/requirements.lock", "benchmarks/requirements.lock")
+LOCKS = ("requirements.lock", "infra/requirements.lock", "benchmarks/requirements.lock", "docs/requirements.lock")
 
 
 def locked() -> dict[str, str]:

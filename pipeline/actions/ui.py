@@ -15,6 +15,7 @@ from pipeline.actions.doctor import port_owner
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import bypass_proxy, is_server
 from pipeline.tracking.relocation import relocate
 from pipeline.tracking.server import server_command
@@ -25,7 +26,7 @@ START_S = 90
 def serve(
     run: str | None, *, root: Path, uri: str, port: int, browser: bool, print_line: Callable[[str], None]
 ) -> None:
-    """Serve MLflow's pages until interrupted, opened at a run if one is named.
+    """Serve MLflow's pages until interrupted, opened at a run if one is named, else at the newest run's experiment.
 
     Raises: LaunchError if there is nothing to show, the port is in use, or a moved project lacks its artifacts.
     """
@@ -39,11 +40,8 @@ def serve(
     bypass_proxy()
     relocate(uri, root)
     command, environment = server_command(uri, root, port)
-    page = "#/experiments"
-    if record and "run_id" in record:
-        page += f"/{record['experiment_id']}/runs/{record['run_id']}"
     # MLflow by default opens its view for language models.
-    address = f"http://127.0.0.1:{port}/{page}?workflowType=machine_learning"
+    address = f"http://127.0.0.1:{port}/{_page(record, root)}?workflowType=machine_learning"
     with (root / "runs/mlflow-server.log").open("ab") as log:
         # In a new session, so that its worker processes end with it.
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
@@ -58,6 +56,14 @@ def serve(
         with suppress(ProcessLookupError):  # it may have ended by itself
             os.killpg(server.pid, signal.SIGTERM)
         server.wait(10)
+
+
+def _page(record: RunRecord | None, root: Path) -> str:
+    """Return the page of a run; without one the table of runs that the newest tracked run is in."""
+    if record and "run_id" in record:
+        return f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"
+    newest = next((each for each in lookup.listing(root) if "experiment_id" in each), None)
+    return f"#/experiments/{newest['experiment_id']}/runs" if newest else "#/experiments"
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int, root: Path) -> None:

@@ -20,6 +20,9 @@ def check(
     path: Annotated[Path, typer.Argument(help="A folder, archive, table (CSV, TSV, JSON Lines, Parquet) or IDX set.")],
     text_column: Annotated[str | None, typer.Option(help="The column of a table that holds the texts.")] = None,
     label_column: Annotated[str | None, typer.Option(help="The column of a table that holds the classes.")] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Also name labels that look wrong; trains small classifiers.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at own data before training: format, splits, duplicates.
@@ -32,10 +35,15 @@ def check(
     from pipeline.actions.data import describe
 
     found = look(path, text_column, label_column, root=find_root(Path.cwd()))
-    for line in describe(path, found):
+    checked = None
+    if labels and not found.error:
+        from pipeline.actions.label_check import check_labels
+
+        checked = check_labels(path, text_column, label_column)
+    for line in describe(path, found, checked):
         print(line)
     if as_json:
-        print(json.dumps(found.json()))
+        print(json.dumps({**found.json(), **({"labels": checked.json()} if checked else {})}))
     if found.error:
         raise DataError(found.error)
 
@@ -71,7 +79,9 @@ def pull(
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="mnist, imdb …; default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="mnist, imdb …; default: all that can be downloaded or are here.")
+    ] = None,
 ) -> None:
     """Verify every byte of the data sets.
 
@@ -81,8 +91,9 @@ def verify(
     """
     from pipeline.data import store
 
-    for name in names or store.FILES:
-        store.verify(name, project_root() / "data")
+    folder = project_root() / "data"
+    for name in names or [name for name in store.FILES if not store.needs_mirror(name, folder)]:
+        store.verify(name, folder)
         print(f"{name}: verified, digest {store.digest(name)}")
 
 
@@ -102,6 +113,8 @@ def show(as_json: Json = False) -> None:
     width = max(map(len, store.FILES))
     for data_set in states:
         verdict = "verified" if data_set["verified"] else f"not complete: `pipeline data pull {data_set['name']}`"
+        if store.needs_mirror(data_set["name"], project_root() / "data"):
+            verdict = "not here; only a mirror has it"
         print(f"{data_set['name']:{width}}  {data_set['digest'][:12]}  {data_set['bytes'] / 1e6:6.1f} MB  {verdict}")
     if as_json:
         print(json.dumps({"data": states}))

@@ -3,7 +3,6 @@
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +12,13 @@ class Rule:
     type: type
     low: float = -math.inf
     high: float = math.inf
-    choices: tuple[Any, ...] = ()
+    choices: tuple[str | int, ...] = ()
     null: bool = False
     span: bool = False  # a list of two, the least and the most, is accepted as well
     many: bool = False  # a list
     pattern: str = ""  # that the whole text matches
     hint: str = ""  # the pattern in words
+    meaning: str = ""  # what the key sets
 
     def problem(self, value: object) -> str | None:
         """The fault of a value, as `expected …`; None if it has none."""
@@ -54,53 +54,103 @@ NAME = Rule(
 )
 TINY = 1e-12  # the smallest rate: zero would train nothing
 SCHEMA: dict[str, Rule] = {
-    "name": NAME,
-    "seed": Rule(int, 0, 2**32 - 1),
-    "requires.judge": Rule(str, null=True),
-    "requires.init_from": Rule(str, null=True),
-    "requires.teacher": Rule(str, null=True),
-    "requires.members": Rule(str, null=True, many=True),
-    "data.name": NAME,
-    "data.mirror": Rule(str, null=True),
-    "data.allow_sample": Rule(bool),
-    "data.batch_size": Rule(int, 1, 1_000_000),
-    "data.val_size": Rule(float, TINY, 10**9),  # below 1 a share, where the data takes shares
-    "data.test_size": Rule(float, TINY, 10**9),
-    "data.folds": Rule(int, 2, 1000),
-    "data.fold": Rule(int, 0, 999),
-    "data.words": Rule(int, 1, 10**9),
-    "data.max_tokens": Rule(int, 1, 10**9),
-    "data.vocabulary_size": Rule(int, 3, 10**9),
-    "data.dropped_words": Rule(int, 0, 10**9),
-    "data.labeled_repeats": Rule(int, 0, 1000),
-    "data.chunks": Rule(int, 0, 1000),
-    "model.label_smoothing": Rule(float, 0, 1),
-    "model.logit_match_weight": Rule(float, 0, math.inf),
-    "model.vat_epsilon": Rule(float, 0, math.inf),
-    "model.net.crop": Rule(int, 0, 10**9),
-    "model.net.word_dropout": Rule(float, 0, 1),
-    "model.optimizer.lr": Rule(float, TINY, 1000),
-    "model.optimizer.weight_decay": Rule(float, 0, 1000),
-    "model.r1": Rule(float, 0, math.inf),
-    "model.r1_every": Rule(int, 1, 1_000_000),
-    "trainer.max_epochs": Rule(int, 1, 1_000_000),
-    "trainer.precision": Rule(str, choices=("32-true", "64-true", "bf16-mixed", "16-mixed")),
-    "trainer.shards": Rule(int, 1, 1024),
-    "trainer.accumulate_grad_batches": Rule(int, 1, 1_000_000),
-    "trainer.gradient_clip_val": Rule(float, TINY, math.inf, null=True),
-    "trainer.ema_decay": Rule(float, 0, 1, null=True),
-    "trainer.checkpoint_every_s": Rule(float, 0, math.inf),
-    "trainer.checkpoint_every_steps": Rule(int, 1, 10**9, null=True),
-    "trainer.keep_checkpoints": Rule(int, 1, 1000),
-    "cluster.address": Rule(str),
-    "cluster.workers": Rule(int, 1, 10_000, choices=("auto",), span=True),
-    "cluster.threads_per_worker": Rule(int, 1, 1024),
-    "cluster.gpus_per_worker": Rule(int, 0, 1, choices=("auto",)),
-    "tracking.uri": Rule(str),
+    "name": replace(NAME, meaning="the experiment's name, in run names, results and reports"),
+    "seed": Rule(int, 0, 2**32 - 1, meaning="of the weights, the order of samples, augmentation and dropout"),
+    "requires.judge": Rule(str, null=True, meaning="the classifier in whose features a generator is evaluated"),
+    "requires.init_from": Rule(str, null=True, meaning="the model whose weights training starts from"),
+    "requires.teacher": Rule(str, null=True, meaning="the model that pseudo-labels samples without a label"),
+    "requires.members": Rule(str, null=True, many=True, meaning="the models of an ensemble"),
+    "data.name": replace(NAME, meaning="the data set's name, in MLflow's experiments and in figures"),
+    "data.mirror": Rule(
+        str, null=True, meaning="a folder, file or address that has the data set, tried before the public ones"
+    ),
+    "data.allow_sample": Rule(bool, meaning="train on 5,000 embedded digits where MNIST can't be downloaded"),
+    "data.batch_size": Rule(int, 1, 1_000_000, meaning="samples in a batch, of all workers together"),
+    "data.val_size": Rule(
+        float,
+        TINY,
+        10**9,
+        meaning="validation samples taken from train: a share below 1 (your own texts), else a number",
+    ),  # below 1 a share, where the data takes shares
+    "data.test_size": Rule(
+        float, TINY, 10**9, meaning="test samples taken from train: a share below 1 (your own texts), else a number"
+    ),
+    "data.folds": Rule(int, 2, 1000, meaning="parts that images without a test split are divided into"),
+    "data.fold": Rule(int, 0, 999, meaning="the part that is the test split"),
+    "data.words": Rule(int, 1, 10**9, meaning="words of the translator's list, the most frequent ones"),
+    "data.max_tokens": Rule(int, 1, 10**9, meaning="words of a text that a net reads"),
+    "data.vocabulary_size": Rule(int, 3, 10**9, meaning="different words that a net knows, the most frequent ones"),
+    "data.dropped_words": Rule(int, 0, 10**9, meaning="most frequent words that are left out"),
+    "data.labeled_repeats": Rule(
+        int, 0, 1000, meaning="times that a labelled text is seen in an epoch, beside the unlabelled ones"
+    ),
+    "data.chunks": Rule(int, 0, 1000, meaning="parts into which a pseudo-labelled text is cut and seen again; 0: none"),
+    "model.label_smoothing": Rule(float, 0, 1, meaning="probability that the target gives to the other classes"),
+    "model.logit_match_weight": Rule(
+        float, 0, math.inf, meaning="weight of the squared distance from the teacher's logits"
+    ),
+    "model.vat_epsilon": Rule(
+        float,
+        0,
+        math.inf,
+        meaning="size of the perturbation of virtual adversarial training, relative to the word vectors",
+    ),
+    "model.net.crop": Rule(int, 0, 10**9, meaning="pixels cut off each side before the first convolution"),
+    "model.net.word_dropout": Rule(
+        float, 0, 1, meaning="probability that a word is replaced by the unknown word in training"
+    ),
+    "model.optimizer.lr": Rule(float, TINY, 1000, meaning="learning rate, the largest of a schedule"),
+    "model.optimizer.weight_decay": Rule(float, 0, 1000, meaning="weight decay of the optimiser"),
+    "model.r1": Rule(float, 0, math.inf, meaning="weight of the discriminator's gradient penalty (R1); 0: none"),
+    "model.r1_every": Rule(int, 1, 1_000_000, meaning="steps from one gradient penalty to the next"),
+    "trainer.max_epochs": Rule(int, 1, 1_000_000, meaning="passes over the training split"),
+    "trainer.precision": Rule(
+        str,
+        choices=("32-true", "64-true", "bf16-mixed", "16-mixed"),
+        meaning="of floating-point numbers; `bf16-mixed` on GPUs that have it",
+    ),
+    "trainer.shards": Rule(
+        int, 1, 1024, meaning="parts of each batch, a power of two, computed by as many workers or fewer"
+    ),
+    "trainer.accumulate_grad_batches": Rule(int, 1, 1_000_000, meaning="batches whose gradients are summed for a step"),
+    "trainer.gradient_clip_val": Rule(
+        float, TINY, math.inf, null=True, meaning="largest gradient norm; null: no clipping"
+    ),
+    "trainer.ema_decay": Rule(
+        float,
+        0,
+        1,
+        null=True,
+        meaning="decay, per step, of the averaged weights that are validated and kept; null: no averaging",
+    ),
+    "trainer.checkpoint_every_s": Rule(float, 0, math.inf, meaning="seconds between checkpoints"),
+    "trainer.checkpoint_every_steps": Rule(
+        int, 1, 10**9, null=True, meaning="steps between checkpoints; null: by seconds alone"
+    ),
+    "trainer.keep_checkpoints": Rule(int, 1, 1000, meaning="latest checkpoints that are kept, beside the best"),
+    "cluster.address": Rule(
+        str, meaning="HOST:PORT of a Ray cluster's head; `auto`: the cluster that this machine belongs to"
+    ),
+    "cluster.workers": Rule(
+        int,
+        1,
+        10_000,
+        choices=("auto",),
+        span=True,
+        meaning="processes that share the shards; `[least,most]` on a cluster with as many as fit",
+    ),
+    "cluster.threads_per_worker": Rule(
+        int, 1, 1024, meaning="threads of a worker; another number gives other sums in the last bits"
+    ),
+    "cluster.gpus_per_worker": Rule(
+        int, 0, 1, choices=("auto",), meaning="`auto`: 1 where a GPU is available for every worker"
+    ),
+    "tracking.uri": Rule(str, meaning="MLflow's database file or server"),
 }
 REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswith("requires."))
 GROUPS = ("requires", "data", "model", "trainer", "cluster", "tracking")
 TOP_LEVEL = ("name", "seed", *GROUPS)
+METRICS = "metrics"  # of one's own, name -> what computes it from predictions; it may be left out
 OPTIONAL = ("cluster.address",)
 ALWAYS_SET = tuple(
     key for key in SCHEMA if key.split(".")[0] in ("trainer", "cluster", "tracking") and key not in OPTIONAL

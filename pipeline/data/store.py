@@ -80,6 +80,11 @@ def verify(name: str, data_dir: Path) -> None:
         )
 
 
+def needs_mirror(name: str, data_dir: Path) -> bool:
+    """Whether a data set is absent and no public address has it: then it is no fault that it is missing."""
+    return not PUBLIC[name] and not any((data_dir / file.path).exists() for file in _files(name))
+
+
 def pull(
     name: str,
     data_dir: Path,

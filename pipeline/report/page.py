@@ -9,7 +9,8 @@ from pipeline.report import charts
 from pipeline.report.claims import Claim
 from pipeline.report.markdown import costs, grouped
 from pipeline.report.references import REFERENCES
-from pipeline.report.sections import Entry, Recorded, Section, section, shade
+from pipeline.report.sections import Recorded, Section, section, shade
+from pipeline.runs.results import Result as Entry
 from pipeline.types import PrimaryMetric
 
 

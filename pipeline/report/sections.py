@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.report import charts
+from pipeline.report import charts, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, score, seeds, spread
+from pipeline.runs.results import Result as Entry
 from pipeline.types import PrimaryMetric
 
-Entry = dict[str, Any]
+IN_INTERVAL = ("test/accuracy_low", "test/accuracy_high")  # which is shown beside the score
+LABELS = {
+    UNSEEN[1]: "accuracy on samples that do not occur in train",
+    "test/ece": "expected calibration error",
+    "test/ece_uncalibrated": "expected calibration error without temperature",
+    "test/brier": "Brier score",
+    "test/coverage": "coverage of 99 % prediction sets",
+    "test/set_size": "classes in a prediction set",
+}
 DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 CONFUSED = 5  # pairs of classes that are named
 
@@ -61,6 +70,7 @@ class Section:
     description: str
     data: str
     score: str
+    interval: str | None  # 95 %, over the test samples
     value: float  # of the score
     seeds: str
     cpu: str
@@ -73,6 +83,7 @@ class Section:
     loss_note: str
     details: dict[str, Any]
     confusion: Confusion | None
+    reliability: str | None  # the diagram of calibration
     samples: str | None
     lacking: list[tuple[str, str]]  # what is not recorded, and the command that records it
     lacks_errors: bool  # whether the samples with the worst errors, which git does not hold, are not recorded
@@ -93,6 +104,7 @@ def section(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         description=recorded.description,
         data=first["dataset"]["name"],
         score=score(group),
+        interval=uncertainty.interval(group),
         value=sum(metrics) / len(metrics),
         seeds=seeds(group),
         cpu=spread(cpu_s, 0),
@@ -105,6 +117,7 @@ def section(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
         loss_note=recorded.loss_note,
         details=dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
         confusion=_confusion(recorded.details),
+        reliability=_reliability(recorded.details),
         samples=base64.b64encode(recorded.samples).decode() if recorded.samples else None,
         lacking=lacking,
         lacks_errors=classifies and recorded.errors is None,
@@ -113,8 +126,8 @@ def section(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
 
 def _seed(entry: Entry, cpu_s: float) -> Seed:
     commit = (entry["commit"] or "unknown")[:10] + ("+" if entry["dirty"] else "")
-    digests = (entry[f"{what}_digest"][:12] for what in ("weights", "config"))
-    return Seed(entry["seed"], score([entry]), f"{cpu_s:.0f}", entry["name"], commit, *digests)
+    weights, configuration = entry["weights_digest"][:12], entry["config_digest"][:12]
+    return Seed(entry["seed"], score([entry]), f"{cpu_s:.0f}", entry["name"], commit, weights, configuration)
 
 
 def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
@@ -125,8 +138,9 @@ def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
         name = key.removeprefix("test/").replace("_", " ")
         if (primary and name == primary.name) or not all(key in entry["metrics"] for entry in group):
             continue
-        label = "accuracy on samples that do not occur in train" if key == UNSEEN[1] else name
-        rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
+        if key in IN_INTERVAL:
+            continue
+        rows.append((LABELS.get(key, name), spread([entry["metrics"][key] for entry in group], 4)))
     return rows
 
 
@@ -140,6 +154,10 @@ def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
             if len(points) > 1:
                 metrics.setdefault(metric, []).append(("a" if split == "train" else "b", points))
     return [charts.curves(metric.replace("_", " "), lines) for metric, lines in sorted(metrics.items())]
+
+
+def _reliability(details: dict[str, Any] | None) -> str | None:
+    return charts.reliability(details["reliability"]) if details and "reliability" in details else None
 
 
 def _confusion(details: dict[str, Any] | None) -> Confusion | None:

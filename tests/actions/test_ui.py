@@ -1,5 +1,6 @@
 """MLflow's pages: refused where they can't be shown, else served on loopback."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.actions.doctor import port_owner
-from pipeline.actions.ui import serve
+from pipeline.actions.ui import _page, serve
 from pipeline.errors import LaunchError
 
 
@@ -37,6 +38,17 @@ def test_a_port_in_use_is_refused_with_its_owner(tracked: Path) -> None:
 def test_a_server_of_ones_own_needs_no_second_one(tracked: Path) -> None:
     with pytest.raises(LaunchError, match=r"http://\*\*\*@host is a server already"):
         show(tracked, 1, "http://user:secret@host")
+
+
+def test_the_pages_open_at_a_run_or_at_the_table_with_the_newest(tmp_path: Path) -> None:
+    assert _page(None, tmp_path) == "#/experiments"
+    for name, started, experiment in (("old", 1.0, "3"), ("new", 2.0, "7")):
+        record = {"name": name, "started": started, "experiment_id": experiment, "status": "finished", "seed": 0}
+        record |= {"experiment": "x", "model": "CNN", "run_dir": str(tmp_path / "runs" / name), "run_id": name}
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "run.json").write_text(json.dumps(record))
+    assert _page(None, tmp_path) == "#/experiments/7/runs"
+    assert _page({"experiment_id": "3", "run_id": "abc"}, tmp_path) == "#/experiments/3/runs/abc"
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
             positive = np.array([text.split().count("good") / 1000 for text in texts])
             return np.stack([1 - positive, positive], axis=1)
 
-    monkeypatch.setattr(stored, "find_model", lambda root, name: stored.StoredModel(Counts(), Path(), "made up"))
+    monkeypatch.setattr(stored, "find_model", lambda root, name: stored.StoredModel(Counts(), Path(), "made up"))  # type: ignore[arg-type]
     reply = client.post("/reviews/predict", json={"text": "good " * 500}).json()
     assert (reply["count"], len(reply["words"])) == (500, reviews.EXPLAINED)
     for model in reply["models"]:

@@ -1,5 +1,6 @@
 """Mistakes in the command line: what was found, and what to type instead."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,9 +41,16 @@ def test_a_usage_error_is_one_line_with_the_next_step(
     assert printed.out == ""
 
 
-@pytest.mark.parametrize("words", [[], ["data"]])
-def test_without_a_verb_the_help_is_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(words, debug=False) == 0
+def test_without_a_verb_the_first_steps_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run([], debug=False) == 0
+    shown = re.findall(r"^  pipeline (data check|[a-z]+)", capsys.readouterr().out, re.MULTILINE)
+    assert shown == ["train", "predict", "ui", "app", "data check"]
+    for verb in shown:
+        assert _run([*verb.split(), "--help"], debug=False) == 0
+
+
+def test_without_a_verb_of_a_group_its_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["data"], debug=False) == 0
     assert "Commands:" in capsys.readouterr().out
 
 
@@ -54,7 +62,7 @@ def helps(command: Any) -> Iterator[str]:
 
 
 def test_the_list_of_verbs_shows_each_ones_first_sentence_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["data"]):
+    for words in (["--help"], ["data"]):
         _run(words, debug=False)
         assert "..." not in capsys.readouterr().out.replace("[ARGS]...", "")
     assert all(text.partition("\n")[0].rstrip().endswith(".") for text in helps(get_command(app)))

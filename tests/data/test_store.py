@@ -481,3 +481,11 @@ def test_the_real_reviews_are_had_from_the_mirror(tmp_path: Path) -> None:
     assert sum(len(row["text"].encode()) for row in rows["train"]) == 33_132_823
     assert len({row["text"] for row in rows["train"]} & {row["text"] for row in rows["test"]}) == 123
     assert sum(row["rating"] == 10 for row in rows["test"]) == 4999
+
+
+def test_data_without_a_public_source_may_be_absent_but_not_broken(tmp_path: Path) -> None:
+    assert store.needs_mirror("dogs-vs-cats", tmp_path)
+    assert not store.needs_mirror("mnist", tmp_path)
+    (tmp_path / "dogs-vs-cats").mkdir()
+    (tmp_path / "dogs-vs-cats/dogs-vs-cats-2000.tar").write_bytes(b"cut")
+    assert not store.needs_mirror("dogs-vs-cats", tmp_path)

@@ -4,7 +4,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.charts import LETTER, Axis, Labels, Panel, System, _around, costs, curves, front, standalone
+from pipeline.report.charts import (
+    LETTER,
+    Axis,
+    Labels,
+    Panel,
+    System,
+    _around,
+    costs,
+    curves,
+    front,
+    reliability,
+    standalone,
+)
 
 
 def test_a_logarithmic_scale_puts_the_geometric_mean_in_the_middle() -> None:
@@ -47,6 +59,13 @@ def test_charts_are_well_formed_and_name_what_they_show() -> None:
     assert [len(each) for each in points] == [2, 2]
     first, second = (float(point.split(",")[1]) for point in points[0])
     assert first < second  # a smaller loss stands lower
+
+
+def test_a_reliability_diagram_has_a_point_for_each_bin() -> None:
+    bins = {"uncalibrated": [[10, 0.9, 0.5], [30, 1.0, 0.9]], "calibrated": [[40, 0.75, 0.75]]}
+    drawn = ElementTree.fromstring(standalone(reliability(bins)))
+    titles = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == ["10: 90.0% sure, 50.0% right", "30: 100.0% sure, 90.0% right", "40: 75.0% sure, 75.0% right"]
 
 
 def test_labels_of_a_crowd_cover_neither_each_other_nor_a_point() -> None:

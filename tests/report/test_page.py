@@ -4,13 +4,14 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.actions import report
 from pipeline.errors import DataError
 from pipeline.runs import results as results_files
+from pipeline.runs.results import Result
 
 VOID = {"meta", "br", "img", "circle", "line", "polyline"}
 
@@ -37,8 +38,8 @@ class Checker(HTMLParser):
         self.text += data
 
 
-def run(seed: int, accuracy: float, **more: Any) -> dict[str, Any]:
-    return {
+def run(seed: int, accuracy: float, **more: Any) -> Result:
+    result = {
         "seed": seed,
         "metrics": {"test/accuracy": accuracy, "test/loss": 0.1},
         "dataset": {"name": "imdb", "digest": "d" * 64, "rows": {}},
@@ -52,9 +53,10 @@ def run(seed: int, accuracy: float, **more: Any) -> dict[str, Any]:
         "hardware": "<CPU>",
         **more,
     }
+    return cast(Result, result)
 
 
-def write(root: Path, *runs: dict[str, Any], details: dict[str, Any] | None = None, experiment: str = "mine") -> None:
+def write(root: Path, *runs: Result, details: dict[str, Any] | None = None, experiment: str = "mine") -> None:
     path = results_files.path_of(experiment, root)
     path.parent.mkdir(exist_ok=True)
     path.write_text(results_files.as_text(results_files.content_of(experiment, runs, details)))

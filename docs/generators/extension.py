@@ -1,0 +1,43 @@
+"""Sphinx extension: writes the generated pages before a build, and draws formulas as MathML."""
+
+import shutil
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+from docs.generators import outside, pages
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the extension with Sphinx."""
+    app.connect("config-inited", _write_pages)
+    app.connect("source-read", _relocate_links)
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _write_pages(app: Any, config: Any) -> None:
+    """Write docs/generated/ anew, and let pages quote results as `{{ claim_1 }}`."""
+    folder = outside.ROOT / "docs/generated"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, text in pages.generated().items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    config.myst_substitutions = pages.quoted_results()
+
+
+def _relocate_links(app: Any, name: str, source: list[str]) -> None:
+    page = f"docs/{name}.md"
+    source[0] = outside.relocate(source[0], page, page)
+
+
+def _inline(writer: Any, node: nodes.math) -> None:
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block(writer: Any, node: nodes.math_block) -> None:
+    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    raise nodes.SkipNode

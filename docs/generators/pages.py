@@ -1,0 +1,41 @@
+"""All generated parts of the documents: pages by their place in docs/generated/, and results that pages quote."""
+
+import numpy as np
+
+from docs.generators import commands, configuration, http_api, outside
+from docs.generators.outside import PAGES, ROOT
+from pipeline.report import claims, markdown
+from pipeline.runs import results
+
+
+def generated() -> dict[str, str]:
+    """Return the text of each page of docs/generated/."""
+    conf = ROOT / "conf"
+    pages = {
+        "keys.md": configuration.keys_page(conf),
+        "data.md": configuration.files_page("data", "Data sets", "data=mnist data.batch_size=64", conf),
+        "models.md": configuration.files_page("model", "Models", "model=cnn model.optimizer.lr=0.01", conf),
+        "experiments.md": configuration.experiments_page(conf),
+        "http-api.md": http_api.page(),
+    }
+    for verb, command in commands.verbs().items():
+        pages[f"commands/{verb.replace(' ', '-')}.md"] = commands.page(verb, command)
+    for document, page in PAGES.items():
+        text = (ROOT / document).read_text(encoding="utf-8")
+        pages[page.removeprefix("generated/")] = outside.relocate(text, document, f"docs/{page}")
+    return pages
+
+
+def quoted_results() -> dict[str, str]:
+    """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score."""
+    entries = results.committed(ROOT)
+    verdicts = {
+        f"claim_{row.number}": f"**Claim.** {row.claim}. **Verdict: {row.verdict}.** Evidence: {row.evidence}."
+        for row in claims.table(entries)
+    }
+    costs = markdown.costs(entries)
+    scores = {
+        f"score_{name}": f"{markdown.score(group)} ({len(group)} seeds, {np.mean(costs[name]):,.0f} CPU-s)"
+        for name, group in markdown.grouped(entries).items()
+    }
+    return {**verdicts, **scores}
