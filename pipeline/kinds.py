@@ -6,9 +6,9 @@ libraries itself.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline import files
 from pipeline.config import build
@@ -16,13 +16,13 @@ from pipeline.config.aliases import upgrade
 from pipeline.config.kind import Kind, kind_name, task_of
 from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints, requirements
-from pipeline.types import Evaluation, FitResult, InputType, Judge, Predictor, Split
+from pipeline.types import Config, Evaluation, FitResult, InputType, Judge, Manifest, Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped key is reported without importing torch
     from pipeline.data.batches import BatchedData
-    from pipeline.inference.predictor import Net
+    from pipeline.inference.baseline import BaselineClassifier
+    from pipeline.inference.predictor import Classifier, Net
 
-Config = dict[str, Any]
 Launch = Callable[[], FitResult]  # trains a net on the configured workers and stores it
 
 
@@ -50,13 +50,16 @@ class ModelKind(Protocol):
         Raises: ConfigError if the model can't be built.
         """
 
+    def check(self, config: Config, data: "BatchedData") -> None:
+        """Raises: ConfigError if a net of one's own fails on the data's first samples."""
+
     def input_type(self, config: Config) -> InputType | None:
         """The type of the model's inputs; None if it can't predict single inputs."""
 
     def fit(self, config: Config, context: FitContext) -> FitResult:
         """Fit the model and store it in `context.run_dir/model`."""
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         """Load a stored model from its verified folder."""
 
     def evaluate(
@@ -65,8 +68,14 @@ class ModelKind(Protocol):
         """Evaluate a stored model on a split."""
 
 
-class _EvaluatedByPredictor:
-    """A kind whose predictor evaluates itself."""
+class _OneWorker:
+    """The usual kind: one worker trains it, and its predictor evaluates itself."""
+
+    def distributable(self, config: Config) -> bool:
+        return False
+
+    def check(self, config: Config, data: "BatchedData") -> None:
+        """Nothing of it is one's own."""
 
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
@@ -76,7 +85,7 @@ class _EvaluatedByPredictor:
 
 def predictor_class(config: Config) -> "type[Net]":
     """The predictor class of a net, chosen by its task and, for classifiers, by the rank of the input shape."""
-    from pipeline.inference import generator, predictor, translator
+    from pipeline.inference import generator, language_model, predictor, translator
 
     classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
@@ -85,7 +94,7 @@ def predictor_class(config: Config) -> "type[Net]":
         "classify frozen features": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "generate": generator.Generator,
-        "model language": predictor.LanguageModel,
+        "model language": language_model.LanguageModel,
     }[task_of(config).does]
 
 
@@ -102,13 +111,10 @@ def net_input_type(config: Config) -> InputType | None:
     return by_task[task_of(config).does]
 
 
-class FixedUnit(_EvaluatedByPredictor):
+class FixedUnit(_OneWorker):
     """A net with fixed weights, set by hand; nothing is trained."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"{type(build(config['model']['net'])).__name__}, weights set by hand"
@@ -121,7 +127,7 @@ class FixedUnit(_EvaluatedByPredictor):
 
         return assemble(config, {}, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         from pipeline.inference.predictor import load as load_net
 
         return load_net(predictor_class(config), model_dir, config, manifest)
@@ -142,17 +148,19 @@ class TrainedNet(FixedUnit):
         count = sum(p.numel() for p in net.parameters())
         return f"{type(net).__name__}, {count:,} parameters, epochs: {config['trainer']['max_epochs']}"
 
+    def check(self, config: Config, data: "BatchedData") -> None:
+        from pipeline.training.first_batch import check
+
+        check(config, data)
+
     def fit(self, config: Config, context: FitContext) -> FitResult:
         return context.launch()
 
 
-class FittedBaseline(_EvaluatedByPredictor):
+class FittedBaseline(_OneWorker):
     """A shallow text classifier that scikit-learn fits in this process."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return type(build(config["model"])).__name__
@@ -165,19 +173,16 @@ class FittedBaseline(_EvaluatedByPredictor):
 
         return baselines.fit(config, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
         from pipeline.inference import baseline
 
         return baseline.load(model_dir, config, manifest)
 
 
-class EnsembleOfModels(_EvaluatedByPredictor):
+class EnsembleOfModels(_OneWorker):
     """The mean of other experiments' classifiers; the model folder holds a copy of each member."""
 
     trains_by_epochs = False
-
-    def distributable(self, config: Config) -> bool:
-        return False
 
     def describe(self, config: Config) -> str:
         return f"mean of {', '.join(requirements.members(config))}"
@@ -190,12 +195,16 @@ class EnsembleOfModels(_EvaluatedByPredictor):
 
         return assemble(config, context.members, data_dir=context.data_dir, run_dir=context.run_dir)
 
-    def load(self, model_dir: Path, config: Config, manifest: dict[str, Any]) -> Predictor:
+    def load(self, model_dir: Path, config: Config, manifest: Manifest) -> Predictor:
+        from pipeline.evaluation import calibration
         from pipeline.inference.ensemble import Ensemble
         from pipeline.training.fixed_unit import MEMBERS
 
-        members = [load(folder) for folder in sorted((model_dir / MEMBERS).iterdir())]
-        return Ensemble(tuple(members), config, manifest)  # type: ignore[arg-type]  # members are classifiers
+        folders = sorted((model_dir / MEMBERS).iterdir())
+        members = [cast("Classifier | BaselineClassifier", load(folder)) for folder in folders]
+        # Probabilities are averaged as they are, and their mean is calibrated.
+        uncalibrated = tuple(replace(member, calibration=None) for member in members)
+        return Ensemble(uncalibrated, config, manifest, calibration.read(model_dir))
 
 
 KINDS: dict[Kind, ModelKind] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its help
     import numpy as np
@@ -11,11 +11,90 @@ if TYPE_CHECKING:  # importing numpy costs .1 s, which no verb needs for its hel
 
 Split = Literal["train", "val", "test"]
 InputType = Literal["images", "points", "texts", "sentences", "classes"]  # a generator's inputs are classes
-Prediction = dict[str, Any]  # JSON: a classifier's label and probabilities, a translation, a generated image
+# An input of a model: an image or a point, a text, or the index of a class.
+RawInput: TypeAlias = "np.ndarray | Tensor | Sequence[float] | str | int"
+# A composed configuration or a part of it. Its keys are those of the classes that it names: `pipeline.config.checks`
+# compares them with the schema and with the classes' arguments when it is composed.
+Config = dict[str, Any]
 # Metrics that an experiment can be judged by, the first that it has, with the number of decimals it is printed with.
 PRIMARY_METRICS = {"accuracy": 2, "exact_match": 2, "fid": 3, "perplexity": 1}
 FRACTION_METRICS = ("accuracy", "exact_match")  # printed in percent; higher is better
 PAD, END = 0, 1  # the first two symbols of every vocabulary: padding and end of sequence
+
+
+class Prediction(TypedDict, total=False):
+    """A prediction as JSON: a class, a translation or an image; or the reason why an input has none."""
+
+    input: str  # its name, where inputs are read from files or lines
+    error: str
+    label: str  # of a translator the translation
+    probability: float
+    probabilities: dict[str, float]
+    set: list[str]  # of classes that holds the true one with the probability `coverage`
+    coverage: float
+    unfamiliar: bool  # of an image: unlike those of validation
+    image: list[list[int]]  # 0..255
+
+
+class RunStart(TypedDict, total=False):
+    """The facts of a run that MLflow stores at its start."""
+
+    key: str
+    name: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    dataset: dict[str, str]  # name and digest
+    parent: str  # the folder of the sweep that the run is a trial of
+
+
+class Event(TypedDict, total=False):
+    """A line of a run's event log; each has a time, and the keys of its kind."""
+
+    time: float
+    step: int  # training's progress, with total and loss, or metrics and cpu_s
+    epoch: int
+    total: int
+    loss: float
+    metrics: dict[str, float]
+    cpu_s: float
+    workers: int  # a group of workers has started
+    restarts: int
+    interrupted: str  # the cause
+    notice: str  # for the terminal
+    run: RunStart
+    tags: dict[str, str]
+    status: str
+    final: dict[str, float]
+    files: str  # a folder, sent to the artifact folder `under`
+    under: str | None
+    model: str  # a file, with an example of its inputs
+    example: str
+    system: dict[str, float]  # the machine's load
+    second: int
+
+
+class CheckpointFacts(TypedDict, total=False):
+    """Facts about a model or a checkpoint that its manifest holds."""
+
+    config_digest: str
+    data_digest: str
+    step: int
+    epoch: int
+    score: float
+
+
+class Manifest(CheckpointFacts, total=False):
+    """The manifest of a folder: the SHA-256 of each file, and facts about it."""
+
+    files: dict[str, str]
+
+
+class DataSetFacts(TypedDict, total=False):
+    """A `DataSet` as JSON."""
+
+    name: str
+    digest: str
+    rows: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +104,9 @@ class DataSet:
     name: str
     digest: str  # SHA-256 over the digests of its files
     rows: dict[str, int]
+
+    def facts(self) -> DataSetFacts:
+        return {"name": self.name, "digest": self.digest, "rows": self.rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +188,7 @@ class Judge(Protocol):
     """A classifier whose features and classes generated images are evaluated by."""
 
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> Config: ...
 
     def judge(self, images_NCHW: "Tensor", labels_N: "Tensor | None") -> JudgedImages: ...
 
@@ -115,11 +197,11 @@ class Predictor(Protocol):
     """A stored model of any kind, ready to predict."""
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Config:
         """The stored configuration: name, seed, data, model, requires, labels."""
 
     @property
-    def manifest(self) -> dict[str, Any]: ...
+    def manifest(self) -> Manifest: ...
 
     @property
     def input_type(self) -> InputType | None:
@@ -128,7 +210,7 @@ class Predictor(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         """The prediction for each of one or more inputs, in their order."""
 
     def evaluate(self, data: Any, split: Split, judge: Judge | None = None) -> Evaluation:
@@ -156,7 +238,7 @@ class Classifier(Predictor, Protocol):
     def text_probabilities(self, texts: Sequence[str]) -> "np.ndarray":
         """(N, C) class probabilities of raw texts."""
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> "np.ndarray":
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> "np.ndarray":
         """(N, C) class probabilities of inputs of the classifier's input type."""
 
 
@@ -181,7 +263,7 @@ class Console(Protocol):
 
     def print(self, line: str) -> None: ...
 
-    def progress(self, events: list[dict[str, Any]]) -> None: ...
+    def progress(self, events: list[Event]) -> None: ...
 
     def download(self, label: str, done: int, total: int) -> None: ...
 

@@ -1,5 +1,6 @@
 """Shared fixtures: a tiny data set in MNIST's own format, and a project of one's own around it."""
 
+import gc
 import gzip
 import hashlib
 import json
@@ -9,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline.training import cpu
+from pipeline.types import Event
 
 cpu.fix_instructions()  # as the command does, before numpy and torch read what it sets
+gc.disable()  # until all tests are collected: imports leave no garbage, and looking for it is a seventh of their time
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -27,6 +29,7 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands that tests run would compile the package each time
 # No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
@@ -39,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage again, but never look through what the imports made: it stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -151,6 +160,20 @@ def shapes(project: Path) -> Path:
     return project / "shapes"
 
 
+@pytest.fixture
+def own(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A new project with a package `own`, the current folder and that of this process."""
+    from pipeline.actions.new import create
+    from pipeline.config.source import VARIABLE
+
+    folder = create(project / "own")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "own"]:
+        del sys.modules[name]
+
+
 class Quiet:
     """An `Console` that remembers."""
 
@@ -160,7 +183,7 @@ class Quiet:
     def print(self, line: str) -> None:
         self.lines.append(line)
 
-    def progress(self, events: list[dict[str, Any]]) -> None:
+    def progress(self, events: list[Event]) -> None:
         self.lines += [f"step {event['step']}" for event in events]
 
     def download(self, label: str, done: int, total: int) -> None:

@@ -1,5 +1,6 @@
 """The performance page states the results, and the contenders do what their descriptions claim."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import harness, page
+from benchmarks import gpu, harness, page
 from benchmarks.benchmark import Claim, amount, ratio
 from benchmarks.contenders import plain_lightning, torch_loop, torch_mnist
 from benchmarks.harness import Contender
@@ -80,3 +81,15 @@ def test_the_bare_loop_ends_with_the_pipelines_weights(tiny_mnist: Path) -> None
     torch_loop.train(net, config, data.splits)
     checkpoints.save_weights(net, tiny_mnist / "loop.safetensors")
     assert (tiny_mnist / "loop.safetensors").read_bytes() == (tiny_mnist / "model" / checkpoints.MODEL).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_measurement_for_gpus_runs_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "TEXTS", 300)
+    monkeypatch.setattr(gpu, "LENGTHS", (5, 20))
+    gpu.main(["--device", "cpu", "--epochs", "2", "--out", str(tmp_path / "gpu.json")])
+    results = json.loads((tmp_path / "gpu.json").read_text())["results"]
+    assert results.keys() == {f"{load}, {precision}" for load in gpu.LOADS for precision in gpu.PRECISIONS}
+    for found in results.values():
+        assert all(found[check] for check in gpu.DETERMINISM)
+        assert found["pipeline, samples/s"] > 0

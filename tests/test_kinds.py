@@ -18,6 +18,7 @@ from pipeline.config import build_data, load_config, resolve, targets
 from pipeline.config.kind import TASKS
 from pipeline.errors import ConfigError, DataError
 from pipeline.runs import checkpoints, lookup
+from pipeline.runs.records import RunRecord
 from pipeline.training.fixed_unit import assemble
 from tests.conftest import TINY_TEXT, Quiet, idx_bytes, striped_digits
 
@@ -33,7 +34,7 @@ def tracked(tiny_imdb: Path, empty_database: Path, monkeypatch: pytest.MonkeyPat
     return tiny_imdb
 
 
-def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
+def run(root: Path, *overrides: str) -> tuple[RunRecord, Quiet, set[str]]:
     console = Quiet()
     summary = train(list(overrides), console, root=root)
     scored = evaluate.evaluate(summary["name"], "test", root=root)
@@ -41,11 +42,11 @@ def run(root: Path, *overrides: str) -> tuple[dict[str, Any], Quiet, set[str]]:
     return summary, console, {path.name for path in (Path(summary["run_dir"]) / "figures").iterdir()}
 
 
-def portable(summary: dict[str, Any], **inputs: np.ndarray) -> np.ndarray:
+def portable(summary: RunRecord, **inputs: np.ndarray) -> np.ndarray:
     """What the stored model says through plain MLflow."""
     import mlflow
 
-    experiment = mlflow.get_run(summary["run_id"]).info.experiment_id
+    experiment = mlflow.get_run(str(summary["run_id"])).info.experiment_id
     logged = mlflow.search_logged_models([experiment], output_format="list")
     (found,) = [model for model in logged if model.source_run_id == summary["run_id"]]
     (answer,) = mlflow.pyfunc.load_model(found.model_uri).predict(inputs).values()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,13 +37,23 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     assert summary["dataset"]["rows"] == {"train": 48, "val": 16, "test": 40}
     assert any("mnist, 48 / 16 / 40" in line for line in console.lines)
     record = lookup.find("latest", tracked)
-    assert (record["status"], record["run_id"]) == ("finished", summary["run_id"])
+    assert (record["status"], record["run_id"]) == ("finished", str(summary["run_id"]))
     checkpoints.verify(run_dir / "model")
     for picture in ("learning_curves", "confusion_matrix", "worst_errors"):
         assert (run_dir / f"figures/{picture}.png").read_bytes().startswith(b"\x89PNG")
 
-    scored = evaluate.evaluate(summary["name"], "test", root=tracked)
+    assert (run_dir / "model/calibration.json").is_file()
+    assert (run_dir / "figures/reliability.png").is_file()
+    stored_predictions: dict[str, Any] = {}
+    scored = evaluate.evaluate(summary["name"], "test", root=tracked, predictions=stored_predictions)
     assert scored["metrics"]["test/accuracy"] == summary["metrics"]["test/accuracy"]
+    assert scored["metrics"]["test/ece"] == summary["metrics"]["test/ece"]
+    assert {name: tuple(tensor.shape) for name, tensor in stored_predictions.items()} == {
+        "test_score": (40, 10),
+        "test_truth": (40,),
+        "val_score": (16, 10),
+        "val_truth": (16,),
+    }
     assert scored["dataset"] == summary["dataset"]
 
     with sqlite3.connect(tracked / "runs/mlflow.db") as database:
@@ -58,7 +69,7 @@ def test_bytes_become_a_tested_tracked_portable_model(tracked: Path) -> None:
     assert status == [("FINISHED",)]
     assert epochs == (20,)
 
-    _answers_with_plain_mlflow(tracked, summary["run_id"])
+    _answers_with_plain_mlflow(tracked, str(summary["run_id"]))
     stored = [path for path in (tracked / "runs").rglob("*") if path.is_file() and path.name != checkpoints.STATE]
     assert {"model.onnx", "model.safetensors", "MLmodel"} <= {path.name for path in stored}
     assert [path for path in stored if is_pickle(path)] == []
@@ -182,7 +193,9 @@ def test_a_run_that_is_no_longer_what_it_was_goes_on_only_if_that_is_allowed(
     record = lookup.find("latest", tracked)
     run_dir = Path(record["run_dir"])
     code = {**record["fingerprint"]["code"], "pipeline.training.fit": "0" * 64}
-    records.update(run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={"digest": "1" * 64})
+    records.update(
+        run_dir, fingerprint={**record["fingerprint"], "code": code}, dataset={**record["dataset"], "digest": "1" * 64}
+    )
     configs = json.loads((run_dir / "config.json").read_text())
     configs["resolved"]["seed"] = 7
     (run_dir / "config.json").write_text(json.dumps(configs))

@@ -59,8 +59,8 @@ def page() -> str:
 def schema(kind: str) -> dict[str, Any]:
     """Return the OpenAPI schema of a served model that takes inputs of a type."""
 
-    async def predict(value: Any) -> Prediction:
-        return {}
+    async def predict(inputs: list[Any]) -> list[Prediction]:
+        return []
 
     model: Any = Model(kind)
     return http_api.create(model, predict).openapi()

@@ -2,14 +2,19 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipeline.actions.requirements import find
+from pipeline.config import METRICS, Config, build
+from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import CalibratedClassifier
 from pipeline.kinds import kind_of, load
+from pipeline.plugins import Metric, place_of
 from pipeline.runs import requirements
 from pipeline.types import (
     Classifier,
@@ -23,6 +28,8 @@ from pipeline.types import (
 )
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
+    from torch import Tensor
+
     from pipeline.data.batches import BatchedData
 
 
@@ -33,12 +40,49 @@ def assess(predictor: Predictor, data: "BatchedData", split: Split, *, root: Pat
     torch.set_num_threads(1)  # as in training: metrics must not depend on the number of cores
     name = requirements.judge(predictor.config)
     judge = cast(Judge, load(find(name, root))) if name else None
-    return kind_of(predictor.config).evaluate(predictor, data, split, judge)
+    evaluation = kind_of(predictor.config).evaluate(predictor, data, split, judge)
+    return replace(evaluation, metrics={**evaluation.metrics, **own_metrics(predictor.config, evaluation, root)})
+
+
+def own_metrics(config: Config, evaluation: Evaluation, root: Path) -> dict[str, float]:
+    """The configured metrics of one's own.
+
+    Raises: ConfigError if one can't be computed.
+    """
+    own: dict[str, float] = {}
+    for name, node in config.get(METRICS, {}).items():
+        if name in evaluation.metrics:
+            raise ConfigError(f"{METRICS}.{name}: this metric is measured anyway. Choose another name.")
+        if not isinstance(evaluation.details, Predictions):
+            raise ConfigError(f"{METRICS}.{name}: only classifiers have metrics of one's own. Leave it out.")
+        metric: Metric = build(node)
+        try:
+            own[name] = float(metric(evaluation.details))
+        except Exception as error:
+            raise ConfigError(f"{METRICS}.{name}: {place_of(error, root)}. Correct {node['_target_']}.") from error
+    return own
 
 
 def named_metrics(evaluation: Evaluation, split: Split) -> dict[str, float]:
     """The metrics with their split as prefix, such as test/accuracy."""
     return {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
+
+
+def stored_predictions(
+    evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split
+) -> "dict[str, Tensor]":
+    """A classifier's scores before calibration, SPLIT_score (N, C), and true classes, SPLIT_truth (N,), of a split and
+    of validation; empty for models of other kinds.
+    """
+    import torch
+
+    tensors: dict[str, torch.Tensor] = {}
+    if isinstance(evaluation.details, Predictions):
+        validation = cast(Classifier, predictor).predict_split(data, "val")
+        for name, predictions in ((split, evaluation.details), ("val", validation)):
+            tensors[f"{name}_score"] = torch.from_numpy(predictions.y_score.astype(np.float32))
+            tensors[f"{name}_truth"] = torch.from_numpy(predictions.y_true.astype(np.int16))
+    return tensors
 
 
 def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split, folder: Path) -> None:
@@ -47,13 +91,22 @@ def draw(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", spli
 
     match evaluation.details:
         case Predictions() as predictions:
+            classifier = cast(CalibratedClassifier, predictor)
+            shown = _shown(predictions, classifier)
             title = f"{predictor.config['name']}: {evaluation.metrics['accuracy']:.2%} on {data.data_name}, {split}"
             figures.confusion_matrix(predictions, title, folder / "confusion_matrix.png")
-            _draw_samples(predictions, cast(Classifier, predictor), data, split, folder)
+            if classifier.calibration:
+                figures.reliability_diagram(predictions, shown, folder / "reliability.png")
+            _draw_samples(shown, classifier, data, split, folder)
         case TranslationDetails(_, example, prediction, weights_TS):
             figures.attention_map(weights_TS, example, prediction, folder / "attention.png")
         case GeneratedImages() as images:
             _draw_generated(images, folder)
+
+
+def _shown(predictions: Predictions, classifier: CalibratedClassifier) -> Predictions:
+    """The predictions with the probabilities that `pipeline predict` shows."""
+    return classifier.calibration.predictions(predictions) if classifier.calibration else predictions
 
 
 def _draw_samples(
@@ -89,8 +142,10 @@ def details(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", s
 
     match evaluation.details:
         case Predictions() as predictions:
-            shown = _samples(predictions, cast(Classifier, predictor), data, split)
-            return {**collect.confusion(predictions), **shown}
+            classifier = cast(CalibratedClassifier, predictor)
+            shown = _shown(predictions, classifier)
+            found = {**collect.confusion(predictions), **_samples(shown, classifier, data, split)}
+            return {**found, **(collect.reliability(predictions, shown) if classifier.calibration else {})}
         case TranslationDetails(translations, example, prediction, weights_TS):
             attention = collect.attention(weights_TS, example, prediction)
             return {"attention": attention, "words": collect.translation_errors(translations)}

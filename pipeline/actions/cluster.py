@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import load_config
 from pipeline.config.redaction import redact
@@ -12,30 +11,37 @@ from pipeline.launch import jobs
 from pipeline.runs import provenance
 from pipeline.types import Console
 
+VERBS = ("train", "resume", "sweep", "evaluate", "predict", "repro")  # that can be a job
+ON_CLUSTER = ("train", "repro")  # use its nodes; the others run where the job is started
+
 
 def submit(
-    overrides: Sequence[str], console: Console, *, address: str, storage: str, root: Path, config_dir: Path | None
+    words: Sequence[str], console: Console, *, address: str, storage: str, root: Path, config_dir: Path | None
 ) -> str:
-    """Check the configuration here, send code and configuration, start the job there; its name.
+    """Check the command here, send code and configuration, start the job there; its name.
 
-    Raises: ConfigError for a wrong override or one with a secret; LaunchError if the cluster can't be used.
+    `words` are a verb with its arguments, or the overrides of `train`.
+
+    Raises: ConfigError for a wrong override or a word with a secret; LaunchError if the cluster can't be used.
     """
-    overrides = ["cluster=ray", "cluster.address=auto", *overrides]
-    for override in overrides:
-        if redact(override) != override:
+    verb, rest = (words[0], words[1:]) if words and words[0] in VERBS else ("train", words)
+    for word in rest:
+        if redact(word) != word:
             raise ConfigError(
-                f"{redact(override)}: holds a secret, which all who see the cluster's jobs could read. Name a "
+                f"{redact(word)}: holds a secret, which all who see the cluster's jobs could read. Name a "
                 "variable of the cluster's nodes instead: `KEY=${oc.env:NAME}`, in single quotes."
             )
-    config = load_config(*overrides, root=root, config_dir=config_dir)
+    if verb in ON_CLUSTER:
+        rest = ["cluster=ray", "cluster.address=auto", *rest]
+    name = load_config(*rest, root=root, config_dir=config_dir).name if verb == "train" else verb
+    options = ["--config-dir", jobs.CONFIG_DIR] if config_dir else []
     with jobs.packed(root, config_dir) as (folder, size):
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
         for warning in provenance.gaps(root):
             console.print(warning)
         (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         client = jobs.connect(address)
-        words = ["train", *(["--config-dir", jobs.CONFIG_DIR] if config_dir else []), *overrides]
-        job = jobs.submit(client, words, folder=folder, storage=storage, experiment=config.name)
+        job = jobs.submit(client, [verb, *options, *rest], folder=folder, storage=storage, experiment=name)
     console.print(f"job         {job}, in {storage} on the cluster")
     return job
 
@@ -55,7 +61,7 @@ def logs(job: str, *, address: str) -> str:
     return str(client.get_job_logs(jobs.find(client, job)))
 
 
-def listing(*, address: str) -> list[dict[str, Any]]:
+def listing(*, address: str) -> list[jobs.JobFacts]:
     """The jobs that were submitted, newest first."""
     return jobs.listing(jobs.connect(address))
 

@@ -4,15 +4,17 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError, PipelineError
 from pipeline.graph.outputs import outside
-from pipeline.types import Console
+from pipeline.types import Config, Console
 
 if TYPE_CHECKING:  # imports torch
+    from pipeline.actions.label_check import LabelCheck
+    from pipeline.config.compose import DictConfig
     from pipeline.data.own.found import Found
 
 SHOWN = 20  # classes with their counts, in the terminal
@@ -36,7 +38,7 @@ def check(path: Path, text_column: str | None, label_column: str | None, *, root
             return failed(path, columns, error)
 
 
-def describe(path: Path, found: "Found") -> Iterator[str]:
+def describe(path: Path, found: "Found", labels: "LabelCheck | None" = None) -> Iterator[str]:
     """Lines for the terminal on what was found, the command that trains on it last."""
     from pipeline.data.own.found import shown_set_aside
 
@@ -47,6 +49,8 @@ def describe(path: Path, found: "Found") -> Iterator[str]:
         yield f"classes     {len(classes):,}: {', '.join(classes[:SHOWN])}" + ", …" * (len(classes) > SHOWN)
     yield from shown_set_aside(found.set_aside)
     yield from (remark for remark in found.remarks if remark != found.error)
+    if labels:
+        yield from labels.lines()
     if found.command:
         yield f"train       {found.command}"
 
@@ -75,7 +79,17 @@ def write_manifest(names: Sequence[str], path: Path) -> None:
     path.write_text(json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
 
 
-def state(name: str, root: Path) -> dict[str, Any]:
+class DataState(TypedDict):
+    """A data set in `data/`."""
+
+    name: str
+    digest: str
+    bytes: int
+    verified: bool
+    problem: str | None
+
+
+def state(name: str, root: Path) -> DataState:
     """Return a data set's name, digest, bytes, whether it is complete and verified, and the problem if not."""
     try:
         store.verify(name, root / "data")
@@ -87,8 +101,8 @@ def state(name: str, root: Path) -> dict[str, Any]:
 
 
 def obtain(
-    config: Any, overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
-) -> tuple[Any, dict[str, Any]]:
+    config: "DictConfig", overrides: Sequence[str], *, root: Path, config_dir: Path | None, console: Console
+) -> "tuple[DictConfig, Config]":
     """Download a configuration's data; where that fails and the user allows it, configure its sample instead.
 
     Returns: the configuration to run, unresolved and resolved.

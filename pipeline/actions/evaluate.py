@@ -1,6 +1,5 @@
 """Evaluate a stored model on a split of its data."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from pipeline.runs import checkpoints, lookup, results
 from pipeline.types import Predictor, Split
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
+    from torch import Tensor
+
     from pipeline.data.batches import BatchedData
 
 
@@ -22,14 +23,15 @@ def evaluate(
     *,
     root: Path,
     details: dict[str, Any] | None = None,
-    samples: dict[str, str] | None = None,
-) -> dict[str, Any]:
+    predictions: "dict[str, Tensor] | None" = None,
+) -> results.Result:
     """Evaluate a stored model on a split of the data it was trained on.
 
-    The data behind the figures is added to `details` (see `assess.details`), the correctness of each sample to
-    `samples` (see `Evaluation`).
+    The data behind the figures is added to `details` (see `assess.details`), the class probabilities to `predictions`
+    (see `assess.stored_predictions`).
 
-    Returns: experiment, seed, metrics, dataset, and the digests that a repetition must reproduce.
+    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, and the correctness of
+    each sample (`Evaluation.samples`).
     Raises: DataError if the data in data/ is not the data that the model was trained on.
     """
     predictor = load(lookup.model_dir(run, root))
@@ -43,17 +45,20 @@ def evaluate(
     evaluation = assess.assess(predictor, data, split, root=root)
     if details is not None:
         details |= assess.details(evaluation, predictor, data, split)
-    if samples is not None:
-        samples |= evaluation.samples
-    return {
+    if predictions is not None:
+        predictions |= assess.stored_predictions(evaluation, predictor, data, split)
+    result: results.Result = {
         "experiment": predictor.config["name"],
         "seed": predictor.config["seed"],
         "metrics": assess.named_metrics(evaluation, split),
-        "dataset": asdict(dataset),
+        "dataset": dataset.facts(),
         "config_digest": config_digest(predictor, root),
-        **({"vocabulary_digest": predictor.manifest["files"][FILE]} if FILE in predictor.manifest["files"] else {}),
-        "weights_digest": checkpoints.weights_digest(predictor.manifest),
     }
+    if FILE in predictor.manifest["files"]:
+        result["vocabulary_digest"] = predictor.manifest["files"][FILE]
+    result["weights_digest"] = checkpoints.weights_digest(predictor.manifest)
+    result["samples"] = evaluation.samples
+    return result
 
 
 def config_digest(predictor: Predictor, root: Path) -> str:
@@ -67,7 +72,7 @@ def config_digest(predictor: Predictor, root: Path) -> str:
         today = digest(resolve(load_config(f"experiment={name}", f"seed={seed}", root=root)))
     except ConfigError:  # a configuration of its own, or an experiment that is no longer there
         return str(stored)
-    committed = results.find(f"{name}-{seed}", root) or {}
+    committed = results.find(f"{name}-{seed}", root) or results.Result()
     weights = checkpoints.weights_digest(predictor.manifest)
     unchanged = (committed.get("config_digest"), committed.get("weights_digest")) == (today, weights)
     return today if unchanged else str(stored)

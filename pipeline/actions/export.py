@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
@@ -16,7 +16,12 @@ from pipeline.files import atomic_file, atomic_write, sha256
 from pipeline.inference.export import ExportableModel, largest_difference, to_onnx, to_pt2, to_safetensors
 from pipeline.kinds import load
 from pipeline.runs import lookup
-from pipeline.types import Predictor
+from pipeline.types import Config, Predictor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.data.batches import BatchedData
 
 FORMATS = ("onnx", "pt2", "safetensors")
 BATCH_SIZES = (1, 3, 64)  # that an exported model is checked with
@@ -24,10 +29,21 @@ TOLERANCE = 1e-5  # absolute, of probabilities or pixels in [0, 1]
 FOLDER = "exports"
 
 
-def export(run: str, file_format: str, target: Path | None, *, root: Path) -> dict[str, Any]:
+class Export(TypedDict):
+    """An exported file and what it was checked with."""
+
+    path: str
+    bytes: int
+    digest: str
+    difference: float  # the largest from the model's outputs
+    inputs: dict[str, str]  # type and shape by name
+    sizes: list[int]  # of the batches
+    data: str
+
+
+def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Export:
     """Export a stored model to `target` (default: exports/EXPERIMENT-SEED.FORMAT in the project), with its SHA-256.
 
-    Returns: path, bytes, digest, difference, inputs (name -> dtype and shape), sizes, data.
     Raises: ConfigError if the model has no such format; CheckpointError if the outputs of the file differ from the
     model's on real inputs; DataError if `target` can't be written.
     """
@@ -70,7 +86,9 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> di
     }
 
 
-def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str, Any], Any] | None:
+def onnx_example(
+    predictor: Predictor, data: "BatchedData", path: Path
+) -> "tuple[dict[str, np.ndarray], np.ndarray] | None":
     """Write a run's ONNX file; example inputs and the output for them, or None if the model can't be exported."""
     try:
         model: ExportableModel = predictor.exportable(data, 2)
@@ -83,7 +101,7 @@ def onnx_example(predictor: Predictor, data: Any, path: Path) -> tuple[dict[str,
     return inputs, output.numpy()
 
 
-def _padded(model: ExportableModel, data: dict[str, Any]) -> ExportableModel:
+def _padded(model: ExportableModel, data: Config) -> ExportableModel:
     """The model with texts padded to the maximal length, since torch.export fixes the length."""
     longest = data.get("max_tokens") or data["longest"]
     inputs = model.inputs["input"]

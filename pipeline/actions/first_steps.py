@@ -18,7 +18,13 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:  # at run time the package is another commit's
+    from lightning.pytorch import Trainer
+
+    from pipeline.tasks.task import Task
+    from pipeline.types import Config, FitResult
 
 VERSION = 2  # raised where the same code gives other weights: since 2, OpenBLAS uses AVX2
 TEACHER_TEXTS = 300  # predicted by a net; their rows are repeated for the other texts, which would take 10 minutes
@@ -42,6 +48,17 @@ PLACES = {
 WEIGHTS, GRAMS = "model.safetensors", "grams.txt"
 
 
+class StepsResult(TypedDict, total=False):
+    """The file that is written for an experiment: digests of its weights, or why there are none."""
+
+    weights: str
+    tensors: dict[str, str]  # type, shape and digest by name
+    steps: int
+    seconds: float
+    missing: str  # the data set that no source has
+    error: str
+
+
 @cache
 def place(name: str) -> Any:
     """Return the function or constant of the tree's package that has this name in `PLACES`.
@@ -62,7 +79,7 @@ def place(name: str) -> Any:
     raise LookupError(f"{name}: not in {', '.join(modules)}. Add its new place to PLACES in {__file__}.")
 
 
-def parents(config: dict[str, Any]) -> dict[str, list[str]]:
+def parents(config: "Config") -> dict[str, list[str]]:
     """Return the required models (EXPERIMENT-SEED) under members, init_from and teacher; reads both spellings."""
     requires, model, teacher = config["requires"], config["model"] or {}, config["data"].get("teacher")
     if not isinstance(requires, dict):  # a list of judges, which only evaluation needs
@@ -89,10 +106,10 @@ class Side:
         self.folder, self.data_dir, self.steps = folder, folder / "data", steps
         self.models = folder / f"models-{steps}"
 
-    def config(self, experiment: str, seed: int = 0) -> dict[str, Any]:
+    def config(self, experiment: str, seed: int = 0) -> "Config":
         """Return the resolved configuration of an experiment, on one thread of a CPU."""
         composed = place("load_config")(f"experiment={experiment}", f"seed={seed}", root=self.folder)
-        config: dict[str, Any] = place("training")(place("resolve")(composed))
+        config: Config = place("training")(place("resolve")(composed))
         config["cluster"].update(gpus_per_worker=0, threads_per_worker=1)
         return config
 
@@ -113,27 +130,29 @@ class Side:
             gc.collect()
         return run_dir / "model"
 
-    def train(self, config: dict[str, Any], run_dir: Path) -> Any:
+    def train(self, config: "Config", run_dir: Path) -> "FitResult":
         """Store a model in `run_dir/model`, after the first steps of its run; a baseline after its whole fit."""
         _seed_everything()
         needs = parents(config)
         where = {"data_dir": self.data_dir, "run_dir": run_dir}
         if "members" in needs or "_target_" not in config["model"]:
             members = {name: self.model(name) for name in needs.get("members", ())}
-            return place("assemble")(config, members, **where)
+            assembled: FitResult = place("assemble")(config, members, **where)
+            return assembled
         if _is_baseline(config):
-            return place("fit_baseline")(config, **where)
+            fitted: FitResult = place("fit_baseline")(config, **where)
+            return fitted
         for name in needs.get("init_from", ()):
             place("copy")(self.model(name), run_dir / place("init_from"))
         for name in needs.get("teacher", ()):
             self._predict(name, config, run_dir / place("teacher"))
         prepare = partial(cut, steps=self.steps, batch=config["data"]["batch_size"])
-        result = place("fit")(config, **where, prepare=prepare)
+        result: FitResult = place("fit")(config, **where, prepare=prepare)
         if not result.steps:
             raise RuntimeError("no optimiser step was made")
         return result
 
-    def _predict(self, teacher: str, config: dict[str, Any], folder: Path) -> None:
+    def _predict(self, teacher: str, config: "Config", folder: Path) -> None:
         """Store a teacher's predictions for the unlabelled texts; a net's for the first texts, repeated."""
         import torch
 
@@ -147,7 +166,7 @@ class Side:
         rows_NK = found_NK[torch.arange(len(texts)) % len(found_NK)]
         place("publish")(folder, lambda aside: place("save_tensors")({folder.name: rows_NK}, aside / WEIGHTS))
 
-    def result(self, experiment: str) -> dict[str, Any]:
+    def result(self, experiment: str) -> StepsResult:
         """Return digests of an experiment's weights with seed 0; for an ensemble, of its members' in their order."""
         started = time.perf_counter()
         config = self.config(experiment)
@@ -162,20 +181,20 @@ class Side:
         return {"weights": digest(found), "tensors": found, "steps": max(steps), "seconds": seconds}
 
 
-def _is_baseline(config: dict[str, Any]) -> bool:
+def _is_baseline(config: "Config") -> bool:
     return "baselines." in str((config["model"] or {}).get("_target_"))
 
 
-def cut(trainer: Any, steps: int, batch: int) -> Any:
+def cut(trainer: "Trainer", steps: int, batch: int) -> "Trainer":
     """Let the Trainer stop after `steps` optimiser steps, without validation; the schedule stays the whole run's."""
     from lightning.pytorch.callbacks import LambdaCallback
 
-    def limit(trainer: Any, task: Any) -> None:
+    def limit(trainer: "Trainer", task: "Task") -> None:
         if task.total_steps * batch > WHOLE:
             trainer.fit_loop.epoch_loop.max_steps = steps
 
     trainer.limit_val_batches = 0
-    trainer.callbacks.append(LambdaCallback(on_train_start=limit))
+    trainer.callbacks.append(LambdaCallback(on_train_start=limit))  # type: ignore[attr-defined]
     return trainer
 
 
@@ -212,7 +231,7 @@ def _seed_everything() -> None:
     torch.manual_seed(0)
 
 
-def write(file: Path, find: Callable[[], dict[str, Any]]) -> None:
+def write(file: Path, find: Callable[[], StepsResult]) -> None:
     """Write the result of `find`, or its error, so that the file is whole or absent."""
     try:
         content = find()
@@ -234,7 +253,7 @@ def main(tree: Path, folder: Path, steps: int, missing: list[str], experiments: 
     side, results = Side(folder, steps), folder / f"steps-{steps}"
     results.mkdir(exist_ok=True)
 
-    def find(experiment: str) -> dict[str, Any]:
+    def find(experiment: str) -> StepsResult:
         name = side.config(experiment)["data"]["name"]
         return {"missing": name} if name in missing else side.result(experiment)
 

@@ -5,18 +5,27 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
 from pipeline.tracking.registry import CHAMPION, Registry, Version
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
 
 MIN_STANDARD_ERRORS = 2  # a larger difference is significant
+
+
+class Validation(TypedDict):
+    """What `pipeline evaluate --split val --json` prints of a model."""
+
+    metrics: dict[str, float]
+    weights_digest: str
+    samples: dict[str, str]  # see `Evaluation`
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
         raise LaunchError(f"MLflow's registry: {error}. The champion is unchanged. Try again.") from error
 
 
-def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, console: Console, root: Path) -> Promotion:
+def _decide(record: RunRecord, own: Validation, registry: Registry, console: Console, root: Path) -> Promotion:
     before = registry.champion()
     rival = _rival(before, registry, root) if before and before.run_id != record["run_id"] else None
     theirs = _evaluate(rival, console, root) if rival else None
@@ -82,7 +91,7 @@ def _decide(record: dict[str, Any], own: dict[str, Any], registry: Registry, con
         difference is not None and error is not None and difference > MIN_STANDARD_ERRORS * error
     )
     facts = {**own["metrics"], "weights_digest": own["weights_digest"], "run": record["name"]}
-    version = registry.register(record["run_id"], {name: str(value) for name, value in facts.items()})
+    version = registry.register(str(record["run_id"]), {name: str(value) for name, value in facts.items()})
     if promoted:
         if registry.champion() != before:
             raise LaunchError(f"{registry.name}: its {CHAMPION} changed meanwhile. Promote {record['name']} again.")
@@ -111,7 +120,7 @@ def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
     return float(difference_N.mean()), float(difference_N.std(ddof=1) / np.sqrt(len(difference_N)))
 
 
-def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
+def _rival(champion: Version, registry: Registry, root: Path) -> RunRecord:
     try:
         return lookup.find(champion.run_id, root)
     except LaunchError as error:
@@ -121,7 +130,7 @@ def _rival(champion: Version, registry: Registry, root: Path) -> dict[str, Any]:
         ) from error
 
 
-def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str, Any]:
+def _evaluate(record: RunRecord, console: Console, root: Path) -> Validation:
     """Evaluate a run's model on validation in a fresh process.
 
     Raises: LaunchError if the evaluation fails, or the model's predictions are neither right nor wrong.
@@ -132,7 +141,7 @@ def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str,
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")
         raise LaunchError(f"{record['name']}: its evaluation failed: {reason}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result: Validation = json.loads(done.stdout.splitlines()[-1])
     if not result["samples"]:
         raise LaunchError(
             f"{record['name']}: a generator's images are neither right nor wrong, so it can't be promoted. Choose a "
@@ -141,5 +150,5 @@ def _evaluate(record: dict[str, Any], console: Console, root: Path) -> dict[str,
     return result
 
 
-def _right(result: dict[str, Any]) -> np.ndarray:
+def _right(result: Validation) -> np.ndarray:
     return np.array([digit == "1" for digit in result["samples"]["right"]])

@@ -12,16 +12,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from pipeline.actions import data, first_steps
-from pipeline.actions.reproduce import worktree
 from pipeline.actions.verdicts import Verdict, compare, pair
+from pipeline.actions.worktree import worktree
 from pipeline.config import load_config, resolve, training
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
@@ -29,7 +28,6 @@ from pipeline.runs import fingerprint, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
 
-LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 POLL_S = 0.2
 
@@ -52,9 +50,33 @@ class Side:
         return self.process is None or self.process.poll() is not None
 
 
+class Tree(TypedDict):
+    """The code of the working tree."""
+
+    commit: str | None
+    dirty: bool | None
+    digest: str
+
+
+class Proof(TypedDict, total=False):
+    """The file that `prove` writes."""
+
+    commit: str
+    working_tree: Tree
+    processor: str
+    lock_digest: str | None
+    versions: dict[str, str]
+    teacher: str
+    steps: int
+    experiments: dict[str, dict[str, Any]]  # verdicts
+    fingerprints: dict[str, str]
+    identical: int
+    of: int
+
+
 def prove(
     commit: str, experiments: Sequence[str], console: Console, *, root: Path, steps: int = 20, file: Path | None = None
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[Proof, Path]:
     """Compare the first steps of experiments (default: all) with those of a commit.
 
     Returns: the proof, and its file.
@@ -63,7 +85,7 @@ def prove(
     commit = _full(commit, root)
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
     missing = _missing({config["data"]["name"] for config in configured.values()}, root, console)
-    proof = {**_facts(commit, root), "steps": steps}
+    proof: Proof = {**_facts(commit, root), "steps": steps}
     with worktree(commit, root) as tree:
         pairs, unpaired = pair(list(configured), _all(tree), everything=not experiments)
         for verdict in unpaired:
@@ -103,12 +125,12 @@ def follow(pairs: list[tuple[str, str]], before: Side, now: Side, steps: int) ->
             time.sleep(POLL_S)
 
 
-def _result(side: Side, experiment: str, steps: int) -> dict[str, Any] | None:
+def _result(side: Side, experiment: str, steps: int) -> first_steps.StepsResult | None:
     """Return the result that a side has written, an error if its process has ended without one, None until then."""
     ended = side.ended  # read before the file, which a process may write as its last act
     file = side.folder / f"steps-{steps}" / f"{experiment}.json"
     if file.is_file():
-        result: dict[str, Any] = json.loads(file.read_text())
+        result: first_steps.StepsResult = json.loads(file.read_text())
         return result
     return {"error": f"its process ended without a result, see {side.log}"} if ended else None
 
@@ -159,7 +181,7 @@ def _all(tree: Path) -> list[str]:
     return sorted(file.stem for file in (tree / "conf/experiment").glob("*.yaml"))
 
 
-def _facts(commit: str, root: Path) -> dict[str, Any]:
+def _facts(commit: str, root: Path) -> Proof:
     """Return the facts of the comparison: both codes, the processor, the versions."""
     known = provenance.provenance(root)
     return {
@@ -167,12 +189,12 @@ def _facts(commit: str, root: Path) -> dict[str, Any]:
         "working_tree": {"commit": known["commit"], "dirty": known["dirty"], "digest": _digest(root)},
         "processor": cpu.describe(),
         "lock_digest": known["lock_digest"],
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}},
+        "versions": cpu.versions(),
         "teacher": f"a stored net predicts {first_steps.TEACHER_TEXTS} texts; their rows are repeated for the others",
     }
 
 
-def _folder(root: Path, code: str, facts: dict[str, Any]) -> Path:
+def _folder(root: Path, code: str, facts: Mapping[str, object]) -> Path:
     """Return the folder for a code's models, caches and results, one for each processor and set of libraries."""
     known = [first_steps.VERSION, *(facts[key] for key in ("processor", "lock_digest", "versions"))]
     name = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]

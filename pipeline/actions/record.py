@@ -7,11 +7,15 @@ of a data set is in git.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.errors import CheckpointError, DataError
-from pipeline.files import atomic_folder, atomic_write
-from pipeline.runs import checkpoints, events, lookup, records, requirements, results
+from pipeline.files import atomic_folder, atomic_write, sha256
+from pipeline.runs import checkpoints, events, fingerprint, lookup, records, requirements, results, trail
+from pipeline.runs.records import RunRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLED_EPOCHS = 8  # of a generator, evenly spaced
 HISTORY, SAMPLES = (
@@ -19,11 +23,16 @@ HISTORY, SAMPLES = (
     "samples.png",
 )  # in a model folder: curves and images over the epochs
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
-# Keys of a run record that a result keeps: provenance and cost.
-FACTS = ("name", "commit", "dirty", "command", "lock_digest", "hardware", "cpu_s", "wall_s", "seconds", "steps")
+PREDICTIONS = "predictions.safetensors"  # there as well: class probabilities of each validation and test sample
+MEASURED = ("metrics", "right", "truth_digest", "predictions_digest")  # what a new evaluation can add to a result
+# Keys of a run record that a result keeps: provenance, environment and cost.
+FACTS = (
+    *("name", "commit", "dirty", "command", "lock_digest", "hardware", "environment"),
+    *("cpu_s", "wall_s", "seconds", "steps", "workers"),
+)
 
 
-def model(summary: dict[str, Any], root: Path, name: str | None = None) -> Path:
+def model(summary: RunRecord, root: Path, name: str | None = None) -> Path:
     """Copy a finished run's model to `models/EXPERIMENT-SEED` (or `models/NAME`), with its learning curves."""
     run_dir = Path(summary["run_dir"])
     record = records.read(run_dir)
@@ -60,19 +69,35 @@ def samples_over_epochs(run_dir: Path) -> bytes | None:
     return sheet([each[:: max(1, len(each) // 10)][:10] for each in images])
 
 
-def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path, root: Path, name: str | None) -> Path:
-    """Write an evaluation to `evaluations/EXPERIMENT/SEED` (or `evaluations/NAME`), replacing an older one."""
+def evaluation(
+    result: results.Result,
+    details: dict[str, Any],
+    predictions: "dict[str, Tensor]",
+    model_dir: Path,
+    root: Path,
+    name: str | None,
+) -> Path:
+    """Write an evaluation to `evaluations/EXPERIMENT/SEED` (or `evaluations/NAME`), replacing an older one.
+
+    `predictions` are tensors by name (see `assess.stored_predictions`); empty for models that predict no classes.
+    """
     from pipeline.report.details import SAMPLES as DATA_SAMPLES
 
     folder = root / "evaluations" / (name or f"{result['experiment']}/{result['seed']}")
 
     def write(aside: Path) -> None:
-        for file in (HISTORY, SAMPLES):
+        for file in (HISTORY, SAMPLES, trail.FILE):
             if (model_dir / file).is_file():
                 (aside / file).write_bytes((model_dir / file).read_bytes())
         _write(aside / DETAILS, {key: value for key, value in details.items() if key not in DATA_SAMPLES})
         _write(aside / ERRORS, {key: value for key, value in details.items() if key in DATA_SAMPLES})
-        _write(aside / RESULT, result)
+        recorded = {key: value for key, value in result.items() if key != "samples"}
+        if samples := result["samples"]:
+            recorded |= {"right": results.pack(samples["right"]), "truth_digest": samples["truth_digest"]}
+        if predictions:
+            checkpoints.save_tensors(predictions, aside / PREDICTIONS)
+            recorded["predictions_digest"] = sha256(aside / PREDICTIONS)
+        _write(aside / RESULT, recorded)
 
     return atomic_folder(folder, write)
 
@@ -80,7 +105,8 @@ def evaluation(result: dict[str, Any], details: dict[str, Any], model_dir: Path,
 def collect(experiment: str, root: Path) -> Path:
     """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
 
-    A run with the committed weights and metrics keeps its committed provenance and cost.
+    A run with the committed weights and metrics keeps its committed provenance, cost and trail; metrics that
+    the committed result lacks are added.
 
     Raises: DataError if there is no evaluation.
     """
@@ -97,16 +123,27 @@ def collect(experiment: str, root: Path) -> Path:
     return path
 
 
-def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
-    result = json.loads((folder / RESULT).read_text())
-    before = known.get(result["seed"], {})
-    if all(before.get(key) == result[key] for key in ("weights_digest", "metrics")):
-        return {"experiment": result["experiment"], **before}
+def evaluated(folder: Path, root: Path) -> results.Result:
+    """The result of an evaluation, with its trail, and provenance and cost if its run is here."""
+    result, trained = json.loads((folder / RESULT).read_text()), trail.read(folder)
     rows = json.loads((folder / HISTORY).read_text()) if (folder / HISTORY).is_file() else []
-    return {**result, **_facts(result, root), "history": results.columns(rows)}
+    steps: results.Result = {"trail": trail.columns(trail.shortened(trained))} if trained else {}
+    return {**result, **_facts(result, root), **steps, "history": results.columns(rows)}
 
 
-def _facts(result: results.Result, root: Path) -> dict[str, Any]:
+def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
+    result = evaluated(folder, root)
+    before = known.get(result["seed"])
+    if before is None or not results.agree(before, result):
+        return result
+    # Results that were committed before there were trails take the record of the run that has one.
+    if "trail" in result and "trail" not in before and result["name"]:
+        return result
+    measured = cast(results.Result, {key: value for key, value in result.items() if key in MEASURED})
+    return {"experiment": result["experiment"], **before, **measured}
+
+
+def _facts(result: results.Result, root: Path) -> results.Result:
     """Provenance and cost of the run that made these weights; None for each fact if its folder is not in runs/."""
     for record in lookup.listing(root):
         if (record.get("experiment"), record.get("seed")) != (result["experiment"], result["seed"]):
@@ -117,9 +154,10 @@ def _facts(result: results.Result, root: Path) -> dict[str, Any]:
         except CheckpointError:
             continue
         if checkpoints.weights_digest(manifest) == result["weights_digest"]:
-            facts = {key: record.get(key) for key in (*FACTS, "workers")}
-            return {**facts, "built_on": requirements.built_on(records.config(run_dir))}
-    return dict.fromkeys((*FACTS, "workers")) | {"built_on": []}
+            facts = {key: record.get(key) for key in FACTS}
+            code, built_on = fingerprint.code_of(record), requirements.built_on(records.config(run_dir))
+            return cast(results.Result, {**facts, "code_digest": code, "built_on": built_on})
+    return cast(results.Result, {**dict.fromkeys((*FACTS, "code_digest")), "built_on": []})
 
 
 def _details(folder: Path) -> dict[str, Any]:
@@ -132,5 +170,5 @@ def _details(folder: Path) -> dict[str, Any]:
     return details
 
 
-def _write(path: Path, content: Any) -> None:
+def _write(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -1,129 +1,189 @@
-"""Repeat a run with its own code, in a git worktree, and compare weights and metrics.
+"""Train a recorded run again with its own code, whole or its first steps, and compare with the trail that it left.
 
-The record's `commit` and digests and the run's `config.json` suffice; the run itself is not changed.
+A record is a run of this machine, or a committed result. The recorded run itself is not changed.
 """
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, fingerprint, lookup, provenance
-from pipeline.training import cpu
+from pipeline.actions import replay
+from pipeline.actions.worktree import has, worktree
+from pipeline.config import load_config, resolve, training
+from pipeline.config.source import VARIABLE, project_of
+from pipeline.errors import CheckpointError, ConfigError, LaunchError
+from pipeline.runs import checkpoints, fingerprint, trail
+from pipeline.runs.recorded import LOCK, Facts, Recorded, differing, find
 from pipeline.types import Console
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A run compared with its repetition: weights, facts that differ, each metric (then, now)."""
+class Reproduction:
+    """The verdict on a record.
+
+    `identical`, `equal` and `different` are those of `trail.compare`; `unverifiable` comes with the reason.
+    """
 
     run: str
-    again: str
-    identical: bool
-    differs: dict[str, tuple[Any, Any]]  # those of code, data, configuration, environment, hardware that differ
-    metrics: dict[str, tuple[float, float]]
+    verdict: trail.Verdict
+    steps: int = 0  # the last step that was compared
+    of: int = 0  # steps of the whole training
+    first_difference: int | None = None  # the first step that differs
+    differs: dict[str, tuple[str, str]] = field(default_factory=dict)  # aspects that differ, (then, now)
+    metrics: dict[str, tuple[float, float]] = field(default_factory=dict)  # of whole trainings
+    reason: str = ""
 
 
-def reproduce(run: str, console: Console, *, root: Path) -> Comparison:
-    """Repeat a finished run in a new process, with the code that trained it.
+def reproduce(
+    name: str, console: Console, *, root: Path, steps: int | None = None, interval: bool = False
+) -> Reproduction:
+    """Train a record again in a new process: whole, or to `steps`, or from a random checkpoint to the next trail entry.
 
-    Raises: LaunchError if the run is not finished, its commit is gone, or the repetition fails.
+    `name` is EXPERIMENT-SEED of a committed result, or a run. The code is that of the record's commit; the working
+    tree's where that is the same code.
+
+    Raises: LaunchError if there is no such record, or the run is not finished.
     """
-    record = lookup.find(run, root)
-    run_dir = Path(record["run_dir"])
-    if record["status"] != "finished":
-        raise LaunchError(
-            f"{record['name']}: is {record['status']}. Only a finished run can be compared. Finish it: "
-            f"`pipeline resume {record['name']}`."
-        )
-    if record.get("dirty"):
-        console.print("its code was not committed: the last commit before it is used instead")
-    with worktree(record["commit"], root) as tree:
-        console.print(f"repeating {record['name']} with the code of {record['commit'][:12]}")
-        repeat(run_dir, tree, console)
-        again = lookup.listing(tree)[0]
-        return compare(record, again, root)
+    recorded = find(name, root)
+    if recorded.dirty or not recorded.commit:
+        made = "uncommitted code" if recorded.dirty else "code without a commit"
+        return Reproduction(recorded.name, "unverifiable", of=recorded.steps, reason=f"it was made from {made}")
+    if (steps or interval) and len(recorded.entries) <= 1 < recorded.steps:
+        reason = "its record has no trail of its steps. Leave out --steps to repeat it whole"
+        return Reproduction(recorded.name, "unverifiable", of=recorded.steps, reason=reason)
+    checkpoint = None
+    if interval:
+        checkpoint, steps = _interval(recorded)
+    elif steps:  # the last that the trail knows
+        steps = max((entry.step for entry in recorded.entries if entry.step <= steps), default=steps)
+    with _tree(recorded, root) as tree, tempfile.TemporaryDirectory(prefix="replay-") as scratch:
+        if tree is None:
+            reason = f"its code is not here: the project has no commit {recorded.commit}. `git fetch`"
+            return Reproduction(recorded.name, "unverifiable", of=recorded.steps, reason=reason)
+        code = "the working tree" if tree == root else f"commit {recorded.commit[:12]}"
+        console.print(f"{recorded.name}: training with the code of {code}")
+        request: replay.Request = {
+            "config": recorded.config,
+            "overrides": recorded.overrides,
+            "steps": steps,
+            "checkpoint": str(checkpoint) if checkpoint else None,
+        }
+        outcome = _run(request, tree, Path(scratch), root)
+        return _verdict(recorded, outcome, Path(scratch) / "model", steps)
 
 
 @contextmanager
-def worktree(commit: str | None, root: Path) -> Iterator[Path]:
-    """Check out the project at a commit in a temporary folder, with links to today's data and models, without runs.
-
-    Raises: LaunchError if the project has no such commit.
-    """
-    with tempfile.TemporaryDirectory(prefix="reproduce-") as parent:
-        tree = Path(parent) / "project"
-        if not commit or _git(root, "worktree", "add", "--detach", str(tree), commit).returncode:
-            raise LaunchError(f"{root}: has no commit {commit}. Fetch the branch of the run: `git fetch`.")
-        try:
-            for name in ("data", "models"):  # required models (a judge, an ensemble's members) are not trained again
-                if (root / name).is_dir():
-                    (tree / name).symlink_to(root / name)
+def _tree(recorded: Recorded, root: Path) -> Iterator[Path | None]:
+    """The folder with a record's code: the working tree if it has the same, else a checkout; None if it is not here."""
+    if recorded.depends["code"] and recorded.depends["code"] == _code(recorded, root):
+        yield root
+    elif recorded.commit and has(recorded.commit, root):
+        with worktree(recorded.commit, root) as tree:
             yield tree
-        finally:
-            _git(root, "worktree", "remove", "--force", str(tree))
+    else:
+        yield None
 
 
-def repeat(run_dir: Path, tree: Path, console: Console) -> None:
-    """Train a run's own configuration in the worktree, in a new process.
+def _code(recorded: Recorded, root: Path) -> str | None:
+    """The digest of the working tree's code for a record's configuration; None if it can't be composed any more."""
+    try:
+        config = recorded.config or resolve(load_config(*recorded.overrides, root=root))
+        return fingerprint.code_of({"fingerprint": fingerprint.parts(training(config), root)})
+    except ConfigError:
+        return None
+
+
+def worst(found: Sequence[Reproduction]) -> trail.Verdict:
+    """The verdict on several records: that of the one which is least confirmed."""
+    order: tuple[trail.Verdict, ...] = ("identical", "equal", "unverifiable", "different")
+    return max((each.verdict for each in found), key=order.index)
+
+
+def lines(found: Reproduction) -> Iterator[str]:
+    """Yield the verdict and what differs, a line each."""
+    where = "" if found.verdict == "unverifiable" else f", {found.steps:,} of {found.of:,} steps compared"
+    first = f", first difference after step {found.first_difference:,}" if found.first_difference is not None else ""
+    yield f"{found.run}: {found.verdict}{where}{first}{f': {found.reason}' if found.reason else ''}"
+    for aspect, (then, now) in found.differs.items():
+        yield f"  {aspect} differs: {then} then, {now} now"
+    for name, (before, after) in found.metrics.items():
+        yield f"  {name:24} {before:.6f} then, {after:.6f} now, {after - before:+.6f}"
+
+
+def _interval(recorded: Recorded) -> tuple[Path, int]:
+    """A random checkpoint of a run that verifies, and the step of the next trail entry after it.
+
+    Raises: LaunchError if there is none.
+    """
+    folders = sorted((recorded.run_dir / "checkpoints").glob("step-*")) if recorded.run_dir else []
+    last = max((entry.step for entry in recorded.entries[:-1]), default=0)
+    starts = []
+    for folder in folders:
+        try:
+            if (step := checkpoints.verify(folder)["step"]) < last:
+                starts.append((folder, step))
+        except CheckpointError:
+            continue
+    if not starts:
+        raise LaunchError(
+            f"{recorded.name}: has no checkpoint here from which its trail goes on. Name a run whose checkpoints were "
+            "kept (trainer.keep_checkpoints), or use --steps."
+        )
+    folder, step = random.choice(starts)
+    return folder, min(entry.step for entry in recorded.entries if entry.step > step)
+
+
+def _run(request: replay.Request, tree: Path, folder: Path, root: Path) -> replay.Outcome:
+    """Train in a new process, with the tree's code.
 
     Raises: LaunchError with the last line of its output if it fails.
     """
-    config = json.loads((run_dir / "config.json").read_text())["resolved"]
-    folder = tree / "runs/again"
-    folder.mkdir(parents=True)
-    config["tracking"]["uri"] = "sqlite:///runs/mlflow.db"
-    (folder / "config.json").write_text(json.dumps({"resolved": config, "unresolved": config}))
-    record = {**{key: config[key] for key in ("name", "seed")}, "experiment": config["name"], "name": "again"}
-    record |= {**provenance.provenance(tree), "data": config["data"]["name"], "command": "pipeline reproduce"}
-    (folder / "run.json").write_text(
-        json.dumps({**record, "run_dir": str(folder), "status": "interrupted", "started": 0})
-    )
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
-    for name in ("MLFLOW_RUN_ID", "DVC_STAGE", "DVC_EXP_NAME"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "pipeline", "resume", "again"]
-    with (folder / "reproduce.txt").open("w+") as log:
-        done = subprocess.run(command, cwd=tree, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    (folder / "request.json").write_text(json.dumps(request))
+    path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
+    # With -P the modules beside the script do not hide libraries of the same name.
+    command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
+    with (folder / "log.txt").open("w+") as log:
+        done = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             log.seek(0)
-            raise LaunchError(f"{run_dir.name}: the repetition failed: {log.read().strip().splitlines()[-1]}")
+            raise LaunchError(f"The repetition failed: {log.read().strip().splitlines()[-1]}")
+    outcome: replay.Outcome = json.loads((folder / "outcome.json").read_text())
+    return outcome
 
 
-def compare(record: dict[str, Any], again: dict[str, Any], root: Path) -> Comparison:
-    """Compare two finished runs."""
-    manifests = [checkpoints.verify(Path(each["run_dir"]) / "model") for each in (record, again)]
-    weights = [checkpoints.weights_digest(manifest) for manifest in manifests]
-    facts = {
-        "code": _code(record, again),
-        "data": [manifest["data_digest"] for manifest in manifests],
-        "configuration": [manifest["config_digest"] for manifest in manifests],
-        "environment": [each["lock_digest"] for each in (record, again)],
-        "hardware": [record.get("hardware") or "not recorded", cpu.describe()],
+def _verdict(recorded: Recorded, outcome: replay.Outcome, model_dir: Path, steps: int | None) -> Reproduction:
+    """Compare a repetition with the record."""
+    if error := outcome.get("error"):
+        about = {"data": (str(recorded.depends["data"])[:12], error)} if outcome.get("kind") == "DataError" else {}
+        return Reproduction(recorded.name, "unverifiable", of=recorded.steps, differs=about, reason=error)
+    manifest = checkpoints.verify(model_dir)
+    now: Facts = {
+        "code": outcome["code"],
+        "data": manifest["data_digest"],
+        "configuration": manifest["config_digest"],
+        LOCK: outcome["lock"],
+        **outcome["environment"],
     }
-    differs = {name: (before, after) for name, (before, after) in facts.items() if before != after}
-    both = record["metrics"].keys() & again["metrics"].keys()
-    metrics = {name: (record["metrics"][name], again["metrics"][name]) for name in sorted(both)}
-    return Comparison(record["name"], again["name"], weights[0] == weights[1], differs, metrics)
-
-
-def _code(*records: dict[str, Any]) -> list[str]:
-    """Describe the code of two runs: by equal texts if it is the same code, else by digests and commits."""
-    commits = [f"{record['commit']}{' and changes' if record.get('dirty') else ''}" for record in records]
-    codes = [fingerprint.code_of(record) for record in records]
-    if None in codes:  # a record from before there were fingerprints
-        return commits
-    if codes[0] == codes[1]:
-        return [commits[0]] * 2
-    return [f"{str(code)[:12]} (commit {commit})" for code, commit in zip(codes, commits, strict=True)]
-
-
-def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+    compared = trail.compare(recorded.entries, trail.read(model_dir), steps)
+    verdict, first, reason = compared.verdict, compared.first_difference, recorded.problem
+    if recorded.problem and verdict != "different":
+        verdict, first = "different", first or recorded.steps
+    shared = recorded.metrics.keys() & outcome["metrics"].keys() if steps is None else set()
+    return Reproduction(
+        recorded.name,
+        verdict,
+        compared.steps,
+        recorded.steps,
+        first,
+        differing(recorded.depends, now),
+        {name: (recorded.metrics[name], outcome["metrics"][name]) for name in sorted(shared)},
+        reason,
+    )

@@ -1,14 +1,20 @@
 """Find the models of other experiments that a run requires, and copy them into its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from pipeline.config import Config, build_data, digest, load_config, resolve
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.kinds import load
 from pipeline.runs import checkpoints, lookup, requirements, results
-from pipeline.types import Console
+from pipeline.types import Classifier, Console
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from pipeline.data.batches import BatchedData
 
 
 def fetch(config: Config, run_dir: Path, root: Path, console: Console) -> None:
@@ -27,7 +33,7 @@ def fetch(config: Config, run_dir: Path, root: Path, console: Console) -> None:
             checkpoints.publish(folder, _tensors(predictions))
 
 
-def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> Any:
+def _predictions(model_dir: Path, data: "BatchedData", cache: Path, console: Console) -> "Tensor":
     """Return a stored model's class probabilities (N, C) for the unlabelled texts.
 
     Raises: ConfigError if the data has no unlabelled texts, or the model does not classify texts.
@@ -48,17 +54,17 @@ def _predictions(model_dir: Path, data: Any, cache: Path, console: Console) -> A
     )
 
 
-def _text_classifier(model_dir: Path) -> Any:
+def _text_classifier(model_dir: Path) -> "Callable[[Sequence[str]], np.ndarray]":
     """Return the function of a stored model from texts to class probabilities."""
     model = load(model_dir)
     if model.input_type != "texts":
         raise ConfigError(
             f"requires.teacher: {model_dir} takes {model.input_type}, not texts. Choose a classifier of texts."
         )
-    return model.class_probabilities  # type: ignore[attr-defined]  # a model that takes texts classifies them
+    return cast(Classifier, model).class_probabilities  # a model that takes texts classifies them
 
 
-def _tensors(predictions: Any) -> Callable[[Path], None]:
+def _tensors(predictions: "Tensor") -> Callable[[Path], None]:
     return lambda aside: checkpoints.save_tensors({checkpoints.TEACHER: predictions}, aside / checkpoints.MODEL)
 
 

@@ -1,10 +1,11 @@
 """Descriptions of a run: lines for the terminal, Markdown and tags for MLflow."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Config, build_data, digest
 from pipeline.kinds import kind_of
+from pipeline.runs.records import RunRecord
 from pipeline.types import Console, DataSet
 
 if TYPE_CHECKING:  # imports torch
@@ -20,6 +21,7 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     cluster = config["cluster"]
     module: BatchedData = build_data(config, root / "data")
     data, model = module.describe(), kind_of(config).describe(config)
+    kind_of(config).check(config, module)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
@@ -33,7 +35,7 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     return data, model
 
 
-def markdown(record: dict[str, Any], model: str, data: DataSet) -> str:
+def markdown(record: RunRecord, model: str, data: DataSet) -> str:
     """Return the description that MLflow shows on the run's page."""
     return (
         f"{model}, trained on **{data.name}** (digest `{data.digest[:12]}`, {data.rows['train']:,} samples).\n\n"
@@ -42,7 +44,7 @@ def markdown(record: dict[str, Any], model: str, data: DataSet) -> str:
     )
 
 
-def tags(record: dict[str, Any], config: Config, data: DataSet) -> dict[str, str]:
+def tags(record: RunRecord, config: Config, data: DataSet) -> dict[str, str]:
     """Return the tags by which a run is found in MLflow: experiment, seed, code, data, DVC's stage, workers."""
     values = {
         "experiment": config["name"],

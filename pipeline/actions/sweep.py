@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.actions import trials
 from pipeline.actions.data import obtain
@@ -23,9 +22,14 @@ from pipeline.files import atomic_write
 from pipeline.kinds import kind_of
 from pipeline.launch.cluster import in_process, resolve_gpus
 from pipeline.runs import lookup, provenance, records, requirements
+from pipeline.runs.records import RunRecord
 from pipeline.tracking import address
 from pipeline.tracking.run import describe, open_run, send_waiting
 from pipeline.types import Console, DataSet
+
+if TYPE_CHECKING:  # imports Ray
+    from pipeline.config.compose import DictConfig
+    from pipeline.launch.sweep import Trial
 
 FIGURE = "parallel_coordinates.png"
 
@@ -38,7 +42,7 @@ def sweep(
     root: Path,
     config_dir: Path | None = None,
     verbose: bool = False,
-) -> dict[str, Any]:
+) -> RunRecord:
     """Draw `count` configurations from the space that the overrides span, and train them in parallel.
 
     Returns: see `_run`.
@@ -63,7 +67,7 @@ def sweep(
     if len(points) < count:
         console.print(f"the space has {len(points)} points, fewer than {count}: each is tried once")
     options = ["--config-dir", str(config_dir)] if config_dir else []
-    facts = {
+    facts: RunRecord = {
         **provenance.provenance(root),
         "command": redact(shlex.join(["pipeline", "sweep", *options, *overrides, "--trials", str(count)])),
         "sweep": {"keys": list(axes), "train": [*options, *fixed]},
@@ -77,7 +81,7 @@ def sweep(
     return _run(run_dir, console, root=root, verbose=verbose)
 
 
-def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> dict[str, Any]:
+def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> RunRecord:
     """Resume a sweep whose driver was stopped or died: trials that have ended stay, the others resume or start.
 
     Raises: LaunchError if it is not a sweep, is finished or running, or if code or data have changed.
@@ -98,7 +102,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False) -> 
     return _run(run_dir, console, root=root, verbose=verbose)
 
 
-def _check(config: Config, first: dict[str, Any]) -> None:
+def _check(config: Config, first: Config) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or can't be compared with the first."""
     if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
@@ -110,11 +114,11 @@ def _check(config: Config, first: dict[str, Any]) -> None:
         )
 
 
-def _store(run_dir: Path, config: Any) -> None:
+def _store(run_dir: Path, config: "DictConfig") -> None:
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
 
 
-def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRecord:
     """Returns: name, run_dir, run_id, best, trials (the records), command (that trains the best), figure, seconds."""
     started = time.perf_counter()
     record, config = records.read(run_dir), records.config(run_dir)
@@ -134,11 +138,11 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
                 name=run_dir.name,
                 description=f"- `{record['command']}`\n- resume: `pipeline sweep --resume {run_dir.name}`",
                 params={**dict(flatten(config)), **dict.fromkeys(map(_bare, keys), "searched")},
-                tags={"experiment": record["experiment"], "data": data.name, "data.digest": data.digest},
+                tags={"experiment": str(record["experiment"]), "data": data.name, "data.digest": data.digest},
                 data=data,
             )
         )
-        records.update(run_dir, **parent.ids, dataset=asdict(data))
+        records.update(run_dir, **parent.ids, dataset=data.facts())
         _search(run_dir, data, uri, console, root=root)
         ended = lookup.trials(run_dir)
         best = trials.best(ended)
@@ -147,11 +151,16 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[
         trials.draw(keys, ended, best, figures / FIGURE)
         parent.log_result({"val/best": best["score"], "trials": len(ended)}, figures)
         command = shlex.join(["pipeline", "train", *record["sweep"]["train"], *best["overrides"]])
-        summary = {
+        summary: RunRecord = {
             "name": run_dir.name,
             "run_dir": str(run_dir),
-            "best": {key: best[key] for key in ("name", "overrides", "score", "measure")},
-            "trials": [{key: trial.get(key) for key in trials.SHOWN} for trial in ended],
+            "best": {
+                "name": best["name"],
+                "overrides": best["overrides"],
+                "score": best["score"],
+                "measure": best["measure"],
+            },
+            "trials": [trials.shown(trial) for trial in ended],
             "command": command,
             "figure": str(figures / FIGURE),
         }
@@ -193,7 +202,7 @@ def _search(run_dir: Path, data: DataSet, uri: str, console: Console, *, root: P
         )
 
 
-def _trial(record: dict[str, Any], run_dir: Path, data: DataSet) -> Any:
+def _trial(record: RunRecord, run_dir: Path, data: DataSet) -> "Trial":
     from pipeline.launch.sweep import Trial
 
     folder = Path(record["run_dir"])

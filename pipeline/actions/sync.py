@@ -3,16 +3,16 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.runs import events, lookup, records
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
 
 
-def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any]]:
+def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, object]]:
     """Send all waiting events, of one run or of all; each run's name, MLflow id and number of events.
 
     Raises: LaunchError if MLflow is still down, or another process sends the run's events.
@@ -20,7 +20,7 @@ def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any
     # MLflow's log of its retries would stand between the lines of this command.
     logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     chosen = [lookup.find(run, root)] if run else lookup.listing(root)
-    sent = []
+    sent: list[dict[str, object]] = []
     for record, queue in _waiting(chosen, root):
         count = queue.waiting()
         console.print(f"{record['name']}: {count} events")
@@ -36,7 +36,7 @@ def sync(run: str | None, console: Console, *, root: Path) -> list[dict[str, Any
     return sent
 
 
-def _waiting(chosen: list[dict[str, Any]], root: Path) -> Iterator[tuple[dict[str, Any], UploadQueue]]:
+def _waiting(chosen: list[RunRecord], root: Path) -> Iterator[tuple[RunRecord, UploadQueue]]:
     """Records and queues of the runs with waiting events; runs that are running send their own."""
     for record in chosen:
         run_dir = Path(record["run_dir"])

@@ -6,9 +6,8 @@ import shlex
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
@@ -17,7 +16,7 @@ from pipeline.config import Config, build_data, check_precision, flatten, load_c
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import FitContext, kind_of, load
+from pipeline.kinds import FitContext, kind_of
 from pipeline.launch import cluster, placement
 from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
@@ -25,11 +24,14 @@ from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
 from pipeline.runs.best import best_validation
 from pipeline.runs.goodput import goodput
+from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
 from pipeline.tracking.address import check
 from pipeline.tracking.run import Run, open_run
 from pipeline.training import cpu
 from pipeline.types import Console, DataSet, FitResult
+
+SUMMARY = ("run_id", "run_dir", "name", "metrics", "dataset", "seconds", "cpu_s")
 
 
 def train(
@@ -40,8 +42,11 @@ def train(
     config_dir: Path | None = None,
     verbose: bool = False,
     resume_if_interrupted: bool = False,
-) -> dict[str, Any]:
+    run_name: str | None = None,
+) -> RunRecord:
     """Train an experiment, or with `resume_if_interrupted` resume its interrupted run: same configuration, data, code.
+
+    A run of the name `run_name` is resumed unless it is finished; then it is not trained again.
 
     Returns: the run's summary, see `_train`.
     Raises: PipelineError for what the user can fix, before training where it can be known.
@@ -55,17 +60,40 @@ def train(
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
         console.print(f"resuming    {interrupted.name}, which was interrupted")
         return _train(plain, interrupted, console, root=root, verbose=verbose)
-    facts = {
+    if run_name and (named := lookup.named(run_name, root)):
+        return _continue(named, identity, plain, console, root=root, verbose=verbose)
+    facts: RunRecord = {
         **provenance.provenance(root),
         "identity": identity,
         "hardware": cpu.describe(),
+        "environment": cpu.environment(),
         "command": redact(shlex.join(["pipeline", "train", *overrides])),
     }
     for warning in provenance.gaps(root):
         console.print(warning)
-    run_dir = records.create(root, plain, facts)
+    run_dir = records.create(root, plain, facts, run_name)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
     return _train(plain, run_dir, console, root=root, verbose=verbose)
+
+
+def _continue(
+    record: RunRecord, identity: str, config: Config, console: Console, *, root: Path, verbose: bool
+) -> RunRecord:
+    """Resume the run of a name; of a finished one, only return its summary.
+
+    Raises: LaunchError if it began with another configuration, data or code.
+    """
+    name = record["name"]
+    if record.get("identity") != identity:
+        raise LaunchError(
+            f"--run-name {name}: that run has another configuration, data or code. Choose another name, or `pipeline "
+            f"resume {name}`."
+        )
+    if record["status"] == "finished":
+        console.print(f"finished    {name} was trained before, and is not trained again")
+        return cast(RunRecord, {key: value for key, value in record.items() if key in SUMMARY})
+    console.print(f"resuming    {name}, which was {record['status']}")
+    return _train(config, Path(record["run_dir"]), console, root=root, verbose=verbose)
 
 
 def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -81,9 +109,7 @@ def require(config: Config, console: Console, *, root: Path, config_dir: Path | 
             )
 
 
-def resume(
-    run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False
-) -> dict[str, Any]:
+def resume(run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> RunRecord:
     """Resume an interrupted or failed run from its newest checkpoint that verifies, from the start if it has none.
 
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
@@ -110,7 +136,7 @@ def resume(
     return _train(config, run_dir, console, root=root, verbose=verbose)
 
 
-def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> dict[str, Any]:
+def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRecord:
     """Train, evaluate and track a run in its folder.
 
     Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s.
@@ -142,20 +168,22 @@ def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbo
                 data=data,
             )
         )
-        records.update(run_dir, **run.ids, dataset=asdict(data))
+        records.update(run_dir, **run.ids, dataset=data.facts())
         with events.follow(run_dir, console.progress):
             result = _fit(config, data, console, local, root=root, run_dir=run_dir)
         console.print("evaluating on test")
         metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
-        summary = {
+        summary: RunRecord = {
             "run_dir": str(run_dir),
             "name": run_dir.name,
             "metrics": metrics,
-            "dataset": asdict(data),
+            "dataset": data.facts(),
             "seconds": round(time.perf_counter() - started, 1),
             "cpu_s": round(result.cpu_s, 1),
         }
-        records.update(run_dir, **summary, wall_s=round(result.wall_s, 1), steps=result.steps, workers=result.workers)
+        wall_s = round(result.wall_s, 1)
+        facts: RunRecord = {**summary, "wall_s": wall_s, "steps": result.steps, "workers": result.workers}
+        records.update(run_dir, **facts)
     records.update(run_dir, **run.ids)  # MLflow may have been down until now
     return {"run_id": run.ids.get("run_id"), **summary}
 
@@ -199,11 +227,13 @@ def _launch(
 def finish(
     config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
 ) -> dict[str, float]:
-    """Evaluate the stored model on test, draw its figures, and log both with the model in a portable form."""
+    """Calibrate the stored model, evaluate it on test, draw its figures, and log both with the portable model."""
     from pipeline.actions import assess, export  # import numpy and torch
+    from pipeline.actions.calibrate import calibrate
     from pipeline.report.figures import learning_curves
 
-    predictor, data = load(run_dir / "model"), build_data(config, root / "data")
+    data = build_data(config, root / "data")
+    predictor = calibrate(run_dir / "model", data)
     figures = run_dir / "figures"
     figures.mkdir(exist_ok=True)
     evaluation = assess.assess(predictor, data, "test", root=root)

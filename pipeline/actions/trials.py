@@ -3,14 +3,13 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.runs import events, records
+from pipeline.runs.records import RunRecord, TrialFacts
 from pipeline.tracking.run import log_end
 from pipeline.types import PrimaryMetric
 
-SHOWN = ("name", "overrides", "status", "epochs", "score", "error")
 ENDED = ("finished", "stopped early")
 
 
@@ -19,10 +18,15 @@ def record_end(folder: Path, epochs: int, error: str | None) -> None:
     measure = _measure(folder, epochs)
     complete = (folder / "model").is_dir()
     status = "failed" if error or not measure else "finished" if complete else "stopped early"
-    facts = {"score": measure.value, "measure": str(measure)} if measure else {}
-    reason = error or (None if measure else "its validation has no score that trials are compared by")
+    facts: RunRecord = {
+        "status": status,
+        "epochs": epochs,
+        "error": error or (None if measure else "its validation has no score that trials are compared by"),
+    }
+    if measure:
+        facts |= {"score": measure.value, "measure": str(measure)}
     log_end(folder, tags={"outcome": status}, status="FAILED" if status == "failed" else "FINISHED")
-    records.update(folder, status=status, epochs=epochs, error=reason, **facts)
+    records.update(folder, **facts)
 
 
 def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
@@ -33,7 +37,19 @@ def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
     return PrimaryMetric.of(metrics[-1], "val") if metrics else None
 
 
-def line(trials: Sequence[dict[str, Any]], trial: dict[str, Any]) -> str:
+def shown(trial: RunRecord) -> TrialFacts:
+    """What the sweep's summary holds of a trial; None for what it has not come to."""
+    return {
+        "name": trial["name"],
+        "overrides": trial["overrides"],
+        "status": trial["status"],
+        "epochs": trial.get("epochs"),
+        "score": trial.get("score"),
+        "error": trial.get("error"),
+    }
+
+
+def line(trials: Sequence[RunRecord], trial: RunRecord) -> str:
     """One trial's result, and the progress of the sweep."""
     ended = [record for record in trials if "epochs" in record]
     head = f"trial {len(ended)}/{len(trials)}".ljust(12)
@@ -46,7 +62,7 @@ def line(trials: Sequence[dict[str, Any]], trial: dict[str, Any]) -> str:
     return f"{head}val {trial['measure']}  epochs {trial['epochs']}{early}  {overrides}{star}"
 
 
-def best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def best(trials: Sequence[RunRecord]) -> RunRecord:
     """The trial with the best score after all of its epochs, the first of equals.
 
     Raises: LaunchError if no trial finished.
@@ -58,7 +74,7 @@ def best(trials: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return max(finished, key=lambda trial: trial["score"])
 
 
-def draw(keys: Sequence[str], trials: Sequence[dict[str, Any]], best: dict[str, Any], path: Path) -> None:
+def draw(keys: Sequence[str], trials: Sequence[RunRecord], best: RunRecord, path: Path) -> None:
     from pipeline.report.sweep import parallel_coordinates
 
     shown = [trial for trial in trials if trial["status"] in ENDED]

@@ -15,6 +15,7 @@ from pipeline.actions.doctor import port_owner
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import bypass_proxy, is_server
 from pipeline.tracking.relocation import relocate
 from pipeline.tracking.server import server_command
@@ -57,7 +58,7 @@ def serve(
         server.wait(10)
 
 
-def _page(record: lookup.Record | None, root: Path) -> str:
+def _page(record: RunRecord | None, root: Path) -> str:
     """Return the page of a run; without one the table of runs that the newest tracked run is in."""
     if record and "run_id" in record:
         return f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"

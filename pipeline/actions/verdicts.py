@@ -1,8 +1,8 @@
 """Compare the weights that two trees trained: pair their experiments, compare the tensors of each pair."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from pipeline.actions.first_steps import StepsResult
 from pipeline.config.aliases import EXPERIMENTS
 
 FORMER = {today: former for former, today in EXPERIMENTS.items()}
@@ -41,23 +41,27 @@ def pair(now: list[str], before: list[str], *, everything: bool) -> tuple[list[t
     return pairs, unpaired
 
 
-def compare(experiment: str, before: dict[str, Any], now: dict[str, Any]) -> Verdict:
+def compare(experiment: str, before: StepsResult, now: StepsResult) -> Verdict:
     """Return the verdict on the results of two trees; weights under other names are identical where all bytes agree."""
     for label, result in (("the commit", before), ("the working tree", now)):
         if "missing" in result:
             return Verdict(experiment, "not compared", f"data missing ({result['missing']})")
         if "error" in result:
             return Verdict(experiment, "error", f"{label}: {result['error']}")
-    facts = {
-        "weights": (before["weights"], now["weights"]),
-        "seconds": (before["seconds"], now["seconds"]),
-        "steps": now["steps"],
-    }
+    identical = Verdict(
+        experiment,
+        "identical",
+        weights=(before["weights"], now["weights"]),
+        seconds=(before["seconds"], now["seconds"]),
+        steps=now["steps"],
+    )
     if before["steps"] != now["steps"]:
-        return Verdict(experiment, "different", f"{before['steps']} steps before, {now['steps']} now", **facts)
+        detail = f"{before['steps']} steps before, {now['steps']} now"
+        return replace(identical, verdict="different", detail=detail)
     if before["weights"] == now["weights"]:
-        return Verdict(experiment, "identical", **facts)
-    return Verdict(experiment, *_difference(before["tensors"], now["tensors"]), **facts)
+        return identical
+    verdict, detail = _difference(before["tensors"], now["tensors"])
+    return replace(identical, verdict=verdict, detail=detail)
 
 
 def _difference(before: dict[str, str], now: dict[str, str]) -> tuple[str, str]:

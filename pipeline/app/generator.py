@@ -1,7 +1,7 @@
 """Generator page: samples of the GAN by class, latent directions, interpolation, and samples over the training."""
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -12,6 +12,8 @@ from pipeline.app.pages import Page
 
 if TYPE_CHECKING:  # torch is imported when the first sample is drawn
     from torch import Tensor
+
+    from pipeline.inference.generator import Generator
 
 EXPERIMENT = "mnist_gan"
 DIRECTIONS = 6
@@ -34,14 +36,14 @@ class LatentPoint(BaseModel):
 
 
 @router.post("/draw")
-def draw(point: LatentPoint, request: Request) -> dict[str, Any]:
+def draw(point: LatentPoint, request: Request) -> dict[str, object]:
     """One noise vector drawn as each class, and the chosen class interpolated to another noise vector."""
     import torch
 
     model = stored.find_model(request.app.state.root, EXPERIMENT)
     if model is None:
         return stored.untrained(EXPERIMENT)
-    net = model.predictor.net
+    net = cast("Generator", model.predictor).generator_net
     size = net.noise
     directions_ZZ, _ = torch.linalg.qr(_noise(size * size, 0).reshape(size, size))
     start_Z = _noise(size, point.seed) + torch.tensor(point.offsets) @ directions_ZZ[:DIRECTIONS]
@@ -59,7 +61,7 @@ def draw(point: LatentPoint, request: Request) -> dict[str, Any]:
 
 
 @router.get("/samples")
-def samples(request: Request) -> dict[str, Any]:
+def samples(request: Request) -> dict[str, object]:
     """Samples from one noise vector over the epochs of the run; of a recorded model, the sheet stored with it."""
     if (model := stored.find_model(request.app.state.root, EXPERIMENT)) is None:
         return {"epochs": []}

@@ -7,7 +7,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -18,6 +18,7 @@ from pipeline.config import load_config, resolve
 from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
 from pipeline.runs import events
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import is_server
 
 LISTED_RUNS = 30
@@ -47,7 +48,7 @@ class RunRequest(BaseModel):
 
 
 @router.get("/runs")
-def list_runs(request: Request) -> dict[str, Any]:
+def list_runs(request: Request) -> dict[str, object]:
     """The newest runs, the experiments that can be started, and the state of the training that was started here.
 
     `started_run` is the name of that training's run, None until the run exists; `failure` is the end of its output if
@@ -69,14 +70,14 @@ def list_runs(request: Request) -> dict[str, Any]:
 @router.get("/events")
 def read_events(
     request: Request, run: Annotated[str, Field(max_length=200)], start: Annotated[int, Field(ge=0)] = 0
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The newest events of a run from byte `start` of its event log, and the byte to continue from."""
     new, end = events.read(Path(_record(request, run)["run_dir"]), start)
     return {"events": new[-EVENTS:], "next": end}
 
 
 @router.post("/start")
-def start(wanted: StartRequest, request: Request) -> dict[str, Any]:
+def start(wanted: StartRequest, request: Request) -> dict[str, object]:
     """Train an experiment of the list."""
     if wanted.experiment not in EXPERIMENTS:
         raise LaunchError(
@@ -87,13 +88,13 @@ def start(wanted: StartRequest, request: Request) -> dict[str, Any]:
 
 
 @router.post("/resume")
-def resume(wanted: RunRequest, request: Request) -> dict[str, Any]:
+def resume(wanted: RunRequest, request: Request) -> dict[str, object]:
     """Resume an interrupted run."""
     return _train(request, "resume", _record(request, wanted.run)["name"])
 
 
 @router.post("/stop")
-def stop(request: Request) -> dict[str, Any]:
+def stop(request: Request) -> dict[str, object]:
     """Interrupt the training that was started here; its run can be resumed."""
     child = _children.get("training")
     if child is None or child.poll() is not None:
@@ -103,7 +104,7 @@ def stop(request: Request) -> dict[str, Any]:
 
 
 @router.post("/mlflow")
-def open_in_mlflow(wanted: RunRequest, request: Request) -> dict[str, Any]:
+def open_in_mlflow(wanted: RunRequest, request: Request) -> dict[str, object]:
     """The address of a run in MLflow, and whether MLflow is up; an MLflow server is started if none is running."""
     record = _record(request, wanted.run)
     if not record.get("run_id"):
@@ -152,7 +153,7 @@ def _is_up(uri: str) -> bool:
     return True
 
 
-def _record(request: Request, name: str) -> dict[str, Any]:
+def _record(request: Request, name: str) -> RunRecord:
     """Raises: LaunchError if no run has this name."""
     for record in stored.run_records(request.app.state.root):
         if record["name"] == name:
@@ -160,7 +161,7 @@ def _record(request: Request, name: str) -> dict[str, Any]:
     raise LaunchError("No run has this name. Reload the page for the current list.")
 
 
-def _train(request: Request, *arguments: str) -> dict[str, Any]:
+def _train(request: Request, *arguments: str) -> dict[str, object]:
     with _lock:
         if (child := _children.get("training")) is not None and child.poll() is None:
             raise LaunchError("A training that was started here is still running. Stop it first.")

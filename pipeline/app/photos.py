@@ -1,13 +1,14 @@
 """Photos page: every model trained on a folder of pictures classifies a dropped picture."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.app import stored
 from pipeline.app.pages import Page
+from pipeline.types import Classifier
 
 TRAINED_ON = "pipeline.data.images.image_folder.ImageFolder"
 EXAMPLE = "dogcat_transfer"  # the experiment to train where there is no model yet
@@ -17,12 +18,12 @@ router = APIRouter(prefix="/photos")
 
 
 @router.post("/predict")
-async def predict(request: Request) -> dict[str, Any]:
+async def predict(request: Request) -> dict[str, object]:
     """The predictions for the PNG or JPEG in the body."""
     return await run_in_threadpool(_predict, request.app.state.root, await request.body())
 
 
-def _predict(root: Path, content: bytes) -> dict[str, Any]:
+def _predict(root: Path, content: bytes) -> dict[str, object]:
     experiments = stored.experiments_on(root, TRAINED_ON)
     if not experiments:
         return {"models": [{"title": EXAMPLE, **stored.untrained(EXAMPLE)}]}
@@ -30,7 +31,7 @@ def _predict(root: Path, content: bytes) -> dict[str, Any]:
     return {"models": [_explain(experiment, model, content) for experiment, model in models if model]}
 
 
-def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict[str, Any]:
+def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict[str, object]:
     """A model's prediction, its input as a PNG, and the log-odds lost where a region is covered."""
     import torch
 
@@ -39,7 +40,7 @@ def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict
     from pipeline.inference.requests import decode_image
     from pipeline.report.details import png
 
-    predictor = model.predictor
+    predictor = cast(Classifier, model.predictor)
     image_CHW = torch.as_tensor(decode_image(predictor, content, MAX_PIXELS))
     prediction = class_prediction(predictor.probabilities(image_CHW[None])[0].numpy(), predictor.labels)
     shown = png(image_CHW.permute(1, 2, 0).squeeze(2).numpy())

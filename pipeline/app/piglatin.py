@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -12,6 +12,7 @@ from pipeline.app import stored
 from pipeline.app.pages import Page
 
 if TYPE_CHECKING:
+    from pipeline.inference.predictor import Net
     from pipeline.models.seq2seq import Seq2Seq
 
 EXPERIMENT = "piglatin_seq2seq"
@@ -26,7 +27,7 @@ class Sentence(BaseModel):
 
 
 @router.post("/translate")
-def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
+def translate_sentence(sentence: Sentence, request: Request) -> dict[str, object]:
     """The translations by the network and by the rule, each word's attention, and the words left untranslated.
 
     Attention is (T, S): a row for each letter written, a column for each letter read.
@@ -37,9 +38,9 @@ def translate_sentence(sentence: Sentence, request: Request) -> dict[str, Any]:
     model = stored.find_model(request.app.state.root, EXPERIMENT)
     if model is None:
         return stored.untrained(EXPERIMENT)
-    net: Seq2Seq = model.predictor.net
+    net = cast("Seq2Seq", cast("Net", model.predictor).net)
     readable, notes = split_words(sentence.text, net.steps - ENDING)
-    words: list[dict[str, Any]] = []
+    words: list[dict[str, object]] = []
     for word in readable[:WORDS_SHOWN]:
         translation, weights_TS = attention(net, word)
         words.append(

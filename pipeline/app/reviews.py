@@ -1,6 +1,6 @@
 """Reviews page: TF-IDF, RNN, GRU and LSTM classify a film review; each shows the effect of every word."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field
 
 from pipeline.app import stored
 from pipeline.app.pages import Page
+
+if TYPE_CHECKING:
+    from pipeline.types import Classifier
 
 MODELS = {"imdb_tfidf": "TF-IDF", "imdb_rnn": "RNN", "imdb_gru": "GRU", "imdb_lstm": "LSTM"}
 EXPLAINED = 120  # words whose effects are computed; each costs two more texts a model
@@ -22,7 +25,7 @@ class Review(BaseModel):
 
 
 @router.post("/predict")
-def predict(review: Review, request: Request) -> dict[str, Any]:
+def predict(review: Review, request: Request) -> dict[str, object]:
     """The text's words; of each model the score of the whole text, and the effect of each of the first words.
 
     `score` is the probability of a positive review, `prefix_scores` the same after each of the first words, and
@@ -32,18 +35,18 @@ def predict(review: Review, request: Request) -> dict[str, Any]:
     from pipeline.data.texts.vocabulary import tokenize
 
     tokens = tokenize(review.text)
-    models: list[dict[str, Any]] = []
+    models: list[dict[str, object]] = []
     for experiment, title in MODELS.items():
         model = stored.find_model(request.app.state.root, experiment)
         if model is None:
             models.append({"title": title, **stored.untrained(experiment)})
         elif tokens:
             facts = {"title": title, "experiment": experiment, "source": model.source}
-            models.append({**facts, **_explain(model.predictor, review.text, tokens)})
+            models.append({**facts, **_explain(cast("Classifier", model.predictor), review.text, tokens)})
     return {"words": tokens[:EXPLAINED], "count": len(tokens), "models": models}
 
 
-def _explain(predictor: Any, text: str, tokens: list[str]) -> dict[str, Any]:
+def _explain(predictor: "Classifier", text: str, tokens: list[str]) -> dict[str, object]:
     from pipeline.inference import attribution
 
     if not _knows_any(predictor, tokens):
@@ -56,7 +59,7 @@ def _explain(predictor: Any, text: str, tokens: list[str]) -> dict[str, Any]:
     }
 
 
-def _knows_any(predictor: Any, tokens: list[str]) -> bool:
+def _knows_any(predictor: "Classifier", tokens: list[str]) -> bool:
     """Whether at least one word of a text is in a model's vocabulary."""
     from pipeline.data.texts.vocabulary import UNKNOWN
 

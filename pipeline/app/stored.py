@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
 from pipeline.errors import CheckpointError, LaunchError, PipelineError
 from pipeline.files import read_folder
 from pipeline.runs import checkpoints, records
+from pipeline.types import Predictor
 
 CHAMPION_TTL_S = 30.0  # how long the registry's response is used
 _lock = threading.Lock()
@@ -25,12 +25,12 @@ _champions: dict[tuple[Path, str], tuple[float, tuple[str, str] | None]] = {}
 class StoredModel:
     """A loaded model, its folder, and its origin as a phrase."""
 
-    predictor: Any
+    predictor: Predictor
     folder: Path
     source: str
 
 
-def run_records(root: Path) -> list[dict[str, Any]]:
+def run_records(root: Path) -> list[records.RunRecord]:
     """The record of each run, newest first; the status of a run whose process is gone is `interrupted`."""
     found = []
     for path in (root / "runs").glob("*/run.json"):
@@ -76,7 +76,7 @@ def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
 
 def experiments_on(root: Path, data_class: str) -> list[str]:
     """Sorted names of the trained experiments whose data module is of a class, such as `…text_data.TextData`."""
-    names = {record["experiment"] for record in run_records(root)}
+    names = {name for record in run_records(root) if (name := record["experiment"])}
     recorded = (path.name for path in (root / "models").glob("*-[0-9]*"))
     names |= {name.rpartition("-")[0] for name in recorded if not name.startswith(".")}  # "." marks half-written ones
     return sorted(
@@ -124,12 +124,12 @@ def _query_champion(root: Path, data: str) -> tuple[str, str] | None:
 
 
 @lru_cache(maxsize=16)
-def _load(folder: Path, changed: int) -> Any:
+def _load(folder: Path, changed: int) -> Predictor:
     from pipeline.kinds import load
 
     return load(folder)
 
 
-def untrained(experiment: str) -> dict[str, str]:
+def untrained(experiment: str) -> dict[str, object]:
     """The part of a response that stands for a model that is not trained yet: the command that trains it."""
     return {"experiment": experiment, "train_command": f"pipeline train experiment={experiment}"}

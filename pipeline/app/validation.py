@@ -1,8 +1,11 @@
 """Validation errors of pydantic as one plain sentence: field, what was found, what is expected."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 SHOWN = 40  # characters of the value that was found
 EXPECTED = {
@@ -30,7 +33,7 @@ TYPES = {
 }
 
 
-def describe(errors: Sequence[Mapping[str, Any]]) -> str:
+def describe(errors: Sequence["ErrorDetails"]) -> str:
     """The first of pydantic's errors as a sentence; a value in it is shortened and always valid Unicode."""
     error = errors[0]
     field = ".".join(str(part) for part in error["loc"] if part not in ("body", "query"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigDir, Json, Overrides, project_root
+from pipeline.cli.options import ConfigDir, Json, project_root
 from pipeline.cli.terminal import Terminal
 
 app = typer.Typer()
@@ -18,7 +18,14 @@ LOCAL = "http://127.0.0.1:8265"
 
 @app.command()
 def submit(
-    overrides: Overrides = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[OVERRIDES | VERB ARGUMENTS]...",
+            help="Hydra overrides of a training; or train, resume, sweep, evaluate, predict or repro with arguments, "
+            "after -- if options are among them.",
+        ),
+    ] = None,
     address: Address = LOCAL,
     storage: Annotated[
         str, typer.Option(help="The folder on the cluster that holds data/ and runs/; one that all nodes share.")
@@ -27,9 +34,11 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Print the job's log until it ends.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Train on a cluster.
+    """Train on a cluster, or run another verb there.
 
     Code and configuration are sent; a job is started there and its log is printed.
+
+    Another verb: pipeline submit -- sweep experiment=digits_mlp 'model.optimizer.lr=choice(0.001,0.01)' --trials 2
 
     Example: pipeline submit experiment=mnist_cnn trainer.shards=2 --address http://127.0.0.1:8265
     """
@@ -37,7 +46,7 @@ def submit(
 
     with Terminal() as console:
         job = action.submit(
-            overrides or [], console, address=address, storage=storage, root=project_root(), config_dir=config_dir
+            words or [], console, address=address, storage=storage, root=project_root(), config_dir=config_dir
         )
         status = "SUBMITTED"
         try:

@@ -20,6 +20,9 @@ def check(
     path: Annotated[Path, typer.Argument(help="A folder, archive, table (CSV, TSV, JSON Lines, Parquet) or IDX set.")],
     text_column: Annotated[str | None, typer.Option(help="The column of a table that holds the texts.")] = None,
     label_column: Annotated[str | None, typer.Option(help="The column of a table that holds the classes.")] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Also name labels that look wrong; trains small classifiers.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at own data before training: format, splits, duplicates.
@@ -32,10 +35,15 @@ def check(
     from pipeline.actions.data import describe
 
     found = look(path, text_column, label_column, root=find_root(Path.cwd()))
-    for line in describe(path, found):
+    checked = None
+    if labels and not found.error:
+        from pipeline.actions.label_check import check_labels
+
+        checked = check_labels(path, text_column, label_column)
+    for line in describe(path, found, checked):
         print(line)
     if as_json:
-        print(json.dumps(found.json()))
+        print(json.dumps({**found.json(), **({"labels": checked.json()} if checked else {})}))
     if found.error:
         raise DataError(found.error)
 

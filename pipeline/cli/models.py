@@ -3,13 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.options import Json, Record, RecordAs, Run, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import DataError
+from pipeline.types import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 app = typer.Typer()
 
@@ -18,6 +22,10 @@ app = typer.Typer()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="train, val or test.", metavar="SPLIT")] = "test",
+    against: Annotated[
+        str | None,
+        typer.Option(help="Foreign images (letters, or a file or folder): how well are they told from the split?"),
+    ] = None,
     record: Record = False,
     record_as: RecordAs = None,
     as_json: Json = False,
@@ -29,20 +37,32 @@ def evaluate(
     from pipeline.actions import evaluate as action
     from pipeline.actions import record as recording
     from pipeline.runs import lookup
+    from pipeline.runs.provenance import check_committed
 
+    if record:
+        check_committed(project_root())
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
-    details: dict[str, Any] | None = {} if record or record_as else None
-    samples: dict[str, str] = {}
-    result = action.evaluate(run, split, root=project_root(), details=details, samples=samples)  # type: ignore[arg-type]
-    if details is not None:
+    if against:
+        from pipeline.actions.foreign import compare_with_foreign
+
+        foreign = compare_with_foreign(run, split, against, root=project_root())  # type: ignore[arg-type]
+        print(foreign)
+        if as_json:
+            print(json.dumps(foreign.json()))
+        return
+    details: dict[str, Any] = {}
+    predictions: dict[str, Tensor] = {}
+    extra = {"details": details, "predictions": predictions} if record or record_as else {}
+    result = action.evaluate(run, split, root=project_root(), **extra)  # type: ignore[arg-type]
+    if extra:
         model_dir = lookup.model_dir(run, project_root())
-        recording.evaluation(result, details, model_dir, project_root(), record_as)
+        recording.evaluation(result, details, predictions, model_dir, project_root(), record_as)
     for name, value in result["metrics"].items():
-        print(f"{name:14} {value:.4f}")
+        print(f"{name:21} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
     if as_json:
-        print(json.dumps({**result, "samples": samples}))
+        print(json.dumps(result))
 
 
 @app.command()
@@ -54,12 +74,18 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="A JSON Lines file to write; an interrupted one is completed.")
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Also give the set of classes that holds the true one with this probability."),
+    ] = None,
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Predict with Ray Data, on the cluster at RAY_ADDRESS or on this machine.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Predict classes or translations with a stored model.
+
+    Probabilities are calibrated on validation.
 
     Example: pipeline predict latest digits/ --out predictions.jsonl
     """
@@ -72,21 +98,25 @@ def predict(
 
     if out:
         with Terminal() as console:
-            written = action.predict_to(out, run, inputs, root=root, cluster=cluster, progress=console.predictions)
+            written = action.predict_to(
+                out, run, inputs, root=root, cluster=cluster, coverage=coverage, progress=console.predictions
+            )
         errors = f", {written.errors:,} errors among the new ones" if written.errors else ""
         print(f"{written.predictions:,} predictions, {written.resumed:,} of them resumed{errors}: {out}")
         return
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names in another encoding
-    kept: dict[str, list[dict[str, Any]]] = {"predictions": [], "errors": []}
+    kept: dict[str, list[Prediction]] = {"predictions": [], "errors": []}
     count = failed = 0
     first_error = ""
-    for prediction in action.predict(run, inputs, root=root, cluster=cluster):
+    for prediction in action.predict(run, inputs, root=root, cluster=cluster, coverage=coverage):
         count += 1
         if "error" in prediction:
             failed, first_error = failed + 1, first_error or prediction["error"]
         else:
             probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
-            print(f"{prediction['input']}\t{prediction['label']}{probability}", flush=True)
+            label = " or ".join(prediction.get("set", [prediction["label"]]))
+            doubt = "\tunlike the images that it was validated on" if prediction.get("unfamiliar") else ""
+            print(f"{prediction['input']}\t{label}{probability}{doubt}", flush=True)
         if as_json:
             kept["errors" if "error" in prediction else "predictions"].append(prediction)
     if as_json:

@@ -3,31 +3,44 @@
 import contextlib
 import json
 import os
+import re
 import signal
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Json
+from pipeline.cli.options import Json, required_project
 from pipeline.cli.terminal import Terminal
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from pipeline.graph.driver import Driver, Progress
     from pipeline.graph.plan import Plan
 
 app = typer.Typer()
+OVERRIDE = re.compile(r"cluster(\.\w+)?=")  # of the configuration, among stages
 NODES = (1, 2, 10, 100)
 FINISHED_ROWS = 8  # of the live table; running stages are all shown
 
 
 @app.command()
 def repro(
-    targets: Annotated[list[str] | None, typer.Argument(help="Stages or .dvc files, as for `dvc repro`.")] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Stages or .dvc files, as for `dvc repro`; and cluster=ray (cluster.address=HOST:PORT) to train and "
+            "evaluate on a cluster's nodes."
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Stages at once. Default: one a core, as memory allows."),
+        typer.Option(
+            "--jobs", "-j", min=1, help="Stages at once. Default: one a core, as memory allows; one a CPU of a cluster."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run and how long it would take; run nothing.")
@@ -41,20 +54,43 @@ def repro(
 
     It leaves what `dvc repro` leaves. Repeat it after an interruption: finished stages stay finished.
 
+    On a cluster, each training and evaluation takes one CPU of whichever node has one free.
+
     Example: pipeline repro quick --jobs 2
     """
     from pipeline.graph import driver, plan
 
-    root = plan.find_root(Path.cwd())
-    with contextlib.chdir(root), plan.load(root, targets or []) as loaded, Terminal() as terminal:
+    root = plan.find_root(Path.cwd()) or required_project()
+    overrides = [word for word in targets or [] if OVERRIDE.match(word)]
+    stages = [word for word in targets or [] if not OVERRIDE.match(word)]
+    with contextlib.chdir(root), plan.load(root, stages) as loaded, Terminal() as terminal:
         if dry_run:
             _print_plan(loaded, root, terminal, as_json)
             return
         view = View(terminal, len(loaded.stages) - len(loaded.pending))
-        loop = driver.Driver(loaded, root, jobs or driver.default_jobs(), keep_going, view.show)
-        with view:
-            loop.run()
+        with driver.cluster_nodes(overrides, root, loaded) as nodes:
+            default = nodes.cpus if nodes else driver.default_jobs()
+            if nodes:
+                terminal.print(f"cluster     {nodes.address}: {nodes.cpus} CPUs, for trainings and evaluations")
+            loop = driver.Driver(loaded, root, jobs or default, keep_going, view.show)
+            with view:
+                loop.run()
+        if not loop.signals:
+            _track(loop, root, targets or [], terminal)
         _close(loop, view, as_json)
+
+
+def _track(loop: "Driver", root: Path, targets: list[str], terminal: Terminal) -> None:
+    """Record the reproduction in MLflow; without MLflow it is complete, too."""
+    from pipeline.graph.tracking import track
+
+    try:
+        run_id = track(loop, root, targets)
+    except PipelineError as error:
+        terminal.print(f"WARNING     this reproduction is not recorded in MLflow: {error}")
+    else:
+        if run_id:
+            terminal.print(f"MLflow      {run_id}, with the trainings below it")
 
 
 def _print_plan(loaded: "Plan", root: Path, terminal: Terminal, as_json: bool) -> None:
@@ -107,7 +143,7 @@ def _close(loop: "Driver", view: "View", as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return round(value, 3) if isinstance(value, float) else value if value is None else str(value)
 
 
@@ -150,7 +186,7 @@ class View:
         if self.live:
             self.live.update(self._table(loop), refresh=True)
 
-    def _table(self, loop: "Driver") -> Any:
+    def _table(self, loop: "Driver") -> "Table":
         from rich.table import Table
 
         stages = list(loop.stages.values())

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Json, Run, project_root
+from pipeline.cli.options import Json, lecture_project, required_project
 from pipeline.cli.terminal import Terminal
+from pipeline.errors import ConfigError
 
 app = typer.Typer()
 
@@ -25,9 +26,10 @@ def fingerprint(
 
     Example: pipeline fingerprint prepared/fingerprint
     """
+    root = required_project()
     from pipeline.runs.fingerprint import write
 
-    written = write(project_root(), folder)
+    written = write(root, folder)
     print(f"{len(written)} fingerprints in {folder}")
 
 
@@ -39,9 +41,10 @@ def stages() -> None:
 
     Example: pipeline stages
     """
+    root = lecture_project()
     from pipeline.graph.stages import write
 
-    print(write(project_root()))
+    print(write(root))
 
 
 @app.command()
@@ -54,9 +57,10 @@ def collect(
 
     Example: pipeline collect mnist_cnn
     """
+    root = required_project()
     from pipeline.actions.record import collect as action
 
-    print(action(experiment, project_root()))
+    print(action(experiment, root))
 
 
 @app.command()
@@ -67,25 +71,25 @@ def compare(
 ) -> None:
     """Compare evaluations with the committed results.
 
-    Exit code 1 if one differs.
+    Identical: equal bits. Equal: within 3 standard deviations of the committed seeds. Exit code 1 if one is different.
 
     Example: pipeline compare mnist_cnn-0
     """
-    from pipeline.actions.compare import compare as action
+    root = required_project()
+    from pipeline.actions import compare as action
 
-    rows = action(runs or [], project_root())
+    rows = action.compare(runs or [], root)
     for row in rows:
-        spread = f"± {row.std:.2g} over {row.seeds} seeds" if row.seeds > 1 else "one seed"
-        print(
-            f"{row.run:32} {row.verdict:10} {row.measure} {row.here:.6g} here, {row.committed:.6g} committed ({spread})"
-        )
-    content = json.dumps({"comparison": [asdict(row) for row in rows]})
+        print(action.line(row))
+    worst = asdict(action.worst(rows))
+    facts = {key: worst[key] for key in ("verdict", "steps", "first_difference", "differs")}
+    content = json.dumps({**facts, "comparison": [asdict(row) for row in rows]})
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(f"{content}\n")
     if as_json:
         print(content)
-    if any(row.verdict == "different" for row in rows):
+    if worst["verdict"] == "different":
         raise typer.Exit(1)
 
 
@@ -97,32 +101,56 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
 
     Example: pipeline migrate .cache/proof/a0342f496610.json
     """
+    root = lecture_project()
     from pipeline.graph.migrate import migrate as action
 
-    carried, left = action(proofs, project_root())
+    carried, left = action(proofs, root)
     print(f"{len(carried)} stages are up to date in dvc.lock")
     print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 
 
 @app.command()
-def reproduce(run: Run, as_json: Json = False) -> None:
-    """Repeat a finished run and compare weights and metrics.
+def reproduce(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="EXPERIMENT-SEED of committed results, or runs: names, first characters, 'latest'."),
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train only so many optimiser steps, and compare with the trail.")
+    ] = None,
+    interval: Annotated[
+        bool,
+        typer.Option("--interval", help="Train from a random checkpoint to the next entry of the trail."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a result again with its own code and compare.
 
-    The run is repeated with its own code, configuration and seed.
+    Exit code 0 if each is identical or equal, else 1.
 
-    Example: pipeline reproduce latest
+    Without --steps and --interval the whole training and its test are repeated.
+
+    Example: pipeline reproduce mnist_cnn-0 --steps 10
     """
+    root = required_project()
     from pipeline.actions import reproduce as action
 
+    if steps and interval:
+        raise ConfigError("--steps and --interval exclude each other. Leave out one of them.")
+    found = []
     with Terminal() as console:
-        comparison = action.reproduce(run, console, root=project_root())
-    print(f"{comparison.run}: {'bit-identical' if comparison.identical else 'different weights'}")
-    for aspect, (before, after) in comparison.differs.items():
-        print(f"{aspect} differs: {before} then, {after} now")
-    for name, (then, now) in comparison.metrics.items():
-        print(f"{name:24} {then:.6f} then, {now:.6f} now, {now - then:+.6f}")
+        for name in results:
+            found.append(action.reproduce(name, console, root=root, steps=steps, interval=interval))
+            for line in action.lines(found[-1]):
+                console.print(line)
+    verdict = next(
+        (each for each in ("different", "unverifiable", "equal") if each in {r.verdict for r in found}), "identical"
+    )
     if as_json:
-        print(json.dumps(asdict(comparison)))
+        rows = [asdict(each) for each in found]
+        print(json.dumps(rows[0] if len(rows) == 1 else {"verdict": verdict, "results": rows}))
+    if verdict in ("different", "unverifiable"):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -144,10 +172,11 @@ def prove(
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """
+    root = lecture_project()
     from pipeline.actions import prove as action
 
     with Terminal() as console:
-        proof, file = action.prove(commit, experiments or [], console, root=project_root(), steps=steps, file=out)
+        proof, file = action.prove(commit, experiments or [], console, root=root, steps=steps, file=out)
     print(f"{proof['identical']} of {proof['of']} identical to {proof['commit'][:12]}; proof: {file}")
     if as_json:
         print(json.dumps(proof))

@@ -3,13 +3,17 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Json, Run, Verbose, project_root
+from pipeline.cli.options import Json, Run, Verbose, lecture_project, project_root, required_project
 from pipeline.cli.terminal import Terminal
 from pipeline.types import PrimaryMetric
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -20,7 +24,7 @@ def runs(as_json: Json = False) -> None:
 
     Example: pipeline runs
     """
-    from pipeline.runs.lookup import listing
+    from pipeline.runs.lookup import listing, none_yet
 
     records = listing(project_root())
     if as_json:
@@ -29,10 +33,10 @@ def runs(as_json: Json = False) -> None:
     for line in _table([_row(record) for record in records]):
         print(line)
     if not records:
-        print("No runs yet: `pipeline train`.")
+        print(none_yet(project_root()))
 
 
-def _row(record: dict[str, Any]) -> tuple[str, ...]:
+def _row(record: "RunRecord") -> tuple[str, ...]:
     score = PrimaryMetric.of(record.get("metrics", {}))
     model = record.get("model") or "-"
     return record["name"], record["status"], record["data"], str(model), f"test {score}" if score else ""
@@ -119,14 +123,15 @@ def claims(
 
     Example: pipeline claims
     """
+    root = lecture_project()
     from pipeline.actions import claims as action
 
     if run:
         with Terminal() as console:
-            action.run_missing(console, root=project_root(), verbose=verbose)
-    rows = action.table(project_root())
+            action.run_missing(console, root=root, verbose=verbose)
+    rows = action.table(root)
     for row in rows:
-        print(f"{row.number}. {row.claim}: {row.verdict}\n   {row.evidence}\n   {row.command}")
+        print(f"{row.number}. {row.claim}.\n   {row.sign} {row.verdict}\n   {row.evidence}\n   {row.command}")
     if as_json:
         print(json.dumps({"claims": [asdict(row) for row in rows]}))
 
@@ -145,9 +150,10 @@ def report(
 
     Example: pipeline report
     """
+    root = required_project()
     from pipeline.actions.report import write
 
-    for path in write(project_root(), experiments or [], page):
+    for path in write(root, experiments or [], page):
         print(path)
 
 

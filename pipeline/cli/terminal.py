@@ -6,9 +6,15 @@ import sys
 import time
 from io import TextIOWrapper
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
-from pipeline.types import PrimaryMetric
+from pipeline.types import Event, PrimaryMetric
+
+if TYPE_CHECKING:  # takes long to import
+    from rich.progress import TaskID
+
+    from pipeline.runs.records import RunRecord
+
 
 LABEL = 16  # columns before a value, in the closing block
 
@@ -61,7 +67,7 @@ class Terminal:
             redirect_stdout=False,  # what libraries print belongs in the log, not above the bar
             redirect_stderr=False,
         )
-        self.task: Any = None
+        self.task: TaskID | None = None
         self.validation, self.printed_at, self.printed_share = "", 0.0, 0.0
 
     def __enter__(self) -> Self:
@@ -69,12 +75,12 @@ class Terminal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
-        self.file.flush()
+        self.file.close()
 
     def print(self, line: str) -> None:
         self.console.print(line, markup=False)
 
-    def progress(self, events: list[dict[str, Any]]) -> None:
+    def progress(self, events: list[Event]) -> None:
         for event in events:
             if score := PrimaryMetric.of(event.get("metrics", {}), "val"):
                 self.validation = f"  val {score}"
@@ -111,7 +117,7 @@ class Terminal:
         """Print a line of the closing block."""
         self.print(f"{label:{LABEL}}{value}")
 
-    def close(self, summary: dict[str, Any], as_json: bool) -> None:
+    def close(self, summary: "RunRecord", as_json: bool) -> None:
         """Print a run's result, and the commands that lead on from it."""
         self.bar.stop()
         metrics, data, name = summary["metrics"], summary["dataset"], summary["name"]
@@ -124,5 +130,5 @@ class Terminal:
         self.row("evaluate", f"pipeline evaluate {name}")
         if as_json:
             keys = ("run_id", "run_dir", "metrics", "dataset", "seconds")
-            self.print(json.dumps({key: summary[key] for key in keys}))
+            self.print(json.dumps({key: summary.get(key) for key in keys}))
         self.file.flush()

@@ -3,13 +3,18 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Verbose, project_root
 from pipeline.cli.terminal import Terminal
+from pipeline.config import check_name
 from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.runs.records import RunRecord
+
 
 app = typer.Typer()
 
@@ -23,6 +28,14 @@ def train(
     resume_if_interrupted: Annotated[
         bool, typer.Option(help="Resume an interrupted run of the same configuration, data and code, if there is one.")
     ] = False,
+    run_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The run's name, for jobs that are started again: an unfinished run of this name is resumed, a "
+            "finished one is not trained again.",
+        ),
+    ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -32,8 +45,13 @@ def train(
     """
     from pipeline.actions import record as recording
     from pipeline.actions import train as action
+    from pipeline.runs.provenance import check_committed
 
+    if record:
+        check_committed(project_root())
     words = list(overrides or [])
+    if run_name:
+        check_name("--run-name", run_name)
     if record or record_as:  # recorded results are never of the sample
         words.append("++data.allow_sample=false")
     with Terminal() as console:
@@ -44,6 +62,7 @@ def train(
             config_dir=config_dir,
             verbose=verbose,
             resume_if_interrupted=resume_if_interrupted,
+            run_name=run_name,
         )
         if record or record_as:
             recording.model(summary, project_root(), record_as)
@@ -104,7 +123,7 @@ def sweep(
         _close_sweep(summary, console, as_json)
 
 
-def _close_sweep(summary: dict[str, Any], console: Terminal, as_json: bool) -> None:
+def _close_sweep(summary: "RunRecord", console: Terminal, as_json: bool) -> None:
     """Print a sweep's best trial, and the commands that lead on from it."""
     best = summary["best"]
     console.row("best", f"val {best['measure']}, {best['name']}, of {len(summary['trials'])} trials")

@@ -53,7 +53,7 @@ def _verb(name: str, group: str, known: Sequence[str]) -> str:
     return f"{name}: no such verb.{guess} `{group} --help` lists the verbs."
 
 
-def _takes_overrides(context: Any) -> bool:
+def _takes_overrides(context: typer.Context) -> bool:
     return any(parameter.name == "overrides" for parameter in context.command.params)
 
 

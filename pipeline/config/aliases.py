@@ -5,9 +5,8 @@ it is read.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from pipeline.config.kind import Config
+from pipeline.types import Config
 
 MOVED: dict[str, str] = {
     "pipeline.baselines.LinearText": "pipeline.training.baselines.LinearText",
@@ -51,16 +50,15 @@ SIDES = {"first": "right", "last": "left"}  # `keep` named the words that stay, 
 NBSVM = {"_target_": "pipeline.baselines.NaiveBayesLogistic", "ngrams": 3, "min_df": 2, "C": 0.1}
 
 
-def upgrade(config: Config) -> dict[str, Any]:
+def upgrade(config: Config) -> Config:
     """A stored configuration, of a model or of a run, as it would be written today; the argument is not changed."""
     upgraded = dict(config)
     for change in CHANGES:
         upgraded = change(upgraded)
-    moved: dict[str, Any] = _moved(upgraded)
-    return moved
+    return {key: _moved(value) for key, value in upgraded.items()}
 
 
-def _requires(config: Config) -> dict[str, Any]:
+def _requires(config: Config) -> Config:
     """Turn `requires: [JUDGE]`, `model.of`, `model.start` and `data.teacher` into the four keys of `requires`."""
     required = config.get("requires") or {}
     requires = {"judge": required[0]} if isinstance(required, list) else dict(required)
@@ -71,14 +69,14 @@ def _requires(config: Config) -> dict[str, Any]:
     return {**config, "requires": requires, "model": model, "data": data}
 
 
-def _teacher(former: str | dict[str, Any] | None) -> str | None:
+def _teacher(former: str | Config | None) -> str | None:
     """The name of a teacher whose settings were once written out: imdb_nbsvm, or a name that no experiment has."""
     if not isinstance(former, dict):
         return former
     return "imdb_nbsvm-0" if former == NBSVM else f"{former['_target_'].rpartition('.')[2]}-0"
 
 
-def _names(config: Config) -> dict[str, Any]:
+def _names(config: Config) -> Config:
     """Rename experiments, and the keys of data, task and net, to today's names."""
     model, data = dict(config["model"]), _renamed("data", config["data"])
     if data.get("truncation_side") in SIDES:
@@ -97,11 +95,11 @@ def _names(config: Config) -> dict[str, Any]:
     }
 
 
-def _renamed(group: str, node: dict[str, Any]) -> dict[str, Any]:
+def _renamed(group: str, node: Config) -> Config:
     return {KEYS[group].get(key, key): value for key, value in node.items()}
 
 
-def _experiment(name: Any) -> Any:
+def _experiment(name: object) -> object:
     """Today's name of an experiment, with or without a seed, or of each in a list."""
     if isinstance(name, list):
         return [_experiment(item) for item in name]
@@ -111,7 +109,7 @@ def _experiment(name: Any) -> Any:
     return f"{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
 
 
-def _moved(node: Any) -> Any:
+def _moved(node: object) -> object:
     """A node with every `_target_` in it renamed to today's."""
     if isinstance(node, list):
         return [_moved(item) for item in node]
@@ -127,4 +125,4 @@ def _target(name: str) -> str:
     return f"{MOVED[module]}.{rest}" if module in MOVED else name
 
 
-CHANGES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_requires, _names)  # the oldest first
+CHANGES: tuple[Callable[[Config], Config], ...] = (_requires, _names)  # the oldest first

@@ -1,16 +1,25 @@
 """Checks of a composed configuration: its keys, types, ranges, names, and the classes that it may name."""
 
 import difflib
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.config.kind import Config
-from pipeline.config.schema import ALWAYS_SET, CLOSED_GROUPS, GROUPS, NAME, SCHEMA, SOURCE_KEYS, TOP_LEVEL, Rule
-from pipeline.config.targets import THEIRS, allowed, parameters
+from pipeline.config.schema import (
+    ALWAYS_SET,
+    CLOSED_GROUPS,
+    GROUPS,
+    METRICS,
+    NAME,
+    SCHEMA,
+    SOURCE_KEYS,
+    TOP_LEVEL,
+    Rule,
+)
+from pipeline.config.targets import allowed, of_torch, parameters, refusal
 from pipeline.errors import ConfigError
+from pipeline.types import Config
 
 
-def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """The leaves of nested dicts as `a.b.c`, value."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
@@ -22,13 +31,13 @@ def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def check(config: Config) -> None:
     """Raises: ConfigError for the first key that is unknown or missing, or whose type, range or `_target_` is wrong."""
     for key in config:
-        if key not in TOP_LEVEL:
+        if key not in (*TOP_LEVEL, METRICS):
             raise _no_such_key(str(key))
     for key in (*TOP_LEVEL, *ALWAYS_SET):
         if not _holds(config, key):
             raise ConfigError(f"{key}: not set, and every run needs it. Leave out `~{key}`, or set it with `{key}=…`.")
-    for key in GROUPS:
-        if not isinstance(config[key], dict):
+    for key in (*GROUPS, METRICS):
+        if not isinstance(config.get(key, {}), dict):
             raise ConfigError(f"{key}: expected keys below it, got {config[key]!r}. `pipeline config` lists them.")
     for key, value in flatten(config):
         if value == {} and key in TOP_LEVEL:
@@ -38,6 +47,9 @@ def check(config: Config) -> None:
             raise _no_such_key(key)
         if rule and (problem := rule.problem(value)):
             raise ConfigError(f"{key}: {problem}, got {value!r}. Set it with `{key}=…`.")
+    for name, metric in config.get(METRICS, {}).items():
+        if not (isinstance(metric, dict) and "_target_" in metric and metric.get("_partial_") is True):
+            raise ConfigError(f"{METRICS}.{name}: expected `_target_: …` and `_partial_: true`, got {metric!r}.")
     check_precision(config)
     check_targets(config)
 
@@ -48,7 +60,7 @@ def _no_such_key(key: str) -> ConfigError:
 
 def _holds(config: Config, key: str) -> bool:
     """Whether a dotted key is in a configuration."""
-    node: Any = config
+    node: object = config
     for part in key.split("."):
         if not isinstance(node, dict) or part not in node:
             return False
@@ -74,7 +86,7 @@ def check_name(key: str, name: object) -> None:
         raise ConfigError(f"{key}: {problem}, got {name!r}. Choose another name.")
 
 
-def check_targets(node: Any, path: str = "") -> None:
+def check_targets(node: object, path: str = "") -> None:
     """Raises: ConfigError if a `_target_` anywhere below is not on the allow-list, or takes no such argument."""
     if isinstance(node, list):
         for index, item in enumerate(node):
@@ -87,16 +99,14 @@ def check_targets(node: Any, path: str = "") -> None:
         check_targets(value, f"{path}.{key}" if path else str(key))
 
 
-def _check_call(node: dict[str, Any], path: str) -> None:
+def _check_call(node: Config, path: str) -> None:
     target = str(node["_target_"])
     if not allowed(target):
-        raise ConfigError(
-            f"{path}._target_: {target!r} may not be called. Allowed: a class or function defined in pipeline/models, "
-            f"pipeline/tasks, pipeline/data or pipeline/training/baselines.py, {', '.join(sorted(THEIRS))}."
-        )
-    accepted = parameters(target)
+        raise ConfigError(f"{path}._target_: {refusal(target)}")
+    if (accepted := parameters(target)) is None:
+        return
     unknown = [key for key in node if key not in ("_target_", "_partial_", *accepted)]
-    if target in THEIRS and unknown:
+    if unknown and of_torch(target):
         raise ConfigError(
             f"{', '.join(f'{path}.{key}' for key in unknown)}: {target} takes no such argument. It takes: "
             f"{', '.join(accepted)}. Remove the others with {' '.join(f'`~{path}.{key}`' for key in unknown)}."

@@ -3,18 +3,23 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.config.checks import flatten, suggest
-from pipeline.config.kind import Config
 from pipeline.config.overrides import choices
 from pipeline.config.schema import REQUIRES
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.types import Config
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 REFERENCE = re.compile(r"\$\{([a-z_]+)\.(\w+)")  # ${data.in_shape}
 
 
-def explain(error: Exception, overrides: Sequence[str], folders: list[Path], config: Any) -> PipelineError:
+def explain(
+    error: Exception, overrides: Sequence[str], folders: list[Path], config: "DictConfig | None"
+) -> PipelineError:
     """The error to raise instead; an error of ours that was raised inside an interpolation is that one itself.
 
     `config` is the configuration if it was composed and could not be resolved, else None.
@@ -50,7 +55,7 @@ def _unknown_key(key: str, error: Exception) -> ConfigError:
     return ConfigError(f"{key}: no such key.{suggest(key, known)} `pipeline config` lists them.")
 
 
-def _composed(error: BaseException | None) -> dict[str, Any]:
+def _composed(error: BaseException | None) -> Config:
     """The configuration as far as it was composed when OmegaConf met a key that is not there."""
     from omegaconf import OmegaConf
 
@@ -61,7 +66,9 @@ def _composed(error: BaseException | None) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key != "hydra"}
 
 
-def _unfit(group: str, key: str, place: str, overrides: Sequence[str], folders: list[Path], config: Any) -> ConfigError:
+def _unfit(
+    group: str, key: str, place: str, overrides: Sequence[str], folders: list[Path], config: "DictConfig"
+) -> ConfigError:
     """The error for a part of a configuration that refers to a key which another part lacks."""
     from omegaconf import OmegaConf
 
@@ -84,7 +91,7 @@ def _unfit(group: str, key: str, place: str, overrides: Sequence[str], folders: 
 
 
 def _text(group: str, name: str, folders: list[Path]) -> str:
-    files = [folder / group / f"{name}.yaml" for folder in reversed(folders)]
+    files = [folder / group / f"{name}.yaml" for folder in folders]
     file = next((file for file in files if file.is_file()), None)
     return file.read_text(encoding="utf-8") if file else ""
 

@@ -1,7 +1,6 @@
 """Redaction of secrets before anything is written: passwords in addresses, values under secret-like keys."""
 
 import re
-from typing import Any
 
 _NAMES = r"(?:token|secret|password|passwd|passphrase|credentials?|signature|sig|(?:api|access|private)_?key)"
 SECRET_KEY = re.compile(rf"(?:.*[_.-])?{_NAMES}", re.IGNORECASE)  # `max_tokens` is not one
@@ -15,7 +14,7 @@ def redact(text: str) -> str:
     return _ASSIGNED.sub(rf"\1{HIDDEN}", re.sub(r"://\S+@", f"://{HIDDEN}@", text))
 
 
-def redact_tree(node: Any, key: str = "") -> Any:
+def redact_tree(node: object, key: str = "") -> object:
     """Plain data with its texts redacted, and with no value under a secret-like key."""
     if isinstance(node, dict):
         return {name: redact_tree(value, str(name)) for name, value in node.items()}

@@ -3,7 +3,6 @@
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +12,7 @@ class Rule:
     type: type
     low: float = -math.inf
     high: float = math.inf
-    choices: tuple[Any, ...] = ()
+    choices: tuple[str | int, ...] = ()
     null: bool = False
     span: bool = False  # a list of two, the least and the most, is accepted as well
     many: bool = False  # a list
@@ -151,6 +150,7 @@ SCHEMA: dict[str, Rule] = {
 REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswith("requires."))
 GROUPS = ("requires", "data", "model", "trainer", "cluster", "tracking")
 TOP_LEVEL = ("name", "seed", *GROUPS)
+METRICS = "metrics"  # of one's own, name -> what computes it from predictions; it may be left out
 OPTIONAL = ("cluster.address",)
 ALWAYS_SET = tuple(
     key for key in SCHEMA if key.split(".")[0] in ("trainer", "cluster", "tracking") and key not in OPTIONAL

@@ -2,27 +2,38 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config.compose import COMPOSING, resolve, unresolved
-from pipeline.config.kind import Config
 from pipeline.config.redaction import redact_tree
-from pipeline.config.schema import SOURCE_KEYS
+from pipeline.config.schema import METRICS, SOURCE_KEYS
 from pipeline.errors import ConfigError
+from pipeline.types import Config
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
-def training(config: Config) -> dict[str, Any]:
+class StoredConfig(TypedDict):
+    """A configuration as a run's folder holds it."""
+
+    resolved: Config
+    unresolved: Config
+
+
+def training(config: Config) -> Config:
     """The part of a configuration that training and the stored model receive: nothing that could hold a secret."""
     kept = {key: config[key] for key in ("name", "requires", "seed", "data", "model", "trainer", "cluster")}
+    kept |= {METRICS: config[METRICS]} if config.get(METRICS) else {}
     return {**kept, "data": {**kept["data"], "mirror": None}} if "mirror" in kept["data"] else kept
 
 
-def stored(config: Any) -> dict[str, Any]:
+def stored(config: "DictConfig") -> StoredConfig:
     """The configuration as it may be written down, resolved and not: no password, and nothing from the environment."""
     from omegaconf import OmegaConf
     from omegaconf.resolvers import oc
 
-    def as_text(*words: Any) -> str:
+    def as_text(*words: object) -> str:
         return f"${{oc.env:{','.join('null' if word is None else str(word) for word in words)}}}"
 
     with COMPOSING:
@@ -31,10 +42,14 @@ def stored(config: Any) -> dict[str, Any]:
             resolved = resolve(config)
         finally:
             OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
-    return {"resolved": redact_tree(resolved), "unresolved": redact_tree(unresolved(config))}
+    return {"resolved": _redacted(resolved), "unresolved": _redacted(unresolved(config))}
 
 
-def revive(plain: Config) -> dict[str, Any]:
+def _redacted(config: Config) -> Config:
+    return {key: redact_tree(value, key) for key, value in config.items()}
+
+
+def revive(plain: Config) -> Config:
     """Resolve a configuration that `stored` wrote down.
 
     Raises: ConfigError if the environment lacks a variable that it refers to.
@@ -62,7 +77,7 @@ def digest(config: Config) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def weight_settings(trainer: dict[str, Any]) -> dict[str, Any]:
+def weight_settings(trainer: Config) -> Config:
     """The trainer's settings that decide weights: not how often it stores its state, nor a single shard."""
     return {
         key: value for key, value in trainer.items() if "checkpoint" not in key and not (key == "shards" and value == 1)

@@ -71,7 +71,7 @@ def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | str]]:
         return
     with _readable(path):
         for name, size, file in _members(path):
-            if name in names:
+            if file and name in names:
                 yield name, TOO_LARGE if size > FILE_BYTES else file.read(FILE_BYTES + 1)
 
 
@@ -141,7 +141,7 @@ def _content(file: Path) -> bytes | str:
         return f"can't be read ({error.strerror})"
 
 
-def _members(path: Path, *, folders: bool = False) -> Iterator[tuple[str, int, Any]]:
+def _members(path: Path, *, folders: bool = False) -> Iterator[tuple[str, int, IO[bytes] | None]]:
     """Name, size and content of each regular file of an archive; every member is checked before it is read.
 
     With `folders`, their names are yielded too, with `/` at their end.
@@ -178,7 +178,7 @@ class _Meter:
         return data
 
 
-def _tar(path: Path) -> Iterator[tuple[str, int, str, Any]]:
+def _tar(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
     with path.open("rb") as file:
         head = file.read(6)
     opener: Any = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), open)
@@ -190,7 +190,7 @@ def _tar(path: Path) -> Iterator[tuple[str, int, str, Any]]:
             tar.members.clear()  # not needed again in a stream
 
 
-def _zip(path: Path) -> Iterator[tuple[str, int, str, Any]]:
+def _zip(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
     with zipfile.ZipFile(path) as archive:
         left = RATIO * path.stat().st_size + SLACK
         for member in archive.infolist():

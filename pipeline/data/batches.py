@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Required, TypedDict, Unpack
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from pipeline.data.texts.vocabulary import Vocabulary
@@ -59,6 +58,14 @@ class Shards:
 
 
 ONE_SHARD = Shards()
+
+
+class Order(TypedDict, total=False):
+    """What decides the order of an epoch's samples, and which of them are this worker's."""
+
+    seed: Required[int]
+    epoch: Required[Callable[[], int]]
+    shards: Shards
 
 
 class Batches:
@@ -133,10 +140,18 @@ class InOrder:
             yield self.inputs[start : start + EVAL_BATCH], self.targets[start : start + EVAL_BATCH]
 
 
+class Loader(Protocol):
+    """Batches of one shard of a split, for evaluation."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
 class SideBySide:
     """Several shards of a split for evaluation: the first batch of each, then the second of each, and so on."""
 
-    def __init__(self, shards: Mapping[int, Any]):
+    def __init__(self, shards: Mapping[int, Loader]):
         self.shards = shards
 
     def __len__(self) -> int:
@@ -150,8 +165,10 @@ class SideBySide:
             yield [Shard(index, len(batch[1]), batch) for index, batch in parts if batch is not None]
 
 
-class BatchedData(LightningDataModule):
+class BatchedData:
     """A data set in three splits, as batches for any number of workers.
+
+    Knows no Lightning, whose import takes longer than a prediction: in training `DataModule` passes its batches on.
 
     A subclass defines `setup` and `digest`; its batches are `Batches` unless it overrides `shuffled`. Views that only
     some data sets have (`pictures`, `points`, `raw_texts` …) are None for the others.
@@ -163,7 +180,6 @@ class BatchedData(LightningDataModule):
     centred_digits = False  # whether a picture is to be centred as MNIST's digits are
 
     def __init__(self, name: str, batch_size: int, seed: int):
-        super().__init__()
         self.data_name, self.batch_size, self.seed = name, batch_size, seed
         self.splits: dict[Split, Any] = {}
 
@@ -180,23 +196,26 @@ class BatchedData(LightningDataModule):
         rows: dict[str, int] = {split: len(targets) for split, (_, targets) in self.splits.items()}
         return DataSet(self.data_name, self.digest(), rows)
 
-    def shuffled(self, **order: Any) -> Batches:
+    def shuffled(self, **order: Unpack[Order]) -> Batches:
         """The train split in the order of `seed` and `epoch`."""
         return Batches(self.splits["train"], self.batch_size, **order)
 
-    def train_dataloader(self) -> Batches:
-        trainer = self.trainer
-        epoch = (lambda: trainer.current_epoch) if trainer else (lambda: 0)
+    def train_dataloader(self, epoch: Callable[[], int] = lambda: 0) -> Batches:
         return self.shuffled(seed=self.seed, epoch=epoch, shards=self.shards)
 
-    def val_dataloader(self) -> Any:
+    def val_dataloader(self) -> Loader | SideBySide:
         count = self.shards.count
         loaders = {index: self.validation((index, count)) for index in self.shards.own}
         return SideBySide(loaders) if count > 1 else loaders[0]
 
-    def validation(self, shard: tuple[int, int]) -> Any:
+    def validation(self, shard: tuple[int, int]) -> Loader:
         """One shard, (index, how many), of the validation split."""
         return InOrder(self.splits["val"], shard)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """A batch of a loader, or a shard of one, as the net takes it."""
+        inputs, targets = batch
+        return inputs, targets
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
         """The whole split in its stored order, as the net takes it; for evaluation in one process."""

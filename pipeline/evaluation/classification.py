@@ -2,10 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.evaluation.calibration import Calibration, brier_score, expected_calibration_error
+from pipeline.evaluation.conformal import COVERAGE, coverage_and_size
+from pipeline.evaluation.intervals import wilson
 from pipeline.types import Evaluation, Predictions, Split
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
@@ -15,9 +18,17 @@ if TYPE_CHECKING:  # a mistyped run is reported without importing torch
 MIN_PROBABILITY = 1e-7  # log-odds are computed of probabilities clipped to [1e-7, 1 - 1e-7]
 
 
-def evaluate(predictions: Predictions, data: "BatchedData", split: Split) -> Evaluation:
-    """Evaluate a classifier; on test, `accuracy_unseen` leaves out the samples that also occur in train."""
+def evaluate(
+    predictions: Predictions, data: "BatchedData", split: Split, calibration: Calibration | None = None
+) -> Evaluation:
+    """Evaluate a classifier; on test, `accuracy_unseen` leaves out the samples that also occur in train.
+
+    All metrics but those of `calibration` are of the probabilities as they are, without temperature.
+    """
     measured = metrics(predictions)
+    measured["accuracy_low"], measured["accuracy_high"] = wilson(measured["accuracy"], len(predictions.y_true))
+    if calibration:
+        measured |= calibration_metrics(predictions, calibration)
     if split == "test" and (seen_N := data.seen_in_train("test")) is not None:
         unseen = predictions.subset(~seen_N)
         if len(unseen.y_true):
@@ -26,7 +37,7 @@ def evaluate(predictions: Predictions, data: "BatchedData", split: Split) -> Eva
     return Evaluation(measured, samples, predictions)
 
 
-def correctness(truth: Sequence[Any], predicted: Sequence[Any]) -> dict[str, str]:
+def correctness(truth: Sequence[object], predicted: Sequence[object]) -> dict[str, str]:
     """`right`, a digit for each sample (1 if it is correct), and `truth_digest`, the SHA-256 of the true values."""
     right = "".join("01"[true == guess] for true, guess in zip(truth, predicted, strict=True))
     return {"right": right, "truth_digest": hashlib.sha256(repr(list(truth)).encode()).hexdigest()}
@@ -47,6 +58,22 @@ def metrics(predictions: Predictions) -> dict[str, float]:
         **({"roc_auc": roc_auc(predictions)} if both_classes else {}),
         "accuracy": float((predictions.y_score.argmax(axis=1) == predictions.y_true).mean()),
         "loss": float(-np.log(np.maximum(true_probability_N, np.finfo(true_probability_N.dtype).tiny)).mean()),
+    }
+
+
+def calibration_metrics(predictions: Predictions, calibration: Calibration) -> dict[str, float]:
+    """`ece` and `brier` of the calibrated probabilities, `ece_uncalibrated`, the `temperature`, and the `coverage` and
+    mean `set_size` of prediction sets that are to hold 99 % of the true classes.
+    """
+    calibrated = calibration.predictions(predictions)
+    coverage, size = coverage_and_size(calibrated.y_score, calibrated.y_true, calibration.threshold(COVERAGE))
+    return {
+        "ece": expected_calibration_error(calibrated),
+        "ece_uncalibrated": expected_calibration_error(predictions),
+        "brier": brier_score(calibrated),
+        "temperature": calibration.temperature,
+        "coverage": coverage,
+        "set_size": size,
     }
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pipeline.errors import LaunchError
 
@@ -45,7 +45,7 @@ def is_locked(path: Path) -> bool:
         return False
 
 
-def _take(file: IO[Any], path: Path, wait_s: float | None) -> None:
+def _take(file: IO[bytes], path: Path, wait_s: float | None) -> None:
     if wait_s is None:
         fcntl.flock(file, fcntl.LOCK_EX)
         return
@@ -58,7 +58,7 @@ def _take(file: IO[Any], path: Path, wait_s: float | None) -> None:
         time.sleep(random.uniform(0.0005, 0.005) if looked_at else min(0.1, max(wait_s, 0.001)))
 
 
-def _try(file: IO[Any], kind: int) -> bool:
+def _try(file: IO[bytes], kind: int) -> bool:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

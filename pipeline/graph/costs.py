@@ -33,7 +33,7 @@ def _recorded(experiment: str, root: Path) -> dict[str, float]:
         return {}
     found = {}
     for run in runs:
-        cpu, wall, whole = (float(run.get(key) or 0) for key in ("cpu_s", "wall_s", "seconds"))
+        cpu, wall, whole = (run.get("cpu_s") or 0.0, run.get("wall_s") or 0.0, run.get("seconds") or 0.0)
         found[f"train@{experiment}-{run['seed']}"] = max(cpu, whole - max(wall - cpu, 0.0))
     return {stage: seconds for stage, seconds in found.items() if seconds}
 

@@ -5,19 +5,21 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from pipeline.config import load_config, resolve
 from pipeline.graph import costs, worker
 from pipeline.graph.plan import Plan
 from pipeline.launch.machine import available_cores
+from pipeline.launch.stages import Nodes, nodes
+from pipeline.runs import interruption
 
 MEMORY_PER_STAGE = 1.5e9  # bytes; most trainings stay below
 BUSY_S = 0.5  # until a stage that another process runs is tried again
-DESCRIPTORS = 256  # those below are looked at for terminals
 TICK_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FINAL = ("done", "from cache", "unchanged")
@@ -64,7 +66,7 @@ class Driver:
         needs = {name: self.plan.needs[name] for name in self.plan.pending}
         self.rank = costs.ranks(needs, cost)
         self.stages = {name: Progress(name, cost[name]) for name in self.plan.pending}
-        with selectors.DefaultSelector() as selector, self._passing_signals_on():
+        with selectors.DefaultSelector() as selector, interruption.handling(self._pass_on, *SIGNALS):
             while True:
                 self._start(selector)
                 if not self.running and not self._tries_again():
@@ -126,38 +128,25 @@ class Driver:
         for name in self.plan.behind(failed.name) & self.stages.keys():
             self.stages[name].state, self.stages[name].why = "skipped", f"{failed.name} failed"
 
-    @contextmanager
-    def _passing_signals_on(self) -> Iterator[None]:
-        """Inside the block each Ctrl-C, SIGTERM or SIGHUP is sent to the running stages as SIGTERM."""
-        terminals = [descriptor for descriptor in range(DESCRIPTORS) if os.isatty(descriptor)]
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self.signals.append(number)
-            if number == signal.SIGHUP:
-                _discard_output(terminals)
-            for process, _ in list(self.running.values()):
-                os.kill(process, signal.SIGTERM)
-
-        wanted = [number for number in SIGNALS if _is_handled(number)]
-        before = {number: signal.signal(number, stop) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        """Send a Ctrl-C, SIGTERM or SIGHUP to the running stages, as SIGTERM."""
+        self.signals.append(number)
+        for process, _ in list(self.running.values()):
+            os.kill(process, signal.SIGTERM)
 
 
-def _is_handled(number: signal.Signals) -> bool:
-    """Whether a signal is not ignored, as SIGHUP is below `nohup`."""
-    return signal.getsignal(number) != signal.SIG_IGN
+@contextmanager
+def cluster_nodes(overrides: Sequence[str], root: Path, plan: Plan) -> Iterator[Nodes | None]:
+    """The cluster that overrides choose, for the stages of a plan while the block runs; None for this machine alone.
 
-
-def _discard_output(terminals: list[int]) -> None:
-    """Put the null device in the place of terminals that are gone."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in terminals:
-        os.dup2(null, descriptor)
-    os.close(null)
+    Raises: LaunchError if the cluster can't be used.
+    """
+    cluster = resolve(load_config(*overrides, root=root))["cluster"] if overrides and plan.pending else {}
+    if not cluster.get("address"):
+        yield None
+        return
+    with nodes(cluster, root) as plan.nodes:
+        yield plan.nodes
 
 
 def default_jobs() -> int:

@@ -8,14 +8,35 @@ import shutil
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import yaml
 
 from pipeline.files import atomic_file, atomic_write
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+if TYPE_CHECKING:  # takes long to import
+    from dvc.stage import Stage
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HEAD = ["schema: '2.0'\n", "stages:\n"]
+
+
+class LockedFile(TypedDict, total=False):
+    """A dependency or output of a stage: its path and digest."""
+
+    path: str
+    hash: str
+    md5: str
+    size: int
+    nfiles: int
+
+
+class LockEntry(TypedDict, total=False):
+    """A stage's entry in dvc.lock."""
+
+    cmd: str
+    deps: list[LockedFile]
+    outs: list[LockedFile]
 
 
 def entries(path: Path) -> dict[str, str]:
@@ -24,7 +45,7 @@ def entries(path: Path) -> dict[str, str]:
     return {name: "".join(lines[start:end]) for name, start, end in _spans(lines)}
 
 
-def read(path: Path, name: str) -> dict[str, Any]:
+def read(path: Path, name: str) -> LockEntry:
     """Return the entry of a stage, whatever the file's layout; empty without one."""
     lines = _lines(path)
     if lines is None:
@@ -33,11 +54,11 @@ def read(path: Path, name: str) -> dict[str, Any]:
         start, end = _span(lines, name)
         text = "".join([*HEAD, *lines[start:end]])
     content = yaml.load(text, LOADER) or {}  # noqa: S506  the safe loader
-    found: dict[str, Any] = (content.get("stages") or {}).get(name) or {}
-    return found
+    stages: dict[str, LockEntry] = content.get("stages") or {}
+    return stages.get(name) or {}
 
 
-def record(stage: Any, later: Collection[str] = ()) -> None:
+def record(stage: "Stage", later: Collection[str] = ()) -> None:
     """Write a finished stage into DVC's lock file as `stage.dump(update_pipeline=False)` does.
 
     A new entry comes before those of the stages `later`, which `dvc repro` would have appended after it.
@@ -60,7 +81,7 @@ def record(stage: Any, later: Collection[str] = ()) -> None:
     stage.repo.scm_context.track_file(stage.dvcfile._lockfile.relpath)
 
 
-def _dumped(stage: Any) -> list[str]:
+def _dumped(stage: "Stage") -> list[str]:
     from dvc.stage.serialize import to_lockfile
     from dvc.utils.serialize import dumps_yaml
 
@@ -71,7 +92,7 @@ def _dumped(stage: Any) -> list[str]:
     return list(lines[2:])
 
 
-def _record_by_dvc(stage: Any, path: Path) -> None:
+def _record_by_dvc(stage: "Stage", path: Path) -> None:
     """Let DVC write its file beside the old one, which is then replaced."""
     from dvc.dvcfile import Lockfile
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -16,10 +16,20 @@ from pipeline.config import digest, load_config, resolve, training
 from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
+from pipeline.graph.lockfile import LockedFile, LockEntry
 from pipeline.runs import fingerprint, results
 
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
+
+
+class TrainStage(TypedDict):
+    """A stage as DVC resolves it, with the paths of its dependencies and of its model."""
+
+    experiment: str
+    cmd: str
+    deps: list[str]
+    out: str
 
 
 def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
@@ -49,7 +59,7 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
     return [name for name in stages if name not in PREPARE], stale
 
 
-def _outputs(stages: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _outputs(stages: dict[str, LockEntry]) -> Iterator[tuple[str, LockedFile]]:
     """Yield every output of the former stages with its path, a renamed experiment's with today's path."""
     for stage in stages.values():
         for out in stage.get("outs", ()):
@@ -74,7 +84,7 @@ def _identity(experiment: str, root: Path) -> str:
     return fingerprint.identity(training(resolve(load_config(f"experiment={experiment}", root=root))), root)
 
 
-def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
+def _train_stages(root: Path) -> dict[str, TrainStage]:
     """Return the stages `train@EXPERIMENT-SEED` as DVC resolves them: experiment, command, dependencies, model."""
     from dvc.repo import Repo
 
@@ -91,7 +101,7 @@ def _train_stages(root: Path) -> dict[str, dict[str, Any]]:
         }
 
 
-def _entry(root: Path, path: str) -> dict[str, Any]:
+def _entry(root: Path, path: str) -> LockedFile:
     """Return a file as an entry of dvc.lock."""
     file = root / path
     if not file.is_file():

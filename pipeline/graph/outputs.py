@@ -1,7 +1,6 @@
 """Find outputs that DVC would write outside the project: `dvc pull` follows links and `..` (DVC's issue 11101)."""
 
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -14,7 +13,7 @@ def outside(root: Path) -> list[str]:
     for file in [*sorted(root.glob("*.dvc")), *sorted(root.glob("*/*.dvc")), root / "dvc.lock"]:
         if not file.is_file():
             continue
-        content: dict[str, Any] = yaml.load(file.read_bytes(), LOADER) or {}  # noqa: S506
+        content = yaml.load(file.read_bytes(), LOADER) or {}  # noqa: S506
         holders = [content, *(content.get("stages") or {}).values()]
         for holder in holders:
             for out in holder.get("outs") or []:

@@ -1,15 +1,21 @@
 """DVC's graph and which of its stages are out of date, by DVC's own rules."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import DataError
 from pipeline.files import file_lock
 from pipeline.graph import lockfile
+from pipeline.launch.stages import Nodes
+
+if TYPE_CHECKING:  # takes long to import
+    from dvc.lock import LockBase
+    from dvc.repo import Repo
+    from dvc.stage import Stage
 
 FOLDER = ".cache/repro"
 
@@ -21,11 +27,12 @@ class Plan:
     `pending` are those that are out of date, or may be once the stages that they depend on have run.
     """
 
-    repo: Any
-    stages: dict[str, Any]  # name -> DVC's stage
+    repo: "Repo"
+    stages: "dict[str, Stage]"  # name -> DVC's stage
     needs: dict[str, list[str]]  # name -> the stages that it depends on
     entries: dict[str, str] = field(default_factory=dict)  # name -> its text in dvc.lock
     pending: dict[str, str] = field(default_factory=dict)  # name -> why
+    nodes: Nodes | None = None  # of a cluster that runs stages; else all run on this machine
 
     def behind(self, name: str) -> set[str]:
         """Return the stages that depend on a stage, directly or not."""
@@ -36,9 +43,9 @@ class Plan:
         return found
 
 
-def find_root(start: Path) -> Path:
-    """Return the DVC project that contains a folder, as DVC finds it; the folder itself without one."""
-    return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), start)
+def find_root(start: Path) -> Path | None:
+    """Return the DVC project that contains a folder, as DVC finds it."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), None)
 
 
 @contextmanager
@@ -61,7 +68,7 @@ def load(root: Path, targets: Sequence[str] = ()) -> Iterator[Plan]:
         raise DataError(f"{root}: DVC can't read the graph: {error}. `dvc dag` shows what it can read.") from error
 
 
-def _read(repo: Any, targets: Sequence[str]) -> Plan:
+def _read(repo: "Repo", targets: Sequence[str]) -> Plan:
     from dvc.repo import lock_repo
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
@@ -86,7 +93,7 @@ def _pending(plan: Plan) -> Iterator[tuple[str, str]]:
             yield name, f"after {waits_for[0]}" if waits_for else "out of date"
 
 
-def lock_path(stage: Any) -> Path | None:
+def lock_path(stage: "Stage") -> Path | None:
     """Return the lock file that holds a stage's entry; None for a .dvc file, which holds its own."""
     return Path(stage.path).with_suffix(".lock") if hasattr(stage, "name") else None
 
@@ -121,9 +128,9 @@ def _without_rwlock() -> Iterator[None]:
 class PromptLock:
     """DVC's lock of the repository behind one that wakes its waiters at once: DVC's own looks twice a second."""
 
-    def __init__(self, inner: Any, path: Path):
+    def __init__(self, inner: "LockBase", path: Path):
         self.inner, self.path = inner, path
-        self.held: Any = None
+        self.held: AbstractContextManager[None] | None = None
 
     @property
     def is_locked(self) -> bool:

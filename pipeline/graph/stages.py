@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -39,7 +38,7 @@ def content(root: Path) -> str:
     return HEADER + "\n".join(["runs:", *lines]) + "\n"
 
 
-def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[str, object]]]:
     config = resolve(load_config(f"experiment={experiment}", root=root))
     manifest = MANIFESTS.get(config["data"]["name"], MANIFEST)
     for seed in range(count):
@@ -54,5 +53,5 @@ def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[s
         yield f"{experiment}-{seed}", {"experiment": experiment, "seed": seed, "data": manifest, "requires": places}
 
 
-def _flow(run: dict[str, Any]) -> str:
+def _flow(run: dict[str, object]) -> str:
     return yaml.safe_dump(run, default_flow_style=True, sort_keys=False, width=1000).strip()

@@ -5,7 +5,6 @@ stage's command gets a lock file's descriptor: if this process is killed and the
 running until the command has ended, too.
 """
 
-import ctypes
 import json
 import logging
 import os
@@ -20,13 +19,13 @@ from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
+from pipeline.errors import LaunchError
 from pipeline.files import LockHeldError
 from pipeline.files.inherited import inherited_lock
 from pipeline.graph import lockfile
 from pipeline.graph.plan import FOLDER, Plan, lock_path
-
-PARENT_DEATH_SIGNAL = 1  # prctl's number
-STOPPED = 75  # EX_TEMPFAIL
+from pipeline.launch.parent import end_with
+from pipeline.launch.stages import Nodes, Running, Stage, travels
 
 
 class Stopped(Exception):
@@ -70,6 +69,43 @@ class Command:
             raise StageCmdFailedError(command, code)
 
 
+class RemoteCommand(Command):
+    """A stage's command on a node of a cluster, if it is one that travels."""
+
+    def __init__(self, descriptor: int, stage: Any, root: Path, nodes: Nodes):
+        super().__init__(descriptor)
+        self.stage, self.root, self.nodes = stage, root, nodes
+        self.running: Running | None = None
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        super().stop(number, frame)
+        if self.running:
+            self.running.stop()
+
+    def run(self, executable: str | None, command: str, **words: Any) -> None:
+        from dvc.stage.exceptions import StageCmdFailedError
+
+        if not travels(command):
+            super().run(executable, command, **words)
+            return
+        if self.stopping:
+            raise Stopped
+        name = self.stage.addressing
+        inputs, outputs = (tuple(self._paths(each)) for each in (self.stage.deps, self.stage.outs))
+        self.running = self.nodes.run(Stage(name, command, inputs, outputs, file_of(name, ".log", self.root)))
+        self.started = True
+        if self.stopping:  # meanwhile
+            self.running.stop()
+        ended = self.running.wait()
+        if ended.why:
+            raise LaunchError(ended.why)
+        if ended.code:
+            raise StageCmdFailedError(command, ended.code)
+
+    def _paths(self, files: list[Any]) -> list[str]:
+        return [os.path.relpath(file.fs_path, self.root) for file in files]
+
+
 def file_of(name: str, suffix: str, root: Path) -> Path:
     """Return the path of a stage's log or lock."""
     return root / FOLDER / f"{quote(name, safe='@+,= ')}{suffix}"
@@ -99,23 +135,15 @@ def _settle(driver: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, frame: None)  # not SIG_IGN, which commands would inherit
-    _end_with(driver)
+    end_with(driver)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT, signal.SIGHUP])
-
-
-def _end_with(parent: int) -> None:
-    """Have the kernel send this process SIGTERM when its parent ends (Linux only)."""
-    if prctl := getattr(ctypes.CDLL(None), "prctl", None):
-        prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(STOPPED)
 
 
 def _before_command(parent: int) -> None:
     """Prepare the new process for the stage's command: nothing of this program's handling of signals stays."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    _end_with(parent)
+    end_with(parent)
 
 
 def _outcome(plan: Plan, name: str, root: Path) -> dict[str, str]:
@@ -124,7 +152,8 @@ def _outcome(plan: Plan, name: str, root: Path) -> dict[str, str]:
 
     try:
         with inherited_lock(file_of(name, ".lock", root)) as descriptor:
-            command = Command(descriptor)
+            nodes = plan.nodes
+            command = RemoteCommand(descriptor, plan.stages[name], root, nodes) if nodes else Command(descriptor)
             signal.signal(signal.SIGTERM, command.stop)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             try:

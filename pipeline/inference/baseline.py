@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 from torch import Tensor
@@ -11,10 +11,12 @@ from torch import Tensor
 from pipeline.config import Config, build
 from pipeline.data.texts.text_data import TextData
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Evaluation, InputType, Judge, Prediction, Predictions, Split
+from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N texts, C class
 
@@ -33,7 +35,8 @@ class BaselineClassifier:
 
     model: TextModel
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
+    calibration: Calibration | None = None
     input_type: ClassVar[InputType | None] = "texts"
 
     @property
@@ -44,19 +47,21 @@ class BaselineClassifier:
         """(N, C) class probabilities of raw texts."""
         return self.model.probabilities(texts)
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.text_probabilities(inputs)
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
+        return self.text_probabilities(cast(Sequence[str], inputs))
 
     def predict_split(self, data: TextData, split: Split) -> Predictions:
         """Predictions for all samples of a split, in its order."""
         data.read()
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.text_probabilities(inputs)]
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        return [
+            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
+        ]
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Raises: ConfigError: a baseline has no input tensor."""
@@ -77,7 +82,7 @@ class BaselineClassifier:
         )
 
 
-def load(model_dir: Path, config: Config, manifest: dict[str, Any]) -> BaselineClassifier:
+def load(model_dir: Path, config: Config, manifest: Manifest) -> BaselineClassifier:
     """Load a baseline from its verified model folder.
 
     Raises: CheckpointError if the folder does not hold a baseline.
@@ -87,4 +92,4 @@ def load(model_dir: Path, config: Config, manifest: dict[str, Any]) -> BaselineC
         model.load(model_dir)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{model_dir}: not a stored baseline ({error!r}). Train again.") from error
-    return BaselineClassifier(model, config, manifest)
+    return BaselineClassifier(model, config, manifest, calibrating.read(model_dir))

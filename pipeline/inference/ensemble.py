@@ -5,7 +5,6 @@ Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -14,20 +13,22 @@ from pipeline.config import Config
 from pipeline.data.batches import BatchedData
 from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
-from pipeline.inference.export import ExportableModel, Mean, facts
+from pipeline.evaluation.calibration import Calibration
+from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
 from pipeline.inference.predictor import class_prediction
-from pipeline.types import Classifier, Evaluation, InputType, Judge, Prediction, Predictions, Split
+from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N samples, B batch, C class
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """Classifiers whose class probabilities are averaged."""
+    """Classifiers whose class probabilities are averaged; the mean is calibrated, its members are not."""
 
     members: tuple[Classifier, ...]
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
+    calibration: Calibration | None = None
 
     @property
     def input_type(self) -> InputType | None:
@@ -50,7 +51,7 @@ class Ensemble:
         """(N, C) class probabilities of raw texts."""
         return _mean([member.text_probabilities(texts) for member in self.members])
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of inputs of the members' input type."""
         return _mean([member.class_probabilities(inputs) for member in self.members])
 
@@ -60,11 +61,13 @@ class Ensemble:
         y_score = _mean([prediction.y_score for prediction in predictions])
         return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        return [
+            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
+        ]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one module that averages their outputs.
@@ -77,8 +80,9 @@ class Ensemble:
             raise ConfigError(
                 f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
             )
-        metadata = {**first.facts, **facts(self.config, None)}
-        return replace(first, net=Mean([model.net for model in exported]).eval(), facts=metadata)
+        metadata = {**first.facts, **facts(self.config, None, self.calibration)}
+        net = calibrated(Mean([model.net for model in exported]), self.calibration)
+        return replace(first, net=net.eval(), facts=metadata)
 
 
 def _mean(scores: Sequence[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pipeline.config import Config
 from pipeline.data.batches import BatchedData
 from pipeline.data.texts.vocabulary import PADDING, Vocabulary
+from pipeline.evaluation.calibration import TINY, Calibration
 
 Arrays = dict[str, np.ndarray]
 Run = Callable[[Arrays], np.ndarray]  # an exported model: named inputs, batch first, to its only output
@@ -45,9 +46,29 @@ class Mean(nn.Module):
         return torch.stack([member(inputs) for member in self.members]).mean(dim=0)
 
 
-def with_softmax(net: nn.Module) -> nn.Module:
-    """The net with a softmax after its logits."""
-    return nn.Sequential(net, nn.Softmax(dim=-1))
+class Temperature(nn.Module):
+    """Calibrated probabilities, softmax(log p / T), of probabilities p; see `pipeline.evaluation.calibration`."""
+
+    def __init__(self, temperature: float):
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        return (probabilities.clamp(min=TINY).log() / self.temperature).softmax(dim=-1)
+
+
+def with_softmax(net: nn.Module, calibration: Calibration | None = None) -> nn.Module:
+    """The net with a softmax after its logits, then with its temperature if it is calibrated."""
+    return nn.Sequential(net, nn.Softmax(dim=-1), *_temperature(calibration))
+
+
+def calibrated(net: nn.Module, calibration: Calibration | None) -> nn.Module:
+    """A net that computes probabilities, with its temperature if it is calibrated."""
+    return nn.Sequential(net, *_temperature(calibration)) if calibration else net
+
+
+def _temperature(calibration: Calibration | None) -> list[nn.Module]:
+    return [Temperature(calibration.temperature)] if calibration else []
 
 
 def to_onnx(model: ExportableModel, path: Path) -> Run:
@@ -150,9 +171,13 @@ def first_inputs(data: BatchedData, count: int) -> Tensor:
     return inputs[:, :longest]
 
 
-def facts(config: Config, vocabulary: Vocabulary | None) -> dict[str, str]:
-    """Metadata of an exported file: the configuration, the class labels and, for texts, the vocabulary."""
+def facts(config: Config, vocabulary: Vocabulary | None, calibration: Calibration | None = None) -> dict[str, str]:
+    """Metadata of an exported file: the configuration, the class labels, the temperature that the outputs have been
+    divided by, and the vocabulary of a model of texts.
+    """
     metadata = {"config.json": json.dumps(config), "labels.json": json.dumps(config["labels"])}
+    if calibration:
+        metadata["temperature.json"] = json.dumps(calibration.temperature)
     if vocabulary is None:
         return metadata
     # The first word has index 2; the `dropped` most frequent words are removed from every text.

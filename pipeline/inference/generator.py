@@ -1,7 +1,7 @@
 """Predictor for trained image generators, evaluated by a judge."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification_accuracy_score, generation
 from pipeline.inference.export import ExportableModel, facts
 from pipeline.inference.predictor import BATCH, Net
-from pipeline.types import Evaluation, GeneratedImages, InputType, Judge, JudgedImages, Prediction, Split
+from pipeline.types import Evaluation, GeneratedImages, InputType, Judge, JudgedImages, Prediction, RawInput, Split
 
 # N images, K classes, S steps of a latent walk, Z noise dimensions, C channels, H height, W width
 EVALUATION_IMAGES = 10_000
@@ -60,7 +60,7 @@ class Generator(Net):
         classes = (torch.full((steps,), label) for label in range(self.generator_net.classes))
         return np.stack([self.generator_net(noise_SZ, labels_S)[:, 0].numpy() for labels_S in classes])
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         images_NCHW = self.generate(torch.as_tensor(inputs))
         return [{"image": (image_CHW[0] * 255).round().int().tolist()} for image_CHW in images_NCHW]
 

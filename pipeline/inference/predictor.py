@@ -1,10 +1,9 @@
-"""Predictors for trained nets: classifiers of images, points and texts, and language models."""
+"""Predictors for trained nets: classifiers of images, points and texts."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -13,15 +12,29 @@ from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
-from pipeline.data.images.image_folder import ImageFolder
 from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import Calibration, has_probabilities
+from pipeline.evaluation.outliers import OutlierDetector
+from pipeline.evaluation.outliers import fit as fit_outliers
+from pipeline.inference import detectors
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
-from pipeline.types import Evaluation, InputType, Judge, JudgedImages, Prediction, Predictions, Split
+from pipeline.types import (
+    Evaluation,
+    InputType,
+    Judge,
+    JudgedImages,
+    Manifest,
+    Prediction,
+    Predictions,
+    RawInput,
+    Split,
+)
 
 # N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
 BATCH = 1000  # images or points in a batch
@@ -34,8 +47,10 @@ class Net:
 
     net: nn.Module
     config: Config  # name, seed, data, model, requires, labels
-    manifest: dict[str, Any]
+    manifest: Manifest
     vocabulary: Vocabulary | None = None  # of a text classifier
+    calibration: Calibration | None = None  # of a classifier
+    outliers: OutlierDetector | None = None  # of a classifier of images
     input_type: ClassVar[InputType | None] = None
 
     @property
@@ -48,7 +63,7 @@ class Net:
         probabilities: Tensor = self.net(inputs).softmax(dim=-1)
         return probabilities
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         """The prediction for each of one or more inputs, in their order."""
         raise NotImplementedError
 
@@ -60,8 +75,9 @@ class Net:
         """The net with its softmax and the first `count` inputs of the test split."""
         inputs = first_inputs(data, count)
         text = () if inputs.is_floating_point() else ("input",)
-        metadata = facts(self.config, self.vocabulary)
-        return ExportableModel(with_softmax(self.net).eval(), {"input": inputs}, "probabilities", text, metadata)
+        metadata = facts(self.config, self.vocabulary, self.calibration)
+        net = with_softmax(self.net, self.calibration).eval()
+        return ExportableModel(net, {"input": inputs}, "probabilities", text, metadata)
 
 
 class Classifier(Net):
@@ -76,12 +92,15 @@ class Classifier(Net):
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        return classification.evaluate(self.predict_split(data, split), data, split)
+        return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [class_prediction(score_C, self.labels) for score_C in self.class_probabilities(inputs)]
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        scores_NC = self.class_probabilities(inputs)
+        if not has_probabilities(self.config):
+            return [{"label": self.labels[best]} for best in scores_NC.argmax(axis=1)]
+        return [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays in the form of the net's input."""
         stacked = torch.from_numpy(np.stack([np.asarray(array) for array in inputs])).float()
         return np.concatenate([self.probabilities(batch).numpy() for batch in stacked.split(BATCH)])
@@ -98,14 +117,18 @@ class Classifier(Net):
         odds_N: np.ndarray = (logits_NC[:, label] - others_NC.logsumexp(dim=1)).numpy()
         return odds_N
 
-    @torch.inference_mode()
     def features(self, inputs: Tensor) -> Tensor:
         """(B, F) inputs of the last linear layer for a batch of the net's inputs."""
+        return self.features_and_probabilities(inputs)[0]
+
+    @torch.inference_mode()
+    def features_and_probabilities(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F) features and (B, C) class probabilities, in one pass."""
         last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
         captured: list[Tensor] = []
         with last.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0])):
-            self.net(inputs)
-        return captured[0]
+            probabilities_BC = self.net(inputs).softmax(dim=-1)
+        return captured[0], probabilities_BC
 
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """Features and probabilities of real or generated images; labels are None for unconditional generation."""
@@ -131,7 +154,35 @@ class ImageClassifier(Classifier):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "images"
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        """The predictions; with `unfamiliar`, whether an image is unlike those of validation, if that can be judged."""
+        if self.outliers is None:
+            return super().predict(inputs)
+        found: list[Prediction] = []
+        for batch in torch.from_numpy(as_images(inputs, self.config)).float().split(BATCH):
+            features_BF, probabilities_BC = self.features_and_probabilities(batch)
+            unfamiliar_B = self.outliers.is_outlier(features_BF.double().numpy())
+            found += [
+                {**class_prediction(score_C, self.labels, self.calibration), "unfamiliar": bool(unfamiliar)}
+                for score_C, unfamiliar in zip(probabilities_BC.numpy(), unfamiliar_B, strict=True)
+            ]
+        return found
+
+    def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
+        """A detector of images that are unlike those of validation; None for a net without a linear layer."""
+        if not any(isinstance(module, nn.Linear) for module in self.net.modules()):
+            return None
+        batches = [(self.features(images_BCHW), truth_B) for images_BCHW, truth_B in data.batches("val")]
+        features, truth = zip(*batches, strict=True)
+        return fit_outliers(torch.cat(features).numpy(), torch.cat(truth).numpy())
+
+    def unfamiliar(self, images_BCHW: Tensor) -> np.ndarray | None:
+        """(B,) whether each image is unlike those of validation; None if that can't be judged."""
+        if self.outliers is None:
+            return None
+        return self.outliers.is_outlier(self.features(images_BCHW).double().numpy())
+
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of uint8 images (H, W), or of arrays in the form of the net's input."""
         return super().class_probabilities(list(as_images(inputs, self.config)))
 
@@ -151,7 +202,13 @@ class FrozenClassifier(ImageClassifier):
 
     __slots__ = ()
 
+    def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
+        """None: a net that was trained on many kinds of images knows most others, too."""
+        return None
+
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
+        from pipeline.data.images.image_folder import ImageFolder  # which other nets do without
+
         if not isinstance(data, ImageFolder):
             return super().predict_split(data, split)
         net = cast(FrozenFeatures, self.net)
@@ -174,8 +231,8 @@ class TextClassifier(Classifier):
         rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
 
-    def class_probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        return self.text_probabilities(inputs)
+    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
+        return self.text_probabilities(cast(Sequence[str], inputs))
 
     def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """(N, C) class probabilities of raw texts."""
@@ -197,43 +254,15 @@ class TextClassifier(Classifier):
         return scores_NC[order_N.argsort()].numpy()
 
 
-class LanguageModel(Net):
-    """A net that predicts the next word; text classifiers are initialised from its weights."""
-
-    __slots__ = ()
-
-    @torch.inference_mode()
-    def mean_nll(self, data: BatchedData, split: Split) -> float:
-        """The mean negative log-likelihood of a word of a split, in nats."""
-        net: Any = self.net
-        sums, counts = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
-        return float(sum(sums) / sum(counts))
-
-    def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        nll = self.mean_nll(data, split)
-        return Evaluation({"loss": nll, "perplexity": math.exp(nll)})
-
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        raise language_model_error(self.config["name"])
-
-    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
-        raise language_model_error(self.config["name"])
-
-
-def language_model_error(name: str) -> ConfigError:
-    return ConfigError(
-        f"{name}: a language model, which predicts no classes. Choose a classifier that is initialised from it."
-    )
-
-
-def class_prediction(score_C: np.ndarray, labels: Sequence[str]) -> Prediction:
-    """The most probable class, its probability, and the probabilities of all classes."""
+def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> Prediction:
+    """The most probable class, its probability, and the probabilities of all classes, calibrated if possible."""
     best = int(score_C.argmax())
+    score_C = calibration.scores(score_C) if calibration else score_C
     probabilities = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
     return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
 
-def as_images(inputs: Sequence[Any], config: Config) -> np.ndarray:
+def as_images(inputs: Sequence[RawInput], config: Config) -> np.ndarray:
     """(N, C, H, W) float32 images in [0, 1]; uint8 images are scaled, other arrays are taken as they are."""
     stacked = np.stack([np.asarray(image) for image in inputs])
     if stacked.dtype != np.uint8:
@@ -242,7 +271,7 @@ def as_images(inputs: Sequence[Any], config: Config) -> np.ndarray:
     return torch.from_numpy(stacked).float().reshape(shape).div(255).numpy()
 
 
-def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: dict[str, Any]) -> Net:
+def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: Manifest) -> Net:
     """Load a net from its verified model folder as a predictor of the given class.
 
     Raises: CheckpointError if the folder does not hold a net.
@@ -255,4 +284,5 @@ def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: 
         ) from error
     checkpoints.load_weights(net, model_dir)
     vocabulary = Vocabulary.load(model_dir) if (model_dir / FILE).is_file() else None
-    return predictor_class(net.eval(), config, manifest, vocabulary)
+    calibration, outliers = calibrating.read(model_dir), detectors.read(model_dir)
+    return predictor_class(net.eval(), config, manifest, vocabulary, calibration, outliers)

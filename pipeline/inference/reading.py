@@ -9,22 +9,27 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pipeline.data.images.digits import SIDE, centred
 from pipeline.data.images.idx import read_idx, read_images
 from pipeline.data.jsonl import LINE_BYTES
 from pipeline.errors import DataError
+from pipeline.types import RawInput
 
 if TYPE_CHECKING:  # chunks are made with `read_idx_images`
+    import numpy as np
+    from torch import Tensor
+
     from pipeline.inference.inputs import InputChunk
 
 IDX_MAGIC = (b"\x00\x00\x08\x03", b"\x1f\x8b")  # three dimensions of bytes; the same in gzip
 HEAD_BYTES = 4096  # of a file, from which its type is described
 IMAGE_FORMATS = "an image (PNG, JPEG, GIF, BMP, TIFF, WebP) or an IDX file of images"
 ReadableType = Literal["images", "points", "texts", "sentences"]
-ImageReader = Callable[[Path], Any]
-NamedInput = tuple[str, Any]  # an input's name with its array or text, or with the DataError that prevented reading it
+ImageReader = Callable[[Path], "Tensor"]
+# An input's name with its array or text, or with the DataError that prevented reading it.
+NamedInput: TypeAlias = "tuple[str, RawInput | DataError]"
 
 
 def read(
@@ -81,7 +86,7 @@ def is_idx(path: Path) -> bool:
 
 
 @lru_cache(maxsize=1)  # the chunks of a file follow each other
-def read_idx_images(path: str) -> Any:
+def read_idx_images(path: str) -> "np.ndarray":
     """(N, H, W) uint8 images of an IDX file.
 
     Raises: DataError if the file is damaged or holds no images.
@@ -120,7 +125,9 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _image(path: Path, in_shape: Sequence[int] | None, digits: bool, image_reader: ImageReader | None) -> Any:
+def _image(
+    path: Path, in_shape: Sequence[int] | None, digits: bool, image_reader: ImageReader | None
+) -> "np.ndarray | Tensor":
     from PIL import Image, UnidentifiedImageError
 
     assert in_shape is not None
@@ -140,10 +147,11 @@ def _image(path: Path, in_shape: Sequence[int] | None, digits: bool, image_reade
     if digits and size != (SIDE, SIDE):
         (grey,) = read_images(path, size[1], size[0])
         return centred(grey)
-    return read_images(path, *in_shape[1:])[0]
+    pixels: np.ndarray = read_images(path, *in_shape[1:])[0]
+    return pixels
 
 
-def _idx_rows(chunk: "InputChunk", in_shape: Sequence[int] | None) -> Iterator[Any]:
+def _idx_rows(chunk: "InputChunk", in_shape: Sequence[int] | None) -> "Iterator[np.ndarray]":
     path = chunk.items[0]
     images = read_idx_images(path)[chunk.first : chunk.first + chunk.count]
     if in_shape is None or images.shape[1:] != tuple(in_shape[1:]):

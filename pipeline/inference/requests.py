@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import build_data
 from pipeline.errors import DataError
 from pipeline.inference.inputs import InputChunk
 from pipeline.inference.reading import NamedInput, image_suffix, read
 from pipeline.runs.checkpoints import weights_digest
-from pipeline.types import InputType, Prediction, Predictor
+from pipeline.types import InputType, Prediction, Predictor, RawInput
 
 if TYPE_CHECKING:  # a mistyped run is reported without importing torch
     from pipeline.data.batches import BatchedData
@@ -22,13 +22,13 @@ def input_type(predictor: Predictor) -> InputType:
     Raises: ConfigError if the model can't predict single inputs.
     """
     if predictor.input_type is None:
-        from pipeline.inference.predictor import language_model_error
+        from pipeline.inference.language_model import language_model_error
 
         raise language_model_error(predictor.config["name"])
     return predictor.input_type
 
 
-def predict(predictor: Predictor, inputs: Sequence[Any]) -> list[Prediction]:
+def predict(predictor: Predictor, inputs: Sequence[RawInput]) -> list[Prediction]:
     """The prediction for each input, in their order.
 
     A class to generate is given by its index in the labels; the same class always gives the same image.
@@ -71,7 +71,7 @@ def read_inputs(predictor: Predictor, chunk: InputChunk) -> list[NamedInput]:
     return list(read(chunk, kind, shape, digits=data.centred_digits, image_reader=data.picture_reader()))
 
 
-def decode_image(predictor: Predictor, content: bytes, max_pixels: int) -> Any:
+def decode_image(predictor: Predictor, content: bytes, max_pixels: int) -> RawInput:
     """A PNG or JPEG of at most `max_pixels` pixels as an array in the form of the model's input.
 
     Raises: DataError if the content is neither, larger, or broken.

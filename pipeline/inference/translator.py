@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from pipeline.data.piglatin.rule import ENDING, decode, encode, pig_latin, trans
 from pipeline.evaluation import classification, translation
 from pipeline.inference.predictor import BATCH, Net
 from pipeline.models.seq2seq import Seq2Seq
-from pipeline.types import Evaluation, InputType, Judge, Prediction, Split, TranslationDetails, Translations
+from pipeline.types import Evaluation, InputType, Judge, Prediction, RawInput, Split, TranslationDetails, Translations
 
 # B batch, T target letters, S source letters, V symbols
 EXAMPLE = "string"  # the word whose attention weights are recorded
@@ -25,9 +25,9 @@ class Translator(Net):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "sentences"
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         translate_batch = partial(translate_words, cast(Seq2Seq, self.net))
-        return [{"label": translate(sentence, translate_batch)} for sentence in inputs]
+        return [{"label": translate(sentence, translate_batch)} for sentence in cast(Sequence[str], inputs)]
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         data.setup()

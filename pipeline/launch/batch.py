@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.inference.inputs import InputChunk
@@ -66,5 +65,5 @@ class _Worker:
         torch.set_num_threads(1)
         self.predictor = load(Path(model_dir))
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, row: dict[str, InputChunk]) -> dict[str, list[Prediction]]:
         return {"predictions": predict_chunk(self.predictor, row["chunk"])}

@@ -3,18 +3,15 @@
 import atexit
 import logging
 import os
-import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pipeline.errors import LaunchError
+from pipeline.launch import head
 from pipeline.launch.auth_token import ensure
 from pipeline.launch.machine import available_cores, check_ray_folder, ray_folder
+from pipeline.types import Config
 
-CONNECT_S = 5
-HEAD_TRIES = 3
 # Ray by default detects a hung worker after 600 s and waits 60 s for one that can't be placed.
 HEALTH = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1",
@@ -31,28 +28,24 @@ HEALTH = {
 START = {"RAY_agent_register_timeout_ms": "120000"}
 
 
-class HeadLost(SystemExit):
-    """The cluster's head does not respond any more: the run is interrupted, and can resume on another cluster."""
-
-
-def in_process(cluster: dict[str, Any]) -> bool:
+def in_process(cluster: Config) -> bool:
     """Whether a run needs one process only: one worker (or `auto`), and no address of a cluster."""
     return cluster["workers"] in (1, "auto") and not cluster.get("address")
 
 
-def worker_range(cluster: dict[str, Any]) -> tuple[int, int]:
+def worker_range(cluster: Config) -> tuple[int, int]:
     """The minimum and the maximum number of workers; 1 of `auto`, where it is not resolved."""
     workers = 1 if cluster["workers"] == "auto" else cluster["workers"]
     return (workers[0], workers[1]) if isinstance(workers, list) else (workers, workers)
 
 
-def check(cluster: dict[str, Any]) -> None:
+def check(cluster: Config) -> None:
     """Check within seconds that the cluster can be used.
 
-    Raises: LaunchError if no cluster responds at the address, or this machine has too few cores.
+    Raises: LaunchError if no cluster responds at the address, it refuses the token, or this machine has too few cores.
     """
     if cluster.get("address"):
-        _connect(_resolved(cluster["address"]))
+        head.check(head.resolve(cluster["address"]))
         return
     (_, most), threads, cores = worker_range(cluster), cluster["threads_per_worker"], available_cores()
     if most > 1 and most * threads > cores:
@@ -65,7 +58,7 @@ def check(cluster: dict[str, Any]) -> None:
 
 
 @contextmanager
-def connect(cluster: dict[str, Any]) -> Iterator[None]:
+def connect(cluster: Config) -> Iterator[None]:
     """Connect to the cluster at the configured address while the block runs; without one, do nothing.
 
     Raises: LaunchError if the cluster can't be used.
@@ -80,17 +73,14 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
 
     address = cluster.get("address")
     try:
-        ray.init(address=_resolved(str(address)), log_to_driver=True)
+        ray.init(address=head.resolve(str(address)), log_to_driver=True)
     except AuthenticationError as error:
-        raise LaunchError(
-            f"cluster.address={address}: the cluster refuses this token ({str(error).splitlines()[0]}). "
-            "Set RAY_AUTH_TOKEN_PATH to the file with its token."
-        ) from error
+        raise head.refused(str(address)) from error
     except (ConnectionError, RuntimeError, TimeoutError) as error:
-        raise _unreachable(str(address), str(error).splitlines()[0]) from error
+        raise head.unreachable(str(address), str(error).splitlines()[0]) from error
     try:
         yield
-    except HeadLost:
+    except head.HeadLost:
         # Ray would wait for its head for a minute, and then end this process with its own exit code.
         atexit.register(os._exit, 75)
         raise
@@ -100,7 +90,7 @@ def connect(cluster: dict[str, Any]) -> Iterator[None]:
     ray.shutdown()
 
 
-def start(cpus: int, **options: Any) -> None:
+def start(cpus: int, **options: object) -> None:
     """Start a private cluster on this machine, whatever RAY_ADDRESS names; `options` are `ray.init`'s.
 
     Raises: LaunchError if it does not start, or its folder is unfit.
@@ -121,7 +111,7 @@ def start(cpus: int, **options: Any) -> None:
         ) from error
 
 
-def resolve_gpus(cluster: dict[str, Any]) -> int:
+def resolve_gpus(cluster: Config) -> int:
     """GPUs per worker: as configured, or for `auto` 1 where there is one for every worker.
 
     Raises: LaunchError if GPUs are configured and there are too few.
@@ -150,28 +140,13 @@ def draining() -> set[str]:
     return set(state.get_draining_nodes())
 
 
-def reach_head() -> None:
-    """Raises: HeadLost if the head of the connected cluster does not respond several times in a row."""
-    import ray
-
-    address = ray.get_runtime_context().gcs_address
-    for left in reversed(range(HEAD_TRIES)):
-        try:
-            _connect(address)
-            return
-        except LaunchError:
-            if not left:
-                raise HeadLost(75) from None
-            time.sleep(1)
-
-
-def room(cluster: dict[str, Any]) -> int:
+def room(cluster: Config) -> int:
     """The number of workers that the live nodes could hold if nothing else ran on them."""
     required = per_worker(cluster)
     return sum(min(int(node.get(name, 0) // amount) for name, amount in required.items()) for node in _nodes())
 
 
-def shortage(cluster: dict[str, Any]) -> str:
+def shortage(cluster: Config) -> str:
     """The resources that a run requires, those that the cluster has, and the next step."""
     nodes, fitting, required = _nodes(), room(cluster), per_worker(cluster)
     each, has = _listed(required), _listed({name: sum(node.get(name, 0) for node in nodes) for name in required})
@@ -198,7 +173,7 @@ def _nodes() -> list[dict[str, float]]:
     ]
 
 
-def per_worker(cluster: dict[str, Any]) -> dict[str, float]:
+def per_worker(cluster: Config) -> dict[str, float]:
     """The resources of one worker."""
     gpus = cluster["gpus_per_worker"]
     return {"CPU": cluster["threads_per_worker"], **({"GPU": gpus} if gpus else {})}
@@ -208,34 +183,3 @@ def _set(variables: dict[str, str]) -> None:
     """Set environment variables that are not set yet."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
-
-
-def _resolved(address: str) -> str:
-    """The head's host:port; `auto` reads the address that Ray stored when it started on this machine.
-
-    Raises: LaunchError if `auto` finds none.
-    """
-    if address != "auto":
-        return address.removeprefix("ray://")
-    stored = ray_folder() / "ray/ray_current_cluster"
-    if not stored.is_file():
-        raise _unreachable(address, "Ray does not run on this machine")
-    return stored.read_text().strip()
-
-
-def _connect(address: str) -> None:
-    """Raises: LaunchError if nothing listens at an address; Ray itself would try for a minute."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise LaunchError(f"cluster.address={address}: expected host:port, such as 10.0.0.5:6379, or auto.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-    except OSError as error:
-        raise _unreachable(address, str(error)) from error
-
-
-def _unreachable(address: str, reason: str) -> LaunchError:
-    return LaunchError(
-        f"cluster.address={address}: no Ray cluster answers there ({reason}). Start one (`ray start --head`, "
-        "docs/how-to/cluster.md), correct RAY_ADDRESS or cluster.address, or use cluster=local."
-    )

@@ -8,7 +8,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 
@@ -27,7 +26,7 @@ class DataBundle:
     name: str
     digest: str
     files: tuple[DataFile, ...]  # () for data that packages contain or programs generate
-    contents: tuple[Any, ...] = ()
+    contents: "tuple[ray.ObjectRef, ...]" = ()
 
 
 def pack(name: str, digest: str, data_dir: Path, *, send: bool) -> DataBundle:
@@ -52,7 +51,7 @@ def unpack(bundle: DataBundle, data_dir: Path) -> Path:
             "to send. Put the project on a folder that all nodes share."
             + bulleted(describe_mismatch(file, found) for file, found in differing)
         )
-    cache = _cache_dir() / bundle.digest
+    cache = cache_dir() / "data" / bundle.digest
     cache.mkdir(parents=True, exist_ok=True)
     with file_lock(cache / ".lock"):  # one copy a node, whatever the number of its workers
         _fill(cache, bundle, [file for file, _ in mismatched(bundle.files, cache)])
@@ -73,5 +72,6 @@ def _fill(cache: Path, bundle: DataBundle, missing: Sequence[DataFile]) -> None:
         )
 
 
-def _cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lecture-pipeline" / "data"
+def cache_dir() -> Path:
+    """This node's cache of what drivers sent."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lecture-pipeline"

@@ -1,10 +1,13 @@
 """The number of times that workers of a run may fail: any, if each failure is followed by a newer checkpoint."""
 
 from pathlib import Path
+from textwrap import shorten
 
 from pipeline.errors import LaunchError
 from pipeline.runs import checkpoints, events
 
+EXIT_DETAIL = "Worker exit detail: "  # in Ray's messages
+REASON = 200  # characters of a failure's cause that are shown; the rest is in the run's log.txt
 MAX_FAILURES = 3  # without a new checkpoint between them; one more ends the run
 
 
@@ -30,19 +33,26 @@ class FailureCount:
             for event in events.read(self.run_dir, self.start)[0]
             if event.get("interrupted") in ("failure", "hang") and event["step"] == newest
         ]
-        text = " ".join(str(error).split())[:300]
+        text = reason(error)
         if len(earlier) >= MAX_FAILURES:
             raise LaunchError(
                 f"{self.run_dir.name}: {who} failed for the {len(earlier) + 1}th time without a new checkpoint "
                 f"({text}). See {self.run_dir / 'log.txt'}, then `pipeline resume {self.run_dir.name}`."
             )
-        self.note("hang" if hung else "failure", f"{who} {'hangs' if hung else 'failed'}: resuming from step {newest}")
+        verb = "hangs" if hung else "failed"
+        self.note("hang" if hung else "failure", f"{who} {verb} ({text}): resuming from step {newest}")
 
     def note(self, cause: str, text: str) -> None:
         """Append an interruption and its notice to the event log."""
         event_log = events.EventLog(self.run_dir)
         event_log.append(step=newest_step(self.run_dir), interrupted=cause, notice=text)
         event_log.close()
+
+
+def reason(error: object) -> str:
+    """The first words of an error on one line; of a dead process in Ray, those on how it ended."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return shorten(text.rpartition(EXIT_DETAIL)[2], REASON, placeholder=" …")
 
 
 def newest_step(run_dir: Path) -> int:

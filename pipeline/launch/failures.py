@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ray.train import UserCallback
 
 from pipeline.errors import PipelineError
 from pipeline.launch import cluster as clusters
 from pipeline.launch.failure_count import FailureCount
+from pipeline.types import Config
 
 SHUTDOWN_S = 5  # a broken group's time to shut down; Ray gives it 30, and one that hangs takes them all
 
@@ -21,11 +21,11 @@ class TooFewNodes(Exception):
 class Failures(FailureCount, UserCallback):  # type: ignore[misc]
     """Decides in Ray Train's controller whether a group may be restarted after a failure."""
 
-    def __init__(self, run_dir: Path, cluster: dict[str, Any]):
+    def __init__(self, run_dir: Path, cluster: Config):
         super().__init__(run_dir)
         self.cluster, self.workers = cluster, 0
 
-    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+    def after_exception(self, run_context: object, worker_exceptions: dict[int, Exception]) -> None:
         """Raises: PipelineError, which ends the run: a worker's own, or after too many failures;
         TooFewNodes, which ends the group.
         """
@@ -36,14 +36,19 @@ class Failures(FailureCount, UserCallback):  # type: ignore[misc]
                     raise cause
         # A worker that hangs makes the others fail.
         rank, error = max(worker_exceptions.items(), key=lambda item: "HealthCheck" in type(item[1]).__name__)
-        self.count(f"worker {rank}", error, hung="HealthCheckTimeout" in type(error).__name__)
+        self.count(f"worker {rank}", root(error), hung="HealthCheckTimeout" in type(error).__name__)
         if clusters.room(self.cluster) < self.workers:
             raise TooFewNodes
 
 
-def causes(error: Any) -> Iterator[BaseException]:
+def root(error: BaseException) -> BaseException:
+    """The innermost cause of an exception, unwrapped."""
+    return list(causes(error))[-1]
+
+
+def causes(error: object) -> Iterator[BaseException]:
     """Yield an exception and its causes, unwrapped."""
-    cause: Any = error
+    cause = error
     while isinstance(cause, BaseException):
         yield cause
         for failure in getattr(cause, "worker_failures", {}).values():

@@ -10,15 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
-from pipeline.config import conf_dir
-from pipeline.config.source import PACKAGE
+from pipeline.config import conf_dirs, packaged_conf
+from pipeline.config.source import PACKAGE, PYPROJECT, Project, project_of
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
 
+if TYPE_CHECKING:  # takes long to import
+    from ray.job_submission import JobSubmissionClient
+
 MAX_BYTES = 5 * 10**6  # of code and configuration
+READ_S, CHANGE_S = 10, 60  # the wait for an answer to a request that reads, and to one that changes something
+HTTP_FAILED = 500
 READY_S = 60  # a new cluster's time to accept a job
 STOP_S = 60  # a job's time to store its state before it is killed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
@@ -26,16 +31,31 @@ CONFIG_DIR = "$SENT/config_dir"  # the user's own configuration on the cluster
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
+class JobFacts(TypedDict):
+    """A job that was submitted."""
+
+    name: str
+    status: str
+    started: float  # seconds since 1970
+    command: str
+
+
 @contextmanager
 def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
-    """A temporary folder with the package, `conf/` and the user's own configuration; and its size in bytes.
+    """A temporary folder with the package, `conf/`, the project's own packages and the user's own configuration.
+
+    Returns: the folder, and its size in bytes.
 
     Raises: LaunchError with the size of each folder if it is larger than `MAX_BYTES`.
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-job-") as temporary:
         folder = Path(temporary)
         shutil.copytree(PACKAGE, folder / "pipeline", ignore=IGNORED)
-        shutil.copytree(conf_dir(root), folder / "conf", ignore=IGNORED)
+        if project := project_of(root):
+            shutil.copytree(packaged_conf(), folder / "pipeline/conf", ignore=IGNORED, dirs_exist_ok=True)
+            _copy_project(project, folder)
+        else:
+            shutil.copytree(conf_dirs(root)[0], folder / "conf", ignore=IGNORED)
         if config_dir:
             shutil.copytree(config_dir, folder / "config_dir", ignore=IGNORED)
         sizes: Counter[str] = Counter()
@@ -51,7 +71,17 @@ def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
         yield folder, sizes.total()
 
 
-def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
+def _copy_project(project: Project, folder: Path) -> None:
+    """Copy what makes a project: its table in pyproject.toml, its configurations and its packages."""
+    shutil.copy(project.root / PYPROJECT, folder / PYPROJECT)
+    for name in ("conf", *project.modules):
+        if (project.root / name).is_dir():
+            shutil.copytree(project.root / name, folder / name, ignore=IGNORED)
+        elif (project.root / f"{name}.py").is_file():
+            shutil.copy(project.root / f"{name}.py", folder / f"{name}.py")
+
+
+def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
     """Start `pipeline WORDS` in the folder `storage` of the cluster; the job's name.
 
     Raises: LaunchError if the cluster does not accept it.
@@ -80,7 +110,7 @@ def submit(client: Any, words: Sequence[str], *, folder: Path, storage: str, exp
             return job
 
 
-def connect(address: str) -> Any:
+def connect(address: str) -> "JobSubmissionClient":
     """A client of the cluster's dashboard.
 
     Raises: LaunchError if the address may not get a token, or no dashboard answers there.
@@ -99,21 +129,51 @@ def connect(address: str) -> Any:
             f"--address {address}: is not this machine, and there is no token: whoever reaches a Ray dashboard runs "
             "code on its cluster. Put the cluster's token into ~/.ray/auth_token (mode 0600), or tunnel: `ssh -L`."
         )
+    try:
+        client = _client_class()(address)
+        client.list_jobs()  # with the token, and from the head: the dashboard's own pages need neither
+    except (OSError, RuntimeError, ValueError) as error:  # another program, or another version of Ray
+        raise _no_dashboard(address, error) from error
+    return client
+
+
+def _no_dashboard(address: str, error: Exception) -> LaunchError:
+    reason = " ".join(str(error).split())[:200]
+    return LaunchError(
+        f"--address {address}: no Ray dashboard answers there, or its head is gone ({reason}). Start a cluster "
+        "(docs/how-to/cluster.md), or correct the address."
+    )
+
+
+def _client_class() -> "type[JobSubmissionClient]":
+    """Ray's client, with limits of time and errors of one line."""
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
-    try:
-        return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise LaunchError(
-            f"--address {address}: no Ray dashboard answers there ({reason}). Start a cluster "
-            "(docs/how-to/cluster.md), or correct the address and the token."
-        ) from error
+    class Client(JobSubmissionClient):  # type: ignore[misc]
+        def _do_request(self, method: str, endpoint: str, **words: object) -> Any:
+            try:
+                reply = super()._do_request(method, endpoint, timeout=READ_S if method == "GET" else CHANGE_S, **words)
+            except AuthenticationError as error:
+                raise LaunchError(
+                    f"--address {self._address}: the cluster refuses this token. Put the cluster's token into "
+                    "~/.ray/auth_token (mode 0600), or set RAY_AUTH_TOKEN_PATH to its file."
+                ) from error
+            except OSError as error:
+                raise _no_dashboard(self._address, error) from error
+            if method == "GET" and reply.status_code >= HTTP_FAILED:
+                raise LaunchError(
+                    f"--address {self._address}: the dashboard answers with status {reply.status_code}. Does the "
+                    "cluster's head still run?"
+                )
+            return reply
+
+    return Client
 
 
-def listing(client: Any) -> list[dict[str, Any]]:
+def listing(client: "JobSubmissionClient") -> list[JobFacts]:
     """The jobs that were submitted, newest first: name, status, started (seconds), command."""
-    jobs = [
+    jobs: list[JobFacts] = [
         {
             "name": job.submission_id,
             "status": job.status.value,
@@ -126,7 +186,7 @@ def listing(client: Any) -> list[dict[str, Any]]:
     return sorted(jobs, key=lambda job: job["started"], reverse=True)
 
 
-def find(client: Any, name: str) -> str:
+def find(client: "JobSubmissionClient", name: str) -> str:
     """The full name of a job, by its name, an unambiguous prefix of it, or `latest`.
 
     Raises: LaunchError if no job or more than one matches.
@@ -143,7 +203,7 @@ def find(client: Any, name: str) -> str:
     raise LaunchError(f"Ambiguous job name {name!r}: {len(matches)} jobs match ({shown}). Type more of it.")
 
 
-def follow(client: Any, job: str) -> Iterator[str]:
+def follow(client: "JobSubmissionClient", job: str) -> Iterator[str]:
     """Yield what a job prints, as it does, until it ends."""
     length = 0
     while True:
@@ -157,7 +217,7 @@ def follow(client: Any, job: str) -> Iterator[str]:
         time.sleep(1)
 
 
-def stop(client: Any, job: str) -> str:
+def stop(client: "JobSubmissionClient", job: str) -> str:
     """Request a job to store its state and end; its status once it has, or after `STOP_S` and some seconds."""
     client.stop_job(job)
     ends = time.monotonic() + STOP_S + 15

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.process import BaseProcess
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError
@@ -32,7 +32,7 @@ CLOSE_S = 10.0  # that the supervisor may take to end its workers
 class LocalWorkers:
     """The driver's side of the supervisor."""
 
-    def __init__(self, control: Connection, process: Any):
+    def __init__(self, control: Connection, process: BaseProcess):
         self.control, self.process = control, process
 
     def run(self, job: Job) -> FitResult:
@@ -65,7 +65,7 @@ class LocalWorkers:
 def standby(config: Config) -> Iterator[LocalWorkers]:
     """A supervisor for as long as the block runs; to be entered before this process starts threads."""
     forked = sys.platform == "linux" and threading.active_count() == 1 and config["cluster"]["threads_per_worker"] == 1
-    context: Any = multiprocessing.get_context("fork" if forked else "spawn")
+    context = multiprocessing.get_context("fork") if forked else multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_supervise, args=(there, here if forked else None), name="supervisor")
     process.start()
@@ -89,7 +89,7 @@ def _supervise(control: Connection, drivers_end: Connection | None) -> None:
         control.send(portable(_outcome(job, control)))
 
 
-def _outcome(job: Job, control: Connection) -> Any:
+def _outcome(job: Job, control: Connection) -> FitResult | Exception:
     try:
         return _run(job, control)
     except EOFError:  # the driver is gone

@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from mmap import mmap
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from select import POLLIN, poll
-from typing import Any
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
@@ -51,7 +52,7 @@ class Failure:
 class Worker:
     """The supervisor's side of a worker."""
 
-    process: Any
+    process: BaseProcess
     outcome: Connection
     result: FitResult | None = None
 
@@ -75,7 +76,7 @@ def start(job: Job) -> Iterator[Group]:
     from pipeline.training.exchange import memory_bytes
 
     forked = sys.platform == "linux" and not job.config["cluster"]["gpus_per_worker"]
-    context: Any = multiprocessing.get_context("fork" if forked else "spawn")
+    context = multiprocessing.get_context("fork") if forked else multiprocessing.get_context("spawn")
     count = job.config["cluster"]["workers"]
     beats_at = memory_bytes(count)
     with ExitStack() as stack:
@@ -112,11 +113,11 @@ def _memory(size: int, forked: bool, stack: ExitStack) -> tuple[mmap, str]:
     return mmap(file.fileno(), size), file.name
 
 
-def _pipe(context: Any, stack: ExitStack) -> tuple[Connection, Connection]:
+def _pipe(context: BaseContext, stack: ExitStack) -> tuple[Connection, Connection]:
     ends = context.Pipe(duplex=False)
     for end in ends:
         stack.callback(end.close)
-    return ends  # type: ignore[no-any-return]
+    return ends
 
 
 def watch(group: Group, control: Connection) -> FitResult | Failure:
@@ -183,7 +184,7 @@ def _work(job: Job, place: Place) -> None:
     try:
         memory = place.memory or _opened(place.name)
         threading.Thread(target=_live, args=(memory, place), name="life", daemon=True).start()
-        outcome: Any = _fit(job, place, memory)
+        outcome: FitResult | Exception = _fit(job, place, memory)
     except BaseException as error:
         traceback.print_exc()
         outcome = error if isinstance(error, Exception) else LaunchError(f"{type(error).__name__}: {error}")
@@ -221,7 +222,7 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def portable(outcome: Any) -> Any:
+def portable(outcome: FitResult | Exception) -> FitResult | Exception:
     """The outcome as another process can rebuild it: of an exception its class and arguments, else its text."""
     if not isinstance(outcome, Exception):
         return outcome

@@ -1,7 +1,5 @@
 """How many workers compute a run's shards, and how many this machine has room for."""
 
-from typing import Any
-
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.launch.cluster import worker_range
@@ -13,7 +11,7 @@ def fitting(shards: int) -> list[int]:
     return [workers for workers in range(1, shards + 1) if shards % workers == 0]
 
 
-def resolve_workers(config: Config) -> Any:
+def resolve_workers(config: Config) -> int | list[int]:
     """The workers of a configuration, `auto` resolved: a number, or [least, most] of an elastic group.
 
     `auto` is the most that `trainer.shards` allows and this machine has cores (or GPUs) for; on a cluster, [1, shards].
@@ -36,17 +34,18 @@ def resolve_workers(config: Config) -> Any:
         )
     if isinstance(workers, list) and not cluster.get("address"):
         return max(count for count in allowed if count == allowed[0] or count <= _places(cluster))
-    return workers
+    found: int | list[int] = workers
+    return found
 
 
-def largest_fitting(room: int, cluster: dict[str, Any], shards: int) -> int:
+def largest_fitting(room: int, cluster: Config, shards: int) -> int:
     """How many workers of an elastic group compute the shards where there is room for so many."""
     least, most = worker_range(cluster)
     allowed = [count for count in fitting(shards) if least <= count <= most]
     return max(count for count in allowed if count == allowed[0] or count <= room)
 
 
-def _places(cluster: dict[str, Any]) -> int:
+def _places(cluster: Config) -> int:
     """How many workers this machine has room for."""
     if cluster["gpus_per_worker"] != 0:
         import torch

@@ -12,14 +12,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import ray
 from ray.util.placement_group import PlacementGroup
 
 from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, read_folder, sha256
+from pipeline.launch.failure_count import newest_step
 from pipeline.runs import checkpoints, events, interruption
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
 
 MARK = ".driver"  # in the run's folder: a worker that reads the driver's token in it sees the same folder
 SEND_S = 0.5
@@ -28,7 +32,11 @@ Files = dict[str, bytes]
 
 
 class RunDirActor:
-    """An actor on the driver's node: writes what workers elsewhere send, and passes on the request to stop."""
+    """An actor on the driver's node: writes what workers elsewhere send, and passes on the request to stop.
+
+    Ray starts it again if it dies (memory may run out): the folder holds its state, but for the newest group's nodes
+    and resources, which the driver remembers.
+    """
 
     def __init__(self, run_dir: str, keep: int):
         self.run_dir, self.keep = Path(run_dir), keep
@@ -47,24 +55,20 @@ class RunDirActor:
         if rank == 0:
             self.used, self.group = set(), group
             event_log = events.EventLog(self.run_dir)
-            event_log.append(step=step(self.run_dir), workers=workers, restarts=self.groups)
+            event_log.append(step=newest_step(self.run_dir), workers=workers, restarts=self.groups)
             if self.groups:
                 event_log.append(tags={"worker_restarts": str(self.groups)})
             event_log.close()
             self.groups += 1
         self.used.add(node)
 
-    def nodes(self) -> set[str]:
-        """The nodes of the newest group's workers that have started."""
-        return self.used
+    def placement(self) -> tuple[set[str], PlacementGroup | None]:
+        """The nodes of the newest group's workers that have started, and the resources that it was given."""
+        return self.used, self.group
 
     def forget_nodes(self) -> None:
         """Forget the former group's nodes, before another group starts."""
         self.used = set()
-
-    def placement_group(self) -> PlacementGroup | None:
-        """The resources that the newest group was given."""
-        return self.group
 
     def stopping(self) -> bool:
         """Whether the run is requested to stop."""
@@ -100,7 +104,7 @@ class RunDirActor:
 
 
 @contextmanager
-def workspace(actor: Any, run_dir: Path, rank: int) -> Iterator[Path]:
+def workspace(actor: "ActorHandle", run_dir: Path, rank: int) -> Iterator[Path]:
     """The folder that this worker writes to: the run's own if this node sees it, else one that is sent to the actor.
 
     Raises: CheckpointError if a folder from the actor does not verify.
@@ -122,12 +126,6 @@ def workspace(actor: Any, run_dir: Path, rank: int) -> Iterator[Path]:
             yield local
 
 
-def step(run_dir: Path) -> int:
-    """The step of the newest checkpoint, from which a new group resumes; 0 without one."""
-    newest = checkpoints.newest(run_dir / "checkpoints")
-    return int(newest.name.removeprefix("step-")) if newest else 0
-
-
 def read(folder: Path) -> Files:
     """Every file of a folder."""
 
@@ -142,8 +140,8 @@ def write(folder: Path, files: Files) -> None:
 
     Raises: CheckpointError if a file differs.
     """
-    manifest: dict[str, Any] = json.loads(files[checkpoints.MANIFEST])
-    expected = manifest.pop("files")
+    facts = json.loads(files[checkpoints.MANIFEST])
+    expected: dict[str, str] = facts.pop("files")
 
     def fill(aside: Path) -> None:
         for name in expected:
@@ -153,11 +151,11 @@ def write(folder: Path, files: Files) -> None:
             if sha256(path) != expected[name]:
                 raise CheckpointError(f"{folder / name}: not the bytes that were sent. Run again.")
 
-    checkpoints.publish(folder, fill, **manifest)
+    checkpoints.publish(folder, fill, **facts)
 
 
 @contextmanager
-def _sending(actor: Any, local: Path) -> Iterator[None]:
+def _sending(actor: "ActorHandle", local: Path) -> Iterator[None]:
     """Send new files of a folder to the actor, from a thread while the block runs, then the rest."""
     done = threading.Event()
     sent = {str(path.relative_to(local)) for path in (local / "checkpoints").glob("step-*")}

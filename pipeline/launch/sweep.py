@@ -8,13 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Config
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
-from pipeline.runs.events import Event, follow
-from pipeline.types import PrimaryMetric
+from pipeline.runs.events import follow
+from pipeline.types import Event, PrimaryMetric, RunStart
+
+if TYPE_CHECKING:  # imports Ray
+    from ray.tune import Callback
+    from ray.tune.experiment import Trial as TuneTrial
 
 REDUCTION = 3  # of the trials that reach a rung, one in three is continued
 STORE_BYTES = 100 * 2**20  # of Ray's object store, which holds nothing large here
@@ -26,7 +30,7 @@ class Trial:
 
     run_dir: Path
     config: Config
-    facts: dict[str, Any]  # of its run in MLflow
+    facts: RunStart  # of its run in MLflow
     ended: bool  # in an earlier try: it only reports the scores in its folder again
 
 
@@ -68,7 +72,7 @@ def run(trials: Sequence[Trial], *, data_dir: Path, data_digest: str, storage: P
         ray.shutdown()
 
 
-def _train(point: dict[str, Any], *, trials: dict[str, Trial], data_dir: Path, data_digest: str) -> None:
+def _train(point: dict[str, str], *, trials: dict[str, Trial], data_dir: Path, data_digest: str) -> None:
     """Train one trial in a process of its own, from its newest checkpoint on."""
     from ray import tune
 
@@ -91,26 +95,29 @@ def _train(point: dict[str, Any], *, trials: dict[str, Trial], data_dir: Path, d
             fit(trial.config, data_dir=data_dir, run_dir=trial.run_dir, data_digest=data_digest)
 
 
-def _end_callback(on_end: OnEnd) -> Any:
+def _end_callback(on_end: OnEnd) -> "Callback":
     """A callback of Tune that calls `on_end` for each trial."""
     from ray.tune import Callback
 
     class EndCallback(Callback):  # type: ignore[misc]
         """Reports the end of trials; one that was stopped early has completed, too."""
 
-        def __getstate__(self) -> dict[str, Any]:
+        def __init__(self, on_end: OnEnd):
+            self.on_end = on_end  # not of the closure, which is pickled with the class
+
+        def __getstate__(self) -> dict[str, object]:
             return {}  # Tune pickles its callbacks and `on_end` can't be; nothing restores this one
 
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_complete(self, iteration: int, trials: object, trial: "TuneTrial", **info: object) -> None:
             self._report(trial, None)
 
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        def on_trial_error(self, iteration: int, trials: object, trial: "TuneTrial", **info: object) -> None:
             error = trial.get_error()
             cause = getattr(error, "cause", None) or error
             self._report(trial, (str(cause).strip().splitlines() or [repr(cause)])[-1])
 
-        def _report(self, trial: Any, error: str | None) -> None:
+        def _report(self, trial: "TuneTrial", error: str | None) -> None:
             last = trial.last_result or {}
-            on_end(Path(trial.config["folder"]), last.get("epoch", 0), error)
+            self.on_end(Path(trial.config["folder"]), last.get("epoch", 0), error)
 
-    return EndCallback()
+    return EndCallback(on_end)

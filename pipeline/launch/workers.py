@@ -5,25 +5,29 @@ group is started here, of the largest number of workers that fits the nodes and 
 newest checkpoint in the run's folder.
 """
 
+import logging
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
-from ray.util.placement_group import get_current_placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup, get_current_placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch import capacity, head, placement
 from pipeline.launch import cluster as clusters
-from pipeline.launch import placement
+from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
-from pipeline.launch.failures import Failures, TooFewNodes, causes
-from pipeline.launch.run_dir_actor import RunDirActor, step, workspace
+from pipeline.launch.failure_count import newest_step
+from pipeline.launch.failures import Failures, TooFewNodes, causes, root
+from pipeline.launch.run_dir_actor import RunDirActor, workspace
 from pipeline.runs import interruption
 from pipeline.training import cpu
 from pipeline.types import DataSet, FitResult
@@ -31,6 +35,8 @@ from pipeline.types import DataSet, FitResult
 COLLECTIVE_S = 180  # a worker's wait for another's gradients; torch's default is half an hour
 ROOM_S = 300  # a run's wait for nodes
 POLL_S = 1
+PLACEMENT_S = 5
+SETTLE_S = 10  # without a change in the number of nodes, before a group grows to less than its most
 MAKE_WAY = {"drain": "a node is draining", "resize": "there is room for more workers"}
 
 
@@ -42,7 +48,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = (
         ray.remote(RunDirActor)
-        .options(num_cpus=0, scheduling_strategy=here)
+        .options(num_cpus=0, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
         .remote(str(run_dir), config["trainer"]["keep_checkpoints"])
     )
     arguments = {
@@ -53,31 +59,44 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
         "run_dir": str(run_dir),
         "actor": actor,
     }
-    return _Groups(config["cluster"], run_dir, actor, arguments, config["trainer"].get("shards", 1)).run()
+    cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
+    most = placement.largest_fitting(shards, cluster, shards)
+    with capacity.request(run_dir.name, clusters.per_worker(cluster), most) as request:
+        return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
 class _Groups:
     """Groups of workers, one after the other, until one finishes or stops on request."""
 
     def __init__(
-        self, cluster: dict[str, Any], run_dir: Path, actor: Any, arguments: dict[str, Any], shards: int
+        self,
+        cluster: Config,
+        run_dir: Path,
+        actor: Any,
+        arguments: dict[str, Any],
+        shards: int,
+        request: CapacityRequest,
     ) -> None:
         self.cluster, self.run_dir, self.actor, self.arguments, self.shards = cluster, run_dir, actor, arguments, shards
+        self.request = request
+        self.used: set[str] = set()  # nodes of the newest group
+        self.resources: PlacementGroup | None = None  # of the newest group
+        self.fitting, self.fitting_since = 0, 0.0  # how many workers the nodes hold, and since when it is so many
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
         failures = Failures(self.run_dir, self.cluster)
         while True:
-            room = clusters.room(self.cluster)
+            room = self.room()
             workers = placement.largest_fitting(room, self.cluster, self.shards)
             if room < workers:
                 self.wait_for_room(failures)
             try:
                 result = self.group(workers, failures)
-            except (TrainingFailedError, RayActorError) as error:  # the latter: the controller itself died
+            except (TrainingFailedError, RayError) as error:  # the latter: the controller itself died
                 if interruption.reason(self.run_dir) == "":
                     raise SystemExit(75) from error
-                if isinstance(error, RayActorError):
+                if isinstance(error, RayError):
                     self.release()
                 self.judge(error, workers, failures)
                 continue
@@ -85,11 +104,12 @@ class _Groups:
             if not result.stopped or not why:
                 return result
             interruption.withdraw(self.run_dir)
-            failures.note(why, f"{MAKE_WAY[why]}: resuming from step {step(self.run_dir)}")
+            failures.note(why, f"{MAKE_WAY[why]}: resuming from step {newest_step(self.run_dir)}")
 
     def group(self, workers: int, failures: Failures) -> FitResult:
         """Train with a group of workers; its result."""
         ray.get(self.actor.forget_nodes.remote())
+        self.used, self.resources = set(), None
         failures.workers = workers
         trainer = TorchTrainer(
             _worker,
@@ -115,7 +135,7 @@ class _Groups:
         thread.start()
         while thread.is_alive():
             thread.join(POLL_S)
-            clusters.reach_head()
+            head.reach()
             if not interruption.requested(self.run_dir) and (why := self.reason_to_make_way(workers)):
                 interruption.request(self.run_dir, why)
         if isinstance(outcome[0], BaseException):
@@ -123,18 +143,30 @@ class _Groups:
         self.no_room_since = None
         return cast(FitResult, outcome[0])
 
+    def room(self, workers: int = 0) -> int:
+        """How many workers the live nodes hold; an elastic run asks for those that it lacks beside its `workers`."""
+        if clusters.worker_range(self.cluster)[0] < self.request.most:
+            self.request.ask(self.request.most - workers)
+        return clusters.room(self.cluster)
+
     def reason_to_make_way(self, workers: int) -> str | None:
         """The reason to store the group's state and start another group; None if there is none."""
-        used: set[str] = ray.get(self.actor.nodes.remote())
-        if used & clusters.draining():
+        with suppress(RayError):  # the actor is being restarted
+            used, resources = ray.get(self.actor.placement.remote(), timeout=PLACEMENT_S)
+            self.used, self.resources = used or self.used, resources or self.resources
+        if self.used & clusters.draining():
             return "drain"
-        fitting = placement.largest_fitting(clusters.room(self.cluster), self.cluster, self.shards)
-        return "resize" if used and workers < fitting else None
+        fitting, now = placement.largest_fitting(self.room(workers), self.cluster, self.shards), time.monotonic()
+        if fitting != self.fitting:
+            self.fitting, self.fitting_since = fitting, now
+        # Nodes that an autoscaler starts join one after the other; each new group costs its start.
+        settled = fitting == self.request.most or now - self.fitting_since > SETTLE_S
+        return "resize" if self.used and workers < fitting and settled else None
 
     def release(self) -> None:
         """Give back the resources of a group whose controller died: Ray does so only with a dashboard."""
-        if group := ray.get(self.actor.placement_group.remote()):
-            remove_placement_group(group)
+        if self.resources:
+            remove_placement_group(self.resources)
 
     def judge(self, error: Exception, workers: int, failures: Failures) -> None:
         """Raises: PipelineError if no other group can follow the one that ended with `error`."""
@@ -144,7 +176,7 @@ class _Groups:
             if isinstance(cause, TooFewNodes):
                 return
         if "StartupTimeout" not in type(getattr(error, "controller_failure", None)).__name__:
-            failures.count("the group", error)
+            failures.count("the group", root(error))
             return
         self.wait_for_room(failures)
         if time.monotonic() - (self.no_room_since or 0) > ROOM_S:
@@ -165,6 +197,7 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
+    logging.getLogger("lightning").propagate = False  # it has a handler, as has Ray's root logger: each line came twice
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
     node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
     ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, group))

@@ -1,17 +1,19 @@
 """SVG charts: self-contained, for light and dark colour schemes and for print."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 Point = tuple[float, float]
 Anchored = tuple[float, float, str]  # x, y and text-anchor of a label
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 LETTER = 6.7  # approximate width of a letter in a label
 # The results page sets these colours itself; a stand-alone chart includes them.
 COLOURS = """
-svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#8d96a5;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
-@media(prefers-color-scheme:dark){svg{--ink:#e6e9ef;--faint:#8d96a5;--line:#39414f;--a:#6db3f2;--b:#f0a35e;--page:#12161d}}
+svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#5f6978;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
+@media(prefers-color-scheme:dark){svg{--ink:#e6e9ef;--faint:#98a2b3;--line:#39414f;--a:#6db3f2;--b:#f0a35e;--page:#12161d}}
 """
 RULES = """
 .grid{stroke:var(--line)} .tick{fill:var(--faint)}
@@ -83,25 +85,49 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
     return _svg(width, height, drawn, f"{title} over epochs")
 
 
+def reliability(bins: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """A reliability diagram: accuracy against confidence in bins, before (b) and after calibration (a)."""
+    side = 260
+    x, y = Axis(0, 1, 36, side - 10), Axis(0, 1, side - 30, 10)
+    drawn = [*_grid(x, y)]
+    drawn.append(f'<line class="published" x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}"/>')
+    for kind, name in (("b", "uncalibrated"), ("a", "calibrated")):
+        largest = max(count for count, _, _ in bins[name])
+        path = " ".join(f"{x(confidence):.1f},{y(accuracy):.1f}" for _, confidence, accuracy in bins[name])
+        drawn.append(f'<polyline class="{kind}" points="{path}"/>')
+        drawn += [
+            f'<circle class="{kind}" r="{1.5 + 3 * count / largest:.1f}" cx="{x(confidence):.1f}" '
+            f'cy="{y(accuracy):.1f}"><title>{count:,}: {confidence:.1%} sure, {accuracy:.1%} right</title></circle>'
+            for count, confidence, accuracy in bins[name]
+        ]
+    drawn.append(_text(side - 10, side - 2, "confidence; upwards: accuracy", "tick", "end"))
+    return _svg(side, side, drawn, "reliability diagram")
+
+
 Lines = Sequence[tuple[str, float]]  # names and errors of published results
 Panel = tuple[str, Sequence[System], Lines]
+
+
+def comparable(panels: Sequence[Panel]) -> Sequence[Panel]:
+    """The panels of more than one system; all of them if there are no such panels."""
+    return [panel for panel in panels if len(panel[1]) > 1] or panels
 
 
 def costs(panels: Sequence[Panel], columns: int = 2) -> str:
     """Error against CPU-seconds on logarithmic scales, with a panel for each group of comparable systems.
 
-    Panels of a single system are left out unless there are no others. A dashed line joins the Pareto-optimal systems;
-    horizontal lines are published results, whose cost is unknown.
+    A dashed line joins the Pareto-optimal systems; horizontal lines are published results, whose cost is unknown.
     """
     width, height = 560, 400
-    panels = [panel for panel in panels if len(panel[1]) > 1] or panels
+    panels = comparable(panels)
     rows = math.ceil(len(panels) / columns)
     drawn = []
     for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
         inner = "".join(_panel(*panel, width, height))
         drawn.append(f'<g transform="translate({column * width},{row * height})">{inner}</g>')
-    return _svg(min(columns, len(panels)) * width, rows * height, drawn, "error against CPU-seconds")
+    name = ", ".join(title for title, _, _ in panels)
+    return _svg(min(columns, len(panels)) * width, rows * height, drawn, f"error against CPU-seconds: {name}")
 
 
 def front(systems: Sequence[System]) -> list[System]:
@@ -128,16 +154,18 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
     else:
         drawn += _grid(x, y)
     best = front(systems)
-    path = " ".join(f"{x(shown[system.name][0]):.1f},{y(shown[system.name][1]):.1f}" for system in best)
+    corners = [(x(shown[system.name][0]), y(shown[system.name][1])) for system in best]
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
     drawn.append(f'<polyline class="front" points="{path}"/>')
-    taken = [_box(x(a), y(b), 8, 8, "middle") for a, b in shown.values()]
+    labels = Labels(
+        (46, 22, width, height - 44), [_box(x(a), y(b), 10, 10, "middle") for a, b in shown.values()], corners
+    )
     for name, b in lines:
         drawn.append(f'<line class="published" x1="46" x2="{width - 16}" y1="{y(b):.1f}" y2="{y(b):.1f}"/>')
-        sides = ((width - 18, "end"), (50, "start"))
-        either = [(left, y(b) + down, anchor) for down in (-3, 11) for left, anchor in sides]
-        x_name, y_name, anchor = _least_overlap(name, either, (46, width), taken)
+        sides = [(width - 18 - 90 * step, "end") for step in range(5)] + [(50.0, "start")]
+        x_name, y_name, anchor = labels.place(name, [(left, y(b) + down, a) for left, a in sides for down in (-3, 11)])
         drawn.append(_text(x_name, y_name, name, "tick", anchor))
-    labels = []
+    names = []
     for system in sorted(systems, key=lambda system: shown[system.name][1]):
         a, b = (axis(value) for axis, value in zip((x, y), shown[system.name], strict=True))
         if system.sd and system.error > floor:
@@ -146,46 +174,61 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
         kind = "dot best" if system in best else "dot"
         label = f"{system.name}: {system.error:.3g} ± {system.sd:.2g}, {system.cost:.0f} CPU-s"
         drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
-        x_name, y_name, anchor = _least_overlap(system.name, _beside(a, b), (46, width), taken)
-        labels.append(_text(x_name, y_name, system.name, "name", anchor))
-        if abs(y_name - b) > 18:  # too far from its point
+        x_name, y_name, anchor = labels.place(system.name, _around(a, b))
+        names.append(_text(x_name, y_name, system.name, "name", anchor))
+        if math.hypot(x_name - a, y_name - 4 - b) > 18:  # too far from its point
             drawn.append(f'<path class="leader" d="M{a:.1f} {b:.1f}L{x_name:.1f} {y_name - 4:.1f}"/>')
-    return [*drawn, *labels, _text(width - 16, height - 12, "CPU-seconds of training", "tick", "end")]
+    return [*drawn, *names, _text(width - 16, height - 12, "CPU-seconds of training", "tick", "end")]
 
 
-def _beside(x: float, y: float) -> list[Anchored]:
-    """Candidate positions of a point's label."""
-    sides = ((8, "start"), (-8, "end"))
-    places = [(x + side, y + down, anchor) for down in (4, -8, 16, -20, 28, -32, 40, -44, 52) for side, anchor in sides]
-    return [*places[:6], (x, y - 10, "middle"), (x, y + 18, "middle"), *places[6:]]
+def _around(x: float, y: float) -> list[Anchored]:
+    """Candidate positions of a point's label: beside it, above and below it, then on growing rings around it."""
+    near = [(x + 8, y + 4, "start"), (x - 8, y + 4, "end"), (x, y - 10, "middle"), (x, y + 18, "middle")]
+    for radius in range(14, 200, 6):
+        for degrees in range(0, 360, 15):
+            right, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+            anchor = "start" if right > 0.3 else "end" if right < -0.3 else "middle"
+            near.append((x + radius * right, y + radius * down + 4, anchor))
+    return near
 
 
-def _least_overlap(
-    name: str, places: Sequence[Anchored], within: tuple[float, float], taken: list[tuple[float, float, float, float]]
-) -> Anchored:
-    """The first candidate where the label overlaps least with the taken boxes; its box is added to them."""
-    size = LETTER * len(name)
+class Labels:
+    """Positions of the labels of a panel, one after the other, so that none covers another or a point."""
 
-    def box(place: Anchored) -> tuple[float, float, float, float]:
-        return _box(place[0], place[1] - 4, size, 11, place[2])
+    def __init__(self, within: Box, points: Sequence[Box], line: Sequence[Point]):
+        self.within, self.taken = within, list(points)
+        self.line = [
+            _box(x1 + (x2 - x1) * step / 30, y1 + (y2 - y1) * step / 30, 4, 1, "middle")
+            for (x1, y1), (x2, y2) in pairwise(line)
+            for step in range(31)
+        ]
 
-    def inside(place: Anchored) -> bool:
-        left, _, right, _ = box(place)
-        return within[0] <= left and right <= within[1]
+    def place(self, name: str, candidates: Sequence[Anchored]) -> Anchored:
+        """The best candidate: it covers no label and no point, little of the line, and is near the first candidate."""
+        size, (first_x, first_y, _) = LETTER * len(name), candidates[0]
+        left, top, right, bottom = self.within
+        best, least = candidates[0], math.inf
+        for place in sorted(candidates, key=lambda place: math.hypot(place[0] - first_x, place[1] - first_y)):
+            cost = math.hypot(place[0] - first_x, place[1] - first_y)
+            if cost >= least:  # nor can a place that is still farther away cost less
+                break
+            box = _box(place[0], place[1] - 4, size, 12, place[2])
+            if left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom:
+                cost += 50 * sum(_overlap(box, other) for other in self.taken)
+                cost += sum(_overlap(box, piece) for piece in self.line) if cost < least else 0
+                best, least = (place, cost) if cost < least else (best, least)
+        self.taken.append(_box(best[0], best[1] - 4, size, 12, best[2]))
+        return best
 
-    def overlap(place: Anchored) -> float:
-        left, top, right, bottom = box(place)
-        return sum(
-            max(0.0, min(right, x2) - max(left, x1)) * max(0.0, min(bottom, y2) - max(top, y1))
-            for x1, y1, x2, y2 in taken
-        )
 
-    best = min([*filter(inside, places)] or places, key=overlap)
-    taken.append(box(best))
-    return best
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    return max(0.0, min(one[2], other[2]) - max(one[0], other[0])) * max(
+        0.0, min(one[3], other[3]) - max(one[1], other[1])
+    )
 
 
-def _box(x: float, y: float, width: float, height: float, anchor: str) -> tuple[float, float, float, float]:
+def _box(x: float, y: float, width: float, height: float, anchor: str) -> Box:
     left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
     return left, y - height / 2, left + width, y + height / 2
 

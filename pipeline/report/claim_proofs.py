@@ -1,20 +1,26 @@
 """Evidence for the lecture's claims, one function each: from committed results or a cheap calculation."""
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
-from pipeline.models.backprop import Backprop
-from pipeline.models.mlp import MLP
+from pipeline.report.comparisons import RECURRENT, Groups
+from pipeline.report.gradient_check import Differences
 from pipeline.report.markdown import score, spread
+from pipeline.runs.results import Result as Entry
 
-Entry = dict[str, Any]
+HOLDS, PARTLY, FAILS, OPEN = "✓", "±", "✗", "?"  # the sign of a verdict
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "not tested yet"
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The evidence for or against a claim, the sign of the verdict, and the verdict as a sentence."""
+
+    evidence: str
+    sign: str
+    verdict: str
 
 
 # The experiments whose results are the evidence of each claim.
@@ -23,13 +29,13 @@ NEEDS = {
     2: ("mlp_xor",),
     3: ("backprop_mnist",),
     4: ("mnist_cnn", "mnist_cnn_best", "lecture_cnn"),
-    5: ("imdb_tfidf", "imdb_nbsvm", "lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_pseudo"),
+    5: ("imdb_tfidf", "imdb_nbsvm", *RECURRENT),
     6: ("imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_bag", "imdb_lstm_pseudo", "imdb_bag_pseudo"),
     7: ("mnist_gan", "lecture_gan"),
 }
 
 
-def perceptron(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def perceptron(entries: Groups) -> Proof:
     """Train Rosenblatt's perceptron on every Boolean function of two inputs, from every start on a grid of weights."""
     points = np.array([[*point, 1] for point in itertools.product((0, 1), repeat=2)])
     grid = [np.array(start) for start in itertools.product(range(-2, 3), repeat=3)]
@@ -48,7 +54,11 @@ def perceptron(entries: dict[str, list[Entry]]) -> tuple[str, str]:
         f"{learned} of 16 functions learned from each of {len(grid)} starting points, {never} from none; "
         f"mistakes from zero at most {worst:.0%} of the bound (R/γ)²"
     )
-    return evidence, HOLDS if (learned, never) == (14, 2) and worst <= 1 else FAILS
+    if (learned, never) == (14, 2) and worst <= 1:
+        return Proof(
+            evidence, HOLDS, "Holds: the 14 separable functions are learned from every start, the others never."
+        )
+    return Proof(evidence, FAILS, f"Does not hold: {learned} functions are learned from every start, {never} never.")
 
 
 def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -> int | None:
@@ -64,103 +74,75 @@ def _mistakes(weights_D: np.ndarray, signed_BD: np.ndarray, passes: int = 100) -
     return None
 
 
-def xor(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def xor(entries: Groups) -> Proof:
     runs = entries["mlp_xor"]
     learned = sum(run["metrics"]["test/accuracy"] == 1 for run in runs)
     evidence = f"learned by {learned} of {len(runs)} seeds (four hidden tanh units)"
-    return evidence, HOLDS if learned == len(runs) else FAILS
+    if learned == len(runs):
+        return Proof(evidence, HOLDS, "Holds: every seed learns XOR.")
+    return Proof(evidence, FAILS, f"Does not hold: {len(runs) - learned} of {len(runs)} seeds do not learn XOR.")
 
 
-def backprop(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def backprop(gradient: Callable[[], Differences], entries: Groups) -> Proof:
     """Compare the hand-written gradient of a small float64 net with autograd and with finite differences."""
-    generator = torch.Generator().manual_seed(0)
-    torch.manual_seed(0)
-    net = Backprop([6], 3, [5, 4], "tanh").double()
-    twin = MLP([6], 3, [5, 4], "tanh").double()
-    for ours, theirs in zip(net.parameters(), twin.parameters(), strict=True):
-        theirs.data = ours.data
-    inputs = torch.randn(8, 6, dtype=torch.double, generator=generator)
-    labels = torch.randint(3, (8,), generator=generator)
-
-    def gradients(module: torch.nn.Module) -> torch.Tensor:
-        loss = F.cross_entropy(module(inputs), labels)
-        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(module.parameters()))])
-
-    by_hand = gradients(net)
-    autograd = float((by_hand - gradients(twin)).abs().max())
-    finite = float((by_hand - _differences(twin, inputs, labels)).abs().max())
-    close = autograd < 1e-6 and finite < 1e-6
+    found = gradient()
+    close = found.autograd < 1e-6 and found.finite < 1e-6
     evidence = (
-        f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
+        f"{found.weights} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
         f"trained with it on MNIST: {score(entries['backprop_mnist'])} ({len(entries['backprop_mnist'])} seeds)"
     )
-    return evidence, HOLDS if close else FAILS
+    if close:
+        return Proof(evidence, HOLDS, "Holds: the gradient by hand equals autograd’s and that of finite differences.")
+    return Proof(evidence, FAILS, "Does not hold: the gradient by hand differs from autograd’s or finite differences.")
 
 
-def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
-    slopes = []
-    with torch.no_grad():
-        for parameter in net.parameters():
-            for weight in parameter.view(-1).split(1):
-                losses = []
-                for change in (step, -2 * step):
-                    weight += change
-                    losses.append(float(F.cross_entropy(net(inputs), labels)))
-                weight += step
-                slopes.append((losses[0] - losses[1]) / (2 * step))
-    return torch.tensor(slopes, dtype=torch.double)
-
-
-def cnn(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def cnn(entries: Groups) -> Proof:
     parts = [f"{name}: {score(entries[name])} ({len(entries[name])} seeds)" for name in NEEDS[4]]
-    return "; ".join(parts), HOLDS if min(_accuracies(entries["mnist_cnn"])) > 0.99 else FAILS
+    worst = min(_accuracies(entries["mnist_cnn"]))
+    if worst > 0.99:
+        return Proof(
+            "; ".join(parts), HOLDS, "Holds: every seed of mnist_cnn recognises more than 99 % of the test digits."
+        )
+    return Proof(
+        "; ".join(parts), FAILS, f"Does not hold: a seed of mnist_cnn recognises only {worst:.2%} of the digits."
+    )
 
 
-def tfidf(entries: dict[str, list[Entry]]) -> tuple[str, str]:
-    """Compare TF-IDF with each recurrent net; a difference of more than two standard errors is significant."""
-    shallow = _accuracies(entries["imdb_tfidf"])
-    recurrent = [name for name in NEEDS[5] if name not in ("imdb_tfidf", "imdb_nbsvm")]
-    worse = [name for name in recurrent if _exceeds(shallow, _accuracies(entries[name]))]
+def tfidf(entries: Groups) -> Proof:
+    """Compare TF-IDF with each recurrent net."""
+    found = {name: entries.comparisons["imdb_tfidf", name] for name in RECURRENT}
+    worse = [name for name, comparison in found.items() if comparison.better]
     parts = [f"{name}: {_accuracy_text(entries[name])}" for name in NEEDS[5]]
-    if len(worse) == len(recurrent):
-        return "; ".join(parts), HOLDS
-    others = ", ".join(name for name in recurrent if name not in worse)
-    return "; ".join(parts), f"{HOLDS} against {', '.join(worse)}, not {others}" if worse else FAILS
+    evidence = "; ".join(parts + [f"imdb_tfidf {each.effect} over {name}" for name, each in found.items()])
+    others = [name for name in RECURRENT if name not in worse]
+    if not others:
+        return Proof(evidence, HOLDS, "Holds: TF-IDF outperforms every recurrent net.")
+    if not worse:
+        return Proof(evidence, FAILS, "Does not hold: TF-IDF outperforms no recurrent net.")
+    return Proof(evidence, PARTLY, f"Holds in part: TF-IDF outperforms {_listed(worse)}, but not {_listed(others)}.")
 
 
-def lstm(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def lstm(entries: Groups) -> Proof:
     """Compare the LSTM with the plain RNN, the GRU and a net without recurrence, and with its pretrained variants.
 
     Differences are in percentage points of test accuracy.
     """
-    gains = []
-    for name, baseline in COMPARISONS:
-        if name not in entries or baseline not in entries:  # experiments that no claim needs
-            continue
-        ours, theirs = _accuracies(entries[name]), _accuracies(entries[baseline])
-        significant = _exceeds(ours, theirs) or _exceeds(theirs, ours)
-        points = 100 * (np.mean(ours) - np.mean(theirs))
-        gains.append(
-            f"{name} {points:+.2f} points over {baseline} ({'significant' if significant else 'not significant'})"
-        )
-    lstm = _accuracies(entries["imdb_lstm"])
-    over = [name for name in ("RNN", "GRU") if _exceeds(lstm, _accuracies(entries[f"imdb_{name.lower()}"]))]
+    gains = [
+        f"{ours} {comparison.effect} over {theirs} ({'significant' if comparison.significant else 'not significant'})"
+        for (ours, theirs), comparison in entries.comparisons.items()
+        if ours.startswith("imdb_lstm")
+    ]
+    over = [name for name in ("RNN", "GRU") if entries.comparisons["imdb_lstm", f"imdb_{name.lower()}"].better]
     evidence = f"imdb_lstm: {_accuracy_text(entries['imdb_lstm'])}; " + "; ".join(gains)
-    return evidence, f"gains over {' and '.join(over) or 'neither RNN nor GRU'}"
+    if len(over) == 2:
+        return Proof(evidence, HOLDS, "Holds: the LSTM outperforms RNN and GRU.")
+    if not over:
+        return Proof(evidence, FAILS, "Does not hold: the LSTM is shown to outperform neither RNN nor GRU.")
+    other = "GRU" if over == ["RNN"] else "RNN"
+    return Proof(evidence, PARTLY, f"Holds in part: the LSTM outperforms the {over[0]}, but not the {other}.")
 
 
-COMPARISONS = (  # a bag is the same net without its recurrent layer
-    ("imdb_lstm", "imdb_rnn"),
-    ("imdb_lstm", "imdb_gru"),
-    ("imdb_lstm", "imdb_bag"),
-    ("imdb_lstm_pseudo", "imdb_bag_pseudo"),
-    ("imdb_lstm_pretrained", "imdb_lstm_unpretrained"),  # the same net from random weights
-    ("imdb_lstm_vat", "imdb_lstm_pretrained"),  # the same net without virtual adversarial training
-    ("imdb_lstm_pretrained", "imdb_lstm"),  # which has half the units, and embeddings from co-occurrences
-)
-
-
-def gan(entries: dict[str, list[Entry]]) -> tuple[str, str]:
+def gan(entries: Groups) -> Proof:
     """Require all classes, 0.5 to 1.5 times the variance of real digits, and a precision above one half."""
     parts, good = [], []
     for name in NEEDS[7]:
@@ -175,9 +157,13 @@ def gan(entries: dict[str, list[Entry]]) -> tuple[str, str]:
         )
         if mean["coverage"] > 0.95 and 0.5 < mean["variance_ratio"] < 1.5 and mean["precision"] > 0.5:
             good.append(name)
-    if len(good) == len(NEEDS[7]):
-        return "; ".join(parts), HOLDS
-    return "; ".join(parts), f"{HOLDS} for {', '.join(good)} only" if good else FAILS
+    evidence = "; ".join(parts)
+    others = [name for name in NEEDS[7] if name not in good]
+    if not others:
+        return Proof(evidence, HOLDS, f"Holds: {_listed(good)} draw digits.")
+    if not good:
+        return Proof(evidence, FAILS, "Does not hold: no generator draws digits.")
+    return Proof(evidence, PARTLY, f"Holds in part: {_listed(good)} draws digits, {_listed(others)} does not.")
 
 
 GAN_KEYS = (
@@ -190,19 +176,13 @@ GAN_KEYS = (
 )
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _accuracies(entries: Sequence[Entry]) -> list[float]:
     return [entry["metrics"]["test/accuracy"] for entry in entries]
 
 
 def _accuracy_text(entries: Sequence[Entry]) -> str:
     return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"
-
-
-def _exceeds(more: Sequence[float], less: Sequence[float]) -> bool:
-    """Whether the mean of `more` exceeds that of `less` by more than two standard errors of their difference.
-
-    The error is that of the seeds and that of a test set of 25,000 samples.
-    """
-    seeds = sum(np.var(values, ddof=1) / len(values) for values in (more, less))
-    sampling = sum(np.mean(values) * (1 - np.mean(values)) / 25_000 for values in (more, less))
-    return bool(np.mean(more) - np.mean(less) > 2 * np.sqrt(seeds + sampling))

@@ -6,11 +6,12 @@
 import base64
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from pipeline.evaluation import classification
+from pipeline.evaluation.calibration import reliability as bins
 from pipeline.inference.attribution import word_effects
 from pipeline.types import Classifier, Predictions, Translations
 
@@ -20,7 +21,41 @@ TEXT_LENGTH = 700  # characters
 EXPLAINED_WORDS = range(20, 61)  # length of a text whose word effects are shown
 
 
-def confusion(predictions: Predictions) -> dict[str, Any]:
+class Cell(TypedDict):
+    """A cell of a confusion matrix."""
+
+    actual: str
+    predicted: str
+    count: int
+
+
+class Confusion(TypedDict):
+    """A confusion matrix, without the cells that are zero."""
+
+    labels: list[str]
+    confusion: list[Cell]
+
+
+class WrongPrediction(TypedDict, total=False):
+    """A wrong prediction and its sample."""
+
+    true: str
+    answer: str
+    probability: float
+    picture: str  # a PNG in base64
+    text: str
+
+
+class Explanation(TypedDict):
+    """A prediction for a text with the effect of each word."""
+
+    true: str
+    answer: str
+    probability: float
+    words: list[list[str | float]]  # word, effect
+
+
+def confusion(predictions: Predictions) -> Confusion:
     """The non-zero cells of the confusion matrix, one record for each."""
     counts = classification.confusion(predictions)
     labels = predictions.labels
@@ -33,27 +68,40 @@ def confusion(predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def picture_errors(predictions: Predictions, images: np.ndarray) -> list[dict[str, Any]]:
+def reliability(uncalibrated: Predictions, calibrated: Predictions) -> dict[str, object]:
+    """The bins of the reliability diagram before and after calibration: samples, confidence and accuracy of each."""
+    both = {"uncalibrated": uncalibrated, "calibrated": calibrated}
+    return {
+        "reliability": {
+            name: [
+                [count, round(confidence, 4), round(accuracy, 4)] for count, confidence, accuracy in bins(predictions)
+            ]
+            for name, predictions in both.items()
+        }
+    }
+
+
+def picture_errors(predictions: Predictions, images: np.ndarray) -> list[WrongPrediction]:
     """The most confident wrong predictions with their images, (N, H, W) or (N, H, W, 3) in [0, 1]."""
     worst = classification.worst_errors(predictions, PICTURES)
     return [{**_prediction(predictions, index), "picture": png(images[index])} for index in worst]
 
 
-def text_errors(predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
+def text_errors(predictions: Predictions, texts: Sequence[str]) -> list[WrongPrediction]:
     """The most confident wrong predictions with their texts."""
     worst = classification.worst_errors(predictions, TEXTS).tolist()
     return [{**_prediction(predictions, index), "text": shortened(texts[index])} for index in worst]
 
 
-def explained(predictor: Classifier, predictions: Predictions, texts: Sequence[str]) -> list[dict[str, Any]]:
+def explained(predictor: Classifier, predictions: Predictions, texts: Sequence[str]) -> list[Explanation]:
     """The word effects of the first short text of each class; the text is the same for every model."""
-    explanations = []
+    explanations: list[Explanation] = []
     for label, name in enumerate(predictions.labels):
         own = (texts[index] for index in np.flatnonzero(predictions.y_true == label).tolist())
         text = next((text.replace("<br />", " ") for text in own if len(text.split()) in EXPLAINED_WORDS), None)
         if text is not None:
             predicted, probability, words = word_effects(predictor, text)
-            rounded = [[word, round(effect, 3)] for word, effect in words]
+            rounded: list[list[str | float]] = [[word, round(effect, 3)] for word, effect in words]
             explanations.append(
                 {
                     "true": name,
@@ -76,7 +124,7 @@ def translation_errors(translations: Translations) -> list[dict[str, str]]:
     return wrong[:WORDS]
 
 
-def attention(weights_TS: np.ndarray, source: str, prediction: str) -> dict[str, Any]:
+def attention(weights_TS: np.ndarray, source: str, prediction: str) -> dict[str, object]:
     """The attention weights of each predicted letter, and of the end, to the source letters and their end."""
     rows = zip([*prediction, "end"], weights_TS.round(3).tolist(), strict=False)
     return {"source": [*source, "end"][: weights_TS.shape[1]], "rows": [list(row) for row in rows]}
@@ -108,7 +156,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= TEXT_LENGTH else f"{text[: TEXT_LENGTH // 2]} … {text[-TEXT_LENGTH // 2 :]}"
 
 
-def _prediction(predictions: Predictions, index: int) -> dict[str, Any]:
+def _prediction(predictions: Predictions, index: int) -> WrongPrediction:
     score = predictions.y_score[index]
     true, guess = predictions.labels[predictions.y_true[index]], predictions.labels[score.argmax()]
     return {"true": true, "answer": guess, "probability": round(float(score.max()), 4)}

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from pipeline.evaluation import classification
+from pipeline.evaluation import calibration, classification
 from pipeline.models.neuron import ACTIVATIONS
-from pipeline.types import Classifier, Predictions
+from pipeline.types import Classifier, Event, Predictions
 
 LEGIBLE_CLASSES = 30  # a side of a confusion matrix whose counts and names can be read
 COLOURS = {"train": "#4c72b0", "val": "#dd8452"}
 
 
-def learning_curves(events: Sequence[dict[str, Any]], path: Path) -> None:
+def learning_curves(events: Sequence[Event], path: Path) -> None:
     """A panel for each metric over the epochs, with lines for train and validation."""
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for event in events:
@@ -58,6 +57,25 @@ def confusion_matrix(predictions: Predictions, title: str, path: Path) -> None:
     axes.set(xlabel="predicted", ylabel="true", title=title)
     axes.set_xticks(ticks, labels)
     axes.set_yticks(ticks, labels)
+    figure.savefig(path, dpi=110)
+
+
+def reliability_diagram(uncalibrated: Predictions, calibrated: Predictions, path: Path) -> None:
+    """Accuracy against confidence before and after temperature scaling; on the diagonal the two are equal.
+
+    Source: Niculescu-Mizil, Caruana 2005, doi:10.1145/1102351.1102430.
+    """
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for name, predictions, colour in (("uncalibrated", uncalibrated, "val"), ("calibrated", calibrated, "train")):
+        counts, confidence, accuracy = zip(*calibration.reliability(predictions), strict=True)
+        error = calibration.expected_calibration_error(predictions)
+        sizes = [8 + 60 * count / max(counts) for count in counts]
+        axes.plot(confidence, accuracy, color=COLOURS[colour], label=f"{name}: ECE {error:.2%}")
+        axes.scatter(confidence, accuracy, sizes, color=COLOURS[colour])
+    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+    axes.legend(loc="upper left")
     figure.savefig(path, dpi=110)
 
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
 LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_learning, Dogs vs Cats.ipynb
@@ -19,14 +19,17 @@ LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_lear
 UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and without samples that occur in train
 
 
-def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
+def results_markdown(entries: Sequence[Result], claims: str) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
+    from pipeline.report import comparisons, uncertainty
+
     groups = grouped(entries)
     lines = [
         "# Results",
         "",
         "Written by `pipeline report` from `results/`; do not edit.",
-        "Scores are mean ± standard deviation over the seeds.",
+        "Scores are mean ± standard deviation over the seeds. The 95 % interval is over the test samples: Wilson's,",
+        "for as many samples as one seed is tested on, around the mean of the seeds.",
         "CPU-seconds are of training with validation, summed over the workers, including the required models: the",
         "members of an ensemble, the model that the initial weights come from, the teacher.",
         "`pipeline report` also writes an HTML page with learning curves, errors and images.",
@@ -34,8 +37,8 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         "",
         "![Test error against the cost of training](images/costs.svg)",
         "",
-        "| experiment | data | test | seeds | CPU-s | wall-clock s | hardware | command |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| experiment | data | test | 95 % interval | seeds | CPU-s | wall-clock s | hardware | command |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     whole = costs(entries)
     for name, group in groups.items():
@@ -45,16 +48,19 @@ def results_markdown(entries: Sequence[dict[str, Any]], claims: str) -> str:
         wall = spread([entry["wall_s"] for entry in group], 0)
         data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
         command = f"`pipeline train experiment={name} seed=0`"
-        lines.append(f"| {name} | {data} | {score(group)} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
+        scores = f"{score(group)} | {uncertainty.interval(group)}"
+        lines.append(f"| {name} | {data} | {scores} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
     lines += ["", "## Test reviews that also occur in train", "", "Test accuracy on all reviews, and without those."]
     lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
     for name, group in groups.items():
         both = [[100 * e["metrics"][key] for e in group if key in e["metrics"]] for key in UNSEEN]
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
-    return "\n".join(
-        [*lines, *_dogs_and_cats(groups, whole), "", *_published(), "", "## The lecture's claims", "", claims]
-    )
+    lines += [*_dogs_and_cats(groups, whole), "", *_published(), ""]
+    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.wrong_labels_markdown(groups)]
+    if rows := comparisons.markdown(comparisons.Groups(groups)):
+        lines += ["## Comparisons", "", *rows, ""]
+    return "\n".join([*lines, "## The lecture's claims", "", claims])
 
 
 README_ROWS = (
@@ -71,14 +77,20 @@ README_ROWS = (
 )
 
 
-def readme_table(entries: Sequence[dict[str, Any]], root: Path) -> str:
+def readme_table(entries: Sequence[Result], root: Path, names: Sequence[str] = README_ROWS) -> str:
     """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
+    from pipeline.report.uncertainty import interval
+
     groups, whole = grouped(entries), costs(entries)
-    lines = ["| experiment | what it is | test, mean ± sd (seeds) | CPU-s |", "| --- | --- | --- | --- |"]
-    for name in README_ROWS:
+    lines = [
+        "| experiment | what it is | test, mean ± sd (seeds) | 95 % interval | CPU-s |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in names:
         if group := groups.get(name):
             cost = f"{np.mean(whole[name]):,.0f}"
-            lines.append(f"| `{name}` | {described(name, root)} | {score(group)} ({len(group)}) | {cost} |")
+            scores = f"{score(group)} ({len(group)}) | {interval(group)}"
+            lines.append(f"| `{name}` | {described(name, root)} | {scores} | {cost} |")
     return "\n".join(lines) + "\n"
 
 
@@ -94,11 +106,11 @@ def _published() -> list[str]:
     return ["## Published results", "", *references.markdown()]
 
 
-def _of_dogs_and_cats(group: Sequence[dict[str, Any]]) -> bool:
+def _of_dogs_and_cats(group: Sequence[Result]) -> bool:
     return bool(group[0]["dataset"]["name"] == "dogs-vs-cats")
 
 
-def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]], whole: dict[str, list[float]]) -> list[str]:
+def _dogs_and_cats(groups: dict[str, list[Result]], whole: dict[str, list[float]]) -> list[str]:
     """Scores over the folds, beside the ROC-AUC of the lecture's notebook on one split."""
     lines = [
         "",
@@ -120,15 +132,15 @@ def _dogs_and_cats(groups: dict[str, list[dict[str, Any]]], whole: dict[str, lis
     return lines if own else []
 
 
-def grouped(entries: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def grouped(entries: Sequence[Result]) -> dict[str, list[Result]]:
     """The results by experiment."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[Result]] = {}
     for entry in entries:
         groups.setdefault(entry["experiment"], []).append(entry)
     return groups
 
 
-def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+def costs(entries: Sequence[Result]) -> dict[str, list[float]]:
     """CPU-seconds of each experiment's runs, including those of the required models that have results."""
     known = {f"{entry['experiment']}-{entry['seed']}": entry for entry in entries}
 
@@ -142,14 +154,14 @@ def costs(entries: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
     }
 
 
-def score(entries: Sequence[dict[str, Any]]) -> str:
+def score(entries: Sequence[Result]) -> str:
     """An experiment's primary metric over its seeds: `accuracy 99.55 ± 0.04 %`."""
     metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
     first = metrics[0]
     return f"{first.name} {spread([metric.value for metric in metrics], first.digits)}{first.unit}"
 
 
-def seeds(entries: Sequence[dict[str, Any]]) -> str:
+def seeds(entries: Sequence[Result]) -> str:
     """The seeds of an experiment's results: `0 to 4`, or a list if they are not consecutive."""
     numbers = sorted(entry["seed"] for entry in entries)
     if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:

@@ -1,34 +1,21 @@
 """The results page: one self-contained HTML file for screens, phones and print."""
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import numpy as np
 
 from pipeline.report import charts
-from pipeline.report.details import SAMPLES
-from pipeline.report.markdown import UNSEEN, costs, grouped, score, seeds, spread
+from pipeline.report.claims import Claim
+from pipeline.report.markdown import costs, grouped
 from pipeline.report.references import REFERENCES
+from pipeline.report.sections import Recorded, Section, section, shade
+from pipeline.runs.results import Result as Entry
 from pipeline.types import PrimaryMetric
 
-Entry = dict[str, Any]
-DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 
-
-@dataclass(slots=True)
-class Recorded:
-    """Recorded data of an experiment beside its metrics; None or empty where nothing is recorded."""
-
-    curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # by seed, a row for each epoch
-    details: dict[str, Any] | None = None  # of the first seed: see `report.details`
-    errors: dict[str, Any] | None = None  # details with samples of the data
-    samples: bytes | None = None  # a PNG of a generator's images, a row for each epoch
-
-
-def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Recorded]) -> str:
-    """The page, from committed results, the table of claims, and the recorded data of each experiment."""
+def html(entries: Sequence[Entry], claims: Sequence[Claim], recorded: dict[str, Recorded]) -> str:
+    """The page, from committed results, the table of claims, and what else is recorded of each experiment."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -42,13 +29,24 @@ def html(entries: Sequence[Entry], claims: Sequence[Any], recorded: dict[str, Re
     panels = compared(entries)
     cpu_s = costs(entries)
     order = [system.name for _, systems, _ in panels for system in sorted(systems, key=lambda system: system.error)]
+    sections = [section(name, groups[name], cpu_s[name], recorded.get(name, Recorded())) for name in order]
     return environment.get_template("page.html").render(
-        systems=[_system(name, groups[name], cpu_s[name], recorded.get(name, Recorded())) for name in order],
+        sections=sections,
+        by_data=_by_data(sections),
+        without_errors=next((each for each in sections if each.lacks_errors), None),
         claims=claims,
-        costs=charts.costs(panels),
+        panels=[charts.costs([panel]) for panel in charts.comparable(panels)],
         rules=charts.RULES,
-        shade=_shade,
+        shade=shade,
     )
+
+
+def _by_data(sections: Iterable[Section]) -> list[tuple[str, list[Section]]]:
+    """The sections of each data set, in the order in which the data sets appear first."""
+    sections = list(sections)
+    names = list(dict.fromkeys(each.data for each in sections))
+    ordered = sorted(sections, key=lambda each: names.index(each.data))
+    return [(name, list(group)) for name, group in groupby(ordered, key=lambda each: each.data)]
 
 
 def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
@@ -73,78 +71,3 @@ def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
         )
     comparable = [(title, systems, published.get(title, [])) for title, systems in panels.items()]
     return sorted(comparable, key=lambda panel: (-len(panel[1]), panel[0]))
-
-
-def _system(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded: Recorded) -> dict[str, Any]:
-    first = group[0]
-    lacking = []
-    if not recorded.curves:
-        lacking.append(("the learning curves", f"pipeline train experiment={name} seed={first['seed']} --record"))
-    for what, details in (("the confusion matrix", recorded.details), ("the worst errors", recorded.errors)):
-        if details is None:
-            lacking.append((what, f"pipeline evaluate models/{name}-{first['seed']} --record"))
-    return {
-        "name": name,
-        "data": first["dataset"]["name"],
-        "score": score(group),
-        "seeds": seeds(group),
-        "cpu": spread(cpu_s, 0),
-        "hardware": " / ".join(sorted({entry["hardware"] for entry in group})),
-        "command": f"pipeline train experiment={name}",
-        "measures": _measures(group),
-        "entries": group,
-        "curves": _curves(recorded.curves),
-        "details": dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
-        "matrix": _matrix(recorded.details),
-        "samples": base64.b64encode(recorded.samples).decode() if recorded.samples else None,
-        "lacking": lacking,
-    }
-
-
-def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Mean and standard deviation of every metric that all seeds have, without the primary one."""
-    primary = PrimaryMetric.of(group[0]["metrics"])
-    rows = []
-    for key in group[0]["metrics"]:
-        name = key.removeprefix("test/").replace("_", " ")
-        if (primary and name == primary.name) or not all(key in entry["metrics"] for entry in group):
-            continue
-        label = "accuracy on samples that do not occur in train" if key == UNSEEN[1] else name
-        rows.append((label, spread([entry["metrics"][key] for entry in group], 4)))
-    return rows
-
-
-def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
-    """A chart for each metric with a line for each seed and split; a single epoch gives no curve."""
-    metrics: dict[str, list[tuple[str, list[charts.Point]]]] = {}
-    for rows in seeds.values():
-        for key in sorted({key for row in rows for key in row} - {"epoch"}):
-            split, _, metric = key.partition("/")
-            points = [(row["epoch"], row[key]) for row in rows if key in row]
-            if len(points) > 1:
-                metrics.setdefault(metric, []).append(("a" if split == "train" else "b", points))
-    return [charts.curves(metric.replace("_", " "), lines) for metric, lines in sorted(metrics.items())]
-
-
-def _matrix(details: dict[str, Any] | None) -> list[tuple[str, list[tuple[int, float]]]]:
-    """Each true class with (count, shade) for every predicted class; the shade is the error rate, scaled to [0, 1]."""
-    if not details or "confusion" not in details:
-        return []
-    labels = details["labels"]
-    counts = {(cell["actual"], cell["predicted"]): cell["count"] for cell in details["confusion"]}
-    rows = []
-    for actual in labels:
-        row = [counts.get((actual, predicted), 0) for predicted in labels]
-        total = max(sum(row), 1)
-        errors = [0.0 if predicted == actual else count / total for predicted, count in zip(labels, row, strict=True)]
-        rows.append((actual, list(zip(row, errors, strict=True))))
-    worst = max((error for _, row in rows for _, error in row), default=0) or 1
-    return [(actual, [(count, error / worst) for count, error in row]) for actual, row in rows]
-
-
-def _shade(words: Sequence[tuple[str, float]]) -> list[tuple[str, str, int, float]]:
-    """Each word with its CSS class (for or against the prediction), its strength in percent, and its effect."""
-    largest = max((abs(effect) for _, effect in words), default=0) or 1
-    return [
-        (word, "for" if effect > 0 else "against", round(100 * abs(effect) / largest), effect) for word, effect in words
-    ]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -48,7 +47,7 @@ def parallel_coordinates(
 def _positions(values: Sequence[str]) -> tuple[list[float], list[tuple[float, str]]]:
     """Positions in [0, 1] of values, and the ticks of their axis."""
     try:
-        numbers: list[Any] = [float(value) for value in values]
+        numbers = [float(value) for value in values]
     except ValueError:
         words = sorted(set(values))
         place = {word: index / ((len(words) - 1) or 1) for index, word in enumerate(words)}

@@ -1,12 +1,11 @@
 """The best validation of a run and its epoch."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from pipeline.types import FRACTION_METRICS, PRIMARY_METRICS
+from pipeline.types import FRACTION_METRICS, PRIMARY_METRICS, Event
 
 
-def best_validation(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+def best_validation(events: Iterable[Event]) -> dict[str, float]:
     """Metrics from a run's events: `val/best_accuracy`, or of another primary metric or the loss, and `val/best_epoch`.
 
     Epochs count from 1; {} for a run without validation.

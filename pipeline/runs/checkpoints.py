@@ -8,14 +8,18 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from pipeline import files
-from pipeline.config import SOURCE_KEYS, Config
+from pipeline.config import METRICS, SOURCE_KEYS, Config
 from pipeline.errors import CheckpointError
 from pipeline.files import sha256 as sha256  # its callers read checkpoint.sha256
+from pipeline.types import CheckpointFacts, Manifest
+
+if TYPE_CHECKING:  # verbs that read manifests do not import torch
+    from torch import Tensor, nn
 
 T = TypeVar("T")
 
@@ -27,7 +31,7 @@ INIT_FROM, TEACHER = "init_from", "teacher"  # folders of a run: the model it st
 FORMER = {INIT_FROM: "start", TEACHER: "taught"}  # what older runs call them
 
 
-def publish(folder: Path, write: Callable[[Path], None], **facts: Any) -> Path:
+def publish(folder: Path, write: Callable[[Path], None], **facts: Unpack[CheckpointFacts]) -> Path:
     """Make `folder` appear at once, with the files that `write` puts into the folder it receives, and a manifest.
 
     `facts` (step, digests, …) go into the manifest. An existing folder is replaced.
@@ -55,14 +59,14 @@ def copy(source: Path, folder: Path, extra: dict[str, bytes] | None = None) -> P
             if extra:
                 for name, content in extra.items():
                     (aside / name).write_bytes(content)
-                _seal(aside, {key: value for key, value in facts.items() if key != "files"})
+                _seal(aside, facts)
 
         return _atomic(folder, write)
 
     return files.read_folder(source, duplicate)
 
 
-def _seal(folder: Path, facts: dict[str, Any]) -> None:
+def _seal(folder: Path, facts: CheckpointFacts) -> None:
     """Write the manifest of a folder's files."""
     digests = {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     digests.pop(MANIFEST, None)
@@ -82,7 +86,7 @@ def _atomic(folder: Path, write: Callable[[Path], None]) -> Path:
         ) from error
 
 
-def verify(folder: Path) -> dict[str, Any]:
+def verify(folder: Path) -> Manifest:
     """The manifest of a folder all of whose files are what was written; nothing is changed.
 
     Raises: CheckpointError naming the file that is missing or changed.
@@ -90,7 +94,7 @@ def verify(folder: Path) -> dict[str, Any]:
     return read(folder, lambda _, manifest: manifest)
 
 
-def read(folder: Path, load: Callable[[Path, dict[str, Any]], T]) -> T:
+def read(folder: Path, load: Callable[[Path, Manifest], T]) -> T:
     """The result of `load(place, manifest)`, where `place` holds the verified folder, whole even while it is replaced.
 
     Raises: CheckpointError naming the file that is missing or changed.
@@ -98,10 +102,10 @@ def read(folder: Path, load: Callable[[Path, dict[str, Any]], T]) -> T:
     return files.read_folder(folder, lambda place: load(place, _verify(place, folder)))
 
 
-def _verify(place: Path, folder: Path) -> dict[str, Any]:
+def _verify(place: Path, folder: Path) -> Manifest:
     """The manifest of the folder at `place`; errors name `folder`."""
     try:
-        manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text())
+        manifest: Manifest = json.loads((place / MANIFEST).read_text())
         digests = dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
@@ -172,36 +176,37 @@ def save_config(config: Config, labels: Sequence[str], folder: Path) -> None:
     """Write the configuration that rebuilds a model and names its data, without the source of that data."""
     kept = {key: config[key] for key in ("name", "seed", "data", "model", "requires")}
     kept["data"] = {key: value for key, value in kept["data"].items() if key not in SOURCE_KEYS}
+    kept |= {METRICS: config[METRICS]} if config.get(METRICS) else {}
     (folder / CONFIG).write_text(json.dumps({**kept, "labels": labels}, indent=1) + "\n")
 
 
-def save_weights(net: Any, path: Path) -> None:
+def save_weights(net: "nn.Module", path: Path) -> None:
     """A module's parameters and buffers as safetensors."""
     save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}, path)
 
 
-def save_tensors(tensors: dict[str, Any], path: Path) -> None:
+def save_tensors(tensors: "Mapping[str, Tensor]", path: Path) -> None:
     """Write named tensors as a safetensors file."""
     from safetensors.torch import save_file
 
     save_file(tensors, path)
 
 
-def weights(folder: Path) -> dict[str, Any]:
+def weights(folder: Path) -> "dict[str, Tensor]":
     """The tensors of a folder, by name.
 
     Raises: CheckpointError if it does not verify.
     """
     from safetensors.torch import load_file
 
-    def load(place: Path, _: dict[str, Any]) -> dict[str, Any]:
-        tensors: dict[str, Any] = load_file(place / MODEL)
+    def load(place: Path, _: Manifest) -> "dict[str, Tensor]":
+        tensors: dict[str, Tensor] = load_file(place / MODEL)
         return tensors
 
     return read(folder, load)
 
 
-def load_weights(net: Any, folder: Path) -> None:
+def load_weights(net: "nn.Module", folder: Path) -> None:
     """Fill a module with the weights of a verified model folder.
 
     Raises: CheckpointError if they do not verify or do not fit.
@@ -214,7 +219,12 @@ def load_weights(net: Any, folder: Path) -> None:
         ) from error
 
 
-def weights_digest(manifest: dict[str, Any]) -> str:
+def weights_digest(manifest: Manifest) -> str:
     """SHA-256 of the weights in a model folder; of an ensemble, over those of its members."""
-    digests = [digest for name, digest in sorted(manifest["files"].items()) if name.endswith(MODEL)]
+    return digest_of_weights(manifest["files"])
+
+
+def digest_of_weights(files: dict[str, str]) -> str:
+    """SHA-256 of the weights among the files of a model folder, given by their names with their own SHA-256."""
+    digests = [digest for name, digest in sorted(files.items()) if name.endswith(MODEL)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from pipeline.errors import DataError
+from pipeline.types import Event
 
-Event = dict[str, Any]
 NAME = "events.jsonl"
 
 
@@ -30,7 +30,7 @@ class EventLog:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")  # a crash tore the last line: it must not swallow the next one
 
-    def append(self, **event: Any) -> None:
+    def append(self, **event: Unpack[Event]) -> None:
         """Write one event. Raises: DataError if the disk is full or fails."""
         line = json.dumps({"time": time.time(), **event}).encode() + b"\n"
         try:

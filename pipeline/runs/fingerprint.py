@@ -6,19 +6,23 @@ imported at run time. `dvc.yaml` has its stages depend on these files: a stage r
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import resolve_name
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pipeline import config as configuration
-from pipeline.config import SOURCE_KEYS, Config, load_config, resolve, weight_settings
+from pipeline.config import METRICS, SOURCE_KEYS, Config, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
-from pipeline.config.targets import OURS
+from pipeline.config.targets import module_of
 from pipeline.data import store
 from pipeline.runs import requirements
 from pipeline.runs.packages import locked
 from pipeline.runs.syntax import Source, code_digest, read
+
+if TYPE_CHECKING:  # records have a fingerprint
+    from pipeline.runs.records import RunRecord
 
 __all__ = [
     "changes",
@@ -45,7 +49,7 @@ LOADED_BY: dict[Kind, str] = {
     "fixed unit": "pipeline.inference.predictor",
 }
 # These import what every kind needs, so they are hashed, and what one kind needs of them is listed here.
-SHARED = ("pipeline.actions.assess", "pipeline.kinds")
+SHARED = ("pipeline.actions.assess", "pipeline.config.kind", "pipeline.kinds")
 DETAILS = "pipeline.report.details"
 SCORED_BY: dict[Does, tuple[str, ...]] = {
     "generate": (
@@ -55,7 +59,7 @@ SCORED_BY: dict[Does, tuple[str, ...]] = {
         DETAILS,
     ),
     "translate": ("pipeline.inference.translator", "pipeline.evaluation.translation", DETAILS),
-    "model language": (),
+    "model language": ("pipeline.inference.language_model",),
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",
@@ -74,6 +78,34 @@ LEFT_OUT = {
 }
 
 
+class Training(TypedDict):
+    """Training's dependencies but for the seed."""
+
+    config: Config
+    data: str | None  # digest
+    requires: dict[str, str]  # identities by name
+    packages: dict[str, str]  # versions by name
+    code: dict[str, str]  # digests by module
+
+
+class Evaluation(TypedDict):
+    """Scoring's dependencies beside the stored model."""
+
+    judge: str | None  # identity
+    packages: dict[str, str]
+    code: dict[str, str]
+    metrics: NotRequired[Mapping[str, object]]  # of one's own
+
+
+class Parts(TypedDict, total=False):
+    """A training fingerprint as a run's record holds it; a record lacks the parts that it is not compared by."""
+
+    code: dict[str, str]
+    configuration: str
+    data: str | None
+    packages: dict[str, str]
+
+
 def write(root: Path, folder: Path) -> list[str]:
     """Write FOLDER/EXPERIMENT.json (training) and FOLDER/evaluation/EXPERIMENT.json; the names of the experiments."""
     (folder / "evaluation").mkdir(parents=True, exist_ok=True)
@@ -85,14 +117,14 @@ def write(root: Path, folder: Path) -> list[str]:
     return experiments
 
 
-def training(config: Config, root: Path) -> dict[str, Any]:
+def training(config: Config, root: Path) -> Training:
     """Training's dependencies but for the seed: the resolved configuration, digests of data and code, packages."""
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
     # The machine, the number of workers and the frequency of checkpoints change no weight.
     kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"]}
     kept["trainer"] = weight_settings(config["trainer"])
-    name, targets = config["data"]["name"], list(_targets(config))
+    name, targets = config["data"]["name"], list(_targets(kept))  # a metric decides no weight
     found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
     return {
         "config": kept,
@@ -103,19 +135,21 @@ def training(config: Config, root: Path) -> dict[str, Any]:
     }
 
 
-def evaluation(config: Config, root: Path) -> dict[str, Any]:
+def evaluation(config: Config, root: Path) -> Evaluation:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     judge = requirements.judge(config)
     scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
-    own = _modules(_targets([[each["data"], each["model"].get("net", each["model"])] for each in scored]))
+    metrics = config.get(METRICS, {})
+    own = _modules(_targets([metrics, *([each["data"], each["model"].get("net", each["model"])] for each in scored)]))
     loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
     found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
-    return {
+    content: Evaluation = {
         "judge": identity(_configured(judge, root), root) if judge else None,
         "packages": _packages(found, root),
         "code": {module: source.digest for module, source in found.items()},
     }
+    return {**content, "metrics": metrics} if metrics else content
 
 
 def identity(config: Config, root: Path) -> str:
@@ -123,7 +157,7 @@ def identity(config: Config, root: Path) -> str:
     return _sha256({**training(config, root), "seed": config["seed"]})
 
 
-def parts(config: Config, root: Path) -> dict[str, Any]:
+def parts(config: Config, root: Path) -> Parts:
     """The training fingerprint as a run's record holds it, to be compared part by part with `changes`."""
     found = training(config, root)
     content = {key: value for key, value in found["config"].items() if key != "name"}  # a sweep has its own
@@ -135,7 +169,7 @@ def parts(config: Config, root: Path) -> dict[str, Any]:
     }
 
 
-def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def changes(then: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """The parts that differ, each with what differs in it; a part that either lacks is not compared."""
     return [
         f"{part}: {_change(then[part], value)}"
@@ -144,18 +178,20 @@ def changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def code_of(record: dict[str, Any]) -> str | None:
+def code_of(record: "RunRecord") -> str | None:
     """One digest of all the code that a run's record names; None if it was written before records had a fingerprint."""
     code = record.get("fingerprint", {}).get("code")
     return _sha256(code) if code else None
 
 
 def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ()) -> dict[str, str]:
-    names = {name for source in found.values() for name in source.theirs} | {name.split(".")[0] for name in targets}
-    return locked(names, root / "requirements.lock")
+    """The locked versions of all that the modules import from other packages."""
+    imported = {name for module, source in found.items() for name in _absolute(source.imports, module)}
+    names = {name.split(".")[0] for name in (*imported, *targets)}
+    return locked({name for name in names if not file_of(name)}, root / "requirements.lock")
 
 
-def _configured(model: str, root: Path) -> dict[str, Any]:
+def _configured(model: str, root: Path) -> Config:
     """The configuration of the model EXPERIMENT-SEED."""
     experiment, _, seed = model.rpartition("-")
     return configuration.training(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
@@ -173,29 +209,38 @@ def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, So
         if not source.empty:
             modules[module] = source
         if module not in leaves:
-            waiting += _imported(source)
+            waiting += _imported(source, module)
         parent = module.rpartition(".")[0]
-        if "." in parent and not _exports(parent):
+        if parent and not _exports(parent):
             waiting.append(parent)
     return dict(sorted(modules.items()))
 
 
-def _imported(source: Source) -> Iterator[str]:
+def _imported(source: Source, module: str) -> Iterator[str]:
     """Yield the modules that a module imports; a name that a package only re-exports counts as its own module's."""
-    for name in source.ours:
+    whole = set(_absolute(source.whole, module))
+    for name in _absolute(source.imports, module):
         package, _, attribute = name.rpartition(".")
         if origin := _exports(package).get(attribute):
             yield origin
-        elif name in source.whole or not _exports(name):
+        elif name in whole or not _exports(name):
             yield name
 
 
+def _absolute(names: Iterable[str], module: str) -> Iterator[str]:
+    """Yield the full names of a module's imports, the relative ones among them resolved."""
+    file = file_of(module)
+    package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
+    return (resolve_name(name, package) for name in names)
+
+
 def _exports(package: str) -> dict[str, str]:
-    file = file_of(package)
-    return (read(file).exports or {}) if file and file.name == "__init__.py" else {}
+    file = file_of(package) if package else None
+    exports = (read(file).exports or {}) if file and file.name == "__init__.py" else {}
+    return dict(zip(exports, _absolute(exports.values(), package), strict=True))
 
 
-def _targets(node: Any) -> Iterator[str]:
+def _targets(node: object) -> Iterator[str]:
     if isinstance(node, dict):
         if "_target_" in node:
             yield str(node["_target_"])
@@ -206,15 +251,15 @@ def _targets(node: Any) -> Iterator[str]:
 
 
 def _modules(targets: Iterable[str]) -> list[str]:
-    return [f"pipeline.{own[1]}" for target in targets if (own := OURS.fullmatch(target))]
+    return [module for target in targets if (module := module_of(target))]
 
 
-def _change(then: Any, now: Any) -> str:
+def _change(then: object, now: object) -> str:
     if not isinstance(then, dict) or not isinstance(now, dict):
         return f"{str(then)[:12]} then, {str(now)[:12]} now"
     names = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _sha256(content: Any) -> str:
+def _sha256(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -6,10 +6,11 @@ repeated steps. Source of the measure: ML productivity goodput (Google Cloud, 20
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+
+from pipeline.types import Event
 
 
-def goodput(events: Iterable[dict[str, Any]]) -> dict[str, float]:
+def goodput(events: Iterable[Event]) -> dict[str, float]:
     """Metrics from a run's events: `run/goodput` in [0, 1], `run/restarts`, `run/lost_s/CAUSE` (seconds) by cause."""
     lost: dict[str, float] = defaultdict(float)
     restarts = 0

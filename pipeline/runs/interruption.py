@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 STOP = "stop"
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 75, signal.SIGHUP: 75}  # 75, EX_TEMPFAIL: can be resumed
@@ -47,7 +46,7 @@ def at_once() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(EXIT_CODES[signal.Signals(number)])
 
-    with _handling(end, signal.SIGTERM, signal.SIGHUP):
+    with handling(end, signal.SIGTERM, signal.SIGHUP):
         yield
 
 
@@ -75,12 +74,13 @@ def gracefully(run_dir: Path, print_line: Callable[[str], None]) -> Iterator[lis
         else:
             os._exit(codes[0])
 
-    with _handling(end, *EXIT_CODES):
+    with handling(end, *EXIT_CODES):
         yield codes
 
 
 @contextmanager
-def _handling(handler: Callable[[int, FrameType | None], Any], *numbers: signal.Signals) -> Iterator[None]:
+def handling(handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals) -> Iterator[None]:
+    """Inside the block `handler` gets these signals; on SIGHUP, output to a lost terminal is discarded first."""
     if threading.current_thread() is not threading.main_thread():  # only that one may set handlers
         yield
         return

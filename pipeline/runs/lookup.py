@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from pipeline import files
+from pipeline.config import find_root
 from pipeline.errors import LaunchError
-from pipeline.runs.records import RECORD, read
+from pipeline.runs.records import RECORD, RunRecord, read
 
 LATEST = "latest"
-Record = dict[str, Any]
 
 
-def listing(root: Path) -> list[Record]:
+def listing(root: Path) -> list[RunRecord]:
     """The records of all runs, newest first; folders whose record can't be read are left out."""
     return sorted(_readable(root / "runs"), key=lambda record: float(record.get("started", 0)), reverse=True)
 
 
-def _readable(folder: Path) -> Iterator[Record]:
+def _readable(folder: Path) -> Iterator[RunRecord]:
     for path in folder.glob(f"*/{RECORD}"):
         try:
             yield read(path.parent)
@@ -25,7 +24,7 @@ def _readable(folder: Path) -> Iterator[Record]:
             continue
 
 
-def trials(sweep_dir: Path) -> list[Record]:
+def trials(sweep_dir: Path) -> list[RunRecord]:
     """The records of a sweep's trials, in their order; none of another run."""
     return [read(path.parent) for path in sorted(sweep_dir.glob(f"trials/*/{RECORD}"))]
 
@@ -36,7 +35,13 @@ def find_resumable(identity: str, root: Path) -> Path | None:
     return next((Path(each["run_dir"]) for each in records), None)
 
 
-def find(run: str, root: Path) -> Record:
+def named(name: str, root: Path) -> RunRecord | None:
+    """The run of exactly this name; None without one. Raises: LaunchError if its record can't be read."""
+    folder = root / "runs" / name
+    return read(folder) if (folder / RECORD).is_file() else None
+
+
+def find(run: str, root: Path) -> RunRecord:
     """The run of a name, the start of a name, an MLflow run id, a folder, `latest` or `EXPERIMENT@latest`.
 
     Raises: LaunchError if no run matches, or more than one.
@@ -44,7 +49,7 @@ def find(run: str, root: Path) -> Record:
     return _find(run, root, listing(root))
 
 
-def _find(run: str, root: Path, records: list[Record]) -> Record:
+def _find(run: str, root: Path, records: list[RunRecord]) -> RunRecord:
     if (Path(run) / RECORD).is_file():
         return read(Path(run).absolute())
     experiment, _, newest = run.rpartition("@")
@@ -54,14 +59,21 @@ def _find(run: str, root: Path, records: list[Record]) -> Record:
         exact = [record for record in records if run in (record["name"], record["run_id"])]
         matches = exact or [record for record in records if run and record["name"].startswith(run)]
     if not matches:
-        hint = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
-        raise LaunchError(f"{run}: no such run in {root / 'runs'}.{hint} `pipeline runs` lists them.")
+        hint = f"The newest is {records[0]['name']}. `pipeline runs` lists them." if records else none_yet(root)
+        raise LaunchError(f"{run}: no such run in {root / 'runs'}. {hint}")
     if len(matches) > 1:
         raise LaunchError(_ambiguous(run, matches))
     return matches[0]
 
 
-def _ambiguous(run: str, matches: list[Record]) -> str:
+def none_yet(root: Path) -> str:
+    """What to do where there are no runs."""
+    if find_root(root):
+        return "There are no runs yet: `pipeline train`."
+    return f"{root} is not in a project. Change to a project's folder, or make one: `pipeline new my_project`."
+
+
+def _ambiguous(run: str, matches: list[RunRecord]) -> str:
     names = ", ".join(record["name"] for record in matches[:5]) + (", …" if len(matches) > 5 else "")
     latest = f"{matches[0]['experiment']}@{LATEST}"
     return (
@@ -89,5 +101,5 @@ def model_dir(run: str, root: Path) -> Path:
     return _model_of(record)
 
 
-def _model_of(record: Record) -> Path:
+def _model_of(record: RunRecord) -> Path:
     return Path(record["run_dir"]) / "model"

@@ -5,33 +5,43 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.config import Config
+from pipeline.config import Config, find_root
 from pipeline.config.source import PACKAGE
+from pipeline.errors import ConfigError
 from pipeline.runs import fingerprint
 
-RECORDED = ("results", "dvc.lock")  # written by `--record`, and by DVC about it
-CODE = ("pipeline", "conf", "*.py")  # where a file that git does not track changes what runs
+if TYPE_CHECKING:  # records have a provenance
+    from pipeline.runs.records import RunRecord
+
+CODE = ("pipeline", "conf", "requirements.lock", ":(glob)*.py")  # files that change what runs
+UNTRACKED = (
+    ("--", ":(glob)pipeline/**/*.py", ":(glob)conf/**/*.yaml"),  # also if ignored
+    ("--exclude-standard", "--", *CODE),
+)
 PROVENANCE = "provenance.json"  # beside the code of a job that was submitted
 GIT_S = 10.0  # after which git counts as out of order
 
 
-def provenance(root: Path) -> dict[str, Any]:
+def provenance(root: Path) -> "RunRecord":
     """The code and the lock file of a run, and the DVC stage and experiment that it belongs to; None where unknown.
 
     A job on a cluster has the provenance of the machine that submitted it.
     """
+    dvc: RunRecord = {  # DVC sets both for the commands of its stages
+        "dvc_stage": os.environ.get("DVC_STAGE"),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+    }
     if (sent := PACKAGE / PROVENANCE).is_file():
-        submitted: dict[str, Any] = json.loads(sent.read_text())
-        return submitted
+        submitted: RunRecord = json.loads(sent.read_text())
+        return {**submitted, **dvc}
     lock = root / "requirements.lock"
     return {
         "commit": _git(root, "rev-parse", "HEAD")[0],
-        "dirty": _dirty(root),
+        "dirty": None if (files := uncommitted(root)) is None else bool(files),
         "lock_digest": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
-        "dvc_stage": os.environ.get("DVC_STAGE"),  # DVC sets both for the commands of its stages
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        **dvc,
     }
 
 
@@ -44,6 +54,8 @@ def gaps(root: Path) -> list[str]:
 
 
 def _remedy(root: Path, problem: str) -> str:
+    if find_root(root) is None:
+        return f"{root} is not in a project. `pipeline new my_project` makes one."
     remedies = {
         "not found": "git is not installed. Install git.",
         "dubious ownership": f"{root} belongs to another user. `git config --global --add safe.directory {root}`",
@@ -53,15 +65,35 @@ def _remedy(root: Path, problem: str) -> str:
     return next((remedy for words, remedy in remedies.items() if words in problem), f"git fails: {problem}")
 
 
-def _dirty(root: Path) -> bool | None:
-    """Whether files differ from the commit, or git does not track some of the code; None without git.
+def uncommitted(root: Path) -> list[str] | None:
+    """The files of the code that differ from the commit, or that it lacks; None without git or a commit.
 
-    Files that earlier runs recorded do not count: of many runs in a row, only the first would be clean.
+    Documents, results and other files that change no run do not count. Code that git is told to ignore does.
     """
-    others = [f":!{name}" for name in RECORDED]
-    changed, _ = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *others)
-    untracked, _ = _git(root, "ls-files", "--others", "--exclude-standard", "--", *CODE)
-    return None if changed is None or untracked is None else bool(changed or untracked)
+    changed, _ = _git(root, "diff", "--name-only", "HEAD", "--", *CODE)
+    lacking = [_git(root, "ls-files", "--others", *words)[0] for words in UNTRACKED]
+    if changed is None or None in lacking:
+        return None
+    return sorted({line for text in (changed, *lacking) for line in str(text).splitlines()})
+
+
+def check_committed(root: Path) -> None:
+    """Raises: ConfigError if the commit does not contain the code of a result that is to be recorded."""
+    submitted = (PACKAGE / PROVENANCE).is_file()
+    files = ["the submitted code"] * bool(provenance(root)["dirty"]) if submitted else uncommitted(root)
+    if files:
+        names = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+        raise ConfigError(
+            f"--record: not as committed: {names}. No commit would contain the code of the result. Commit the code, or "
+            "try it with --record-as NAME."
+        )
+
+
+def committed_text(path: Path, root: Path) -> str | None:
+    """The content of a file in the last commit, None if the commit lacks it; without git that of the file itself."""
+    if _git(root, "rev-parse", "HEAD")[0] is None:
+        return path.read_text() if path.is_file() else None
+    return _git(root, "show", f"HEAD:./{path.relative_to(root)}")[0]
 
 
 def _git(root: Path, *words: str) -> tuple[str | None, str]:
@@ -83,7 +115,7 @@ def _git(root: Path, *words: str) -> tuple[str | None, str]:
     return (None, " ".join(done.stderr.split())) if done.returncode else (done.stdout.strip(), "")
 
 
-def drift(record: dict[str, Any], config: Config, data_digest: str, root: Path) -> list[str]:
+def drift(record: "RunRecord", config: Config, data_digest: str, root: Path) -> list[str]:
     """The differences from a run's start in code, configuration, data and packages, one line each.
 
     Parts that a record lacks are not compared: older records have no fingerprint.

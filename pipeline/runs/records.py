@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from pipeline import files
 from pipeline.config import Config, check_name, revive
@@ -19,21 +19,88 @@ from pipeline.config.kind import model_name
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import LockHeldError, file_lock, is_locked, recover
 from pipeline.runs import fingerprint, interruption
+from pipeline.types import DataSetFacts
 
 RECORD = "run.json"
 LOCK = ".lock"
 CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
-def create(root: Path, config: Config, facts: dict[str, Any]) -> Path:
-    """Make the folder of a new run, named after the experiment, the seed and the time, with its record.
+class TrialFacts(TypedDict, total=False):
+    """What a sweep's record holds of a trial's."""
 
-    Raises: LaunchError if the project's runs folder can't be written; ConfigError if its name can't be a folder's.
+    name: str
+    overrides: list[str]
+    status: str | None
+    epochs: int | None
+    score: float | None
+    measure: str
+    error: str | None
+
+
+class SweepFacts(TypedDict):
+    """The keys that a sweep searches, and the arguments of `train` that its trials share."""
+
+    keys: list[str]
+    train: list[str]
+
+
+class RunRecord(TypedDict, total=False):
+    """A run's `run.json`. `read` gives every record a name, experiment, model, seed, status, run_dir and run_id.
+
+    Experiment, model and seed are None only where the configuration can't be read.
+    """
+
+    name: str
+    experiment: str | None
+    model: str | None
+    seed: int | None
+    data: str
+    status: str
+    run_dir: str
+    run_id: str | None  # MLflow's
+    experiment_id: str | None
+    started: float  # seconds since 1970
+    pid: int
+    commit: str | None  # None without git, as is dirty
+    dirty: bool | None
+    lock_digest: str | None
+    dvc_stage: str | None
+    dvc_experiment: str | None
+    command: str
+    hardware: str
+    environment: dict[str, str | None]  # see `cpu.environment`
+    identity: str
+    fingerprint: fingerprint.Parts
+    dataset: DataSetFacts
+    metrics: dict[str, float]
+    seconds: float
+    wall_s: float
+    cpu_s: float
+    steps: int
+    workers: int
+    sweep: SweepFacts  # of a sweep, as are the next four
+    best: TrialFacts
+    trials: list[TrialFacts]
+    figure: str
+    overrides: list[str]  # of a trial, as are the next four
+    epochs: int
+    score: float
+    measure: str
+    error: str | None
+
+
+def create(root: Path, config: Config, facts: RunRecord, name: str | None = None) -> Path:
+    """Make the folder of a new run, by default named after the experiment, the seed and the time, with its record.
+
+    Raises: LaunchError if the folder is there, or can't be written; ConfigError if its name can't be a folder's.
     """
     check_name("name", config["name"])
-    record = {
+    model = model_name(config)
+    shown = config["name"] if config["name"] != config["data"]["name"] else f"{config['name']}-{model}"
+    record: RunRecord = {
         "experiment": config["name"],
-        "model": model_name(config),
+        "model": model,
         "seed": config["seed"],
         "data": config["data"]["name"],
         "run_id": None,  # until MLflow has one
@@ -42,7 +109,8 @@ def create(root: Path, config: Config, facts: dict[str, Any]) -> Path:
         "status": "created",
     }
     try:
-        run_dir = _new_folder(root / "runs", f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}")
+        stem = f"{shown}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+        run_dir = _named_folder(root / "runs", name) if name else _new_folder(root / "runs", stem)
         _write(run_dir, {"name": run_dir.name, **record, "run_dir": str(run_dir), "started": time.time()})
     except OSError as error:
         raise LaunchError(
@@ -62,7 +130,18 @@ def _new_folder(parent: Path, stem: str) -> Path:
     raise LaunchError(f"{parent / stem}: a hundred runs have this name. Wait a second.")
 
 
-def read(run_dir: Path) -> dict[str, Any]:
+def _named_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(exist_ok=True)
+    try:
+        (parent / name).mkdir()
+    except FileExistsError as error:
+        raise LaunchError(
+            f"{parent / name}: is there, and not a run that can be resumed. Choose another name."
+        ) from error
+    return parent / name
+
+
+def read(run_dir: Path) -> RunRecord:
     """A run's record, also of older runs with at least name, experiment, model, seed, status, run_dir and run_id.
 
     The status of a run whose process is gone is `interrupted`; `run_id` is None until MLflow has one.
@@ -83,16 +162,16 @@ def read(run_dir: Path) -> dict[str, Any]:
     return record if {"experiment", "model", "seed"} <= record.keys() else {**_configured(run_dir), **record}
 
 
-def _read(run_dir: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
+def _read(run_dir: Path) -> RunRecord:
+    record: RunRecord = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
     return record
 
 
-def _is_orphan(record: dict[str, Any], run_dir: Path) -> bool:
+def _is_orphan(record: RunRecord, run_dir: Path) -> bool:
     return bool(record["status"] == "running") and not is_locked(run_dir / LOCK)
 
 
-def _configured(run_dir: Path) -> dict[str, Any]:
+def _configured(run_dir: Path) -> RunRecord:
     """What the configuration of a run holds of the record's keys; None for each if it can't be read."""
     try:
         config = upgrade(json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["resolved"])
@@ -101,7 +180,7 @@ def _configured(run_dir: Path) -> dict[str, Any]:
         return {"experiment": None, "model": None, "seed": None}
 
 
-def config(run_dir: Path) -> dict[str, Any]:
+def config(run_dir: Path) -> Config:
     """A run's configuration, resolved; passwords are not stored, they come from the environment.
 
     Raises: ConfigError if the environment lacks a variable that it refers to.
@@ -109,7 +188,7 @@ def config(run_dir: Path) -> dict[str, Any]:
     return upgrade(revive(json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["resolved"]))
 
 
-def update(run_dir: Path, /, **facts: Any) -> None:
+def update(run_dir: Path, /, **facts: Unpack[RunRecord]) -> None:
     """Add facts to a run's record, or replace them."""
     _write(run_dir, {**_read(run_dir), **facts})
 
@@ -176,10 +255,10 @@ def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:
     """A folder for a trial of a sweep, in the sweep's own."""
     run_dir = sweep_dir / "trials" / f"{number:03}"
     run_dir.mkdir(parents=True)
-    facts = {"name": f"{sweep_dir.name}/{number:03}", "overrides": overrides, "started": time.time()}
+    facts: RunRecord = {"name": f"{sweep_dir.name}/{number:03}", "overrides": overrides, "started": time.time()}
     _write(run_dir, {**facts, "run_dir": str(run_dir), "status": "created"})
     return run_dir
 
 
-def _write(run_dir: Path, record: dict[str, Any]) -> None:
+def _write(run_dir: Path, record: RunRecord) -> None:
     files.atomic_write(run_dir / RECORD, json.dumps(record, indent=1) + "\n")

@@ -1,16 +1,65 @@
 """The committed results: `results/EXPERIMENT.json`, one file an experiment with all of its seeds."""
 
+import base64
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Required, TypedDict, cast
 
 from pipeline.errors import DataError
+from pipeline.types import DataSetFacts
+
+if TYPE_CHECKING:  # importing numpy costs .1 s
+    import numpy as np
+
+    from pipeline.runs.trail import Columns
 
 RESULTS = "results"
-Result = dict[str, Any]  # one run: experiment, seed, metrics, dataset, digests, who made it, at what cost, history
 WIDTH = 110
+
+
+class Result(TypedDict, total=False):
+    """The result of one run: scores, digests, provenance, cost, history. Older results lack some of the keys.
+
+    Provenance and cost are those of the run's record, which may be gone: `null` in that case.
+    """
+
+    experiment: str
+    seed: int
+    metrics: dict[str, float]
+    dataset: DataSetFacts
+    config_digest: str
+    weights_digest: str
+    vocabulary_digest: str
+    predictions_digest: str
+    truth_digest: str
+    right: str  # see `right_samples`
+    samples: dict[str, str]  # see `Evaluation`; not committed
+    built_on: list[str]
+    name: str
+    command: str
+    commit: str
+    dirty: bool
+    lock_digest: str
+    hardware: str
+    workers: int
+    steps: int
+    cpu_s: float
+    wall_s: float
+    seconds: float
+    history: dict[str, list[float | None]]
+    code_digest: str | None  # of the run's fingerprint
+    trail: "Columns"
+
+
+class Results(TypedDict, total=False):
+    """The content of a results file."""
+
+    experiment: str
+    summary: dict[str, dict[str, float]]
+    runs: Required[list[Result]]
+    details: dict[str, Any]  # see `report.details`
 
 
 def path_of(experiment: str, root: Path) -> Path:
@@ -18,7 +67,7 @@ def path_of(experiment: str, root: Path) -> Path:
     return root / RESULTS / f"{experiment}.json"
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Results:
     """The content of one results file: `experiment`, `summary`, `runs`, `details`; empty where there is no file.
 
     Raises: DataError if it is not a results file.
@@ -26,7 +75,7 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {"runs": []}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: Results = json.loads(path.read_text(encoding="utf-8"))
         seeds = [run["seed"] for run in content["runs"]]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a results file ({error!r}). Restore it with `git checkout {path}`.") from error
@@ -58,22 +107,52 @@ def find(name: str, root: Path) -> Result | None:
     return next((run for run in read(path_of(experiment, root))["runs"] if str(run["seed"]) == seed), None)
 
 
-def content_of(experiment: str, runs: Iterable[Result], details: dict[str, Any] | None) -> dict[str, Any]:
+def content_of(experiment: str, runs: Iterable[Result], details: dict[str, Any] | None) -> Results:
     """The content of a results file; `details` are the parts of the first seed's evaluation that the report shows."""
     ordered = [_ordered(run) for run in sorted(runs, key=lambda run: run["seed"])]
-    return {
+    content: Results = {
         "experiment": experiment,
         "summary": summary([run["metrics"] for run in ordered]),
         "runs": ordered,
-        **({"details": details} if details else {}),
     }
+    if details:
+        content["details"] = details
+    return content
 
 
 def _ordered(run: Result) -> Result:
     """The seed and the scores first, then the other facts, the history last."""
     first = {"seed": run["seed"], "metrics": dict(sorted(run["metrics"].items()))}
-    others = {key: run[key] for key in sorted(run.keys() - first.keys() - {"experiment", "history"})}
-    return {**first, **others, **({"history": run["history"]} if run.get("history") else {})}
+    others = {key: value for key, value in sorted(run.items()) if key not in {*first, "experiment", "history"}}
+    history = {"history": run["history"]} if run.get("history") else {}
+    return cast(Result, {**first, **others, **history})
+
+
+def agree(one: Result, other: Result) -> bool:
+    """Whether two results have the same weights, and the same value of each metric that both have."""
+    ours, theirs = one.get("metrics", {}), other.get("metrics", {})
+    shared = ours.keys() & theirs.keys()
+    return (
+        bool(shared)
+        and one["weights_digest"] == other["weights_digest"]
+        and all(ours[name] == theirs[name] for name in shared)
+    )
+
+
+def pack(right: str) -> str:
+    """A string of digits, 1 for each sample that was predicted correctly, as bits in base 64."""
+    bits = right.ljust(-(-len(right) // 8) * 8, "0")
+    return base64.b64encode(bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))).decode()
+
+
+def right_samples(entry: Result) -> "np.ndarray | None":
+    """(N,) booleans: which test samples a run predicted correctly; None if that is not recorded."""
+    import numpy as np
+
+    if "right" not in entry:
+        return None
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(entry["right"]), np.uint8))
+    return bits[: entry["dataset"]["rows"]["test"]].astype(bool)
 
 
 def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -90,12 +169,12 @@ def summary(metrics: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
     }
 
 
-def as_text(content: dict[str, Any]) -> str:
+def as_text(content: Mapping[str, object]) -> str:
     """JSON for people and for `git diff`: a node that fits on a line, or a list of numbers, takes one line."""
     return _pretty(content) + "\n"
 
 
-def _pretty(node: Any, indent: str = "") -> str:
+def _pretty(node: object, indent: str = "") -> str:
     line = json.dumps(node)
     numbers = isinstance(node, list) and all(isinstance(item, int | float | None) for item in node)
     if numbers or len(indent) + len(line) <= WIDTH or not isinstance(node, dict | list):

@@ -20,7 +20,7 @@ class LanguageModelling(Task):
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.net.init_unigram_bias(self.trainer.datamodule.unigram_probabilities())  # type: ignore[attr-defined]
+        self.net.init_unigram_bias(self.data.unigram_probabilities())
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         nll, words = self.net.nll(batch[0], exact=False)

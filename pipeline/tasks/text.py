@@ -9,7 +9,7 @@ class TextClassification(Classification):
     """Train a net whose `embedding` is initialised with the data's word vectors, where the data has them."""
 
     def setup(self, stage: str) -> None:
-        vectors_VE = self.trainer.datamodule.vectors()  # type: ignore[attr-defined]
+        vectors_VE = self.data.vectors()
         if vectors_VE is not None:
             with torch.no_grad():
                 self.net.embedding.weight.copy_(vectors_VE)  # type: ignore[union-attr, operator]

@@ -19,7 +19,7 @@ class Transfer(Classification):
     net: Any
 
     def setup(self, stage: str) -> None:
-        self.trainer.datamodule.use_frozen_features(self.net.extract_features, self.net.frozen_digest())  # type: ignore[attr-defined]
+        self.data.use_frozen_features(self.net.extract_features, self.net.frozen_digest())
 
     def logits(self, inputs: Tensor) -> Tensor:
         logits_BK: Tensor = self.net.classify_features(inputs)

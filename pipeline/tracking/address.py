@@ -10,7 +10,13 @@ from pipeline.errors import LaunchError
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 PROXIES = [case(name) for name in ("http_proxy", "https_proxy", "all_proxy") for case in (str.lower, str.upper)]
+LATER = "later"  # in the place of an address, on machines that can't reach it
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def is_later(uri: str) -> bool:
+    """Whether a run's events wait in its folder until `pipeline sync`."""
+    return uri == LATER
 
 
 def resolve_uri(uri: str, root: Path) -> str:
@@ -45,6 +51,8 @@ def check(uri: str, root: Path) -> None:
     """Raises: LaunchError for an address that can never work; one whose server is down may work later."""
     shown = f"tracking.uri={redact(uri)}"
     parts = urlsplit(uri)
+    if is_later(uri):
+        return
     if is_server(uri):
         if not parts.hostname:
             raise LaunchError(f"{shown}: names no host. Use http://HOST:PORT.")

@@ -3,10 +3,10 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.config.redaction import HIDDEN, redact
@@ -14,10 +14,13 @@ from pipeline.errors import LaunchError, PipelineError
 from pipeline.files import file_lock
 from pipeline.tracking.address import bypass_proxy, is_server, resolve_uri
 from pipeline.tracking.relocation import artifact_location, relocate
+from pipeline.types import RunStart
 
 if TYPE_CHECKING:
+    import numpy as np
     from mlflow import MlflowClient
     from mlflow.types import Schema
+    from onnx import ValueInfoProto
 
 TIMEOUT_S = 10
 KEY = "run.key"  # the tag that identifies a run whose creation was never confirmed
@@ -109,7 +112,7 @@ class MLflowStore:
                     return "experiment", str(experiment.experiment_id)
         return kind, identifier
 
-    def open(self, run: dict[str, Any], started_s: float) -> tuple[str, str]:
+    def open(self, run: RunStart, started_s: float) -> tuple[str, str]:
         """Create a run and its experiment, unless an earlier try has; the ids of both.
 
         Runs of one data set share an experiment: there, and only there, are their metrics comparable.
@@ -205,7 +208,7 @@ class MLflowStore:
             raise
 
 
-def _schema(ports: Iterable[Any], example: dict[str, Any]) -> "Schema":
+def _schema(ports: "Iterable[ValueInfoProto]", example: "Mapping[str, np.ndarray]") -> "Schema":
     """The types and shapes of a graph's inputs or outputs; -1 for a dynamic dimension."""
     from mlflow.types import Schema, TensorSpec
 

@@ -1,7 +1,6 @@
 """MLflow's model registry: versions of a registered model, and the alias of the one in use."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.errors import LaunchError
 from pipeline.tracking.mlflow_store import MLflowStore
@@ -60,7 +59,7 @@ class Registry:
     def _model(self, run_id: str) -> tuple[str, str | None]:
         """The URI of a run's model, and its id if `mlflow.pyfunc` can load it (a baseline is a plain folder)."""
         client = self.store.client
-        run: Any = client.get_run(run_id)
+        run = client.get_run(run_id)
         logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run_id}'")
         for model in logged:
             if model.status == "READY":

@@ -1,22 +1,33 @@
 """A tracked run: the driver appends to its event log, a thread sends the events to MLflow."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.runs.events import EventLog, scan
+from pipeline.tracking.address import is_later
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
-from pipeline.types import DataSet
+from pipeline.types import DataSet, RunStart
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CLOSE_S = 60.0  # wait without progress before the rest is left to `pipeline sync`
 CLOSE_INTERRUPTED_S = 5.0
+
+
+class RunIds(TypedDict, total=False):
+    """MLflow's ids of a run and its experiment."""
+
+    run_id: str
+    experiment_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +39,14 @@ class Run:
     queue: UploadQueue
 
     @property
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> RunIds:
         """MLflow's ids of the run and its experiment; {} until MLflow has created them."""
-        ids = {"run_id": self.queue.run_id, "experiment_id": self.queue.experiment_id}
-        return {name: value for name, value in ids.items() if value}
+        ids: RunIds = {}
+        if self.queue.run_id:
+            ids["run_id"] = self.queue.run_id
+        if self.queue.experiment_id:
+            ids["experiment_id"] = self.queue.experiment_id
+        return ids
 
     def log_result(self, metrics: dict[str, float], figures: Path) -> None:
         """Log the final metrics, and every file in a folder of the run."""
@@ -42,14 +57,14 @@ class Run:
         """Log every file in a folder of the run, below the artifact folder `under` or at the top."""
         self.event_log.append(files=str(folder.relative_to(self.run_dir)), under=under)
 
-    def log_model(self, onnx_file: Path, inputs: dict[str, Any], output: Any) -> None:
+    def log_model(self, onnx_file: Path, inputs: "Mapping[str, np.ndarray]", output: "np.ndarray") -> None:
         """Log an ONNX net with an example of its inputs, by their names in the graph, and of its output."""
         import numpy as np
         import onnx
 
         name = onnx.load(str(onnx_file)).graph.output[0].name
         example = onnx_file.with_name("example.npz")
-        np.savez(example, **{**inputs, name: output})
+        np.savez(example, **{**inputs, name: output})  # type: ignore[arg-type]  # none is named allow_pickle
         self.event_log.append(model=onnx_file.name, example=example.name)
 
 
@@ -62,13 +77,14 @@ def open_run(
     print_line: Callable[[str], None],
     name: str,
     description: str,
-    params: dict[str, Any],
+    params: Mapping[str, object],
     tags: dict[str, str],
     data: DataSet,
 ) -> Iterator[Run]:
     """A run in MLflow with the status that the block ends with: FINISHED, FAILED, or KILLED by an interrupt.
 
-    While MLflow can't be reached, events wait in `run_dir` and training continues. Opened again, a run is resumed.
+    While MLflow can't be reached, or where `uri` is `later`, events wait in `run_dir` and training continues. Opened
+    again, a run is resumed.
 
     Raises: LaunchError if another version of MLflow created its tables, if MLflow refuses the run, or if the project
     was moved without its artifacts.
@@ -76,21 +92,28 @@ def open_run(
     queue = UploadQueue(run_dir, MLflowStore(uri, root))
     run = Run(run_dir, EventLog(run_dir), queue)
     log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
-    with queue.locked(), Uploader(queue, run.event_log, redact(uri), print_line) as uploader:
+    with queue.locked(), ExitStack() as stack:
+        uploader = None
+        if is_later(uri):
+            stack.callback(run.event_log.close)
+        else:
+            uploader = stack.enter_context(Uploader(queue, run.event_log, redact(uri), print_line))
         try:
             yield run
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt | SystemExit | Interrupted)
             run.event_log.append(status="KILLED" if interrupted else "FAILED")
-            uploader.finish(CLOSE_INTERRUPTED_S)
+            if uploader:
+                uploader.finish(CLOSE_INTERRUPTED_S)
             raise
         run.event_log.append(status="FINISHED")
-        uploader.finish(CLOSE_S)
+        if uploader:
+            uploader.finish(CLOSE_S)
 
 
 def describe(
-    *, name: str, description: str, params: dict[str, Any], tags: dict[str, str], data: DataSet
-) -> dict[str, Any]:
+    *, name: str, description: str, params: Mapping[str, object], tags: dict[str, str], data: DataSet
+) -> RunStart:
     """The facts of a run that MLflow stores at its start, with secrets redacted."""
     return {
         "key": uuid.uuid4().hex,
@@ -101,7 +124,7 @@ def describe(
     }
 
 
-def log_start(run_dir: Path, facts: dict[str, Any]) -> None:
+def log_start(run_dir: Path, facts: RunStart) -> None:
     """Append a run's start or restart to its event log; `parent` in `facts` is the folder of the run it belongs to."""
     restarts = sum("run" in event for event, _ in scan(run_dir))
     event_log = EventLog(run_dir)

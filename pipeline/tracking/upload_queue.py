@@ -8,18 +8,29 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, Unpack
 
 from pipeline.errors import LaunchError
 from pipeline.files import LockHeldError, atomic_write, file_lock
-from pipeline.runs.events import Event, scan
+from pipeline.runs.events import scan
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
+from pipeline.types import Event
 
 STATE = "tracking.json"
 BATCH = 200  # events in one request
-POINTS = ("metrics", "system", "final")
+POINTS: tuple[Literal["metrics", "system", "final"], ...] = ("metrics", "system", "final")
 SENT = (*POINTS, "run", "tags", "files", "model", "status")
 Point = tuple[str, float, float, int]  # name, value, time in s, step
+
+
+class State(TypedDict, total=False):
+    """A queue's file: bytes of the log that were sent, MLflow's ids of the run, errors of refused events."""
+
+    sent: int
+    told: int  # `sent` of older runs
+    run_id: str
+    experiment_id: str
+    refused: list[str]
 
 
 class UploadQueue:
@@ -31,15 +42,15 @@ class UploadQueue:
     def __init__(self, run_dir: Path, store: MLflowStore):
         self.run_dir, self.store = run_dir, store
         path = run_dir / STATE
-        self.state: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {"refused": []}
-        self.state["sent"] = self.state.pop("told", self.state.get("sent", 0))  # "told": of older runs
+        self.state: State = json.loads(path.read_text()) if path.is_file() else {"refused": []}
+        self.state["sent"] = self.state.pop("told", self.state.get("sent", 0))
         before = (event for event, end in scan(run_dir) if end <= self.sent)
         self.points = {(name, step) for event in before for name, _, _, step in points(event)}
 
     @property
     def sent(self) -> int:
         """Bytes of the event log that were sent."""
-        return int(self.state["sent"])
+        return self.state["sent"]
 
     @property
     def run_id(self) -> str | None:
@@ -112,7 +123,7 @@ class UploadQueue:
         run_id, experiment_id = self.store.open(facts, event["time"])
         self._store(run_id=run_id, experiment_id=experiment_id)
 
-    def _store(self, **facts: Any) -> None:
+    def _store(self, **facts: Unpack[State]) -> None:
         self.state.update(facts)
         atomic_write(self.run_dir / STATE, json.dumps(self.state, indent=1) + "\n")
 
@@ -130,9 +141,9 @@ def _run_id(run_dir: Path) -> str:
 
 def points(event: Event) -> Iterator[Point]:
     """The metrics of an event. Their step is the epoch from 1, the second of the machine's load, or 0 of final ones."""
-    kind = next((kind for kind in POINTS if kind in event), None)
-    step = {"metrics": lambda: event["epoch"] + 1, "system": lambda: event["second"]}.get(str(kind), lambda: 0)()
-    for name, value in event.get(str(kind), {}).items():
+    step = event["epoch"] + 1 if "metrics" in event else event["second"] if "system" in event else 0
+    values = next((event[kind] for kind in POINTS if kind in event), {})
+    for name, value in values.items():
         yield name, value, event["time"], step
 
 

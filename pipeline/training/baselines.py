@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,8 +21,12 @@ from sklearn.preprocessing import normalize
 from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
 from pipeline.errors import DataError
-from pipeline.runs import checkpoints
-from pipeline.types import FitResult
+from pipeline.runs import checkpoints, trail
+from pipeline.types import CheckpointFacts, FitResult, Split
+
+if TYPE_CHECKING:  # takes long to import
+    from pipeline.data.texts.text_data import TextData
+
 
 # N texts, G n-grams, K classes, U units: 1 of two classes, else K
 GRAMS = "grams.txt"
@@ -106,7 +110,7 @@ class LinearText:
         """Counts the fitted n-grams; a million take half a second to index."""
         return self._counter(vocabulary={gram: index for index, gram in enumerate(self.grams)})
 
-    def _counter(self, **settings: Any) -> CountVectorizer:
+    def _counter(self, **settings: object) -> CountVectorizer:
         return CountVectorizer(
             tokenizer=tokenize, token_pattern=None, lowercase=False, ngram_range=(1, self.ngrams), **settings
         )
@@ -155,12 +159,13 @@ def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
     def write(aside: Path) -> None:
         model.save(aside)
         checkpoints.save_config(config, data.labels, aside)
+        trail.write(aside, step=1, epoch=1, arrays=[model.weights_UG, model.bias_U])
 
-    facts = {"config_digest": digest(config), "data_digest": data.describe().digest}
+    facts: CheckpointFacts = {"config_digest": digest(config), "data_digest": data.describe().digest}
     checkpoints.publish(run_dir / "model", write, **facts)
     return FitResult(run_dir / "model", accuracy, steps=1, epochs=1, wall_s=wall_s, cpu_s=cpu_s)
 
 
-def _accuracy(model: LinearText, data: Any, split: str) -> float:
+def _accuracy(model: LinearText, data: "TextData", split: Split) -> float:
     scores_NC = model.probabilities(data.texts[split])
     return float((scores_NC.argmax(axis=1) == data.truth[split].numpy()).mean())

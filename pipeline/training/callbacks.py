@@ -2,10 +2,11 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from pipeline.errors import PipelineError
 from pipeline.runs.events import EventLog
 from pipeline.training.checkpointing import NOTHING
+
+if TYPE_CHECKING:
+    from pipeline.tasks.task import Task
 
 READ_EVERY = 50
 PROGRESS_EVERY_S = 0.5
@@ -41,10 +45,10 @@ class WeightEMA(WeightAveraging):
         super().on_train_end(trainer, pl_module)
 
 
-def average(decay: float, averaged: Any, current: Any, updates: Any) -> None:
+def average(decay: float, averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor) -> None:
     """Move the averaged weights towards the current ones."""
-    updates = int(updates)
-    get_ema_multi_avg_fn(min(decay, (1 + updates) / (10 + updates)))(averaged, current, updates)
+    count = int(updates)
+    get_ema_multi_avg_fn(min(decay, (1 + count) / (10 + count)))(averaged, current, count)
 
 
 class Progress(Callback):
@@ -58,17 +62,16 @@ class Progress(Callback):
         self.unread: list[tuple[int, int, Tensor]] = []  # step, batch, loss
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: object, batch_idx: int
     ) -> None:
         loss = outputs["loss"].detach()
         self.unread.append((trainer.global_step, batch_idx, loss))
-        last = trainer.global_step == module.total_steps  # so that a finished run is shown as finished
+        total = cast("Task", module).total_steps
+        last = trainer.global_step == total  # so that a finished run is shown as finished
         due = trainer.is_global_zero and (last or time.monotonic() - self.logged >= PROGRESS_EVERY_S)
         if due:
             self.logged = time.monotonic()
-            self.event_log.append(
-                step=trainer.global_step, total=module.total_steps, epoch=trainer.current_epoch, loss=loss.item()
-            )
+            self.event_log.append(step=trainer.global_step, total=total, epoch=trainer.current_epoch, loss=loss.item())
         if due or loss.device.type == "cpu" or trainer.is_last_batch or len(self.unread) == READ_EVERY:
             self._check(trainer, module)
 
@@ -105,7 +108,8 @@ class SampleImages(Callback):
         self.folder = folder
 
     @rank_zero_only
-    def on_validation_epoch_end(self, trainer: Trainer, module: Any) -> None:
-        if module.samples is not None:
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        samples = cast("Task", module).samples
+        if samples is not None:
             self.folder.mkdir(exist_ok=True)
-            np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", module.samples.numpy())
+            np.save(self.folder / f"epoch-{trainer.current_epoch + 1:04d}.npy", samples.numpy())

@@ -12,7 +12,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -22,7 +22,10 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from pipeline.errors import CheckpointError, PipelineError
 from pipeline.runs import checkpoints
 from pipeline.runs.events import EventLog
-from pipeline.types import PrimaryMetric
+from pipeline.types import CheckpointFacts, Manifest, PrimaryMetric
+
+if TYPE_CHECKING:
+    from pipeline.data.batches import Batches
 
 NOTHING = nullcontext()
 
@@ -34,7 +37,7 @@ class StoppedError(Exception):
 class AtomicCheckpointIO(CheckpointIO):
     """Lightning's states as folders that are whole or absent."""
 
-    def save_checkpoint(self, state: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    def save_checkpoint(self, state: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         def write(aside: Path) -> None:
             # Not straight into the file: where the disk is full, torch hides the reason behind one of its own.
             content = BytesIO()
@@ -43,10 +46,12 @@ class AtomicCheckpointIO(CheckpointIO):
 
         checkpoints.publish(Path(path), write, **storage_options)
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
         """Raises: CheckpointError if it does not verify, or holds anything but tensors and plain containers."""
 
-        def load(place: Path, _: dict[str, Any]) -> dict[str, Any]:
+        def load(place: Path, _: Manifest) -> dict[str, Any]:
             state: dict[str, Any] = torch.load(place / checkpoints.STATE, map_location=map_location, weights_only=True)
             return state
 
@@ -58,7 +63,7 @@ class AtomicCheckpointIO(CheckpointIO):
                 "Remove that folder, then resume."
             ) from error
 
-    def remove_checkpoint(self, path: Any) -> None:
+    def remove_checkpoint(self, path: str | Path) -> None:
         shutil.rmtree(path)
 
 
@@ -82,7 +87,7 @@ class Checkpoints(Checkpoint):
         every_s: float,
         every_steps: int | None,
         keep: int,
-        facts: dict[str, Any],
+        facts: CheckpointFacts,
     ):
         self.folder, self.event_log, self.stop = folder, event_log, stop
         self.every_s, self.every_steps, self.keep, self.facts = every_s, every_steps, keep, facts
@@ -99,13 +104,13 @@ class Checkpoints(Checkpoint):
             # Lightning's own handler would stop in the midst of validation, with nothing kept.
             signal.signal(signal.SIGTERM, self.terminated)
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: object, batch_idx: int) -> None:
         self.between, self.before = False, trainer.global_step
         if trainer.world_size > 1:
             trainer.strategy.wishes = list(self._wishes(trainer))  # type: ignore[attr-defined]
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         if (
             trainer.is_last_batch or trainer.global_step == self.before
@@ -126,20 +131,21 @@ class Checkpoints(Checkpoint):
         self.best = score if better else self.best
         anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
         stop = anyone(self.stop())
+        facts: CheckpointFacts = {} if math.isnan(score) else {"score": score}
         due = better or stop or anyone(self._due(trainer))
-        self._take_if(due, stop, trainer, module, **({} if math.isnan(score) else {"score": score}))
+        self._take_if(due, stop, trainer, module, **facts)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        loader: Any = trainer.train_dataloader
+        loader = cast("Batches", trainer.train_dataloader)
         alone = trainer.world_size == 1  # other workers would not take part
         # A batch in hand counts as taken, but no step was made of it.
         if isinstance(exception, Exception) and alone and self.between and loader.taken == self.done:
             self._take(trainer, module)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, dict[str, float]]:
         return {"metrics": self.metrics, "spent": self.spent}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, dict[str, float]]) -> None:
         self.metrics, self.spent = state_dict["metrics"], state_dict["spent"]
 
     def count(self, trainer: Trainer) -> dict[str, float]:
@@ -160,14 +166,16 @@ class Checkpoints(Checkpoint):
         stop = self.stop()
         return stop or self._due(trainer), stop
 
-    def _take_if(self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+    def _take_if(
+        self, due: bool, stop: bool, trainer: Trainer, module: LightningModule, **facts: Unpack[CheckpointFacts]
+    ) -> None:
         # Every worker takes part in a save, or none does.
         if due:
             self._take(trainer, module, **facts)
         if stop:
             raise StoppedError
 
-    def _take(self, trainer: Trainer, module: LightningModule, **facts: Any) -> None:
+    def _take(self, trainer: Trainer, module: LightningModule, **more: Unpack[CheckpointFacts]) -> None:
         step = trainer.global_step
         if not all(bool(torch.isfinite(weight).all()) for weight in module.parameters()):
             raise PipelineError(
@@ -175,7 +183,7 @@ class Checkpoints(Checkpoint):
                 "kept. Lower model.optimizer.lr or set trainer.gradient_clip_val."
             )
         folder = self.folder / f"step-{step:09d}"
-        facts = {**self.facts, **facts, "step": step, "epoch": trainer.current_epoch}
+        facts: CheckpointFacts = {**self.facts, **more, "step": step, "epoch": trainer.current_epoch}
         self.count(trainer)
         trainer.save_checkpoint(folder, weights_only=False, storage_options=facts)
         self.saved_s, self.saved_step = time.monotonic(), step

@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -15,6 +16,8 @@ AVX2 = {
     "MKL_CBWR": "AVX2",
     "OPENBLAS_CORETYPE": "HASWELL",  # numpy's and scipy's; read when they are imported
 }
+
+LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")  # that compute and store weights
 
 # Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD. A block up to the first size (the most that glibc takes)
 # comes from the heap, which grows by the third, and of which nothing is given back below the second.
@@ -49,6 +52,16 @@ def describe() -> str:
     generation = f" (family {found['cpu family']}, model {found['model']})" if "cpu family" in found else ""
     told = os.environ.get("ATEN_CPU_CAPABILITY")
     return f"{name}{generation}, {os.cpu_count()} cores{f', {told.upper()}' if told else ''}"
+
+
+def environment() -> dict[str, str | None]:
+    """Processor, instruction sets, versions: what a result depends on beside code, configuration and data."""
+    return {"processor": describe(), **{name: os.environ.get(name) for name in AVX2}, **versions()}
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that compute and store weights."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 @cache

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from itertools import count
 from mmap import mmap
 from select import POLLIN, poll
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from pipeline.errors import LaunchError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 CHUNK_BYTES = 4 << 20  # of a vector, exchanged at a time
 PATIENCE_S = 180.0  # that a worker waits for another, which may be writing a checkpoint
@@ -82,7 +85,7 @@ class SharedMemory:
 
     MESSAGE = struct.Struct("=qq")
 
-    def __init__(self, rank: int, workers: int, memory: mmap, inboxes: Sequence[tuple[Any, Any]]):
+    def __init__(self, rank: int, workers: int, memory: mmap, inboxes: "Sequence[tuple[Connection, Connection]]"):
         self.rank, self.workers = rank, workers
         self.slots = torch.frombuffer(memory, dtype=torch.uint8, count=memory_bytes(workers)).view(2, workers, -1)
         self.inbox, self.peers = inboxes[rank][0], [sender for _, sender in inboxes]

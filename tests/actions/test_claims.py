@@ -25,7 +25,7 @@ def test_what_is_missing_is_trained_tested_and_kept_and_nothing_else(
 
     monkeypatch.setattr(train, "train", trained)
     monkeypatch.setattr(record, "model", lambda summary, root: done.append(summary))
-    monkeypatch.setattr(evaluate, "evaluate", lambda folder, split, root, details: "evaluated")
+    monkeypatch.setattr(evaluate, "evaluate", lambda folder, split, **_: "evaluated")
     monkeypatch.setattr(record, "evaluation", lambda result, *_: done.append(result))
     monkeypatch.setattr(record, "collect", lambda experiment, root: done.append(experiment))
     action.run_missing(Quiet(), root=project)

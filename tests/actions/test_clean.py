@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.actions.clean import remnants, remove
 from pipeline.config import load_config, resolve
 from pipeline.runs import checkpoints, records
+from pipeline.types import CheckpointFacts
 
 
 def write_state(aside: Path) -> None:
@@ -15,7 +16,8 @@ def write_state(aside: Path) -> None:
 def make(root: Path) -> Path:
     """Make a run with four checkpoints, a model, Ray's folder and half-written files."""
     run_dir = records.create(root, resolve(load_config()), {})
-    for step, facts in ((1, {"score": 9.0}), (2, {"score": 1.0}), (3, {}), (4, {})):
+    scores: list[CheckpointFacts] = [{"score": 9.0}, {"score": 1.0}, {}, {}]
+    for step, facts in enumerate(scores, 1):
         checkpoints.publish(run_dir / f"checkpoints/step-{step}", write_state, **facts)
     for folder in ("ray", "model", "checkpoints/.step-5.77", ".model.77"):
         (run_dir / folder).mkdir()

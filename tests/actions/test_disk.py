@@ -37,7 +37,7 @@ def test_an_event_that_finds_no_room_names_the_file_and_its_bytes(disk: Path) ->
     log.append(step=1)
     fill(disk, 0)
     with pytest.raises(DataError, match=r"events\.jsonl: No space left on device: [\d,]+ bytes do not fit"):
-        log.append(step=2, text="x" * 10_000)
+        log.append(step=2, notice="x" * 10_000)
     log.close()
     (disk / "filler").unlink()
     again = EventLog(disk)

@@ -10,6 +10,7 @@ import pytest
 from pipeline.actions.evaluate import config_digest
 from pipeline.config import digest, load_config, resolve
 from pipeline.runs.checkpoints import MODEL, weights_digest
+from pipeline.types import Manifest
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ def test_a_model_from_before_a_renaming_has_todays_digest_if_the_committed_resul
     recorded: dict[str, Any], changed: bool, project: Path
 ) -> None:
     today = digest(resolve(load_config("experiment=mnist_cnn", "seed=1")))
-    manifest = {"config_digest": "former", "files": {MODEL: "0123"}}
+    manifest: Manifest = {"config_digest": "former", "files": {MODEL: "0123"}}
     row = {"seed": 1, "weights_digest": weights_digest(manifest), "config_digest": today, **recorded}
     (project / "results").mkdir()
     (project / "results/mnist_cnn.json").write_text(json.dumps({"experiment": "mnist_cnn", "runs": [row]}))

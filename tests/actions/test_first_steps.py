@@ -59,7 +59,7 @@ def test_the_package_has_all_that_is_looked_for(name: str) -> None:
 
 
 def test_an_error_is_written_in_the_place_of_a_result(tmp_path: Path) -> None:
-    def fail() -> dict[str, Any]:
+    def fail() -> first_steps.StepsResult:
         raise ValueError("no\nsuch thing")
 
     first_steps.write(tmp_path / "x.json", fail)

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline.actions import predict
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
+from pipeline.evaluation.calibration import FILE, Calibration
 from pipeline.inference.inputs import CHUNK_SIZE
 from pipeline.inference.requests import predict_chunk
 from pipeline.models.mlp import MLP
@@ -29,13 +31,14 @@ def model(project: Path) -> Path:
     return store(project / "model", seed=0)
 
 
-def store(folder: Path, seed: int) -> Path:
+def store(folder: Path, seed: int, calibration: Calibration | None = None) -> Path:
     torch.manual_seed(seed)
     net = {"_target_": "pipeline.models.mlp.MLP", "in_shape": [2], "classes": 2, "hidden": [4]}
     config = {
         "name": "plane",
         "seed": seed,
         "data": {"name": "plane", "in_shape": [2]},
+        "requires": {},
         "model": {"_target_": "pipeline.tasks.classification.Classification", "net": net},
         "labels": ["no", "yes"],
     }
@@ -43,6 +46,8 @@ def store(folder: Path, seed: int) -> Path:
     def write(aside: Path) -> None:
         checkpoints.save_weights(MLP([2], 2, [4]), aside / checkpoints.MODEL)
         (aside / checkpoints.CONFIG).write_text(json.dumps(config))
+        if calibration:
+            (aside / FILE).write_bytes(calibration.json())
 
     return checkpoints.publish(folder, write)
 
@@ -114,6 +119,34 @@ def test_a_file_of_another_model_or_of_other_inputs_is_left_alone(model: Path, p
     with pytest.raises(DataError, match=r"mine\.txt:1: not a prediction of"):
         to(project / "mine.txt", model)
     assert (project / "mine.txt").read_text() == "a letter\n"
+
+
+def test_a_set_has_each_class_that_validation_leaves_possible(project: Path) -> None:
+    # A temperature of 1e6 makes both classes equally probable; with 9 samples, coverage .9 takes the least of them.
+    for least, expected in ((0.4, ["no", "yes"]), (0.6, None)):
+        calibration = Calibration(1e6, np.array([least] + [0.9] * 8))
+        model = store(project / f"model-{least}", 0, calibration)
+        (prediction,) = predict.predict(str(model), ["-"], root=project, stdin=["0,1"], coverage=0.9)
+        assert prediction["set"] == (expected or [prediction["label"]])
+        assert prediction["probability"] == pytest.approx(0.5, abs=1e-3)
+    with pytest.raises(ConfigError, match=r"calibrated on 9 samples.* at most 0\.9\."):
+        predict.predict(str(model), ["-"], root=project, stdin=["0,1"], coverage=0.95)
+
+
+def test_sets_of_another_coverage_are_not_mixed_into_a_file(project: Path) -> None:
+    model, out = store(project / "model", 0, Calibration(1.0, np.linspace(0.1, 1, 99))), project / "out.jsonl"
+    for _ in range(2):
+        predict.predict_to(out, str(model), ["-"], root=project, stdin=["0,1", "moon", "1,0"], coverage=0.9)
+    assert [json.loads(line)["coverage"] for line in out.read_text().splitlines()] == [0.9] * 3
+    with pytest.raises(
+        DataError, match=r"expected a prediction of plane-0:\w+ for 'stdin:1', got one of .* coverage 0\.9"
+    ):
+        to(out, model, ["0,1", "moon", "1,0"])
+
+
+def test_without_a_calibration_there_are_no_sets(model: Path, project: Path) -> None:
+    with pytest.raises(ConfigError, match="plane was stored without a calibration"):
+        predict.predict(str(model), ["-"], root=project, stdin=["0,1"], coverage=0.9)
 
 
 def test_an_input_that_cant_be_read_has_its_line(model: Path, project: Path) -> None:

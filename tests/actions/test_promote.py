@@ -33,7 +33,7 @@ def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -
         track(project, name)
 
     def evaluated(record: dict[str, Any], *_: Any) -> dict[str, Any]:
-        samples = {"right": RIGHT[record["name"]], "truth_digest": record.get("truth", "t")}
+        samples = {"right": RIGHT[record["name"]], "truth_digest": record.get("error", "t")}
         return {"metrics": {"val/accuracy": RIGHT[record["name"]].count("1") / 100}, "weights_digest": "w"} | {
             "samples": samples
         }
@@ -71,7 +71,7 @@ def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root:
 
 def test_what_can_not_be_compared_leaves_the_champion(root: Path) -> None:
     promote.promote("first", Quiet(), root=root)
-    records.update(root / "runs/better", truth="other")
+    records.update(root / "runs/better", error="other")
     with pytest.raises(LaunchError, match="better and the champion first were validated on different samples of mnist"):
         promote.promote("better", Quiet(), root=root)
     (root / "runs/first").rename(root / "gone")

@@ -1,15 +1,19 @@
 """Recording a model, and collecting evaluations: what is repeated keeps its record, what changed gets a new one."""
 
 import json
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
 from pipeline.errors import CheckpointError, DataError
-from pipeline.runs import checkpoints, records, results
+from pipeline.runs import checkpoints, records, results, trail
+from pipeline.runs.results import Result
 
 
 def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
@@ -21,7 +25,7 @@ def evaluate(root: Path, seed: int, accuracy: float, weights: str) -> None:
         "metrics": {"test/accuracy": accuracy},
         "weights_digest": weights,
         "config_digest": "c",
-        "dataset": {"name": "mnist"},
+        "dataset": {"name": "mnist", "digest": "d", "rows": {"test": 100}},
     }
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "details.json").write_text(json.dumps({"labels": ["0", "1"]}))
@@ -33,7 +37,7 @@ def commit(root: Path, **change: Any) -> None:
     path = results.path_of("net", root)
     content = results.read(path)
     for run in content["runs"]:
-        run.update(change)
+        run.update(cast(Result, change))
     path.write_text(results.as_text(content))
 
 
@@ -62,6 +66,25 @@ def test_other_weights_get_a_record_of_their_own_and_the_summary_follows(project
     assert content["details"] == {"labels": ["0", "1"]}
 
 
+def test_a_result_without_a_trail_takes_the_record_and_the_trail_of_a_repetition_that_has_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(project, 0, 0.5, "weights0")
+    record.collect("net", project)
+    commit(project, commit="old", dirty=True)
+    stored = trail.Entry(3, 1, "weights0")
+    (project / "evaluations/net/0" / trail.FILE).write_text(json.dumps(trail.columns([stored])))
+    facts: dict[str, Any] = {"name": None, "commit": None}
+    monkeypatch.setattr(record, "_facts", lambda *_: facts)
+    assert results.read(record.collect("net", project))["runs"][0]["commit"] == "old"  # the run's folder is not here
+    facts.update(name="net-s0", commit="new", dirty=False)
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert (run["commit"], run["dirty"]) == ("new", False)
+    assert trail.entries(run["trail"]) == [stored]
+    facts.update(commit="newer")
+    assert results.read(record.collect("net", project))["runs"] == [run]
+
+
 def test_seeds_are_in_the_order_of_numbers_not_of_letters(project: Path) -> None:
     for seed in (10, 2, 0):
         evaluate(project, seed, 0.5, "w")
@@ -80,8 +103,47 @@ def test_a_comparison_tells_identical_from_equal_within_the_spread_from_differen
     record.collect("net", project)
     evaluate(project, 1, 0.53, "others")  # the committed mean is 52 %, one standard deviation 2 %
     evaluate(project, 2, 0.59, "others")
-    verdicts = {one.run: one.verdict for one in compare.compare([], project)}
-    assert verdicts == {"net-0": "identical", "net-1": "equal", "net-2": "different"}
+    rows = compare.compare([], project)
+    assert {one.run: one.verdict for one in rows} == {"net-0": "identical", "net-1": "equal", "net-2": "different"}
+    assert compare.worst(rows).run == "net-2"
+    assert [rows[1].mean, rows[1].std] == pytest.approx([52, 2])
+    assert rows[1].seeds == 3
+
+
+def test_a_comparison_is_with_the_last_commit_also_after_the_results_were_collected_anew(project: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    evaluate(project, 0, 0.50, "weights")
+    record.collect("net", project)
+    for words in (["init", "-q"], ["add", "results"], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *words], check=True)
+    evaluate(project, 0, 0.60, "others")
+    record.collect("net", project)
+    (row,) = compare.compare([], project)
+    assert row.verdict == "different"
+    assert [row.here, row.committed] == pytest.approx([60, 50])
+
+
+def test_a_comparison_names_the_first_step_what_differs_and_the_paired_difference(project: Path) -> None:
+    def trained(weights: str, data: str, right: str) -> None:
+        evaluate(project, 0, right.count("1") / len(right), weights)
+        folder = project / "evaluations/net/0"
+        entries = [trail.Entry(0, None, "start"), trail.Entry(1, None, weights), trail.Entry(1, 1, weights)]
+        (folder / trail.FILE).write_text(json.dumps(trail.columns(entries)))
+        result = json.loads((folder / record.RESULT).read_text())
+        result["dataset"] = {"name": "mnist", "digest": data, "rows": {"test": len(right)}}
+        (folder / record.RESULT).write_text(json.dumps({**result, "right": results.pack(right), "truth_digest": "t"}))
+
+    trained("w", "a" * 64, "1" * 90 + "0" * 10)
+    record.collect("net", project)
+    trained("v", "b" * 64, "1" * 80 + "0" * 20)
+    (row,) = compare.compare(["net-0"], project)
+    assert (row.verdict, row.steps, row.first_difference) == ("different", 1, 1)
+    assert row.differs == {"data": ("a" * 12, "b" * 12)}
+    assert row.paired is not None
+    assert row.paired.value == pytest.approx(-0.1)
+    assert row.paired.high < 0
+    assert "weights differ from step 1 on" in compare.line(row)
+    assert "data differs" in compare.line(row)
 
 
 def test_a_run_that_is_not_evaluated_here_is_named_with_the_command(project: Path) -> None:
@@ -130,3 +192,28 @@ def test_a_damaged_model_is_not_recorded_and_the_older_one_stays(tmp_path: Path)
     with pytest.raises(CheckpointError, match=r"model/state: expected SHA-256"):
         record.model({"run_dir": str(run_dir), "metrics": {}}, tmp_path)
     assert content(tmp_path / "models/mnist_cnn-0") == before
+
+
+def test_a_committed_result_gains_metrics_of_a_new_evaluation_and_keeps_its_record(project: Path) -> None:
+    evaluate(project, 0, 0.5, "w")
+    record.collect("net", project)
+    commit(project, commit="made by", cpu_s=72.0)
+    path = project / "evaluations/net/0/result.json"
+    measured = json.loads(path.read_text())
+    path.write_text(json.dumps({**measured, "metrics": {**measured["metrics"], "test/ece": 0.1}, "right": "gA=="}))
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert run["metrics"] == {"test/accuracy": 0.5, "test/ece": 0.1}
+    assert (run["commit"], run["right"]) == ("made by", "gA==")
+
+
+def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured(project: Path) -> None:
+    samples = {"right": "10", "truth_digest": "t"}
+    result: Result = {"experiment": "net", "seed": 3, "metrics": {"test/accuracy": 0.5}, "samples": samples}
+    scores = {"test_score": torch.tensor([[0.9, 0.1], [0.8, 0.2]])}
+    folder = record.evaluation(result, {}, scores, project, project, None)
+    assert folder == project / "evaluations/net/3"
+    assert torch.equal(load_file(folder / record.PREDICTIONS)["test_score"], scores["test_score"])
+    written = json.loads((folder / "result.json").read_text())
+    assert written["predictions_digest"] == checkpoints.sha256(folder / record.PREDICTIONS)
+    entry = {**written, "dataset": {"rows": {"test": 2}}}
+    assert results.right_samples(cast(Result, entry)).tolist() == [True, False]  # type: ignore[union-attr]

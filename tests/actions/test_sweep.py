@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.launch import sweep as tune
 from pipeline.report.sweep import parallel_coordinates
 from pipeline.runs import events, lookup, records
+from pipeline.runs.records import RunRecord
 from pipeline.tracking.run import log_start
 from tests.conftest import Quiet
 
@@ -53,7 +54,7 @@ def test_only_an_unfinished_sweep_is_resumed_and_only_as_a_sweep(project: Path) 
     (folder / records.RECORD).write_text(json.dumps(record))
     with pytest.raises(LaunchError, match=r"is not a sweep. `pipeline resume one`"):
         sweep.resume("one", Quiet(), root=project)
-    records.update(folder, sweep={})
+    records.update(folder, sweep={"keys": [], "train": []})
     with pytest.raises(LaunchError, match="one is finished"):
         sweep.resume("one", Quiet(), root=project)
     with pytest.raises(LaunchError, match=r"is a sweep\. Resume it: `pipeline sweep --resume one`"):
@@ -61,7 +62,7 @@ def test_only_an_unfinished_sweep_is_resumed_and_only_as_a_sweep(project: Path) 
 
 
 def test_the_best_is_one_that_trained_to_its_end() -> None:
-    def trial(name: str, status: str, score: float) -> dict[str, Any]:
+    def trial(name: str, status: str, score: float) -> RunRecord:
         return {"name": name, "status": status, "score": score}
 
     found = [trial("a", "stopped early", 99.0), trial("b", "finished", 97.0), trial("c", "finished", 98.0)]
@@ -97,7 +98,7 @@ def test_a_trial_that_ended_just_before_the_driver_died_is_sent_to_mlflow_by_the
     assert [record["status"] for record in lookup.trials(run_dir)] == ["finished", "finished", "created"]
 
     summary = sweep.resume(run_dir.name, Quiet(), root=project)
-    _, children = _in_mlflow(project, summary["run_id"])
+    _, children = _in_mlflow(project, str(summary["run_id"]))
     assert sorted((run.info.run_name, run.info.status) for run in children) == [
         (f"{run_dir.name}/{number:03}", "FINISHED") for number in (1, 2, 3)
     ]
@@ -146,7 +147,7 @@ def test_a_sweep_whose_driver_was_killed_is_resumed_and_ends_with_all_trials_in_
     assert Path(summary["figure"]).is_file()
     assert summary["command"].startswith("pipeline train trainer.max_epochs=40")
 
-    found, children = _in_mlflow(project, summary["run_id"])
+    found, children = _in_mlflow(project, str(summary["run_id"]))
     assert len(found) == 4
     assert len(children) == 3
     assert {run.info.status for run in children} == {"FINISHED"}
@@ -167,7 +168,7 @@ def _in_mlflow(project: Path, parent: str) -> tuple[list[Any], list[Any]]:
     return found, [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent]
 
 
-def _trials(project: Path) -> list[dict[str, Any]]:
+def _trials(project: Path) -> list[RunRecord]:
     return [record for folder in (project / "runs").glob("sweep-*") for record in lookup.trials(folder)]
 
 

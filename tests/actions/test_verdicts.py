@@ -1,17 +1,16 @@
 """The verdict on two trees' weights."""
 
 import re
-from typing import Any
 
 import pytest
 
-from pipeline.actions.first_steps import digest
+from pipeline.actions.first_steps import StepsResult, digest
 from pipeline.actions.verdicts import compare, pair
 
 ONE, TWO = f"F32 [2] {'1' * 64}", f"F32 [2] {'2' * 64}"
 
 
-def found(steps: int = 20, **tensors: str) -> dict[str, Any]:
+def found(steps: int = 20, **tensors: str) -> StepsResult:
     return {"weights": digest(tensors), "tensors": tensors, "steps": steps, "seconds": 1.0}
 
 
@@ -29,7 +28,7 @@ def test_the_same_tensors_are_identical() -> None:
         (found(steps=19, a=ONE, b=TWO), "20 steps before, 19 now"),
     ],
 )
-def test_what_differs_is_named(now: dict[str, Any], detail: str) -> None:
+def test_what_differs_is_named(now: StepsResult, detail: str) -> None:
     verdict = compare("x", found(a=ONE, b=TWO), now)
     assert verdict.verdict == "different"
     assert re.search(detail, verdict.detail)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from pipeline.app import live, piglatin, reviews, server, stored
+from pipeline.app import digits, live, piglatin, reviews, server, stored
 from pipeline.config import load_config, resolve
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.training.fixed_unit import assemble
@@ -96,7 +96,7 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
             positive = np.array([text.split().count("good") / 1000 for text in texts])
             return np.stack([1 - positive, positive], axis=1)
 
-    monkeypatch.setattr(stored, "find_model", lambda root, name: stored.StoredModel(Counts(), Path(), "made up"))
+    monkeypatch.setattr(stored, "find_model", lambda root, name: stored.StoredModel(Counts(), Path(), "made up"))  # type: ignore[arg-type]
     reply = client.post("/reviews/predict", json={"text": "good " * 500}).json()
     assert (reply["count"], len(reply["words"])) == (500, reviews.EXPLAINED)
     for model in reply["models"]:
@@ -204,3 +204,26 @@ def test_only_listed_experiments_are_started(client: TestClient) -> None:
     answer = client.post("/live/start", json={"experiment": "mnist_cnn model.net._target_=os.system"})
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("experiment: expected one of mnist_cnn, ")
+
+
+def test_the_margin_is_the_largest_score_minus_the_next() -> None:
+    shown = digits.scored(np.array([-3.0, 2.5, 1.25]), ["a", "b", "c"])
+    assert shown == {"label": "b", "scores": {"a": -3.0, "b": 2.5, "c": 1.25}, "margin": 1.25}
+
+
+@pytest.mark.parametrize(
+    ("mlp", "cnn", "doubtful"),
+    [
+        (("7", 0.99), ("7", 0.95), False),
+        (("7", 0.99), ("1", 0.6), False),  # one is sure
+        (("7", 0.6), ("7", 0.89), True),  # none is sure
+        (("7", 0.99), ("1", 0.99), True),  # they contradict each other
+    ],
+)
+def test_a_picture_may_be_no_digit_unless_the_sure_networks_agree(
+    mlp: tuple[str, float], cnn: tuple[str, float], doubtful: bool
+) -> None:
+    perceptron = {"label": "3", "scores": {}, "margin": 9.0}
+    judged = [{"label": label, "probability": probability} for label, probability in (mlp, cnn)]
+    assert digits.doubtful([perceptron, *judged]) is doubtful
+    assert not digits.doubtful([perceptron, {"title": "CNN", "train_command": "pipeline train"}])

@@ -11,7 +11,9 @@ import yaml
 from pipeline.config import digest, load_config, resolve
 from pipeline.errors import DataError
 from pipeline.graph import migrate
+from pipeline.graph.lockfile import LockedFile, LockEntry
 from pipeline.runs import results
+from pipeline.runs.results import Result
 
 NAMES = "mlp_xor", "neuron"
 MODEL = {"path": "models/mlp_xor-0", "hash": "md5", "md5": "a" * 32 + ".dir", "size": 9, "nfiles": 3}
@@ -31,7 +33,7 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "prepared" / name).write_text(f"content of {name}")
     for name in NAMES:
-        run = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
+        run: Result = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
         results.path_of(name, project).parent.mkdir(exist_ok=True)
         results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
     verdicts = {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}
@@ -98,8 +100,11 @@ def test_missing_fingerprints_are_named_with_the_command_that_writes_them(record
 
 
 def test_the_model_of_a_renamed_experiment_is_found_by_its_former_name() -> None:
-    outs = [{"path": "models/imdb_lstm_virtual-2", "md5": "c"}, {"path": "models/neuron-0", "md5": "d"}]
-    former = {"any": {"outs": outs}}
+    outs: list[LockedFile] = [
+        {"path": "models/imdb_lstm_virtual-2", "md5": "c"},
+        {"path": "models/neuron-0", "md5": "d"},
+    ]
+    former: dict[str, LockEntry] = {"any": {"outs": outs}}
     assert dict(migrate._outputs(former)) == {
         "models/imdb_lstm_vat-2": {"path": "models/imdb_lstm_vat-2", "md5": "c"},
         "models/neuron-0": {"path": "models/neuron-0", "md5": "d"},

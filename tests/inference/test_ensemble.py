@@ -1,6 +1,6 @@
 """The mean of several classifiers: by hand, of nets and baselines alike, and stored whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.errors import CheckpointError
+from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.ensemble import Ensemble
 from pipeline.kinds import load
 from pipeline.runs import checkpoints, lookup, requirements
@@ -29,6 +30,8 @@ class Fixed:
 
     def text_probabilities(self, texts: list[str]) -> np.ndarray:
         return np.array([self.scores] * len(texts))
+
+    class_probabilities = text_probabilities
 
 
 def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
@@ -90,3 +93,12 @@ def test_a_neuron_set_by_hand_is_stored_and_answers(project: Path) -> None:
     assert neuron.predict_split(data, "test").y_score.argmax(axis=1).tolist() == [0, 1, 1, 1]
     assert not list(neuron.net.parameters())
     assert torch.equal(next(neuron.net.buffers()), torch.tensor([1.0, 1.0]))
+
+
+def test_an_ensembles_own_temperature_is_applied_to_the_mean_of_its_members() -> None:
+    members: Any = (Fixed([0.9, 0.1]), Fixed([0.7, 0.3]))
+    plain = Ensemble(members, {"labels": ["a", "b"]}, {})
+    calibrated = replace(plain, calibration=Calibration(2.0, np.array([0.5])))
+    (prediction,), (before,) = calibrated.predict(["one"]), plain.predict(["one"])
+    assert before["probabilities"] == pytest.approx({"a": 0.8, "b": 0.2})
+    assert prediction["probabilities"] == pytest.approx({"a": 2 / 3, "b": 1 / 3})  # square roots of 4 : 1

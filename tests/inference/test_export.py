@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.config import build, load_config, resolve
 from pipeline.data.texts.vocabulary import Vocabulary
+from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import (
     ExportableModel,
     Mean,
@@ -116,3 +117,18 @@ def test_a_form_that_says_something_else_is_found_out_at_any_batch_size() -> Non
     assert largest_difference(answers(other, 8), portable, (1, 3, 8)) > 1
     assert largest_difference(lambda inputs: np.zeros((1, 2)), portable, (1, 3)) == np.inf
     assert largest_difference(lambda inputs: np.full((1, 2), np.nan), portable, (1,)) == np.inf
+
+
+def test_a_calibrated_models_temperature_is_part_of_its_onnx(tmp_path: Path) -> None:
+    net, inputs = net_of("model=mlp"), torch.rand(2, 1, 28, 28)
+    calibration = Calibration(2.5, np.array([0.5]))
+    portable = ExportableModel(with_softmax(net, calibration).eval(), {"input": inputs}, "probabilities")
+    with torch.inference_mode():
+        expected = (net(inputs) / 2.5).softmax(dim=1).numpy()
+    np.testing.assert_allclose(
+        to_onnx(portable, tmp_path / "model.onnx")({"input": inputs.numpy()}), expected, atol=1e-6
+    )
+    with torch.inference_mode():
+        raw = net(inputs).softmax(dim=1).numpy()
+    np.testing.assert_allclose(calibration.scores(raw), expected, atol=1e-6)
+    assert json.loads(facts({"labels": []}, None, calibration)["temperature.json"]) == 2.5

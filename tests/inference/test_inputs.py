@@ -77,6 +77,7 @@ def test_a_large_picture_is_centred_for_a_net_of_mnist_and_scaled_for_others(pro
     (chunk,) = chunks(["page.png"], "images")
     ((_, centred),) = read(chunk, "images", (1, 28, 28), digits=True)
     ((_, scaled),) = read(chunk, "images", (1, 28, 28), digits=False)
+    centred, scaled = np.asarray(centred), np.asarray(scaled)
     assert abs((centred.sum(axis=0) @ np.arange(28)) / centred.sum() - 14) <= 0.5
     assert (scaled.sum(axis=0) @ np.arange(28)) / scaled.sum() < 5
 

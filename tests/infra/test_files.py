@@ -1,6 +1,9 @@
 """Every file of infra/ and .github/ satisfies its tool's own checker, and each checker finds a mistake."""
 
 import json
+import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from pipeline.launch.cluster import HEALTH
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("kuberay.schema.json")
@@ -96,8 +101,27 @@ def test_a_deployment_is_what_kubernetes_and_kuberay_expect(deployment: str, tmp
     documents = rendered(ROOT / "infra/kuberay" / deployment)
     kinds = {document["kind"] for document in documents}
     ray = "RayJob" if deployment.startswith("jobs/") else "RayCluster"
-    assert kinds == {"ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", ray}
+    assert kinds == {"ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", "PodDisruptionBudget", ray}
     assert not [found for document in documents if (found := problems(document, tmp_path))]
+
+
+def test_the_head_has_the_health_settings_of_the_documents_and_is_not_evicted() -> None:
+    found = {document["kind"]: document for document in rendered(ROOT / "infra/kuberay/overlays/dev")}
+    health = {name: value for name, value in HEALTH.items() if name.startswith("RAY_health_check")}
+    assert health.items() <= found["ConfigMap"]["data"].items()
+    assert found["ConfigMap"]["data"]["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert found["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 0
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == {"ray.io/node-type": "head"}
+
+
+@pytest.mark.parametrize(
+    "mistake", [("maxUnavailable", "maxUnavailible"), ("selector: {matchLabels", "selector: {matchLabel")]
+)
+def test_a_mistake_in_the_heads_protection_is_found(mistake: tuple[str, str], tmp_path: Path) -> None:
+    text = (ROOT / "infra/kuberay/base/disruption.yaml").read_text()
+    assert mistake[0] in text
+    assert problems(yaml.safe_load(text), tmp_path) == ""
+    assert problems(yaml.safe_load(text.replace(*mistake)), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -115,6 +139,29 @@ def test_a_job_brings_the_cluster_of_its_overlay() -> None:
     assert job["spec"]["rayClusterSpec"] == cluster["spec"]
     limits = cluster["spec"]["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]["resources"]["limits"]
     assert limits["nvidia.com/gpu"] == 1
+
+
+def test_a_job_has_the_name_the_training_and_the_volume_of_its_parameters(tmp_path: Path) -> None:
+    jobs = ROOT / "infra/kuberay/jobs/spot"
+    text = (jobs / "parameters.yaml").read_text()
+    for key, value in (("name", "lstm-7"), ("training", "experiment=imdb_lstm seed=7"), ("volume", "shared")):
+        text, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {value}", text)
+        assert count == 1 + (key == "name")  # that of the ConfigMap itself, which is put back
+    (tmp_path / "parameters.yaml").write_text(text.replace("lstm-7", "job-parameters", 1))
+    kustomization = (
+        (jobs / "kustomization.yaml").read_text().replace("../..", os.path.relpath(jobs.parents[1], tmp_path))
+    )
+    (tmp_path / "kustomization.yaml").write_text(kustomization)
+    found = {document["kind"]: document for document in rendered(tmp_path)}
+    assert found["RayJob"]["metadata"]["name"] == "lstm-7"
+    words = shlex.split(found["RayJob"]["spec"]["entrypoint"])
+    assert words[4:] == [
+        *["pipeline", "train", "--run-name", "lstm-7", "experiment=imdb_lstm", "seed=7", "cluster=ray"],
+        "tracking.uri=$MLFLOW_TRACKING_URI",
+    ]
+    (volume,) = found["RayJob"]["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["volumes"]
+    assert volume["persistentVolumeClaim"]["claimName"] == "shared"
+    assert found["PersistentVolumeClaim"]["metadata"]["name"] == "shared"
 
 
 def accepted(text: str) -> bool:

@@ -2,20 +2,25 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+from ray.util import get_node_ip_address
 
 from pipeline.launch.cluster import HEALTH, START
 from pipeline.runs import events
+from pipeline.types import Event
 
 # Enough steps to be hurt in the middle of, in epochs that each leave a checkpoint.
 SAMPLE = [
@@ -86,6 +91,86 @@ def nodes(*cpus: int, **head: Any) -> Iterator[Nodes]:
                 os.environ[name] = value
 
 
+class Autoscaled:
+    """A cluster whose nodes of one CPU are started and ended by Ray's autoscaler, as processes of this machine."""
+
+    def __init__(self, least: int, most: int):
+        folder = Path(tempfile.mkdtemp(prefix="fake-"))  # short: a socket's path has at most 107 bytes
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address, self.folder = f"{get_node_ip_address()}:{port}", folder
+        node = {"resources": {"CPU": 1}, "node_config": {}}
+        config = {
+            "cluster_name": "fake",
+            "max_workers": most,
+            "idle_timeout_minutes": 0.5,
+            "upscaling_speed": 1.0,
+            "provider": {
+                "type": "fake_multinode",
+                "gcs_address": self.address,
+                "disable_node_updaters": True,
+                "use_node_id_as_ip": True,
+                "disable_launch_config_check": True,
+            },
+            "available_node_types": {
+                "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
+                "worker": {**node, "min_workers": least, "max_workers": most},
+            },
+            "head_node_type": "ray.head.default",
+            **{key: {} for key in ("auth", "docker", "file_mounts")},
+            **{key: [] for key in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
+            "file_mounts_sync_continuously": False,
+            **{f"{kind}_commands": [] for kind in ("initialization", "setup", "head_setup", "worker_setup")},
+            **{f"{kind}_start_ray_commands": [] for kind in ("head", "worker")},
+        }
+        (folder / "autoscaler.json").write_text(json.dumps(config))
+        command = [*RAY, "start", "--head", "--num-cpus=0", f"--port={port}", "--block"]
+        command += [f"--temp-dir={folder}", "--include-dashboard=false", "--disable-usage-stats"]
+        command += ["--object-store-memory=100000000", f"--autoscaling-config={folder / 'autoscaler.json'}"]
+        environment = {**os.environ, **START, "RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        environment["RAY_AUTH_MODE"] = "disabled"
+        self.log = (folder / "head.log").open("w")
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
+        )
+
+    def size(self) -> int:
+        """The number of nodes with a CPU that are alive."""
+        code = "import ray; ray.init(log_to_driver=False); print(int(ray.cluster_resources().get('CPU', 0)))"
+        environment = {**os.environ, "RAY_ADDRESS": self.address}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        )
+        return int(done.stdout) if done.returncode == 0 else -1
+
+    def until_size(self, size: int) -> None:
+        ends = time.monotonic() + PATIENCE_S
+        while self.size() != size:
+            assert time.monotonic() < ends, f"not {size} nodes within {PATIENCE_S} s"
+
+    def close(self) -> None:
+        """End every process of the cluster, which all name its folder."""
+        for _ in range(2):  # the autoscaler may start one meanwhile
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    if str(self.folder) in " ".join(process.cmdline()) or process.pid == self.process.pid:
+                        process.kill()
+        self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def autoscaled(least: int, most: int) -> Iterator[Autoscaled]:
+    """A head without CPUs, and from `least` to `most` nodes, as work asks for them."""
+    cluster = Autoscaled(least, most)
+    try:
+        cluster.until_size(least)
+        yield cluster
+    finally:
+        cluster.close()
+
+
 class Job:
     """`pipeline …` in a process of its own, and the events and the record of its run."""
 
@@ -108,10 +193,10 @@ class Job:
         new = set(self.project.glob("runs/*/run.json")) - self.before
         return next(iter(new)).parent if new else None
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Event]:
         return events.read(self.run_dir)[0] if self.run_dir else []
 
-    def until(self, what: Callable[[list[dict[str, Any]]], Any], patience_s: float = PATIENCE_S) -> Any:
+    def until(self, what: Callable[[list[Event]], Any], patience_s: float = PATIENCE_S) -> Any:
         """The first true value of `what(events)`."""
         ends = time.monotonic() + patience_s
         while time.monotonic() < ends:

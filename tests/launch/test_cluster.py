@@ -1,5 +1,6 @@
 """Private clusters, addresses without a cluster, and clusters without room."""
 
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline.config import load_config, resolve
 from pipeline.errors import LaunchError
-from pipeline.launch import batch, cluster, machine
+from pipeline.launch import batch, cluster, head, machine
 from pipeline.launch.placement import resolve_workers
 
 
@@ -69,6 +70,14 @@ def test_an_ended_session_is_refused_at_once(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "ray/ray_current_cluster").unlink()
     with pytest.raises(LaunchError, match="Ray does not run on this machine"):
         cluster.check({"address": "auto", "workers": 2, "threads_per_worker": 1})
+
+
+def test_a_head_that_accepts_connections_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "ANSWER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(LaunchError, match=rf"{address}: no Ray cluster answers there .*no answer came in 0.1 s"):
+            cluster.check({"address": address, "workers": 1, "threads_per_worker": 1})
 
 
 def on(monkeypatch: pytest.MonkeyPatch, *nodes: dict[str, float]) -> None:

@@ -9,6 +9,7 @@ from pipeline.data.mirrors import DataFile
 from pipeline.errors import CheckpointError, DataError
 from pipeline.launch import run_dir_actor
 from pipeline.launch.data_bundle import DataBundle, unpack
+from pipeline.launch.failure_count import newest_step
 from pipeline.runs import checkpoints
 
 CONTENT = b"the bytes that the driver named"
@@ -69,10 +70,10 @@ def test_a_folder_arrives_as_it_was_sent_or_not_at_all(tmp_path: Path) -> None:
     sent = run_dir_actor.read(checkpoints.publish(tmp_path / "there/step-000000007", fill, step=7))
     run_dir_actor.write(tmp_path / "checkpoints/step-000000007", sent)
     assert checkpoints.verify(tmp_path / "checkpoints/step-000000007")["step"] == 7
-    assert run_dir_actor.step(tmp_path) == 7
+    assert newest_step(tmp_path) == 7
     with pytest.raises(CheckpointError, match="not the bytes that were sent"):
         run_dir_actor.write(tmp_path / "checkpoints/step-000000008", {**sent, "a": b"torn"})
-    assert run_dir_actor.step(tmp_path) == 7
+    assert newest_step(tmp_path) == 7
 
 
 @pytest.mark.parametrize("name", [*checkpoints.FORMER, *checkpoints.FORMER.values()])

@@ -1,13 +1,19 @@
 """Jobs: what is sent to a cluster, to which addresses, and how jobs are found, followed and stopped."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -79,6 +85,46 @@ def test_an_address_is_refused_where_it_can_not_be_trusted_or_reached(address: s
     assert "canary" not in str(error.value)
 
 
+class Dashboard(BaseHTTPRequestHandler):
+    """A Ray dashboard that knows its version, and answers all else with `status`, or not at all."""
+
+    status: ClassVar[int | None] = None
+
+    def do_GET(self) -> None:
+        version = self.path == "/api/version"
+        if version or self.status:
+            body = json.dumps({"ray_version": "2.60.0", "version": "4"}).encode()
+            self.send_response(200 if version else self.status or 0)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        else:
+            time.sleep(1)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (None, "no Ray dashboard answers there, or its head is gone .*timed out"),
+        (403, "the cluster refuses this token.*RAY_AUTH_TOKEN_PATH"),
+        (500, "the dashboard answers with status 500. Does the cluster's head still run"),
+    ],
+)
+def test_a_refused_token_and_a_head_that_is_gone_behind_its_dashboard_are_named(
+    status: int | None, words: str, no_token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "READ_S", 0.3)
+    monkeypatch.setattr(Dashboard, "status", status)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dashboard) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(LaunchError, match=words):
+            jobs.connect(f"http://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+
+
 def test_the_token_is_its_owners_alone(no_token: Path) -> None:
     auth_token.ensure()
     assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
@@ -102,6 +148,26 @@ def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
             config_dir=None,
         )
     assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["experiment=mlp_xor", "seed=1"], "train cluster=ray cluster.address=auto experiment=mlp_xor seed=1"),
+        (["train", "seed=1"], "train cluster=ray cluster.address=auto seed=1"),
+        (["repro", "quick", "--keep-going"], "repro cluster=ray cluster.address=auto quick --keep-going"),
+        (["sweep", "seed=choice(1,2)", "--trials", "2"], "sweep 'seed=choice(1,2)' --trials 2"),
+        (["evaluate", "latest"], "evaluate latest"),
+    ],
+)
+def test_any_verb_that_works_for_long_can_be_a_job(
+    words: list[str], command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, Any] = {}
+    client = SimpleNamespace(submit_job=lambda **given: sent.update(given) or given["submission_id"])
+    monkeypatch.setattr(jobs, "connect", lambda address: client)
+    cluster.submit(words, Quiet(), address="http://127.0.0.1:1", storage="~/x", root=project, config_dir=None)
+    assert sent["entrypoint"].endswith(f"exec python -P -m pipeline {command}")
 
 
 def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_environment(
@@ -159,6 +225,7 @@ def test_a_job_is_submitted_listed_followed_and_stopped(
     ports = {"dashboard_port": 8377, "dashboard_agent_listen_port": 8378}  # not Ray's own, which others may hold
     address = "http://127.0.0.1:8377"
     with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports) as cluster:
+        _a_wrong_token_is_named_in_time(project, address, cluster.address)
         _a_job_from_submission_to_the_end(project, address)
         with pytest.raises(urllib.error.HTTPError, match="401"):  # without the token
             urllib.request.urlopen(f"{address}/api/jobs/", timeout=60)
@@ -167,6 +234,20 @@ def test_a_job_is_submitted_listed_followed_and_stopped(
         assert {"raylet.out", "events.jsonl", "log.txt"} <= {path.name for path in files}
         assert any(path.name.startswith("job-driver-") for path in files)
         assert [path for path in files if b"canary" in path.read_bytes()] == []
+
+
+def _a_wrong_token_is_named_in_time(project: Path, dashboard: str, ray_address: str) -> None:
+    wrong = project / "wrong"
+    wrong.write_text("0" * 64)
+    wrong.chmod(0o600)
+    training = ["train", "data=mnist-5k", "cluster=ray", f"cluster.address={ray_address}"]
+    for words in (["jobs", "--address", dashboard], training):
+        began = time.monotonic()
+        with job(project, *words, RAY_AUTH_TOKEN_PATH=str(wrong)) as refused:
+            assert refused.end() == 2
+            assert time.monotonic() - began < 15
+            (line,) = refused.output().splitlines()
+            assert "the cluster refuses this token" in line
 
 
 def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
@@ -196,3 +277,28 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     with job(project, "logs", "latest", *where) as logs:
         assert logs.end() == 0
         assert "mnist-5k, 4,000" in logs.output()
+
+
+def test_a_projects_own_code_and_configurations_travel_with_the_package_and_its_configurations(own: Path) -> None:
+    (own / "secrets.txt").write_text("canary")
+    (own / "data").mkdir()
+    with jobs.packed(own, None) as (folder, _):
+        assert {path.name for path in folder.iterdir()} == {"pipeline", "conf", "own", "pyproject.toml"}
+        assert (folder / "own/nets.py").read_bytes() == (own / "own/nets.py").read_bytes()
+        assert (folder / "pipeline/conf/config.yaml").read_bytes() == (ROOT / "conf/config.yaml").read_bytes()
+        assert (folder / "conf/config.yaml").read_bytes() == (own / "conf/config.yaml").read_bytes()
+        # As on a node of the cluster: the package that was sent, in a folder that is no project.
+        code = (
+            "from pathlib import Path; from pipeline.config import load_config, build, resolve;"
+            "net = resolve(load_config('model.net.width=4', root=Path.cwd()))['model']['net'];"
+            "print(type(build(net)).__module__)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            cwd=own.parent,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == "own.nets\n", done.stderr

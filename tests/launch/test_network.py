@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.data import store
 from pipeline.runs import checkpoints
+from pipeline.types import Event
 from tests.launch.machines import impossible, machines
 from tests.launch.nodes import job
 
@@ -21,22 +22,22 @@ WORDS = [
 ]
 
 
-def sizes(events: list[dict[str, Any]]) -> list[int]:
+def sizes(events: list[Event]) -> list[int]:
     """How many workers each group had."""
     return [event["workers"] for event in events if "workers" in event]
 
 
-def until_it_goes_on(running: Any, groups: list[int]) -> dict[str, Any]:
+def until_it_goes_on(running: Any, groups: list[int]) -> Event:
     """The first step of the newest of these groups that was not done before."""
 
-    def found(events: list[dict[str, Any]]) -> dict[str, Any] | None:
+    def found(events: list[Event]) -> Event | None:
         if sizes(events) != groups:
             return None
         began = [index for index, event in enumerate(events) if "workers" in event][-1]
         done = max((event["step"] for event in events[:began] if "total" in event), default=0)
         return next((event for event in events[began:] if "total" in event and event["step"] > done), None)
 
-    step: dict[str, Any] = running.until(found)
+    step: Event = running.until(found)
     return step
 
 

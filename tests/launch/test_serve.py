@@ -1,5 +1,6 @@
 """A served model from start to end: requests, a second server on its port, and no process left behind."""
 
+import asyncio
 import base64
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,19 +17,56 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from fastapi import HTTPException
 from PIL import Image
+from ray.exceptions import ActorDiedError
+from ray.serve.exceptions import BackPressureError
 
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
+from pipeline.launch import serve
+from pipeline.types import Prediction, RawInput
 from tests.conftest import TINY, Quiet, striped_digits
+from tests.launch.nodes import actors
 
 START_S = 400
+KILLS, REQUESTS = 10, 2000
 
 
 def ask(address: str, body: dict[str, Any] | None = None) -> Any:
     content = json.dumps(body).encode() if body else None
     with urlopen(Request(address, content, {"content-type": "application/json"}), timeout=120) as reply:
         return json.load(reply)
+
+
+def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "PAUSE_S", 0.0)
+    tried: list[list[RawInput]] = []
+
+    async def dies_twice(inputs: list[RawInput]) -> list[Prediction]:
+        tried.append(inputs)
+        if len(tried) < 3:
+            raise ActorDiedError
+        return [{"label": str(number)} for number in inputs]
+
+    assert asyncio.run(serve.retrying(dies_twice)([3, 1])) == [{"label": "3"}, {"label": "1"}]
+    assert tried == [[3, 1]] * 3
+
+    async def always_dies(inputs: list[RawInput]) -> list[Prediction]:
+        raise ActorDiedError
+
+    with pytest.raises(HTTPException) as error:
+        asyncio.run(serve.retrying(always_dies)([1]))
+    assert error.value.status_code == 503
+
+
+def test_a_full_queue_is_reported_and_not_tried_again() -> None:
+    async def full(inputs: list[RawInput]) -> list[Prediction]:
+        raise BackPressureError(num_queued_requests=300, max_queued_requests=256)
+
+    with pytest.raises(HTTPException, match="256 requests wait") as error:
+        asyncio.run(serve.retrying(full)([1]))
+    assert error.value.status_code == 503
 
 
 @pytest.mark.slow
@@ -60,6 +99,7 @@ def test_a_served_model_predicts_many_at_once_as_predict_does_and_leaves_no_proc
             assert {reply["model"] for reply in replies} == {model}
             assert ask(f"{address}/openapi.json")["info"]["title"] == model
             _loopback_only(port)
+            _killed_replicas_lose_no_request(server.pid, f"{address}/predict", one_each, expected)
             again = subprocess.run(command, cwd=tiny_mnist, capture_output=True, text=True, check=False)
             assert again.returncode == 2
             assert f"error: Port {port} is used by pid" in again.stderr
@@ -73,6 +113,33 @@ def test_a_served_model_predicts_many_at_once_as_predict_does_and_leaves_no_proc
     while (left := [one for one in processes if one.is_running()]) and time.monotonic() < ends:
         time.sleep(1)
     assert not left
+
+
+def _killed_replicas_lose_no_request(
+    server: int, address: str, one_each: list[dict[str, Any]], expected: list[str]
+) -> None:
+    """Ten kills while 2,000 requests are made: each gets its own prediction."""
+    done = threading.Event()
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not done.is_set() and len(killed) < KILLS:
+            if len(replicas := actors("ServeReplica:default:model", server)) == 2:
+                replicas[0].kill()
+                killed.append(replicas[0].pid)
+            done.wait(0.2)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    count = 0
+    with ThreadPoolExecutor(8) as pool:
+        while count < REQUESTS or (len(killed) < KILLS and count < 20 * REQUESTS):
+            replies = list(pool.map(lambda body: ask(address, body), one_each))
+            assert [reply["answers"][0]["label"] for reply in replies] == expected
+            count += len(replies)
+    done.set()
+    killer.join()
+    assert len(killed) == KILLS
 
 
 def _loopback_only(port: int) -> None:

@@ -8,17 +8,20 @@ import time
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 from ray.exceptions import ActorDiedError
 
+from pipeline.config import load_config
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import _Groups
 from pipeline.runs import checkpoints, events
+from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 
 LONG = [*SAMPLE, "trainer.max_epochs=40"]
@@ -28,12 +31,12 @@ def weights(run_dir: Path) -> str:
     return checkpoints.weights_digest(checkpoints.verify(run_dir / "model"))
 
 
-def starts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def starts(events: list[Event]) -> list[Event]:
     """The event of each group's start."""
     return [event for event in events if "workers" in event]
 
 
-def has_started(groups: int, events: list[dict[str, Any]]) -> bool:
+def has_started(groups: int, events: list[Event]) -> bool:
     """Whether so many groups have started."""
     return len(starts(events)) == groups
 
@@ -90,15 +93,44 @@ def test_a_group_whose_controller_died_is_followed_by_another(tmp_path: Path, mo
             raise end
         return end
 
-    groups = _Groups({"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, tmp_path, None, {}, shards=2)
+    cluster = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
+    groups = _Groups(cluster, tmp_path, None, {}, 2, CapacityRequest("run", {"CPU": 1}, 2))
     monkeypatch.setattr(groups, "group", group)
     monkeypatch.setattr(groups, "release", lambda: None)
     assert groups.run() == SimpleNamespace(stopped=False)
     (event,) = events.read(tmp_path)[0]
     assert event["interrupted"] == "failure"
+    assert event["notice"].startswith("the group failed (The actor died")
     ends.extend([ActorDiedError()] * (MAX_FAILURES + 1))
     with pytest.raises(LaunchError, match="the group failed for the 4th time without a new checkpoint"):
         groups.run()
+
+
+def test_a_group_grows_at_once_to_its_most_and_to_less_once_no_more_nodes_join(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, room, now = {"workers": [1, 4], "threads_per_worker": 1, "gpus_per_worker": 0}, 1, 100.0
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: room)
+    monkeypatch.setattr("pipeline.launch.cluster.draining", set)
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("ray.get", lambda *_, **__: ({"node"}, None))
+    request = SimpleNamespace(most=4, ask=lambda workers: asked.append(workers))
+    asked: list[int] = []
+    actor = SimpleNamespace(placement=SimpleNamespace(remote=lambda: None))
+    groups = _Groups(cluster, tmp_path, actor, {}, 4, cast(CapacityRequest, request))
+    assert groups.reason_to_make_way(1) is None
+    room = 2
+    assert groups.reason_to_make_way(1) is None
+    now += 11
+    assert groups.reason_to_make_way(1) == "resize"
+    room = 4
+    assert groups.reason_to_make_way(2) == "resize"
+    assert groups.reason_to_make_way(4) is None
+    assert asked == [3, 3, 3, 2, 0]  # the workers that it lacks
+
+
+def test_a_killed_worker_loses_less_than_half_a_minute_of_work_by_default() -> None:
+    assert load_config().trainer.checkpoint_every_s < 30
 
 
 @pytest.mark.slow
@@ -130,6 +162,18 @@ def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_
         assert running.end() == 2, running.output()
         assert "failed for the 4th time without a new checkpoint" in running.output()
         assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
+
+
+@pytest.mark.slow
+def test_a_killed_actor_of_the_runs_folder_is_started_again_and_the_run_continues(project: Path) -> None:
+    long = [*SAMPLE, "trainer.max_epochs=12", "cluster=ray"]
+    with nodes(2) as cluster, job(project, "train", *long, RAY_ADDRESS=cluster.address) as running:
+        running.until_step(30)
+        (killed,) = actors("RunDirActor")
+        hurt(killed, signal.SIGKILL)
+        assert running.end() == 0, running.output()
+        assert len(starts(running.events())) == 1
+        assert not [event for event in running.events() if event.get("interrupted")]
 
 
 @pytest.mark.slow

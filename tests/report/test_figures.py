@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.neuron import gate
 from pipeline.report import figures, markdown
+from pipeline.runs.results import Result
 from pipeline.types import Predictions, PrimaryMetric
 
 
@@ -52,7 +53,7 @@ def test_what_has_no_score_has_no_headline() -> None:
 
 
 def test_a_score_is_the_mean_and_spread_over_seeds_in_its_own_unit() -> None:
-    entries = [{"metrics": {"test/fid": value}} for value in (0.1, 0.2, 0.3)]
+    entries: list[Result] = [{"metrics": {"test/fid": value}} for value in (0.1, 0.2, 0.3)]
     assert markdown.score(entries) == "fid 0.200 ± 0.100"
     assert markdown.score([{"metrics": {"test/accuracy": 0.5}}]) == "accuracy 50.00 %"
 
@@ -67,7 +68,7 @@ def test_seeds_that_follow_each_other_are_told_by_the_first_and_the_last(found: 
 
 def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
     built_on = {"language": [], "net": ["language-0"], "mean": ["net-0", "language-0", "not_recorded-0"]}
-    entries = [
+    entries: list[Result] = [
         {"experiment": name, "seed": 0, "cpu_s": cost, "built_on": built_on[name]}
         for name, cost in (("language", 100.0), ("net", 10.0), ("mean", 1.0))
     ]
@@ -76,6 +77,6 @@ def test_a_result_costs_what_it_was_built_on_too_each_part_once() -> None:
 
 def test_a_cost_does_not_depend_on_the_order_in_which_its_parts_are_summed() -> None:
     names = [f"part{place}" for place in range(9)]
-    entries = [{"experiment": name, "seed": 0, "cpu_s": 0.1} for name in names]
-    whole = {"experiment": "whole", "seed": 0, "cpu_s": 0.1, "built_on": [f"{name}-0" for name in names]}
+    entries: list[Result] = [{"experiment": name, "seed": 0, "cpu_s": 0.1} for name in names]
+    whole: Result = {"experiment": "whole", "seed": 0, "cpu_s": 0.1, "built_on": [f"{name}-0" for name in names]}
     assert markdown.costs([*entries, whole])["whole"] == [1]  # one after the other, ten tenths are less

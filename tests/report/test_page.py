@@ -4,16 +4,16 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pipeline.actions import report
 from pipeline.errors import DataError
 from pipeline.runs import results as results_files
+from pipeline.runs.results import Result
 
 VOID = {"meta", "br", "img", "circle", "line", "polyline"}
-IMPLIED = {"tr", "td", "th", "p"}  # HTML lets their end go without saying
 
 
 class Checker(HTMLParser):
@@ -27,19 +27,19 @@ class Checker(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.asked += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in VOID | IMPLIED:
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID | IMPLIED:
+        if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
 
-def run(seed: int, accuracy: float, **more: Any) -> dict[str, Any]:
-    return {
+def run(seed: int, accuracy: float, **more: Any) -> Result:
+    result = {
         "seed": seed,
         "metrics": {"test/accuracy": accuracy, "test/loss": 0.1},
         "dataset": {"name": "imdb", "digest": "d" * 64, "rows": {}},
@@ -53,12 +53,13 @@ def run(seed: int, accuracy: float, **more: Any) -> dict[str, Any]:
         "hardware": "<CPU>",
         **more,
     }
+    return cast(Result, result)
 
 
-def write(root: Path, *runs: dict[str, Any], details: dict[str, Any] | None = None) -> None:
-    path = results_files.path_of("mine", root)
+def write(root: Path, *runs: Result, details: dict[str, Any] | None = None, experiment: str = "mine") -> None:
+    path = results_files.path_of(experiment, root)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(results_files.as_text(results_files.content_of("mine", runs, details)))
+    path.write_text(results_files.as_text(results_files.content_of(experiment, runs, details)))
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def test_a_page_without_curves_says_which_command_makes_them(results: Path) -> N
     assert "pipeline train experiment=mine seed=0 --record" in told.text
     assert "pipeline evaluate models/mine-0 --record" in told.text
     assert not [link for link in told.asked if not link.startswith("#")]
+    assert "Not recorded here: the confusion matrix" in told.text
 
 
 def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results: Path) -> None:
@@ -100,14 +102,42 @@ def test_a_page_shows_what_was_recorded_and_asks_nothing_of_the_network(results:
     told = read(page)
     source = page.read_text()
     assert page == results / "reports/some.html"
-    assert "<script>" not in source
+    assert "<script>alert(1)" not in source
     assert "<script>alert(1)</script>" in told.text
+    assert "7 of 7 are wrong." in told.text
+    assert "no taken for <yes> (7)" in told.text
     assert source.count('<polyline class="b"') == 1
     assert re.search(r'style="--error:1.000">7', source)  # the worst cell is the darkest
     assert re.search(r'class="for" style="--s:100" title="\+2.00">bad<', source)
     assert re.search(r'class="against" style="--s:50" title="-1.00">good<', source)
     assert not [link for link in told.asked if not link.startswith(("#", "data:"))]
     assert not re.search(r"url\(|@import|https?://(?!www.w3.org/2000/svg)", source)
+
+
+def test_what_git_does_not_hold_is_said_once_and_an_experiment_with_it_says_nothing(results: Path) -> None:
+    history = {"epoch": [1, 2], "val/loss": [2.0, 1.0]}
+    details = {"labels": ["no", "yes"], "confusion": [{"actual": "no", "predicted": "no", "count": 7}]}
+    write(results, run(0, 0.5, history=history), details=details)
+    (page,) = report.write(results, ["mine"])
+    told = read(page).text
+    assert told.count("samples with the worst errors are not in the repository") == 1
+    assert "Not recorded here" not in told
+    (results / "evaluations/mine/0").mkdir(parents=True)
+    (results / "evaluations/mine/0/errors.json").write_text("{}")
+    (page,) = report.write(results, ["mine"])
+    assert "not in the repository" not in read(page).text
+
+
+def test_a_training_loss_above_the_validation_loss_is_explained_from_the_configuration(project: Path) -> None:
+    (project / "conf").symlink_to(Path(__file__).parents[2] / "conf")
+    history = {"epoch": [1, 2], "train/loss": [2.0, 1.0], "val/loss": [1.0, 0.5]}
+    write(project, run(0, 0.5, history=history), experiment="mlp_mnist")
+    (page,) = report.write(project, ["mlp_mnist"])
+    assert "Training loss stands above validation loss here." in read(page).text
+    assert "dropout" in read(page).text
+    write(project, run(0, 0.5, history=history | {"train/loss": [0.1, 0.1]}), experiment="mlp_mnist")
+    (page,) = report.write(project, ["mlp_mnist"])
+    assert "Training loss stands above" not in read(page).text
 
 
 def test_a_measure_that_not_every_seed_has_is_left_out(results: Path) -> None:

@@ -1,15 +1,15 @@
 """The best validation, by hand."""
 
-from typing import Any
-
 import pytest
 
 from pipeline.runs.best import best_validation
+from pipeline.types import Event
 
 
-def epochs(name: str, *values: float) -> list[dict[str, Any]]:
-    steps = [{"step": step, "epoch": 0} for step in range(3)]
-    return [*steps, *({"epoch": number, "metrics": {f"val/{name}": value}} for number, value in enumerate(values))]
+def epochs(name: str, *values: float) -> list[Event]:
+    steps: list[Event] = [{"step": step, "epoch": 0} for step in range(3)]
+    ends: list[Event] = [{"epoch": number, "metrics": {f"val/{name}": value}} for number, value in enumerate(values)]
+    return [*steps, *ends]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from torch import nn
 
 from pipeline.errors import CheckpointError
 from pipeline.runs import checkpoints
+from pipeline.types import Manifest
 
 
 def put(text: str):  # type: ignore[no-untyped-def]
@@ -68,7 +68,7 @@ def write(folder):
     for name in ("one", "two"):
         (folder / name).write_text(sys.argv[2])
 for _ in range(200):
-    checkpoints.publish(pathlib.Path(sys.argv[1]), write, text=sys.argv[2])
+    checkpoints.publish(pathlib.Path(sys.argv[1]), write, config_digest=sys.argv[2])
 """
 
 
@@ -81,12 +81,12 @@ def both(text: str):  # type: ignore[no-untyped-def]
 
 
 def test_two_readers_and_a_writer_at_once_all_succeed_and_read_whole_folders(tmp_path: Path) -> None:
-    folder = checkpoints.publish(tmp_path / "model", both("0"), text="0")
+    folder = checkpoints.publish(tmp_path / "model", both("0"), config_digest="0")
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), "1"])
     counts, problems = [0, 0], []
 
-    def content(place: Path, manifest: dict[str, Any]) -> set[str]:
-        return {manifest["text"], (place / "one").read_text(), (place / "two").read_text()}
+    def content(place: Path, manifest: Manifest) -> set[str]:
+        return {manifest["config_digest"], (place / "one").read_text(), (place / "two").read_text()}
 
     def look(number: int) -> None:
         try:

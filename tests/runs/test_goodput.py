@@ -1,13 +1,12 @@
 """Goodput by hand."""
 
-from typing import Any
-
 import pytest
 
 from pipeline.runs.goodput import goodput
+from pipeline.types import Event
 
 
-def told(*steps: tuple[float, int]) -> list[dict[str, Any]]:
+def told(*steps: tuple[float, int]) -> list[Event]:
     return [{"time": time, "step": step, "total": 100} for time, step in steps]
 
 
@@ -17,7 +16,7 @@ def test_an_undisturbed_run_loses_nothing() -> None:
 
 
 def test_a_failure_costs_the_time_until_the_first_new_step() -> None:
-    events = [
+    events: list[Event] = [
         *told((0, 0), (10, 20)),
         {"time": 12, "step": 10, "interrupted": "failure"},
         *told((30, 11), (34, 20), (35, 21), (100, 99)),
@@ -30,7 +29,7 @@ def test_a_failure_costs_the_time_until_the_first_new_step() -> None:
 
 
 def test_a_failure_during_recovery_belongs_to_the_first() -> None:
-    events = [
+    events: list[Event] = [
         *told((0, 0), (10, 20)),
         {"time": 11, "step": 10, "interrupted": "failure"},
         {"time": 21, "step": 10, "interrupted": "room"},

@@ -8,7 +8,7 @@ from pipeline.config import load_config, resolve
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
 
-FACTS = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
+FACTS: records.RunRecord = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
 
 
 def make(root: Path, experiment: str = "mnist_cnn") -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import ConfigError
 from pipeline.runs import provenance
 
 AUTHOR = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -25,35 +26,51 @@ def repository(tmp_path: Path) -> Path:
     return folder
 
 
-def test_results_of_earlier_runs_do_not_make_the_code_of_the_next_dirty(repository: Path) -> None:
+def test_results_and_documents_do_not_make_the_code_of_the_next_run_dirty(repository: Path) -> None:
     (repository / "results/net.json").write_text("2")
+    (repository / "README.md").write_text("2")
     assert provenance.provenance(repository)["dirty"] is False
+    provenance.check_committed(repository)
     (repository / "code.py").write_text("2")
     assert provenance.provenance(repository)["dirty"] is True
 
 
 @pytest.mark.parametrize(
-    ("name", "dirty"),
+    ("name", "dirty", "ignored"),
     [
-        ("pipeline/models/own.py", True),
-        ("conf/model/own.yaml", True),
-        ("sitecustomize.py", True),
-        ("runs/x/run.json", False),
-        ("notes.txt", False),
+        ("pipeline/models/own.py", True, True),
+        ("conf/model/own.yaml", True, True),
+        ("sitecustomize.py", True, False),
+        ("runs/x/run.json", False, False),
+        ("scratch/plot.py", False, False),
+        ("notes.txt", False, False),
     ],
 )
-def test_code_that_git_does_not_track_counts_as_a_change(name: str, dirty: bool, repository: Path) -> None:
+def test_code_that_git_does_not_track_counts_as_a_change_also_where_git_ignores_it(
+    name: str, dirty: bool, ignored: bool, repository: Path
+) -> None:
     (repository / name).parent.mkdir(parents=True, exist_ok=True)
     (repository / name).write_text("x")
     assert provenance.provenance(repository)["dirty"] is dirty
     (repository / ".git/info/exclude").write_text(f"/{name}\n")
-    assert provenance.provenance(repository)["dirty"] is False
+    assert provenance.provenance(repository)["dirty"] is ignored
+
+
+def test_a_result_of_uncommitted_code_is_not_recorded_and_the_files_are_named(repository: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        (repository / f"pipeline/{name}.py").parent.mkdir(exist_ok=True)
+        (repository / f"pipeline/{name}.py").write_text("x")
+    with pytest.raises(ConfigError, match=r"not as committed: pipeline/a.py, pipeline/b.py, pipeline/c.py and 1 more"):
+        provenance.check_committed(repository)
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "b")
+    provenance.check_committed(repository)
 
 
 def test_a_commit_that_is_recorded_needs_no_line_also_in_a_shallow_clone(repository: Path, tmp_path: Path) -> None:
     git(repository, "commit", "-q", "--allow-empty", "-m", "b")
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
-    commits = [provenance.provenance(folder)["commit"] for folder in (repository, tmp_path / "shallow")]
+    commits = [str(provenance.provenance(folder)["commit"]) for folder in (repository, tmp_path / "shallow")]
     assert len(commits[0]) == 40
     assert commits == [commits[0]] * 2
     assert provenance.gaps(repository) == provenance.gaps(tmp_path / "shallow") == []

@@ -13,7 +13,7 @@ from pipeline.config import load_config, resolve, stored
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.runs import checkpoints, lookup, records
 
-FACTS = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
+FACTS: records.RunRecord = {"commit": None, "dirty": None, "lock_digest": None, "command": "pipeline train"}
 
 
 def make(root: Path) -> Path:
@@ -102,7 +102,7 @@ KEYS = ("name", "experiment", "model", "seed", "status", "run_dir", "run_id")
 def test_a_new_record_holds_the_keys_of_every_run_and_mlflows_id_once_there_is_one(tmp_path: Path) -> None:
     folder = make(tmp_path)
     record = records.read(folder)
-    assert [record[key] for key in KEYS] == [folder.name, "mnist_cnn", "cnn", 0, "created", str(folder), None]
+    assert [record.get(key) for key in KEYS] == [folder.name, "mnist_cnn", "cnn", 0, "created", str(folder), None]
     records.update(folder, run_id="abc")
     assert records.read(folder)["run_id"] == "abc"
 
@@ -123,9 +123,9 @@ def test_an_older_record_takes_the_missing_keys_from_its_configuration(
     folder = tmp_path / "runs/old"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"status": "finished", "started": 1.0}))
-    assert [records.read(folder)[key] for key in KEYS] == ["old", None, None, None, "finished", str(folder), None]
+    assert [records.read(folder).get(key) for key in KEYS] == ["old", None, None, None, "finished", str(folder), None]
     (folder / "config.json").write_text(json.dumps(stored(config)))
-    assert [records.read(folder)[key] for key in KEYS[:4]] == ["old", config.name, model, 3]
+    assert [records.read(folder).get(key) for key in KEYS[:4]] == ["old", config.name, model, 3]
 
 
 @pytest.mark.parametrize("name", ["../evil", "a b", ""])

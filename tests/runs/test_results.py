@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 
 from pipeline.errors import DataError
 from pipeline.runs import results
+from pipeline.runs.results import Result
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=20)
 TREES = st.recursive(SCALARS, lambda node: st.lists(node) | st.dictionaries(st.text(max_size=8), node), max_leaves=30)
 
 
-def run(seed: int, accuracy: float) -> dict[str, Any]:
+def run(seed: int, accuracy: float) -> Result:
     return {"experiment": "net", "seed": seed, "metrics": {"test/accuracy": accuracy, f"only/{seed}": 1.0}}
 
 
-def write(root: Path, *runs: dict[str, Any]) -> Path:
+def write(root: Path, *runs: Result) -> Path:
     path = results.path_of("net", root)
     path.parent.mkdir(exist_ok=True)
     path.write_text(results.as_text(results.content_of("net", runs, None)))
@@ -78,3 +79,21 @@ def test_a_torn_or_foreign_file_is_named(tmp_path: Path, text: str) -> None:
 def test_no_results_at_all_is_an_error_that_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dvc repro"):
         results.committed(tmp_path)
+
+
+def test_correct_samples_are_packed_into_bits_and_read_back() -> None:
+    right = "1101" * 5 + "0"
+    entry: Result = {"right": results.pack(right), "dataset": {"rows": {"test": len(right)}}}
+    found = results.right_samples(entry)
+    assert found is not None
+    assert found.tolist() == [digit == "1" for digit in right]
+    assert len(results.pack("1" * 10_000)) < 1700
+    assert results.right_samples({"dataset": {"rows": {"test": 4}}}) is None
+
+
+def test_results_agree_if_their_weights_and_shared_metrics_do() -> None:
+    one: Result = {"weights_digest": "w", "metrics": {"a": 1.0, "b": 2.0}}
+    assert results.agree(one, {"weights_digest": "w", "metrics": {"a": 1.0, "c": 3.0}})
+    assert not results.agree(one, {"weights_digest": "w", "metrics": {"a": 1.5, "b": 2.0}})
+    assert not results.agree(one, {"weights_digest": "v", "metrics": {"a": 1.0}})
+    assert not results.agree(one, {"weights_digest": "w", "metrics": {"c": 1.0}})

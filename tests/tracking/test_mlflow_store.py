@@ -12,7 +12,7 @@ from pipeline.runs.events import EventLog
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.run import open_run
 from pipeline.tracking.upload_queue import UploadQueue
-from pipeline.types import DataSet
+from pipeline.types import DataSet, RunStart
 
 DATA = DataSet("mnist", "ab" * 32, {"train": 1, "val": 1, "test": 1})
 URI = "sqlite:///runs/mlflow.db"
@@ -67,7 +67,13 @@ def test_a_resumed_run_is_the_same_run_and_counts_its_restarts(root: Path) -> No
 
 def test_lost_responses_leave_one_run_and_no_doubled_point(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog(root / "runs/r")
-    facts = {"key": "k", "name": "n", "params": {"a": "1"}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
+    facts: RunStart = {
+        "key": "k",
+        "name": "n",
+        "params": {"a": "1"},
+        "tags": {},
+        "dataset": {"name": "d", "digest": "0"},
+    }
     log.append(run=facts)
     log.append(step=1, epoch=0, metrics={"val/loss": 0.5})
     log.append(status="FINISHED")

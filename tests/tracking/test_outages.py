@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from pipeline.runs import events, lookup
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
+from pipeline.types import Event
 from tests.conftest import TINY, Quiet
 from tests.faulty import Mode, Proxy, mlflow_server, proxy
 
@@ -43,7 +43,7 @@ class Switching(Quiet):
         super().__init__()
         self.faulty, self.mode = faulty, mode
 
-    def progress(self, events: list[dict[str, Any]]) -> None:
+    def progress(self, events: list[Event]) -> None:
         self.faulty.mode = self.mode
 
 

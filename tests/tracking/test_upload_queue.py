@@ -12,8 +12,9 @@ from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog
 from pipeline.tracking.mlflow_store import OutageError, RefusedError
 from pipeline.tracking.upload_queue import STATE, UploadQueue
+from pipeline.types import RunStart
 
-RUN = {"key": "k", "name": "n", "params": {}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
+RUN: RunStart = {"key": "k", "name": "n", "params": {}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
 
 
 class FakeMLflow:

@@ -2,10 +2,12 @@
 
 import ctypes
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.training import cpu
@@ -98,3 +100,12 @@ def test_a_step_takes_the_memory_that_the_step_before_gave_back_and_none_of_the_
 
     assert missing_pages("") > 1000  # 40 MiB are 10,240 pages
     assert missing_pages("processor.keep_memory()") < 100
+
+
+def test_the_environment_names_processor_instructions_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    found = cpu.environment()
+    assert found["processor"] == cpu.describe()
+    assert (found["MKL_CBWR"], found["ONEDNN_MAX_CPU_ISA"]) == ("COMPATIBLE", None)
+    assert (found["numpy"], found["python"]) == (np.__version__, platform.python_version())

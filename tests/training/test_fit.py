@@ -14,6 +14,7 @@ from pipeline.runs import checkpoints, events
 from pipeline.tasks.classification import Classification
 from pipeline.training.callbacks import average
 from pipeline.training.fit import fit
+from pipeline.types import Event
 from tests.conftest import TINY
 
 
@@ -48,7 +49,7 @@ def test_the_last_checkpoints_and_the_best_are_kept_and_each_verifies(tiny_mnist
         torch.load(folder / checkpoints.STATE, weights_only=True)
 
 
-def epochs(run_dir: Path) -> list[dict[str, Any]]:
+def epochs(run_dir: Path) -> list[Event]:
     """What was logged at the end of each epoch."""
     return [event for event in events.read(run_dir)[0] if "metrics" in event]
 

@@ -2,6 +2,7 @@
 
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.launch.local_group import Failure, Job, start, watch
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, trail
 from pipeline.training.fit import build_task, fit
 from pipeline.training.sharding import MICRO, Layout, draws_seed, in_memory_order
 from pipeline.types import FitResult
@@ -69,6 +70,7 @@ def same(root: Path, workers: list[int], *overrides: str) -> None:
         assert weights(root, f"{count}") == weights(root, "one")
         assert (several.steps, several.metrics) == (one.steps, one.metrics)
         assert epochs(root, f"{count}") == epochs(root, "one")
+        assert trail.read(several.model_dir) == trail.read(one.model_dir)
 
 
 @pytest.mark.parametrize("kind", ["accumulating", "language"])
@@ -112,6 +114,7 @@ def test_a_run_that_is_killed_and_resumed_on_other_numbers_of_workers_ends_with_
     resumed = run(tiny_mnist, "cut", 4, *FOUR, *CNN)
     assert weights(tiny_mnist, "cut") == weights(tiny_mnist, "whole")
     assert (resumed.steps, resumed.metrics) == (whole.steps, whole.metrics)
+    assert trail.read(resumed.model_dir) == trail.read(whole.model_dir)
 
 
 def test_one_shard_is_plain_training(tiny_mnist: Path) -> None:
@@ -123,7 +126,7 @@ def test_one_shard_is_plain_training(tiny_mnist: Path) -> None:
     data.setup()
     batches = data.train_dataloader()
     task.total_steps = len(batches)
-    made = task.configure_optimizers()
+    made: Any = task.configure_optimizers()
     optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     for step, batch in enumerate(batches):
         images, labels = data.on_after_batch_transfer(batch, 0)

@@ -8,16 +8,16 @@ At the Playground's sizes a call into torch costs more than its arithmetic. The 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pipeline.models.neuron import ACTIVATIONS
 
 # F features, I units of the layer below, J units of a layer, B points. The last row of I1 and the last column of JI1
 # belong to the bias.
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = NDArray[np.float64]
 # As in TensorFlow's playground: initial weights are uniform in (-0.5, 0.5), initial biases are 0.1.
 INITIAL_WEIGHT, INITIAL_BIAS = 0.5, 0.1
 
@@ -98,7 +98,7 @@ class Network:
         self._workspaces: dict[int, Workspace] = {}
 
     @staticmethod
-    def _views(flat: Any, shapes: Sequence[tuple[int, int]]) -> list[Any]:
+    def _views(flat: Array, shapes: Sequence[tuple[int, int]]) -> list[Array]:
         ends = np.cumsum([units * columns for units, columns in shapes])
         return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 

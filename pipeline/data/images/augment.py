@@ -2,13 +2,13 @@
 
 import math
 from functools import cache
-from typing import Any
+from typing import Protocol, Unpack
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.data.batches import Arrays, Batches
+from pipeline.data.batches import Arrays, Batches, Order
 
 
 class Augment:
@@ -54,10 +54,18 @@ class Augment:
         return torch.cat([coordinates, torch.ones(1, height * width), weights.view(Augment.GRID**2, -1)])
 
 
+class Augmentation(Protocol):
+    """A random change of images, by numbers that are drawn apart from it."""
+
+    def draw(self, n: int, generator: torch.Generator) -> Tensor: ...
+
+    def __call__(self, images_BCHW: Tensor, noise: Tensor, /) -> Tensor: ...
+
+
 class Augmented(Batches):
     """Batches of images with the random numbers of their augmentation, drawn once per (seed, epoch, sample)."""
 
-    def __init__(self, arrays: Arrays, batch_size: int, augment: Any, **order: Any):
+    def __init__(self, arrays: Arrays, batch_size: int, augment: Augmentation, **order: Unpack[Order]):
         super().__init__(arrays, batch_size, **order)
         self.augment = augment
 

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.data import store
-from pipeline.data.batches import SPLIT_SEED, Arrays, BatchedData, Batches
+from pipeline.data.batches import SPLIT_SEED, Arrays, BatchedData, Batches, Order
 from pipeline.data.images.augment import Augment, Augmented
 from pipeline.data.images.idx import Bytes, mnist_sample, read_idx, sklearn_digits
 from pipeline.errors import ConfigError
@@ -71,7 +71,7 @@ class ImageData(BatchedData):
     def digest(self) -> str:
         return embedded_digest(self.data_name) if self.data_name in EMBEDDED else store.digest(self.data_name)
 
-    def shuffled(self, **order: Any) -> Batches:
+    def shuffled(self, **order: Unpack[Order]) -> Batches:
         if self.augment is None:
             return super().shuffled(**order)
         return Augmented(self.splits["train"], self.batch_size, self.augment, **order)
@@ -81,7 +81,7 @@ class ImageData(BatchedData):
         images_NCHW: Tensor = self.splits[split][0]
         return images_NCHW.squeeze(1).numpy() / np.float32(255)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels, *noise = batch
         images = images.float().div_(255)
         return (self.augment(images, noise[0]) if self.augment and noise else images), labels

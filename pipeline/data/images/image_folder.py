@@ -4,16 +4,16 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches
+from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches, Order
 from pipeline.data.cache import cached_folder
-from pipeline.data.images.augment import Augmented
+from pipeline.data.images.augment import Augmentation, Augmented
 from pipeline.data.images.decode import ImageDecodeError, decode
 from pipeline.data.images.prepared import PreparedImages, prepare
 from pipeline.data.own.found import FEW, Found, found, shown_set_aside
@@ -56,7 +56,7 @@ class ImageFolder(BatchedData):
         batch_size: int,
         folds: int,
         fold: int,
-        augment: Any = None,
+        augment: Augmentation | None = None,
         *,
         folder: Path,
         seed: int = 0,
@@ -177,20 +177,20 @@ class ImageFolder(BatchedData):
             raise DataError(f"{file}: {error}. Give a JPEG or PNG.") from error
         return torch.from_numpy(pixels)[None].float() / 255
 
-    def shuffled(self, **order: Any) -> Batches:
+    def shuffled(self, **order: Unpack[Order]) -> Batches:
         augment = self.augment if self.views is None else OneView()
         if augment is None:
             return super().shuffled(**order)
         return Augmented(self.splits["train"], self.batch_size, augment, **order)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         rows, labels, *noise = batch
         places = rows.cpu().numpy()
         if self.views is not None:
             views_BV = torch.from_numpy(self.views[places]).to(rows.device)
             return (OneView()(views_BV, noise[0]) if noise else views_BV), labels
         images = torch.from_numpy(self.prepared.pixels[places]).to(rows.device).float().div_(255)
-        return (self.augment(images, noise[0]) if noise else images), labels
+        return (self.augment(images, noise[0]) if self.augment and noise else images), labels
 
     def use_frozen_features(self, views: Callable[[Tensor], Tensor], digest: str) -> None:
         """Batches hold features of a frozen net from now on: (B, V, …), in training of one random view, (B, 1, …).

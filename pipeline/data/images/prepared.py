@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     set_aside = {name: "is in no class folder" for name, label in files.items() if label is None}
     names = sorted(set(files) - set(set_aside))
     rows = np.lib.format.open_memmap(folder / "all.npy", "w+", np.uint8, (len(names), *in_shape))
-    bits: dict[str, Any] = {}
+    bits: dict[str, np.ndarray] = {}
     misnamed = 0
     place = {name: row for row, name in enumerate(names)}
     for name, content in contents(path, set(names)):

@@ -4,9 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.types import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
 
 FEW = 1000  # train samples below which a net trained from scratch disappoints
 SHOWN = 10  # samples that are set aside, in the terminal; the JSON has all of them
@@ -24,14 +28,17 @@ class Found:
     command: str | None = None  # trains on it; None if it can't be trained on
     error: str | None = None  # why not
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """The object that `--json` prints; remarks are `kind: text`."""
         remarks = [re.sub(r"^(\w+)  +", r"\1: ", remark) for remark in self.remarks]
         return {**asdict(self), "remarks": remarks}
 
 
 def found(
-    truths: Mapping[Split, Any], labels: Sequence[str], set_aside: Mapping[str, str], remarks: Iterable[str]
+    truths: "Mapping[Split, np.ndarray | Tensor]",
+    labels: Sequence[str],
+    set_aside: Mapping[str, str],
+    remarks: Iterable[str],
 ) -> Found:
     """Count the (N,) labels of each split; remarks on what is set aside are left out, as it is listed in full."""
     counts: Counter[str] = Counter()

@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.data.own.encoding import not_utf8, refuse
 from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+    from pyarrow.parquet import ParquetFile
 
 CELL = 16 << 20  # characters of a cell, and of a line
 SUFFIXES = {".csv": "CSV", ".tsv": "TSV", ".tab": "TSV", ".jsonl": "JSON Lines", ".ndjson": "JSON Lines"}
@@ -26,7 +31,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "label": ("label", "class", "category", "sentiment", "target", "labels"),
 }
 
-Record = tuple[int, dict[str, Any] | str]  # the line it starts on; the cells by column, or why it is set aside
+Record = tuple[int, dict[str, object] | str]  # the line it starts on; the cells by column, or why it is set aside
 
 
 def table_format(path: Path) -> str | None:
@@ -64,7 +69,7 @@ def _lines(path: Path) -> Iterator[str]:
     with path.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        plain_bytes: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+        plain_bytes: gzip.GzipFile | io.BufferedReader = gzip.GzipFile(fileobj=raw) if zipped else raw
         with io.TextIOWrapper(plain_bytes, encoding="utf-8-sig", newline="") as file:
             number = 0
             while line := file.readline(CELL + 1):
@@ -103,7 +108,7 @@ def _delimiter(first: str, tab: bool) -> str:
     return max(DELIMITERS, key=known)
 
 
-def _next(path: Path, reader: Any) -> list[str] | None:
+def _next(path: Path, reader: "Reader") -> list[str] | None:
     before = reader.line_num + 1
     try:
         return next(reader, None)
@@ -112,7 +117,7 @@ def _next(path: Path, reader: Any) -> list[str] | None:
         raise DataError(f"{path}:{before}: expected a line of cells, got {what}. Fix that line.") from error
 
 
-def _cells(path: Path, reader: Any, header: list[str]) -> Iterator[Record]:
+def _cells(path: Path, reader: "Reader", header: list[str]) -> Iterator[Record]:
     line = reader.line_num + 1
     while (cells := _next(path, reader)) is not None:
         if len(cells) == len(header):
@@ -162,7 +167,7 @@ def _parquet(path: Path) -> tuple[list[str], Iterator[Record]]:
     return file.schema_arrow.names, _parquet_rows(file)
 
 
-def _parquet_rows(file: Any) -> Iterator[Record]:
+def _parquet_rows(file: "ParquetFile") -> Iterator[Record]:
     """Rows of a Parquet file, numbered from 1; numbers of a Hugging Face ClassLabel become its names."""
     metadata = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
     features = metadata.get("info", {}).get("features", {})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pipeline.data.own.layout import is_system, plain, split_of
 from pipeline.data.own.records import KNOWN, records_of, table_format
@@ -100,7 +100,7 @@ def rows(path: Path, columns: Columns) -> Iterator[Row | Bad]:
             yield Bad(where, cells) if isinstance(cells, str) else _row(where, line, cells.get(text), cells.get(label))
 
 
-def _row(where: str, line: int, text: Any, label: Any) -> Row | Bad:
+def _row(where: str, line: int, text: object, label: object) -> Row | Bad:
     if label is None or not str(label).strip():
         return Bad(where, "has no label")
     if text is None or (isinstance(text, str) and not text.strip()):

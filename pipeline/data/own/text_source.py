@@ -42,13 +42,21 @@ class TextSource:
 
         Raises: DataError for a table that can't be read.
         """
+        yield from (row for _, row in self.named_rows(part))
+
+    def named_rows(self, part: str) -> Iterator[tuple[str, Row | Bad]]:
+        """`rows`, each with its place: the file, or TABLE:LINE.
+
+        Raises: DataError for a table that can't be read.
+        """
         if not self.tables:
             yield from self._files(part)
             return
         for table in self.tables[part]:
             if kind_of_table(table, self.columns) == "file":
                 raise DataError(f"{table}: expected texts, got a table that names files. Train with data=image_folder.")
-            yield from rows(table, self.columns)
+            for row in rows(table, self.columns):
+                yield f"{table.name}:{row.line}" if isinstance(row, Row) else row.where, row
 
     def set_aside(self) -> dict[str, str]:
         """Texts that are not read, and why."""
@@ -116,18 +124,18 @@ class TextSource:
         files, splits = self.listing.files, self.listing.splits
         return sorted((name for name in files if splits.get(name, "all") == part), key=lambda name: name.split("/"))
 
-    def _files(self, part: str) -> Iterator[Row | Bad]:
+    def _files(self, part: str) -> Iterator[tuple[str, Row | Bad]]:
         names = self._names(part)
         texts = [name for name in names if name.lower().endswith(".txt") and self.listing.files[name]]
         for name in sorted({*names} - {*texts}):
-            yield Bad(name, "is in no class folder" if not self.listing.files[name] else "is not a .txt file")
+            yield name, Bad(name, "is in no class folder" if not self.listing.files[name] else "is not a .txt file")
         if self.path.is_dir():  # in the order of the names, one file in memory
             for name in texts:
                 for each, content in contents(self.path, {name}):
-                    yield self._text(each, content)
+                    yield each, self._text(each, content)
         else:
             for name, content in contents(self.path, set(texts)):
-                yield self._text(name, content)
+                yield name, self._text(name, content)
 
     def _text(self, name: str, content: bytes | str) -> Row | Bad:
         if isinstance(content, str):

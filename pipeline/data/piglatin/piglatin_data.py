@@ -4,8 +4,8 @@ The words are wordfreq's most frequent English ones (Speer 2022, doi:10.5281/zen
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,7 +75,7 @@ class PigLatinData(BatchedData):
         text = "\n".join(word for split in self.words.values() for word in split)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         sources, targets = batch
         return _trim(sources), _trim(targets)
 

@@ -1,13 +1,13 @@
 """Texts as token ids in batches of about equal length: padding changes no result, but takes time."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from pipeline.data.batches import Batches
+from pipeline.data.batches import Batches, Order
 from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.vocabulary import PADDING
 
@@ -22,7 +22,7 @@ class Bucketed(Batches):
 
     inputs: Sequence[Tensor]
 
-    def __init__(self, numbers: Numbers, batch_size: int, **order: Any):
+    def __init__(self, numbers: Numbers, batch_size: int, **order: Unpack[Order]):
         super().__init__(numbers, batch_size, **order)
         self.lengths = lengths(self.inputs)
 

@@ -1,13 +1,16 @@
 """Data module of a language model: the texts of train and the unlabelled texts, without labels."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
 from pipeline.data.texts.text_data import TextData
 from pipeline.types import DataSet, Split
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # V vocabulary
 EVALUATED = 200  # texts of a split for perplexity: all 25,000 of IMDB's test would take an hour
@@ -45,6 +48,9 @@ class LanguageData(TextData):
         return counts_V / counts_V.sum()
 
 
-def evenly_spaced(rows: Any) -> Any:
+T = TypeVar("T", "np.ndarray", Tensor)
+
+
+def evenly_spaced(rows: T) -> T:
     """`EVALUATED` evenly spaced rows; all rows if there are no more."""
     return rows[:: max(1, len(rows) // EVALUATED)][:EVALUATED]

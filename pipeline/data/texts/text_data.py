@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from pipeline.data import store
-from pipeline.data.batches import SPLIT_SEED, BatchedData
+from pipeline.data.batches import SPLIT_SEED, BatchedData, Order
 from pipeline.data.jsonl import read_jsonl
 from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
 from pipeline.data.texts.embeddings import Embeddings
@@ -143,7 +143,7 @@ class TextData(BatchedData):
         rows: dict[str, int] = {split: len(truth) for split, truth in self.truth.items()}
         return DataSet(self.data_name, self.digest(), rows)
 
-    def shuffled(self, **order: Any) -> Bucketed:
+    def shuffled(self, **order: Unpack[Order]) -> Bucketed:
         return Bucketed(self.splits["train"], self.batch_size, **order)
 
     def validation(self, shard: tuple[int, int]) -> ByLength:
@@ -233,7 +233,7 @@ def encode_truncated(vocabulary: Vocabulary, text: Sequence[str], max_tokens: in
     return torch.tensor(numbers[:max_tokens] if truncation_side == "right" else numbers[-max_tokens:])
 
 
-def group_holdout(groups: Sequence[Any] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
+def group_holdout(groups: Sequence[str] | np.ndarray, size: int, seed: int = SPLIT_SEED) -> np.ndarray:
     """(N,) bool: held-out rows, all rows of randomly drawn groups until there are at least `size`."""
     in_order = np.sort(groups)
     bounds = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1], [True]]))

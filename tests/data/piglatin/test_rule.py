@@ -5,8 +5,6 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -191,10 +189,8 @@ def test_a_batch_holds_words_beside_their_translations_as_wide_as_its_longest() 
 def epoch(seed: int = 0, number: int = 0) -> list[list[str]]:
     """The words of each batch of an epoch."""
     data = make(seed=seed)
-    trainer: Any = SimpleNamespace(current_epoch=number)
-    data.trainer = trainer
     data.setup()
-    return [decode(sources) for sources, _ in data.train_dataloader()]
+    return [decode(sources) for sources, _ in data.train_dataloader(epoch=lambda: number)]
 
 
 def test_the_order_is_that_of_seed_and_epoch() -> None:

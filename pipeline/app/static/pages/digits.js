@@ -1,5 +1,5 @@
 import { $, debounce, make, notice, request } from "/static/lib.js";
-import { bars, grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
+import { bars, scoreBars, grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
@@ -32,7 +32,7 @@ pad.addEventListener("keydown", (event) => {
   if (down) line(...position);
 });
 
-$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(hint()); $("#maps-card").hidden = $("#key").hidden = true; pixels([[0]], grey, $("#seen")); };
+$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(hint()); $("#maps-card").hidden = $("#key").hidden = $("#doubt").hidden = true; pixels([[0]], grey, $("#seen")); };
 $("#sample").onclick = () => {
   wipe();
   pen.beginPath(); pen.moveTo(80, 70); pen.lineTo(200, 70); pen.lineTo(120, 230); pen.stroke();
@@ -51,6 +51,7 @@ const show = latest(async () => {
   pixels(reply.input, grey, $("#seen"));
   $("#answers").replaceChildren(...reply.models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
   $("#key").hidden = reply.models.every((model) => model.train_command);
+  $("#doubt").hidden = !reply.doubtful;
   $("#maps-card").hidden = !reply.maps.length;
   $("#maps").replaceChildren(...reply.maps.map((layer) => make("div", { class: "maps" }, ...layer.map((rows) => pixels(rows, grey)))));
 });
@@ -62,8 +63,8 @@ function card(model) {
   attribution.classList.add("attribution");
   attribution.setAttribute("aria-label", "Attribution of the prediction");
   return make("article", { class: "card stack answer", "data-experiment": model.experiment, "data-label": model.label },
-    make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, percent(model.probability))),
-    bars(model.probabilities), make("div", { class: "row" }, attribution, make("small", {}, "attribution")), origin(model));
+    make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, model.label), make("span", { class: "number" }, model.scores ? `margin ${model.margin.toFixed(2)}` : percent(model.probability))),
+    model.scores ? scoreBars(model.scores) : bars(model.probabilities), make("div", { class: "row" }, attribution, make("small", {}, "attribution")), origin(model));
 }
 
 // Loading takes seconds: it starts when the page opens, not with the first stroke.

@@ -46,11 +46,17 @@ export function latest(work) {
   };
 }
 
+const barRows = (rows) => make("div", { class: "bars" }, ...rows.flatMap(([label, share, text]) => {
+  const bar = make("i");
+  bar.style.setProperty("--share", share);
+  return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, text)];
+}));
+
 /** A bar for each class, as long as its probability. */
-export function bars(probabilities) {
-  return make("div", { class: "bars" }, ...Object.entries(probabilities).flatMap(([label, probability]) => {
-    const bar = make("i");
-    bar.style.setProperty("--share", probability);
-    return [make("span", {}, label), make("div", { class: "meter" }, bar), make("span", { class: "number" }, percent(probability))];
-  }));
+export const bars = (probabilities) => barRows(Object.entries(probabilities).map(([label, value]) => [label, value, percent(value)]));
+
+/** A bar for each class from the smallest score to the largest. */
+export function scoreBars(scores) {
+  const values = Object.values(scores), least = Math.min(...values), range = Math.max(...values) - least || 1;
+  return barRows(Object.entries(scores).map(([label, value]) => [label, (value - least) / range, value.toFixed(2)]));
 }

@@ -1,0 +1,107 @@
+"""Tables of what scores are uncertain of: intervals over test samples, calibration, known wrong labels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipeline.evaluation.intervals import wilson
+from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
+from pipeline.report.markdown import spread
+from pipeline.runs import results
+from pipeline.runs.results import Result as Entry
+from pipeline.types import PrimaryMetric
+
+Groups = Mapping[str, Sequence[Entry]]
+# Metric, column, digits, factor
+COLUMNS = (
+    ("test/ece", "ECE, %", 2, 100),
+    ("test/ece_uncalibrated", "without temperature, %", 2, 100),
+    ("test/temperature", "temperature", 2, 1),
+    ("test/brier", "Brier score", 4, 1),
+    ("test/coverage", "coverage of 99 % sets, %", 2, 100),
+    ("test/set_size", "classes in a set", 2, 1),
+)
+
+
+def interval(entries: Sequence[Entry]) -> str:
+    """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if it is no fraction."""
+    metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
+    samples = entries[0]["dataset"]["rows"].get("test")
+    if not samples or metrics[0].unit != " %":
+        return ""
+    low, high = wilson(float(np.mean([metric.value for metric in metrics])) / 100, samples)
+    return f"{100 * low:.2f} to {100 * high:.2f} %"
+
+
+def calibration_markdown(groups: Groups) -> list[str]:
+    """The section on calibration and prediction sets."""
+    classifiers = {name: group for name, group in groups.items() if "test/accuracy" in group[0]["metrics"]}
+    calibrated = {name: group for name, group in classifiers.items() if _all_have(group, "test/ece")}
+    rest = {name: group for name, group in classifiers.items() if name not in calibrated}
+    no_probabilities = [name for name, group in rest.items() if _all_have(group, "test/accuracy_low")]
+    not_recorded = [name for name in rest if name not in no_probabilities]
+    lines = [
+        "## Calibration and prediction sets",
+        "",
+        "ECE is the expected calibration error, the mean distance of confidence and accuracy in 15 bins, of the "
+        "probabilities that `pipeline predict` shows: with the temperature that was fitted on validation. The Brier "
+        "score is theirs as well. A prediction set (`pipeline predict --coverage .99`) is to hold the true class of "
+        "99 % of the samples; measured is how many test samples it does hold, and with how many classes.",
+        "",
+    ]
+    if calibrated:
+        lines.append(f"| experiment | {' | '.join(column for _, column, _, _ in COLUMNS)} |")
+        lines.append("| --- |" + " --- |" * len(COLUMNS))
+    for name, group in calibrated.items():
+        cells = [
+            spread([factor * entry["metrics"][key] for entry in group], digits) for key, _, digits, factor in COLUMNS
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if calibrated:
+        lines.append("")
+    if no_probabilities:
+        lines += [f"No probabilities, since threshold units have none: {', '.join(no_probabilities)}.", ""]
+    if not_recorded:
+        lines += [f"Not recorded: {', '.join(not_recorded)}.", ""]
+    return lines
+
+
+def wrong_labels_markdown(groups: Groups) -> list[str]:
+    """The section on test labels that are known to be wrong; empty without results on such data."""
+    concerned = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] in KNOWN_LABEL_ERRORS}
+    concerned = {name: group for name, group in concerned.items() if "test/accuracy" in group[0]["metrics"]}
+    if not concerned:
+        return []
+    lines = [
+        "## Wrong labels in MNIST's test set",
+        "",
+        f"{len(KNOWN_LABEL_ERRORS['mnist'])} of the 10,000 test labels are wrong by the votes published at "
+        "labelerrors.com (Northcutt, Athalye, Mueller 2021, arXiv:2103.14749). All scores here are by the official "
+        "labels; a perfect model would make these errors. Mean of the seeds.",
+        "",
+    ]
+    rows, missing = [], []
+    for name, group in concerned.items():
+        counted = [_errors(entry) for entry in group]
+        known = [pair for pair in counted if pair]
+        if len(known) == len(group):
+            errors, explained = np.mean(known, axis=0)
+            rows.append(f"| {name} | {errors:.1f} | {explained:.1f} |")
+        else:
+            missing.append(name)
+    if rows:
+        lines += ["| experiment | errors | of them at wrong labels |", "| --- | --- | --- |", *rows, ""]
+    return [*lines, f"Not recorded: {', '.join(missing)}.", ""] if missing else lines
+
+
+def _errors(entry: Entry) -> tuple[int, int] | None:
+    """A run's errors, and how many of them are at labels that are known to be wrong; None if not recorded."""
+    right_N = results.right_samples(entry)
+    if right_N is None:
+        return None
+    wrong = list(KNOWN_LABEL_ERRORS[entry["dataset"]["name"]])
+    return int((~right_N).sum()), int((~right_N[wrong]).sum())
+
+
+def _all_have(group: Sequence[Entry], metric: str) -> bool:
+    return all(metric in entry["metrics"] for entry in group)
