@@ -85,6 +85,13 @@ def test_every_command_in_a_document_can_be_typed(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_are_quoted_so_that_zsh_takes_them(document: Path) -> None:
+    for command in commands(document.read_text()):
+        unquoted = re.sub(r"'[^']*'|\"[^\"]*\"", "", command)
+        assert not re.search(r"[][(){}*?]", unquoted.replace("[OPTIONS]", "")), command
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_make_target_benchmark_and_stage_in_a_document_exists(document: Path) -> None:
     text = document.read_text()
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,7 @@ def test_the_guides_steps_train_on_ones_own_data(overrides: str, tracked: Path, 
     epochs = {"image_folder": 30, "idx_images": 8}.get(overrides.split("data=")[1].split()[0], 4)
     few = [f"trainer.max_epochs={epochs}", *(["data.batch_size=8"] if epochs > 4 else [])]
     small = ["data.in_shape=[3,64,64]"] if "model=pretrained" in overrides else []
-    summary, _, figures = run(tracked, *overrides.split(), *small, *few)
+    summary, _, figures = run(tracked, *shlex.split(overrides), *small, *few)
     assert summary["metrics"]["test/accuracy"] >= 0.8
     if "image_folder" not in overrides:
         return
