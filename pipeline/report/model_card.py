@@ -66,7 +66,7 @@ def _training(config: Config, manifest: Manifest, result: Mapping[str, Any]) -> 
     if optimizer:
         yield f"- **Optimiser:** `{_target(optimizer)}`, {', '.join(values)}"
     parents = [f"{key} {value}" for key, value in config["requires"].items() if value and key != "judge"]
-    yield f"- **Steps:** {result.get('steps') or UNKNOWN}; models that it requires: {', '.join(parents) or 'none'}"
+    yield f"- **Steps:** {result.get('steps', UNKNOWN)}; models that it requires: {', '.join(parents) or 'none'}"
 
 
 def _evaluation(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
@@ -84,8 +84,10 @@ def _evaluation(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _cost(result: Mapping[str, Any]) -> Iterator[str]:
-    spent = f"{result['cpu_s']:,.0f} CPU-seconds of training" if result.get("cpu_s") else "CPU-seconds not recorded"
-    yield f"{spent} on {result.get('hardware') or 'a processor that was not recorded'}. Energy was not measured."
+    seconds = result.get("cpu_s")
+    spent = "An unrecorded number of" if seconds is None else f"{seconds:,.0f}"
+    hardware = result.get("hardware") or "a processor that was not recorded"
+    yield f"{spent} CPU-seconds of training on {hardware}. Energy was not measured."
 
 
 def _reproduction(name: str, weights: str, result: Mapping[str, Any]) -> Iterator[str]:
