@@ -30,7 +30,7 @@ def quoted_results() -> dict[str, str]:
     """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score."""
     entries = results.committed(ROOT)
     verdicts = {
-        f"claim_{row.number}": f"**Claim.** {row.claim}. **Verdict: {row.verdict}.** Evidence: {row.evidence}."
+        f"claim_{row.number}": f"**Claim.** {row.claim}. **{row.sign} {row.verdict}** Evidence: {row.evidence}."
         for row in claims.table(entries)
     }
     costs = markdown.costs(entries)
