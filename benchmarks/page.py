@@ -8,6 +8,7 @@ from benchmarks import (
     accuracy,
     memory,
     noop,
+    prediction,
     repro,
     scaling,
     shards,
@@ -23,7 +24,21 @@ from benchmarks.harness import RESULTS, ROOT, Pair, load
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
-    for module in (accuracy, throughput, startup, stages, verbs, shards, scaling, text, tracking, memory, noop, repro)
+    for module in (
+        accuracy,
+        throughput,
+        startup,
+        stages,
+        prediction,
+        verbs,
+        shards,
+        scaling,
+        text,
+        tracking,
+        memory,
+        noop,
+        repro,
+    )
 )
 FIGURES = ROOT / "docs/images/performance"
 UNITS = {

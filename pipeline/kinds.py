@@ -50,6 +50,9 @@ class ModelKind(Protocol):
         Raises: ConfigError if the model can't be built.
         """
 
+    def check(self, config: Config, data: "BatchedData") -> None:
+        """Raises: ConfigError if a net of one's own fails on the data's first samples."""
+
     def input_type(self, config: Config) -> InputType | None:
         """The type of the model's inputs; None if it can't predict single inputs."""
 
@@ -71,6 +74,9 @@ class _OneWorker:
     def distributable(self, config: Config) -> bool:
         return False
 
+    def check(self, config: Config, data: "BatchedData") -> None:
+        """Nothing of it is one's own."""
+
     def evaluate(
         self, predictor: Predictor, data: "BatchedData", split: Split, judge: Judge | None = None
     ) -> Evaluation:
@@ -79,7 +85,7 @@ class _OneWorker:
 
 def predictor_class(config: Config) -> "type[Net]":
     """The predictor class of a net, chosen by its task and, for classifiers, by the rank of the input shape."""
-    from pipeline.inference import generator, predictor, translator
+    from pipeline.inference import generator, language_model, predictor, translator
 
     classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
@@ -88,7 +94,7 @@ def predictor_class(config: Config) -> "type[Net]":
         "classify frozen features": predictor.FrozenClassifier,
         "translate": translator.Translator,
         "generate": generator.Generator,
-        "model language": predictor.LanguageModel,
+        "model language": language_model.LanguageModel,
     }[task_of(config).does]
 
 
@@ -141,6 +147,11 @@ class TrainedNet(FixedUnit):
         net = build_task(config).net
         count = sum(p.numel() for p in net.parameters())
         return f"{type(net).__name__}, {count:,} parameters, epochs: {config['trainer']['max_epochs']}"
+
+    def check(self, config: Config, data: "BatchedData") -> None:
+        from pipeline.training.first_batch import check
+
+        check(config, data)
 
     def fit(self, config: Config, context: FitContext) -> FitResult:
         return context.launch()

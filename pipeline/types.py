@@ -32,6 +32,7 @@ class Prediction(TypedDict, total=False):
     probabilities: dict[str, float]
     set: list[str]  # of classes that holds the true one with the probability `coverage`
     coverage: float
+    unfamiliar: bool  # of an image: unlike those of validation
     image: list[list[int]]  # 0..255
 
 

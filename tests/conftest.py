@@ -1,5 +1,6 @@
 """Shared fixtures: a tiny data set in MNIST's own format, and a project of one's own around it."""
 
+import gc
 import gzip
 import hashlib
 import json
@@ -14,6 +15,7 @@ from pipeline.training import cpu
 from pipeline.types import Event
 
 cpu.fix_instructions()  # as the command does, before numpy and torch read what it sets
+gc.disable()  # until all tests are collected: imports leave no garbage, and looking for it is a seventh of their time
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -27,6 +29,7 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands that tests run would compile the package each time
 # No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
@@ -39,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.option.markexpr != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage again, but never look through what the imports made: it stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -149,6 +158,20 @@ def shapes(project: Path) -> Path:
             picture[top : top + 24, left : left + 24] = colour
             Image.fromarray(picture).save(project / f"shapes/{label}/{number}.png")
     return project / "shapes"
+
+
+@pytest.fixture
+def own(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A new project with a package `own`, the current folder and that of this process."""
+    from pipeline.actions.new import create
+    from pipeline.config.source import VARIABLE
+
+    folder = create(project / "own")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "own"]:
+        del sys.modules[name]
 
 
 class Quiet:

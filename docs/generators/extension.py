@@ -18,14 +18,14 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def _write_pages(app: Any, config: Any) -> None:
-    """Write docs/generated/ anew, and let pages insert the verdicts on the lecture's claims as `{{claim_1}}`."""
+    """Write docs/generated/ anew, and let pages quote results as `{{ claim_1 }}`."""
     folder = outside.ROOT / "docs/generated"
     shutil.rmtree(folder, ignore_errors=True)
     for name, text in pages.generated().items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    config.myst_substitutions = pages.verdicts()
+    config.myst_substitutions = pages.quoted_results()
 
 
 def _relocate_links(app: Any, name: str, source: list[str]) -> None:

@@ -1,8 +1,10 @@
-"""All generated parts of the documents: pages by their place in docs/generated/, and verdicts for the course."""
+"""All generated parts of the documents: pages by their place in docs/generated/, and results that pages quote."""
+
+import numpy as np
 
 from docs.generators import commands, configuration, http_api, outside
 from docs.generators.outside import PAGES, ROOT
-from pipeline.report import claims
+from pipeline.report import claims, markdown
 from pipeline.runs import results
 
 
@@ -24,9 +26,16 @@ def generated() -> dict[str, str]:
     return pages
 
 
-def verdicts() -> dict[str, str]:
-    """Return, as `claim_1` to `claim_7`, each claim of the lecture with its verdict and evidence."""
-    return {
+def quoted_results() -> dict[str, str]:
+    """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score."""
+    entries = results.committed(ROOT)
+    verdicts = {
         f"claim_{row.number}": f"**Claim.** {row.claim}. **Verdict: {row.verdict}.** Evidence: {row.evidence}."
-        for row in claims.table(results.committed(ROOT))
+        for row in claims.table(entries)
     }
+    costs = markdown.costs(entries)
+    scores = {
+        f"score_{name}": f"{markdown.score(group)} ({len(group)} seeds, {np.mean(costs[name]):,.0f} CPU-s)"
+        for name, group in markdown.grouped(entries).items()
+    }
+    return {**verdicts, **scores}

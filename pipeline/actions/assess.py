@@ -2,15 +2,19 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipeline.actions.requirements import find
+from pipeline.config import METRICS, Config, build
+from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import CalibratedClassifier
 from pipeline.kinds import kind_of, load
+from pipeline.plugins import Metric, place_of
 from pipeline.runs import requirements
 from pipeline.types import (
     Classifier,
@@ -36,7 +40,27 @@ def assess(predictor: Predictor, data: "BatchedData", split: Split, *, root: Pat
     torch.set_num_threads(1)  # as in training: metrics must not depend on the number of cores
     name = requirements.judge(predictor.config)
     judge = cast(Judge, load(find(name, root))) if name else None
-    return kind_of(predictor.config).evaluate(predictor, data, split, judge)
+    evaluation = kind_of(predictor.config).evaluate(predictor, data, split, judge)
+    return replace(evaluation, metrics={**evaluation.metrics, **own_metrics(predictor.config, evaluation, root)})
+
+
+def own_metrics(config: Config, evaluation: Evaluation, root: Path) -> dict[str, float]:
+    """The configured metrics of one's own.
+
+    Raises: ConfigError if one can't be computed.
+    """
+    own: dict[str, float] = {}
+    for name, node in config.get(METRICS, {}).items():
+        if name in evaluation.metrics:
+            raise ConfigError(f"{METRICS}.{name}: this metric is measured anyway. Choose another name.")
+        if not isinstance(evaluation.details, Predictions):
+            raise ConfigError(f"{METRICS}.{name}: only classifiers have metrics of one's own. Leave it out.")
+        metric: Metric = build(node)
+        try:
+            own[name] = float(metric(evaluation.details))
+        except Exception as error:
+            raise ConfigError(f"{METRICS}.{name}: {place_of(error, root)}. Correct {node['_target_']}.") from error
+    return own
 
 
 def named_metrics(evaluation: Evaluation, split: Split) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Calibrate a trained classifier on validation, and store the calibration beside its weights."""
+"""Calibrate a trained classifier on validation, and store that, with an outlier detector, beside its weights."""
 
 import shutil
 from pathlib import Path
@@ -20,15 +20,21 @@ def calibrate(model_dir: Path, data: "BatchedData") -> Predictor:
     """
     import torch
 
+    from pipeline.inference import detectors
+    from pipeline.inference.predictor import ImageClassifier
+
     torch.set_num_threads(1)  # the result must not depend on the number of cores
     predictor = load(model_dir)
     if not calibration.has_probabilities(predictor.config):
         return predictor
     found = calibration.fit(cast(Classifier, predictor).predict_split(data, "val"))
+    detector = predictor.fit_outliers(data) if isinstance(predictor, ImageClassifier) else None
 
     def write(aside: Path) -> None:
         shutil.copytree(model_dir, aside, dirs_exist_ok=True)
         (aside / calibration.FILE).write_bytes(found.json())
+        if detector:
+            detectors.save(detector, aside)
 
     facts = cast(CheckpointFacts, {k: v for k, v in predictor.manifest.items() if k != "files"})
     checkpoints.publish(model_dir, write, **facts)

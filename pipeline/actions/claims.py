@@ -1,10 +1,11 @@
 """The table of the lecture's claims, from committed results; missing ones can be trained first."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import evaluate, record, train
-from pipeline.report import claims
+from pipeline.report import claims, gradient_check
 from pipeline.runs import results
 from pipeline.types import Console
 
@@ -16,7 +17,7 @@ SEEDS = (0, 1, 2)
 
 def table(root: Path) -> list[claims.Claim]:
     """A row for each claim, from the committed results."""
-    return claims.table(results.committed(root))
+    return claims.table(results.committed(root), partial(gradient_check.cached, root / ".cache"))
 
 
 def run_missing(console: Console, *, root: Path, verbose: bool = False) -> None:

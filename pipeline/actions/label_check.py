@@ -62,10 +62,11 @@ def check_labels(path: Path, text_column: str | None, label_column: str | None) 
     Raises: DataError for data that can't be read.
     """
     found = samples(path.expanduser(), Columns(text_column, label_column))
-    if isinstance(found.content, np.ndarray):
-        score_NC = label_check.of_images(found.content, found.label_N)
+    content = found.content
+    if isinstance(content, np.ndarray):
+        score_NC = label_check.of_images(content, found.label_N)
     else:
-        score_NC = label_check.of_texts(found.content, found.label_N)
+        score_NC = label_check.of_texts(content, found.label_N)
     agreement = float((score_NC.argmax(axis=1) == found.label_N).mean())
     if agreement < MIN_AGREEMENT:
         return LabelCheck(len(found.names), agreement, None)

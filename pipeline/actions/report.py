@@ -3,12 +3,14 @@
 import base64
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.actions import output_file
 from pipeline.actions.record import ERRORS
 from pipeline.config import load_config, resolve
+from pipeline.config.source import project_of
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
 from pipeline.report import losses
@@ -24,9 +26,11 @@ MARKS = "<!-- results: written by `pipeline report` -->", "<!-- end of results -
 def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path]:
     """Write the pages of all committed results; with `names`, only the HTML page of those experiments.
 
+    In a project of one's own that is the HTML page and README's table: the other pages are about the lecture.
+
     Raises: DataError if there are no results, or none of a named experiment.
     """
-    from pipeline.report import charts, claims, figures, markdown
+    from pipeline.report import charts, claims, figures, gradient_check, markdown
     from pipeline.report import page as pages
 
     entries = results.committed(root)
@@ -34,16 +38,20 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
         raise DataError(
             f"{root / results.RESULTS}: no results of {', '.join(sorted(lacking))}. Make them with `dvc repro`."
         )
-    rows = [] if names else claims.table(entries)
+    own = project_of(root) is not None
+    rows = [] if names or own else claims.table(entries, partial(gradient_check.cached, root / ".cache"))
     entries = [entry for entry in entries if not names or entry["experiment"] in names]
     output_file.check(root / page, "--page")
     data = {name: recorded(name, group, root) for name, group in markdown.grouped(entries).items()}
     target = _write(root / page, pages.html(entries, rows, data))
     if names:
         return [target]
+    listed = list(markdown.grouped(entries)) if own else markdown.README_ROWS
+    _fill(root / "README.md", markdown.readme_table(entries, root, listed))
+    if own:
+        return [target]
     figures.activations(_parent(root / "docs/images/activations.png"))
     _write(root / "docs/images/costs.svg", charts.standalone(charts.costs(pages.compared(entries))))
-    _fill(root / "README.md", markdown.readme_table(entries, root))
     return [target, _write(root / "docs/results.md", markdown.results_markdown(entries, claims.markdown(rows)))]
 
 

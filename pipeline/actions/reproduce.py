@@ -17,6 +17,7 @@ from pathlib import Path
 from pipeline.actions import replay
 from pipeline.actions.worktree import has, worktree
 from pipeline.config import load_config, resolve, training
+from pipeline.config.source import VARIABLE, project_of
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, trail
 from pipeline.runs.recorded import LOCK, Facts, Recorded, differing, find
@@ -152,7 +153,9 @@ def _run(request: replay.Request, tree: Path, folder: Path, root: Path, told: di
     Raises: LaunchError with the last line of its output if it fails.
     """
     (folder / "request.json").write_text(json.dumps(request))
-    environment = {**os.environ, **told, "PYTHONPATH": str(tree)}
+    path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
+    place = {"PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
+    environment = {**os.environ, **told, **place}
     # With -P the modules beside the script do not hide libraries of the same name.
     command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
     with (folder / "log.txt").open("w+") as log:

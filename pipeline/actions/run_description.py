@@ -21,6 +21,7 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     cluster = config["cluster"]
     module: BatchedData = build_data(config, root / "data")
     data, model = module.describe(), kind_of(config).describe(config)
+    kind_of(config).check(config, module)
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""

@@ -22,10 +22,13 @@ def serve(run: str, *, root: Path, port: int, replicas: int, print_line: Callabl
     print_line(f"model       {model_name(predictor)}, takes {input_type(predictor)}; starting {replicas} replica(s)")
 
     from pipeline.launch import serve as server
+    from pipeline.launch.http_body import example
 
     def started() -> None:
         address = f"http://{server.HOST}:{port}"
         print_line(f"predict     POST {address}/predict")
+        print_line(f"            {example(input_type(predictor), address)}")
+        print_line(f"explained   {address}/docs")
         print_line(f"health      {address}/health")
         print_line(f"OpenAPI     {address}/openapi.json  (Ctrl-C stops it)")
 

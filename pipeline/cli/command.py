@@ -11,10 +11,11 @@ from typing import Any
 import typer
 
 from pipeline.cli import app as pages
-from pipeline.cli import cluster, data, models, repro, reproduce, results, train
+from pipeline.cli import cluster, data, models, new, repro, reproduce, results, train
 from pipeline.cli.options import project_root
 from pipeline.cli.usage import UsageError, translate
 from pipeline.cli.user import provide_user
+from pipeline.config import use_project
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.tracking.address import bypass_proxy
 from pipeline.training import cpu
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, models, results, repro, reproduce, pages, cluster):
+for group in (new, train, models, results, repro, reproduce, pages, cluster):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
 
@@ -48,7 +49,6 @@ READER_LEFT = 141  # as a program that SIGPIPE ends
 def main() -> None:
     """Run the command; every error the user can fix becomes a few words and exit code 2."""
     cpu.fix_instructions()
-    provide_user(project_root() / ".cache/home")
     bypass_proxy()
     _print_any_text()
     debug = "--debug" in sys.argv
@@ -60,6 +60,9 @@ def main() -> None:
 def _run(words: list[str], debug: bool) -> int:
     """Return the exit code of a verb; its errors are printed."""
     try:
+        root = project_root()
+        provide_user(root / ".cache/home")
+        use_project(root)
         code: object = app(words, prog_name="pipeline", standalone_mode=False)
     except UsageError as error:
         return _usage(error, words)

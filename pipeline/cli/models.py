@@ -22,6 +22,10 @@ app = typer.Typer()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option(help="train, val or test.", metavar="SPLIT")] = "test",
+    against: Annotated[
+        str | None,
+        typer.Option(help="Foreign images (letters, or a file or folder): how well are they told from the split?"),
+    ] = None,
     record: Record = False,
     record_as: RecordAs = None,
     as_json: Json = False,
@@ -39,6 +43,14 @@ def evaluate(
         check_committed(project_root())
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
+    if against:
+        from pipeline.actions.foreign import compare_with_foreign
+
+        foreign = compare_with_foreign(run, split, against, root=project_root())  # type: ignore[arg-type]
+        print(foreign)
+        if as_json:
+            print(json.dumps(foreign.json()))
+        return
     details: dict[str, Any] = {}
     predictions: dict[str, Tensor] = {}
     extra = {"details": details, "predictions": predictions} if record or record_as else {}
@@ -103,7 +115,8 @@ def predict(
         else:
             probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
             label = " or ".join(prediction.get("set", [prediction["label"]]))
-            print(f"{prediction['input']}\t{label}{probability}", flush=True)
+            doubt = "\tunlike the images that it was validated on" if prediction.get("unfamiliar") else ""
+            print(f"{prediction['input']}\t{label}{probability}{doubt}", flush=True)
         if as_json:
             kept["errors" if "error" in prediction else "predictions"].append(prediction)
     if as_json:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import conf_dir, find_root
+from pipeline.config import conf_dirs, find_root
+from pipeline.config.source import project_of
+from pipeline.errors import ConfigError
 
 
 def project_root() -> Path:
@@ -13,10 +15,38 @@ def project_root() -> Path:
     return find_root(Path.cwd()) or Path.cwd()
 
 
+def required_project() -> Path:
+    """Return the project that contains the current folder.
+
+    Raises: ConfigError if there is none.
+    """
+    root = find_root(Path.cwd())
+    if root is None:
+        raise ConfigError(
+            f"{Path.cwd()}: is not in a project, which this command needs. Change to a project's folder, or make one: "
+            "`pipeline new my_project`."
+        )
+    return root
+
+
+def lecture_project() -> Path:
+    """Return the checkout of the lecture's project that contains the current folder.
+
+    Raises: ConfigError in a project of one's own, and outside any.
+    """
+    root = required_project()
+    if project_of(root):
+        raise ConfigError(
+            f"{root}: this command is about the lecture's experiments, in a checkout of lecture-pipeline. "
+            "`pipeline report` shows this project's results."
+        )
+    return root
+
+
 def _complete(incomplete: str) -> list[str]:
     """Return the `group=choice` that the shell's completion offers."""
-    folder = conf_dir(find_root(Path.cwd()))
-    choices = [f"{file.parent.name}={file.stem}" for file in sorted(folder.glob("*/*.yaml"))]
+    files = [file for folder in conf_dirs(find_root(Path.cwd())) for file in folder.glob("*/*.yaml")]
+    choices = sorted({f"{file.parent.name}={file.stem}" for file in files})
     return [choice for choice in choices if choice.startswith(incomplete)]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Json
+from pipeline.cli.options import Json, required_project
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import PipelineError
 
@@ -60,7 +60,7 @@ def repro(
     """
     from pipeline.graph import driver, plan
 
-    root = plan.find_root(Path.cwd())
+    root = plan.find_root(Path.cwd()) or required_project()
     overrides = [word for word in targets or [] if OVERRIDE.match(word)]
     stages = [word for word in targets or [] if not OVERRIDE.match(word)]
     with contextlib.chdir(root), plan.load(root, stages) as loaded, Terminal() as terminal:

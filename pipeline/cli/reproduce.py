@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Json, project_root
+from pipeline.cli.options import Json, lecture_project, required_project
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import ConfigError
 
@@ -26,9 +26,10 @@ def fingerprint(
 
     Example: pipeline fingerprint prepared/fingerprint
     """
+    root = required_project()
     from pipeline.runs.fingerprint import write
 
-    written = write(project_root(), folder)
+    written = write(root, folder)
     print(f"{len(written)} fingerprints in {folder}")
 
 
@@ -40,9 +41,10 @@ def stages() -> None:
 
     Example: pipeline stages
     """
+    root = lecture_project()
     from pipeline.graph.stages import write
 
-    print(write(project_root()))
+    print(write(root))
 
 
 @app.command()
@@ -55,9 +57,10 @@ def collect(
 
     Example: pipeline collect mnist_cnn
     """
+    root = required_project()
     from pipeline.actions.record import collect as action
 
-    print(action(experiment, project_root()))
+    print(action(experiment, root))
 
 
 @app.command()
@@ -72,9 +75,10 @@ def compare(
 
     Example: pipeline compare mnist_cnn-0
     """
+    root = required_project()
     from pipeline.actions import compare as action
 
-    rows = action.compare(runs or [], project_root())
+    rows = action.compare(runs or [], root)
     for row in rows:
         print(action.line(row))
     worst = asdict(action.worst(rows))
@@ -97,9 +101,10 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
 
     Example: pipeline migrate .cache/proof/a0342f496610.json
     """
+    root = lecture_project()
     from pipeline.graph.migrate import migrate as action
 
-    carried, left = action(proofs, project_root())
+    carried, left = action(proofs, root)
     print(f"{len(carried)} stages are up to date in dvc.lock")
     print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 
@@ -127,6 +132,7 @@ def reproduce(
 
     Example: pipeline reproduce mnist_cnn-0 --steps 10
     """
+    root = required_project()
     from pipeline.actions import reproduce as action
 
     if steps and interval:
@@ -134,7 +140,7 @@ def reproduce(
     found = []
     with Terminal() as console:
         for name in results:
-            found.append(action.reproduce(name, console, root=project_root(), steps=steps, interval=interval))
+            found.append(action.reproduce(name, console, root=root, steps=steps, interval=interval))
             for line in action.lines(found[-1]):
                 console.print(line)
     verdict = next(
@@ -166,10 +172,11 @@ def prove(
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """
+    root = lecture_project()
     from pipeline.actions import prove as action
 
     with Terminal() as console:
-        proof, file = action.prove(commit, experiments or [], console, root=project_root(), steps=steps, file=out)
+        proof, file = action.prove(commit, experiments or [], console, root=root, steps=steps, file=out)
     print(f"{proof['identical']} of {proof['of']} identical to {proof['commit'][:12]}; proof: {file}")
     if as_json:
         print(json.dumps(proof))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Json, Run, Verbose, project_root
+from pipeline.cli.options import Json, Run, Verbose, lecture_project, project_root, required_project
 from pipeline.cli.terminal import Terminal
 from pipeline.types import PrimaryMetric
 
@@ -24,7 +24,7 @@ def runs(as_json: Json = False) -> None:
 
     Example: pipeline runs
     """
-    from pipeline.runs.lookup import listing
+    from pipeline.runs.lookup import listing, none_yet
 
     records = listing(project_root())
     if as_json:
@@ -33,7 +33,7 @@ def runs(as_json: Json = False) -> None:
     for line in _table([_row(record) for record in records]):
         print(line)
     if not records:
-        print("No runs yet: `pipeline train`.")
+        print(none_yet(project_root()))
 
 
 def _row(record: "RunRecord") -> tuple[str, ...]:
@@ -123,12 +123,13 @@ def claims(
 
     Example: pipeline claims
     """
+    root = lecture_project()
     from pipeline.actions import claims as action
 
     if run:
         with Terminal() as console:
-            action.run_missing(console, root=project_root(), verbose=verbose)
-    rows = action.table(project_root())
+            action.run_missing(console, root=root, verbose=verbose)
+    rows = action.table(root)
     for row in rows:
         print(f"{row.number}. {row.claim}.\n   {row.sign} {row.verdict}\n   {row.evidence}\n   {row.command}")
     if as_json:
@@ -149,9 +150,10 @@ def report(
 
     Example: pipeline report
     """
+    root = required_project()
     from pipeline.actions.report import write
 
-    for path in write(project_root(), experiments or [], page):
+    for path in write(root, experiments or [], page):
         print(path)
 
 

@@ -75,7 +75,7 @@ class Terminal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
-        self.file.flush()
+        self.file.close()
 
     def print(self, line: str) -> None:
         self.console.print(line, markup=False)

@@ -3,8 +3,18 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 
-from pipeline.config.schema import ALWAYS_SET, CLOSED_GROUPS, GROUPS, NAME, SCHEMA, SOURCE_KEYS, TOP_LEVEL, Rule
-from pipeline.config.targets import THEIRS, allowed, parameters
+from pipeline.config.schema import (
+    ALWAYS_SET,
+    CLOSED_GROUPS,
+    GROUPS,
+    METRICS,
+    NAME,
+    SCHEMA,
+    SOURCE_KEYS,
+    TOP_LEVEL,
+    Rule,
+)
+from pipeline.config.targets import allowed, of_torch, parameters, refusal
 from pipeline.errors import ConfigError
 from pipeline.types import Config
 
@@ -21,13 +31,13 @@ def flatten(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 def check(config: Config) -> None:
     """Raises: ConfigError for the first key that is unknown or missing, or whose type, range or `_target_` is wrong."""
     for key in config:
-        if key not in TOP_LEVEL:
+        if key not in (*TOP_LEVEL, METRICS):
             raise _no_such_key(str(key))
     for key in (*TOP_LEVEL, *ALWAYS_SET):
         if not _holds(config, key):
             raise ConfigError(f"{key}: not set, and every run needs it. Leave out `~{key}`, or set it with `{key}=…`.")
-    for key in GROUPS:
-        if not isinstance(config[key], dict):
+    for key in (*GROUPS, METRICS):
+        if not isinstance(config.get(key, {}), dict):
             raise ConfigError(f"{key}: expected keys below it, got {config[key]!r}. `pipeline config` lists them.")
     for key, value in flatten(config):
         if value == {} and key in TOP_LEVEL:
@@ -37,6 +47,9 @@ def check(config: Config) -> None:
             raise _no_such_key(key)
         if rule and (problem := rule.problem(value)):
             raise ConfigError(f"{key}: {problem}, got {value!r}. Set it with `{key}=…`.")
+    for name, metric in config.get(METRICS, {}).items():
+        if not (isinstance(metric, dict) and "_target_" in metric and metric.get("_partial_") is True):
+            raise ConfigError(f"{METRICS}.{name}: expected `_target_: …` and `_partial_: true`, got {metric!r}.")
     check_precision(config)
     check_targets(config)
 
@@ -89,13 +102,11 @@ def check_targets(node: object, path: str = "") -> None:
 def _check_call(node: Config, path: str) -> None:
     target = str(node["_target_"])
     if not allowed(target):
-        raise ConfigError(
-            f"{path}._target_: {target!r} may not be called. Allowed: a class or function defined in pipeline/models, "
-            f"pipeline/tasks, pipeline/data or pipeline/training/baselines.py, {', '.join(sorted(THEIRS))}."
-        )
-    accepted = parameters(target)
+        raise ConfigError(f"{path}._target_: {refusal(target)}")
+    if (accepted := parameters(target)) is None:
+        return
     unknown = [key for key in node if key not in ("_target_", "_partial_", *accepted)]
-    if target in THEIRS and unknown:
+    if unknown and of_torch(target):
         raise ConfigError(
             f"{', '.join(f'{path}.{key}' for key in unknown)}: {target} takes no such argument. It takes: "
             f"{', '.join(accepted)}. Remove the others with {' '.join(f'`~{path}.{key}`' for key in unknown)}."

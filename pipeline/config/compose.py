@@ -15,7 +15,7 @@ from pipeline.config.checks import check
 from pipeline.config.hydra_errors import explain
 from pipeline.config.overrides import check_overrides
 from pipeline.config.redaction import redact
-from pipeline.config.source import PACKAGE
+from pipeline.config.source import PACKAGE, project_of
 from pipeline.errors import ConfigError
 from pipeline.types import Config
 
@@ -25,23 +25,30 @@ if TYPE_CHECKING:  # Hydra and OmegaConf are imported when they compose
 
 # Hydra's composition and OmegaConf's resolvers are global to the process; the app composes in several threads.
 COMPOSING = threading.RLock()
+DEFAULT_EXPERIMENT = re.compile(r"^\s*- experiment:", re.MULTILINE)
 TRACKING_URI = re.compile(r"\$\{oc\.env:(MLFLOW_TRACKING_URI),(.*)\}")
 
 
-def find_root(start: Path) -> Path | None:
-    """The project that contains `start`: the nearest folder with `conf/config.yaml` and `data.dvc`."""
-    folders = [start, *start.parents]
-    return next((f for f in folders if (f / "conf/config.yaml").is_file() and (f / "data.dvc").is_file()), None)
+def conf_dirs(root: Path | None) -> list[Path]:
+    """The folders of configurations, the first of which has `config.yaml`; a group's file is taken from the first.
+
+    A project's own `conf/` comes before the package's, which has what it lacks. On a cluster it is what was sent.
+    """
+    own, packaged = project_of(PACKAGE.parent) or (project_of(root) if root else None), packaged_conf()
+    if own is None:
+        return [root / "conf" if root and (root / "conf/config.yaml").is_file() else packaged]
+    conf = own.root / "conf"
+    return [conf, packaged] if (conf / "config.yaml").is_file() else [packaged, *([conf] if conf.is_dir() else [])]
 
 
-def conf_dir(root: Path | None) -> Path:
-    """The project's `conf/`, else the one that the installed package carries (beside it in an editable install)."""
-    places = [*([root / "conf"] if root else []), PACKAGE / "conf", PACKAGE.parent / "conf"]
+def packaged_conf() -> Path:
+    """The package's own `conf/`: in an installed package, or beside it in a checkout."""
+    places = (PACKAGE / "conf", PACKAGE.parent / "conf")
     return next(place for place in places if (place / "config.yaml").is_file())
 
 
 def load_config(*overrides: str, root: Path | None = None, config_dir: Path | None = None) -> "DictConfig":
-    """Compose and check a configuration; `config_dir` is searched beside `conf/` for the user's own files.
+    """Compose and check a configuration of the project; `config_dir` is searched, too, for the user's own files.
 
     Safe to call from several threads.
 
@@ -49,18 +56,23 @@ def load_config(*overrides: str, root: Path | None = None, config_dir: Path | No
     Raises: ConfigError for an override that can't be read or has no effect, an unknown file, key, type, range or
     `_target_`; DataError if data that must be counted can't be read.
     """
-    folder = conf_dir(root)
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(
             f"--config-dir {config_dir}: no such folder. Give the folder that holds your data/, model/, …"
         )
-    folders = [folder, *([config_dir] if config_dir else [])]
+    folders = [*conf_dirs(root), *([config_dir] if config_dir else [])]
     check_overrides(overrides, folders)
-    search = [f"hydra.searchpath=[{_quoted(f'file://{config_dir.absolute()}')}]"] if config_dir else []
+    others = ",".join(_quoted(f"file://{folder.absolute()}") for folder in folders[1:])
+    search = [f"hydra.searchpath=[{others}]"] if others else []
     groups = {override.partition("=")[0] for override in overrides}
-    without_recipe = ["~experiment"] if "model" in groups and "experiment" not in groups else []  # it is its model's
+    recipe = "model" in groups and "experiment" not in groups and DEFAULT_EXPERIMENT.search(_text(folders[0]))
+    without_recipe = ["~experiment"] if recipe else []  # it is its model's
     with COMPOSING:
         return _load([*overrides, *without_recipe, *search], overrides, folders, root or Path.cwd())
+
+
+def _text(folder: Path) -> str:
+    return (folder / "config.yaml").read_text(encoding="utf-8")
 
 
 def _load(words: list[str], overrides: tuple[str, ...], folders: list[Path], root: Path) -> "DictConfig":

@@ -91,7 +91,7 @@ def _unfit(
 
 
 def _text(group: str, name: str, folders: list[Path]) -> str:
-    files = [folder / group / f"{name}.yaml" for folder in reversed(folders)]
+    files = [folder / group / f"{name}.yaml" for folder in folders]
     file = next((file for file in files if file.is_file()), None)
     return file.read_text(encoding="utf-8") if file else ""
 

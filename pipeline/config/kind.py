@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.config.targets import lineage
 from pipeline.errors import ConfigError
 from pipeline.types import Config
 
@@ -52,8 +53,8 @@ def kind_name(config: Config) -> Kind:
 
 
 def task_of(config: Config) -> Task:
-    """The task of the configured net."""
-    return TASKS.get(config["model"].get("_target_"), Task())
+    """The task of the configured net; of a class of one's own, that of the first base that is in `TASKS`."""
+    return next((TASKS[name] for name in lineage(config["model"].get("_target_", "")) if name in TASKS), Task())
 
 
 def model_name(config: Config) -> str:

@@ -150,6 +150,7 @@ SCHEMA: dict[str, Rule] = {
 REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswith("requires."))
 GROUPS = ("requires", "data", "model", "trainer", "cluster", "tracking")
 TOP_LEVEL = ("name", "seed", *GROUPS)
+METRICS = "metrics"  # of one's own, name -> what computes it from predictions; it may be left out
 OPTIONAL = ("cluster.address",)
 ALWAYS_SET = tuple(
     key for key in SCHEMA if key.split(".")[0] in ("trainer", "cluster", "tracking") and key not in OPTIONAL

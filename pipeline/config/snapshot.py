@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from pipeline.config.compose import COMPOSING, resolve, unresolved
 from pipeline.config.redaction import redact_tree
-from pipeline.config.schema import SOURCE_KEYS
+from pipeline.config.schema import METRICS, SOURCE_KEYS
 from pipeline.errors import ConfigError
 from pipeline.types import Config
 
@@ -24,6 +24,7 @@ class StoredConfig(TypedDict):
 def training(config: Config) -> Config:
     """The part of a configuration that training and the stored model receive: nothing that could hold a secret."""
     kept = {key: config[key] for key in ("name", "requires", "seed", "data", "model", "trainer", "cluster")}
+    kept |= {METRICS: config[METRICS]} if config.get(METRICS) else {}
     return {**kept, "data": {**kept["data"], "mirror": None}} if "mirror" in kept["data"] else kept
 
 

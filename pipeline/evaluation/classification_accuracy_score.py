@@ -34,7 +34,7 @@ def classification_accuracy_score(
         epoch = 0
         batches = Batches((images_NCHW, labels_N), config["data"]["batch_size"], seed=0, epoch=lambda: epoch)
         optimizer = task.optimizer(task.net.parameters())
-        schedule = task.schedule(optimizer, total_steps=epochs * len(batches)) if task.schedule else None
+        schedule = task.build_schedule(optimizer, epochs * len(batches))
         for epoch in range(epochs):  # noqa: B007  # the batches read it
             for batch in batches:
                 optimizer.zero_grad()

@@ -43,9 +43,9 @@ class Plan:
         return found
 
 
-def find_root(start: Path) -> Path:
-    """Return the DVC project that contains a folder, as DVC finds it; the folder itself without one."""
-    return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), start)
+def find_root(start: Path) -> Path | None:
+    """Return the DVC project that contains a folder, as DVC finds it."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), None)
 
 
 @contextmanager

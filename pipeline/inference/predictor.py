@@ -1,6 +1,5 @@
-"""Predictors for trained nets: classifiers of images, points and texts, and language models."""
+"""Predictors for trained nets: classifiers of images, points and texts."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,9 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration, has_probabilities
+from pipeline.evaluation.outliers import OutlierDetector
+from pipeline.evaluation.outliers import fit as fit_outliers
+from pipeline.inference import detectors
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.runs import checkpoints
 from pipeline.types import (
@@ -48,6 +50,7 @@ class Net:
     manifest: Manifest
     vocabulary: Vocabulary | None = None  # of a text classifier
     calibration: Calibration | None = None  # of a classifier
+    outliers: OutlierDetector | None = None  # of a classifier of images
     input_type: ClassVar[InputType | None] = None
 
     @property
@@ -114,14 +117,18 @@ class Classifier(Net):
         odds_N: np.ndarray = (logits_NC[:, label] - others_NC.logsumexp(dim=1)).numpy()
         return odds_N
 
-    @torch.inference_mode()
     def features(self, inputs: Tensor) -> Tensor:
         """(B, F) inputs of the last linear layer for a batch of the net's inputs."""
+        return self.features_and_probabilities(inputs)[0]
+
+    @torch.inference_mode()
+    def features_and_probabilities(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, F) features and (B, C) class probabilities, in one pass."""
         last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
         captured: list[Tensor] = []
         with last.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0])):
-            self.net(inputs)
-        return captured[0]
+            probabilities_BC = self.net(inputs).softmax(dim=-1)
+        return captured[0], probabilities_BC
 
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """Features and probabilities of real or generated images; labels are None for unconditional generation."""
@@ -147,6 +154,34 @@ class ImageClassifier(Classifier):
     __slots__ = ()
     input_type: ClassVar[InputType | None] = "images"
 
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        """The predictions; with `unfamiliar`, whether an image is unlike those of validation, if that can be judged."""
+        if self.outliers is None:
+            return super().predict(inputs)
+        found: list[Prediction] = []
+        for batch in torch.from_numpy(as_images(inputs, self.config)).float().split(BATCH):
+            features_BF, probabilities_BC = self.features_and_probabilities(batch)
+            unfamiliar_B = self.outliers.is_outlier(features_BF.double().numpy())
+            found += [
+                {**class_prediction(score_C, self.labels, self.calibration), "unfamiliar": bool(unfamiliar)}
+                for score_C, unfamiliar in zip(probabilities_BC.numpy(), unfamiliar_B, strict=True)
+            ]
+        return found
+
+    def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
+        """A detector of images that are unlike those of validation; None for a net without a linear layer."""
+        if not any(isinstance(module, nn.Linear) for module in self.net.modules()):
+            return None
+        batches = [(self.features(images_BCHW), truth_B) for images_BCHW, truth_B in data.batches("val")]
+        features, truth = zip(*batches, strict=True)
+        return fit_outliers(torch.cat(features).numpy(), torch.cat(truth).numpy())
+
+    def unfamiliar(self, images_BCHW: Tensor) -> np.ndarray | None:
+        """(B,) whether each image is unlike those of validation; None if that can't be judged."""
+        if self.outliers is None:
+            return None
+        return self.outliers.is_outlier(self.features(images_BCHW).double().numpy())
+
     def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of uint8 images (H, W), or of arrays in the form of the net's input."""
         return super().class_probabilities(list(as_images(inputs, self.config)))
@@ -166,6 +201,10 @@ class FrozenClassifier(ImageClassifier):
     """An image classifier that reads the cached outputs of its frozen part when it predicts a split."""
 
     __slots__ = ()
+
+    def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
+        """None: a net that was trained on many kinds of images knows most others, too."""
+        return None
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         from pipeline.data.images.image_folder import ImageFolder  # which other nets do without
@@ -215,41 +254,6 @@ class TextClassifier(Classifier):
         return scores_NC[order_N.argsort()].numpy()
 
 
-class LanguageNet(Protocol):
-    """A net that models language."""
-
-    def nll(self, tokens_BT: Tensor, exact: bool) -> tuple[Tensor, Tensor]: ...
-
-
-class LanguageModel(Net):
-    """A net that predicts the next word; text classifiers are initialised from its weights."""
-
-    __slots__ = ()
-
-    @torch.inference_mode()
-    def mean_nll(self, data: BatchedData, split: Split) -> float:
-        """The mean negative log-likelihood of a word of a split, in nats."""
-        net = cast(LanguageNet, self.net)
-        sums, counts = zip(*(net.nll(tokens_BT, exact=True) for tokens_BT, _ in data.batches(split)), strict=True)
-        return float(sum(sums) / sum(counts))
-
-    def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
-        nll = self.mean_nll(data, split)
-        return Evaluation({"loss": nll, "perplexity": math.exp(nll)})
-
-    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        raise language_model_error(self.config["name"])
-
-    def exportable(self, data: BatchedData, count: int) -> ExportableModel:
-        raise language_model_error(self.config["name"])
-
-
-def language_model_error(name: str) -> ConfigError:
-    return ConfigError(
-        f"{name}: a language model, which predicts no classes. Choose a classifier that is initialised from it."
-    )
-
-
 def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> Prediction:
     """The most probable class, its probability, and the probabilities of all classes, calibrated if possible."""
     best = int(score_C.argmax())
@@ -280,4 +284,5 @@ def load(predictor_class: type[Net], model_dir: Path, config: Config, manifest: 
         ) from error
     checkpoints.load_weights(net, model_dir)
     vocabulary = Vocabulary.load(model_dir) if (model_dir / FILE).is_file() else None
-    return predictor_class(net.eval(), config, manifest, vocabulary, calibrating.read(model_dir))
+    calibration, outliers = calibrating.read(model_dir), detectors.read(model_dir)
+    return predictor_class(net.eval(), config, manifest, vocabulary, calibration, outliers)

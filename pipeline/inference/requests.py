@@ -22,7 +22,7 @@ def input_type(predictor: Predictor) -> InputType:
     Raises: ConfigError if the model can't predict single inputs.
     """
     if predictor.input_type is None:
-        from pipeline.inference.predictor import language_model_error
+        from pipeline.inference.language_model import language_model_error
 
         raise language_model_error(predictor.config["name"])
     return predictor.input_type

@@ -1,18 +1,21 @@
 """The HTTP API of a served model: requests, their limits, responses and the schema. Independent of Ray."""
 
 import asyncio
+import html
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import Base64Bytes, BaseModel, Field, create_model
 from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
 from pipeline.inference.requests import decode_image, input_type, model_name
+from pipeline.launch.http_body import HOSTS, example, route_of
 from pipeline.types import Prediction, Predictor, RawInput
 
 MAX_INPUTS = 64  # in a request
@@ -20,15 +23,18 @@ MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS = 2**20, 2**22
 MAX_TEXT_CHARACTERS = 20_000
 MAX_BODY_BYTES = 16 * 2**20
 MAX_COORDINATE = 1e6
-HOSTS = ["127.0.0.1", "localhost"]
 
 
 class PredictionResponse(BaseModel):
-    """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255."""
+    """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255.
+
+    `unfamiliar`: whether an image is unlike those that the model was validated on.
+    """
 
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] | None = None
+    unfamiliar: bool | None = None
     image: list[list[int]] | None = None
 
 
@@ -67,14 +73,41 @@ def create(predictor: Predictor, predict_many: Callable[[list[RawInput]], Awaita
         await predict_many([])
         return {"status": "ok", "model": model}
 
-    app.add_api_route("/predict", predict, methods=["POST"], response_model=Response, response_model_exclude_none=True)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(_docs(predictor, str(request.base_url).rstrip("/")))
+
+    any_body = APIRouter(route_class=route_of(kind))
+    any_body.add_api_route(
+        "/predict", predict, methods=["POST"], response_model=Response, response_model_exclude_none=True
+    )
+    app.include_router(any_body)
     app.add_api_route("/health", health, methods=["GET"], response_model=Health)
+    app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
     app.add_middleware(
         TrustedHostMiddleware, allowed_hosts=HOSTS
     )  # the name of another site may resolve to this machine
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPError, _refused)
     return app
+
+
+def _docs(predictor: Predictor, address: str) -> str:
+    """A page that explains the API; FastAPI's own would load scripts from another host."""
+    kind, model = input_type(predictor), html.escape(model_name(predictor))
+    body = json.dumps({kind: ["…"]}, ensure_ascii=False)
+    bodies = {
+        "images": "Files of an HTML form, the bytes of one image, or JSON with images in base 64.",
+        "texts": "Plain text, or JSON.",
+        "sentences": "Plain text, or JSON.",
+    }.get(kind, "JSON.")
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{model}</title><h1>{model}</h1>"
+        f"<p>Takes {kind}; at most {MAX_INPUTS} in a request of {MAX_BODY_BYTES >> 20} MiB. {bodies}</p>"
+        f"<pre>{html.escape(example(kind, address))}</pre>"
+        f"<p><code>POST /predict</code> <code>{html.escape(body)}</code> answers <code>model</code> and "
+        "<code>answers</code>, one for each input in its order. <code>GET /health</code> answers when the model is "
+        "ready. <a href=openapi.json>OpenAPI</a></p></html>"
+    )
 
 
 def _field(predictor: Predictor) -> Any:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
-from pipeline.config import conf_dir
-from pipeline.config.source import PACKAGE
+from pipeline.config import conf_dirs, packaged_conf
+from pipeline.config.source import PACKAGE, PYPROJECT, Project, project_of
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
 
@@ -42,14 +42,20 @@ class JobFacts(TypedDict):
 
 @contextmanager
 def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
-    """A temporary folder with the package, `conf/` and the user's own configuration; and its size in bytes.
+    """A temporary folder with the package, `conf/`, the project's own packages and the user's own configuration.
+
+    Returns: the folder, and its size in bytes.
 
     Raises: LaunchError with the size of each folder if it is larger than `MAX_BYTES`.
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-job-") as temporary:
         folder = Path(temporary)
         shutil.copytree(PACKAGE, folder / "pipeline", ignore=IGNORED)
-        shutil.copytree(conf_dir(root), folder / "conf", ignore=IGNORED)
+        if project := project_of(root):
+            shutil.copytree(packaged_conf(), folder / "pipeline/conf", ignore=IGNORED, dirs_exist_ok=True)
+            _copy_project(project, folder)
+        else:
+            shutil.copytree(conf_dirs(root)[0], folder / "conf", ignore=IGNORED)
         if config_dir:
             shutil.copytree(config_dir, folder / "config_dir", ignore=IGNORED)
         sizes: Counter[str] = Counter()
@@ -63,6 +69,16 @@ def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
                 f"sent. Move all other files out of these folders:{listed}"
             )
         yield folder, sizes.total()
+
+
+def _copy_project(project: Project, folder: Path) -> None:
+    """Copy what makes a project: its table in pyproject.toml, its configurations and its packages."""
+    shutil.copy(project.root / PYPROJECT, folder / PYPROJECT)
+    for name in ("conf", *project.modules):
+        if (project.root / name).is_dir():
+            shutil.copytree(project.root / name, folder / name, ignore=IGNORED)
+        elif (project.root / f"{name}.py").is_file():
+            shutil.copy(project.root / f"{name}.py", folder / f"{name}.py")
 
 
 def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:

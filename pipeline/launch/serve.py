@@ -89,6 +89,17 @@ class _Server(uvicorn.Server):
 
 def run(model_dir: Path, *, port: int, replicas: int, started: Callable[[], None]) -> None:
     """Serve a model at 127.0.0.1:`port` until interrupted; `started()` is called once it accepts requests."""
+    output = sys.stdout
+
+    def announce() -> None:
+        with contextlib.redirect_stdout(output):
+            started()
+
+    with contextlib.redirect_stdout(sys.stderr):  # where Ray reports replicas that died
+        _run(model_dir, port, replicas, announce)
+
+
+def _run(model_dir: Path, port: int, replicas: int, started: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
     # On a private cluster: on an existing one the server would listen on the loopback of another machine.
     cluster.start(replicas + 1, log_to_driver=False, logging_level="WARNING")

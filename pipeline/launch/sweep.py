@@ -102,6 +102,9 @@ def _end_callback(on_end: OnEnd) -> "Callback":
     class EndCallback(Callback):  # type: ignore[misc]
         """Reports the end of trials; one that was stopped early has completed, too."""
 
+        def __init__(self, on_end: OnEnd):
+            self.on_end = on_end  # not of the closure, which is pickled with the class
+
         def __getstate__(self) -> dict[str, object]:
             return {}  # Tune pickles its callbacks and `on_end` can't be; nothing restores this one
 
@@ -115,6 +118,6 @@ def _end_callback(on_end: OnEnd) -> "Callback":
 
         def _report(self, trial: "TuneTrial", error: str | None) -> None:
             last = trial.last_result or {}
-            on_end(Path(trial.config["folder"]), last.get("epoch", 0), error)
+            self.on_end(Path(trial.config["folder"]), last.get("epoch", 0), error)
 
-    return EndCallback()
+    return EndCallback(on_end)

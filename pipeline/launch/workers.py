@@ -5,6 +5,7 @@ group is started here, of the largest number of workers that fits the nodes and 
 newest checkpoint in the run's folder.
 """
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -196,6 +197,7 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
+    logging.getLogger("lightning").propagate = False  # it has a handler, as has Ray's root logger: each line came twice
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
     node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
     ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, group))

@@ -1,16 +1,13 @@
 """Evidence for the lecture's claims, one function each: from committed results or a cheap calculation."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
-from pipeline.models.backprop import Backprop
-from pipeline.models.mlp import MLP
 from pipeline.report.comparisons import RECURRENT, Groups
+from pipeline.report.gradient_check import Differences
 from pipeline.report.markdown import score, spread
 from pipeline.runs.results import Result as Entry
 
@@ -86,46 +83,17 @@ def xor(entries: Groups) -> Proof:
     return Proof(evidence, FAILS, f"Does not hold: {len(runs) - learned} of {len(runs)} seeds do not learn XOR.")
 
 
-def backprop(entries: Groups) -> Proof:
+def backprop(gradient: Callable[[], Differences], entries: Groups) -> Proof:
     """Compare the hand-written gradient of a small float64 net with autograd and with finite differences."""
-    generator = torch.Generator().manual_seed(0)
-    torch.manual_seed(0)
-    net = Backprop([6], 3, [5, 4], "tanh").double()
-    twin = MLP([6], 3, [5, 4], "tanh").double()
-    for ours, theirs in zip(net.parameters(), twin.parameters(), strict=True):
-        theirs.data = ours.data
-    inputs = torch.randn(8, 6, dtype=torch.double, generator=generator)
-    labels = torch.randint(3, (8,), generator=generator)
-
-    def gradients(module: torch.nn.Module) -> torch.Tensor:
-        loss = F.cross_entropy(module(inputs), labels)
-        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(module.parameters()))])
-
-    by_hand = gradients(net)
-    autograd = float((by_hand - gradients(twin)).abs().max())
-    finite = float((by_hand - _differences(twin, inputs, labels)).abs().max())
-    close = autograd < 1e-6 and finite < 1e-6
+    found = gradient()
+    close = found.autograd < 1e-6 and found.finite < 1e-6
     evidence = (
-        f"{len(by_hand)} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
+        f"{found.weights} weights: {'within' if close else 'not within'} 1e-6 of autograd and of finite differences; "
         f"trained with it on MNIST: {score(entries['backprop_mnist'])} ({len(entries['backprop_mnist'])} seeds)"
     )
     if close:
         return Proof(evidence, HOLDS, "Holds: the gradient by hand equals autograd’s and that of finite differences.")
     return Proof(evidence, FAILS, "Does not hold: the gradient by hand differs from autograd’s or finite differences.")
-
-
-def _differences(net: torch.nn.Module, inputs: torch.Tensor, labels: torch.Tensor, step: float = 1e-5) -> torch.Tensor:
-    slopes = []
-    with torch.no_grad():
-        for parameter in net.parameters():
-            for weight in parameter.view(-1).split(1):
-                losses = []
-                for change in (step, -2 * step):
-                    weight += change
-                    losses.append(float(F.cross_entropy(net(inputs), labels)))
-                weight += step
-                slopes.append((losses[0] - losses[1]) / (2 * step))
-    return torch.tensor(slopes, dtype=torch.double)
 
 
 def cnn(entries: Groups) -> Proof:

@@ -77,7 +77,7 @@ README_ROWS = (
 )
 
 
-def readme_table(entries: Sequence[Result], root: Path) -> str:
+def readme_table(entries: Sequence[Result], root: Path, names: Sequence[str] = README_ROWS) -> str:
     """The table of README: description, score and CPU-seconds (with those of required models) of each experiment."""
     from pipeline.report.uncertainty import interval
 
@@ -86,7 +86,7 @@ def readme_table(entries: Sequence[Result], root: Path) -> str:
         "| experiment | what it is | test, mean ± sd (seeds) | 95 % interval | CPU-s |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name in README_ROWS:
+    for name in names:
         if group := groups.get(name):
             cost = f"{np.mean(whole[name]):,.0f}"
             scores = f"{score(group)} ({len(group)}) | {interval(group)}"

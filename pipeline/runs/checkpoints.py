@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from pipeline import files
-from pipeline.config import SOURCE_KEYS, Config
+from pipeline.config import METRICS, SOURCE_KEYS, Config
 from pipeline.errors import CheckpointError
 from pipeline.files import sha256 as sha256  # its callers read checkpoint.sha256
 from pipeline.types import CheckpointFacts, Manifest
@@ -176,6 +176,7 @@ def save_config(config: Config, labels: Sequence[str], folder: Path) -> None:
     """Write the configuration that rebuilds a model and names its data, without the source of that data."""
     kept = {key: config[key] for key in ("name", "seed", "data", "model", "requires")}
     kept["data"] = {key: value for key, value in kept["data"].items() if key not in SOURCE_KEYS}
+    kept |= {METRICS: config[METRICS]} if config.get(METRICS) else {}
     (folder / CONFIG).write_text(json.dumps({**kept, "labels": labels}, indent=1) + "\n")
 
 

@@ -7,14 +7,15 @@ imported at run time. `dvc.yaml` has its stages depend on these files: a stage r
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import resolve_name
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pipeline import config as configuration
-from pipeline.config import SOURCE_KEYS, Config, load_config, resolve, weight_settings
+from pipeline.config import METRICS, SOURCE_KEYS, Config, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
-from pipeline.config.targets import OURS
+from pipeline.config.targets import module_of
 from pipeline.data import store
 from pipeline.runs import requirements
 from pipeline.runs.packages import locked
@@ -58,7 +59,7 @@ SCORED_BY: dict[Does, tuple[str, ...]] = {
         DETAILS,
     ),
     "translate": ("pipeline.inference.translator", "pipeline.evaluation.translation", DETAILS),
-    "model language": (),
+    "model language": ("pipeline.inference.language_model",),
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",
@@ -93,6 +94,7 @@ class Evaluation(TypedDict):
     judge: str | None  # identity
     packages: dict[str, str]
     code: dict[str, str]
+    metrics: NotRequired[Mapping[str, object]]  # of one's own
 
 
 class Parts(TypedDict, total=False):
@@ -122,7 +124,7 @@ def training(config: Config, root: Path) -> Training:
     # The machine, the number of workers and the frequency of checkpoints change no weight.
     kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"]}
     kept["trainer"] = weight_settings(config["trainer"])
-    name, targets = config["data"]["name"], list(_targets(config))
+    name, targets = config["data"]["name"], list(_targets(kept))  # a metric decides no weight
     found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
     return {
         "config": kept,
@@ -137,15 +139,17 @@ def evaluation(config: Config, root: Path) -> Evaluation:
     """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
     judge = requirements.judge(config)
     scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
-    own = _modules(_targets([[each["data"], each["model"].get("net", each["model"])] for each in scored]))
+    metrics = config.get(METRICS, {})
+    own = _modules(_targets([metrics, *([each["data"], each["model"].get("net", each["model"])] for each in scored)]))
     loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
     found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
-    return {
+    content: Evaluation = {
         "judge": identity(_configured(judge, root), root) if judge else None,
         "packages": _packages(found, root),
         "code": {module: source.digest for module, source in found.items()},
     }
+    return {**content, "metrics": metrics} if metrics else content
 
 
 def identity(config: Config, root: Path) -> str:
@@ -181,8 +185,10 @@ def code_of(record: "RunRecord") -> str | None:
 
 
 def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ()) -> dict[str, str]:
-    names = {name for source in found.values() for name in source.theirs} | {name.split(".")[0] for name in targets}
-    return locked(names, root / "requirements.lock")
+    """The locked versions of all that the modules import from other packages."""
+    imported = {name for module, source in found.items() for name in _absolute(source.imports, module)}
+    names = {name.split(".")[0] for name in (*imported, *targets)}
+    return locked({name for name in names if not file_of(name)}, root / "requirements.lock")
 
 
 def _configured(model: str, root: Path) -> Config:
@@ -203,26 +209,35 @@ def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, So
         if not source.empty:
             modules[module] = source
         if module not in leaves:
-            waiting += _imported(source)
+            waiting += _imported(source, module)
         parent = module.rpartition(".")[0]
-        if "." in parent and not _exports(parent):
+        if parent and not _exports(parent):
             waiting.append(parent)
     return dict(sorted(modules.items()))
 
 
-def _imported(source: Source) -> Iterator[str]:
+def _imported(source: Source, module: str) -> Iterator[str]:
     """Yield the modules that a module imports; a name that a package only re-exports counts as its own module's."""
-    for name in source.ours:
+    whole = set(_absolute(source.whole, module))
+    for name in _absolute(source.imports, module):
         package, _, attribute = name.rpartition(".")
         if origin := _exports(package).get(attribute):
             yield origin
-        elif name in source.whole or not _exports(name):
+        elif name in whole or not _exports(name):
             yield name
 
 
+def _absolute(names: Iterable[str], module: str) -> Iterator[str]:
+    """Yield the full names of a module's imports, the relative ones among them resolved."""
+    file = file_of(module)
+    package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
+    return (resolve_name(name, package) for name in names)
+
+
 def _exports(package: str) -> dict[str, str]:
-    file = file_of(package)
-    return (read(file).exports or {}) if file and file.name == "__init__.py" else {}
+    file = file_of(package) if package else None
+    exports = (read(file).exports or {}) if file and file.name == "__init__.py" else {}
+    return dict(zip(exports, _absolute(exports.values(), package), strict=True))
 
 
 def _targets(node: object) -> Iterator[str]:
@@ -236,7 +251,7 @@ def _targets(node: object) -> Iterator[str]:
 
 
 def _modules(targets: Iterable[str]) -> list[str]:
-    return [f"pipeline.{own[1]}" for target in targets if (own := OURS.fullmatch(target))]
+    return [module for target in targets if (module := module_of(target))]
 
 
 def _change(then: object, now: object) -> str:

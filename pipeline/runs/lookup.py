@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import files
+from pipeline.config import find_root
 from pipeline.errors import LaunchError
 from pipeline.runs.records import RECORD, RunRecord, read
 
@@ -58,11 +59,18 @@ def _find(run: str, root: Path, records: list[RunRecord]) -> RunRecord:
         exact = [record for record in records if run in (record["name"], record["run_id"])]
         matches = exact or [record for record in records if run and record["name"].startswith(run)]
     if not matches:
-        hint = f" The newest is {records[0]['name']}." if records else " There are none yet: `pipeline train`."
-        raise LaunchError(f"{run}: no such run in {root / 'runs'}.{hint} `pipeline runs` lists them.")
+        hint = f"The newest is {records[0]['name']}. `pipeline runs` lists them." if records else none_yet(root)
+        raise LaunchError(f"{run}: no such run in {root / 'runs'}. {hint}")
     if len(matches) > 1:
         raise LaunchError(_ambiguous(run, matches))
     return matches[0]
+
+
+def none_yet(root: Path) -> str:
+    """What to do where there are no runs."""
+    if find_root(root):
+        return "There are no runs yet: `pipeline train`."
+    return f"{root} is not in a project. Change to a project's folder, or make one: `pipeline new my_project`."
 
 
 def _ambiguous(run: str, matches: list[RunRecord]) -> str:

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import Config
+from pipeline.config import Config, find_root
 from pipeline.config.source import PACKAGE
 from pipeline.errors import ConfigError
 from pipeline.runs import fingerprint
@@ -54,6 +54,8 @@ def gaps(root: Path) -> list[str]:
 
 
 def _remedy(root: Path, problem: str) -> str:
+    if find_root(root) is None:
+        return f"{root} is not in a project. `pipeline new my_project` makes one."
     remedies = {
         "not found": "git is not installed. Install git.",
         "dubious ownership": f"{root} belongs to another user. `git config --global --add safe.directory {root}`",

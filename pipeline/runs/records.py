@@ -96,9 +96,11 @@ def create(root: Path, config: Config, facts: RunRecord, name: str | None = None
     Raises: LaunchError if the folder is there, or can't be written; ConfigError if its name can't be a folder's.
     """
     check_name("name", config["name"])
+    model = model_name(config)
+    shown = config["name"] if config["name"] != config["data"]["name"] else f"{config['name']}-{model}"
     record: RunRecord = {
         "experiment": config["name"],
-        "model": model_name(config),
+        "model": model,
         "seed": config["seed"],
         "data": config["data"]["name"],
         "run_id": None,  # until MLflow has one
@@ -107,7 +109,7 @@ def create(root: Path, config: Config, facts: RunRecord, name: str | None = None
         "status": "created",
     }
     try:
-        stem = f"{config['name']}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
+        stem = f"{shown}-s{config['seed']}-{datetime.now():%Y%m%d-%H%M%S}"
         run_dir = _named_folder(root / "runs", name) if name else _new_folder(root / "runs", stem)
         _write(run_dir, {"name": run_dir.name, **record, "run_dir": str(run_dir), "started": time.time()})
     except OSError as error:

@@ -19,13 +19,12 @@ MEANINGLESS = {"ctx", "kind", "type_comment", "type_ignores"}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A module's digest and the modules that it imports: those of the package, and other top-level names."""
+    """A module's digest and the modules that it imports; the name of a relative import begins with its dots."""
 
     digest: str
     empty: bool  # nothing but comments and docstrings
-    ours: frozenset[str]
-    theirs: frozenset[str]
-    whole: frozenset[str]  # of ours those that are imported themselves, not only names of theirs
+    imports: frozenset[str]  # modules, and what may be modules: names that are imported from others
+    whole: frozenset[str]  # those that are imported themselves, not only names of theirs
     exports: dict[str, str] | None  # if it only re-exports names of other modules: each with its module
 
 
@@ -43,15 +42,11 @@ def read(file: Path) -> Source:
 def _read(content: bytes) -> Source:
     tree = _tree(ast.parse(content))
     modules, members = set(_imports(tree, members=False)), set(_imports(tree, members=True))
-    names = modules | members
-    ours = {name for name in names if name.split(".")[0] == "pipeline"}
-    theirs = {name.split(".")[0] for name in names - ours}
     return Source(
         hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest(),
         "body" not in tree,
-        frozenset(ours),
-        frozenset(theirs),
-        frozenset(members & ours),
+        frozenset(modules | members),
+        frozenset(members),
         _exports(tree.get("body", [])),
     )
 
@@ -60,8 +55,8 @@ def _exports(body: list[Any]) -> dict[str, str] | None:
     """The names that a module re-exports, if all it does is that: `from … import …` and `__all__`."""
     exports: dict[str, str] = {}
     for node in body:
-        if node["node"] == "ImportFrom":
-            exports |= {alias.get("asname", alias["name"]): node["module"] for alias in node["names"]}
+        if node["node"] == "ImportFrom" and "module" in node:
+            exports |= {alias.get("asname", alias["name"]): _dotted(node, "") for alias in node["names"]}
         elif not (node["node"] == "Assign" and node["targets"][0].get("id") == "__all__"):
             return None
     return exports or None
@@ -118,7 +113,12 @@ def _imports(tree: Any, *, members: bool) -> Iterator[str]:
         if tree["node"] == "Import" and members:
             yield from (alias["name"] for alias in tree["names"])
         if tree["node"] == "ImportFrom":
-            module = tree.get("module", "")  # a relative import has none; the package uses no such import
-            yield from (f"{module}.{alias['name']}" for alias in tree["names"]) if members else [module]
+            yield from (_dotted(tree, alias["name"]) for alias in tree["names"]) if members else [_dotted(tree, "")]
         for value in tree.values():
             yield from _imports(value, members=members)
+
+
+def _dotted(node: dict[str, Any], name: str) -> str:
+    """What `from MODULE import NAME` names, a relative module with its leading dots: MODULE.NAME, or MODULE for ""."""
+    module = str(node.get("module", ""))
+    return "." * int(node.get("level", 0)) + ".".join(filter(None, (module, name)))

@@ -1,7 +1,8 @@
 """Base of all tasks: a net, its optimiser and schedule, and metrics summed over an epoch."""
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule
@@ -11,13 +12,16 @@ from torch import Tensor, nn
 from pipeline.errors import ConfigError
 
 MOST_SUMS = 4  # that a task adds up over an epoch
+LENGTH = ("total_steps", "T_max", "total_iters")  # how schedules name their length: the run's, unless it is given
+
+Built = TypeVar("Built")
 
 
 class Task(LightningModule):
     """LightningModule that trains `net`, the module that is stored afterwards.
 
-    `optimizer` is called with the parameters, `schedule` with the optimiser and `total_steps`; it advances with every
-    optimiser step.
+    `optimizer` is called with the parameters, `schedule` with the optimiser and, as its `total_steps`, `T_max` or
+    `total_iters`, the optimiser steps of the run; it advances with every one of them.
     """
 
     # S shard, K sum
@@ -59,11 +63,24 @@ class Task(LightningModule):
         self.net.load_state_dict({**own, **common})
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.optimizer(self.parameters())
-        if self.schedule is None:
+        optimizer = _called("model.optimizer", self.optimizer, self.parameters())
+        schedule = self.build_schedule(optimizer, self.total_steps)
+        if schedule is None:
             return optimizer
-        schedule = self.schedule(optimizer, total_steps=self.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def build_schedule(
+        self, optimizer: torch.optim.Optimizer, steps: int
+    ) -> torch.optim.lr_scheduler.LRScheduler | None:
+        """The schedule of a run of so many optimiser steps; None if the rate is constant.
+
+        Raises: ConfigError if its constructor refuses its arguments.
+        """
+        if self.schedule is None:
+            return None
+        accepted, given = inspect.signature(self.schedule).parameters, getattr(self.schedule, "keywords", {})
+        length = {name: steps for name in LENGTH if name in accepted and name not in given}
+        return _called("model.schedule", self.schedule, optimizer, **length)
 
     def weight(self, batch: Any) -> int | Tensor:
         """Over how many samples (or words) the loss of a batch is a mean: how much a shard counts among the others."""
@@ -103,3 +120,14 @@ class Task(LightningModule):
         """The sums of all shards; those of other workers' shards are zero here."""
         gathered: Tensor = self.trainer.strategy.reduce(sums_SK, reduce_op="sum")
         return gathered
+
+
+def _called(key: str, function: Callable[..., Built], *arguments: Any, **named: Any) -> Built:
+    """What an optimiser's or a schedule's constructor returns.
+
+    Raises: ConfigError if it refuses its arguments.
+    """
+    try:
+        return function(*arguments, **named)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{key}: {error}. `pipeline config` shows its arguments.") from error

@@ -33,9 +33,16 @@ from pipeline.types import CheckpointFacts, FitResult
 
 
 def build_task(config: Config) -> Task:
-    """The configured task around its net, its weights drawn from the seed."""
+    """The configured task around its net, its weights drawn from the seed.
+
+    Raises: ConfigError where a class refuses its arguments, or is not a task or a net.
+    """
     seed_everything(config["seed"], verbose=False)
-    task: Task = build(config["model"])
+    task, node = build(config["model"]), config["model"]
+    if not isinstance(task, Task):
+        raise ConfigError(f"model: {node['_target_']} is not a task. Derive it from pipeline.tasks.task.Task.")
+    if not isinstance(task.net, torch.nn.Module):
+        raise ConfigError(f"model.net: {node['net'].get('_target_')} is not a torch.nn.Module. Derive it from that.")
     return task
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.actions.assess import assess, named_metrics
-from pipeline.inference.predictor import LanguageModel
+from pipeline.inference.language_model import LanguageModel
 
 
 def test_scores_are_computed_by_one_thread_however_many_cores_there_are(

@@ -4,14 +4,18 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
+
 from pipeline.config import load_config, resolve
-from tests.cli.test_command import pipeline
+from tests.cli.test_command import called
 from tests.data.test_own_inputs import pictures, saved, sentences, table, written
 
 
-def test_the_last_line_is_json_and_data_that_can_be_trained_on_ends_with_0(project: Path) -> None:
+def test_the_last_line_is_json_and_data_that_can_be_trained_on_ends_with_0(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     saved(project / "my letters.csv", table([*sentences(), ("", "a")], delimiter=";"))
-    done = pipeline("data", "check", "my letters.csv", "--json", cwd=project)
+    done = called(capsys, "data", "check", "my letters.csv", "--json")
     found = json.loads(done.stdout.splitlines()[-1])
     assert (done.returncode, done.stderr) == (0, "")
     assert {"format", "splits", "classes", "set_aside", "remarks", "command"} <= found.keys()
@@ -24,9 +28,11 @@ def test_the_last_line_is_json_and_data_that_can_be_trained_on_ends_with_0(proje
     assert resolve(load_config(*words[2:], root=project))["data"]["classes"] == 2
 
 
-def test_data_that_can_not_be_trained_on_ends_with_2_and_the_reason(project: Path) -> None:
+def test_data_that_can_not_be_trained_on_ends_with_2_and_the_reason(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     written(project / "pets", pictures("cat"))
-    done = pipeline("data", "check", "pets", "--json", cwd=project)
+    done = called(capsys, "data", "check", "pets", "--json")
     found = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 2
     assert found["command"] is None

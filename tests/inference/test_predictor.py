@@ -1,6 +1,7 @@
 """A stored model's answers: a translator's to any words, what a last layer sees, the images a generator draws."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pipeline.data.piglatin.rule import SYMBOLS, translate
-from pipeline.inference import translator
+from pipeline.inference import detectors, translator
 from pipeline.inference.generator import Generator
 from pipeline.inference.predictor import ImageClassifier, TextClassifier
 from pipeline.models import gan
@@ -161,3 +162,24 @@ def test_the_same_seed_draws_the_same_images_of_the_classes_asked_for() -> None:
     noise = torch.randn(1200, 5, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         torch.testing.assert_close(images[1100:], predictor.net(noise[1100:], labels[1100:]))
+
+
+def test_an_image_unlike_those_of_validation_is_marked_and_the_detector_is_stored(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = {"model": {"_target_": "pipeline.tasks.classification.Classification", "net": {}}, "labels": ["a", "b"]}
+    config |= {"requires": {}, "data": {"in_shape": [1, 8, 8]}, "name": "net"}
+    plain = ImageClassifier(MLP([1, 8, 8], 2, [6]).eval(), config, {})
+    dark, bright = torch.rand(300, 1, 8, 8) * 0.2, torch.rand(300, 1, 8, 8) * 0.2 + 0.5
+    images, truth = torch.cat([dark, bright])[torch.arange(600).view(2, 300).T.flatten()], torch.arange(600) % 2
+    data: Any = SimpleNamespace(batches=lambda split: [(images[:400], truth[:400]), (images[400:], truth[400:])])
+    fitted = plain.fit_outliers(data)
+    assert fitted is not None
+    detectors.save(fitted, tmp_path)
+    stored = replace(plain, outliers=detectors.read(tmp_path))
+    striped = np.zeros((1, 8, 8), np.float32)
+    striped[:, ::2] = 5
+    first, foreign = stored.predict([images[0].numpy(), striped])
+    assert (first["unfamiliar"], foreign["unfamiliar"]) == (False, True)
+    assert stored.unfamiliar(images).mean() < 0.03  # type: ignore[union-attr]
+    assert plain.predict([images[0].numpy()])[0].items() < first.items()
+    assert plain.unfamiliar(images) is None

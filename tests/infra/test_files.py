@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.launch.cluster import HEALTH
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("kuberay.schema.json")
 DEPLOYMENTS = [f"{kind}/{name}" for kind in ("overlays", "jobs") for name in ("dev", "gpu", "spot")]
@@ -99,8 +101,27 @@ def test_a_deployment_is_what_kubernetes_and_kuberay_expect(deployment: str, tmp
     documents = rendered(ROOT / "infra/kuberay" / deployment)
     kinds = {document["kind"] for document in documents}
     ray = "RayJob" if deployment.startswith("jobs/") else "RayCluster"
-    assert kinds == {"ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", ray}
+    assert kinds == {"ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", "PodDisruptionBudget", ray}
     assert not [found for document in documents if (found := problems(document, tmp_path))]
+
+
+def test_the_head_has_the_health_settings_of_the_documents_and_is_not_evicted() -> None:
+    found = {document["kind"]: document for document in rendered(ROOT / "infra/kuberay/overlays/dev")}
+    health = {name: value for name, value in HEALTH.items() if name.startswith("RAY_health_check")}
+    assert health.items() <= found["ConfigMap"]["data"].items()
+    assert found["ConfigMap"]["data"]["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert found["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 0
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == {"ray.io/node-type": "head"}
+
+
+@pytest.mark.parametrize(
+    "mistake", [("maxUnavailable", "maxUnavailible"), ("selector: {matchLabels", "selector: {matchLabel")]
+)
+def test_a_mistake_in_the_heads_protection_is_found(mistake: tuple[str, str], tmp_path: Path) -> None:
+    text = (ROOT / "infra/kuberay/base/disruption.yaml").read_text()
+    assert mistake[0] in text
+    assert problems(yaml.safe_load(text), tmp_path) == ""
+    assert problems(yaml.safe_load(text.replace(*mistake)), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from pipeline import kinds
 from pipeline.inference.requests import predict
 from pipeline.launch import http_api
+from pipeline.launch.http_body import as_json
 from pipeline.models.gan import Generator
 from pipeline.models.mlp import MLP
 from pipeline.types import Manifest, Prediction
@@ -132,3 +134,59 @@ def test_another_sites_name_for_this_machine_and_its_forms_are_refused(digits: T
     assert digits.get("/health", headers={"host": "evil.example"}).status_code == 400
     body = '{"images": ["' + png(np.full((28, 28), 9, np.uint8)) + '"]}'
     assert digits.post("/predict", content=body, headers={"content-type": "text/plain"}).status_code == 422
+
+
+def image_bytes(seed: int) -> bytes:
+    return base64.b64decode(png(np.random.default_rng(seed).integers(0, 60, (28, 28), dtype=np.uint8)))
+
+
+def test_an_uploaded_file_and_an_images_bytes_are_answered_as_json_is(digits: TestClient) -> None:
+    first, second = image_bytes(0), image_bytes(1)
+    expected = digits.post("/predict", json={"images": [base64.b64encode(each).decode() for each in (first, second)]})
+    uploaded = digits.post("/predict", files=[("file", ("a.png", first)), ("file", ("b.png", second))])
+    assert uploaded.json() == expected.json()
+    raw = digits.post("/predict", content=first, headers={"content-type": "image/png"})
+    assert raw.json()["answers"] == expected.json()["answers"][:1]
+
+
+def test_other_bodies_keep_every_limit(digits: TestClient) -> None:
+    files = [("file", (f"{n}.png", image_bytes(0))) for n in range(http_api.MAX_INPUTS + 1)]
+    assert digits.post("/predict", files=files).status_code == 422
+    refused = digits.post("/predict", files={"file": ("a.png", b"no image")})
+    assert refused.json()["error"].startswith("images[0]: ")
+    assert digits.post("/predict", content=b"words", headers={"content-type": "text/plain"}).status_code == 422
+    upload = {"file": ("a.png", image_bytes(0))}
+    assert digits.post("/predict", files=upload, headers={"origin": "https://example.org"}).status_code == 403
+    assert digits.post("/predict", files=upload, headers={"origin": "http://127.0.0.1:8000"}).status_code == 200
+
+
+@pytest.mark.parametrize("boundary", ["x", "----WebKitFormBoundary7MA4"])
+def test_every_byte_of_an_uploaded_file_arrives(boundary: str) -> None:
+    content = bytes(range(256)) * 3 + b"\r\n\n\r--\r\n" + bytes(reversed(range(256)))
+    body = (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode()
+        + content
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+    converted = as_json("images", f"multipart/form-data; boundary={boundary}", body)
+    assert converted
+    assert base64.b64decode(json.loads(converted)["images"][0]) == content
+
+
+def test_plain_words_are_one_text() -> None:
+    for form in ("text/plain; charset=utf-8", "application/x-www-form-urlencoded"):
+        assert json.loads(as_json("texts", form, "Ein schöner Film\n".encode()) or b"") == {
+            "texts": ["Ein schöner Film"]
+        }
+    assert as_json("texts", "application/json", b"{}") is None
+    assert as_json("points", "text/plain", b"0 1") is None
+
+
+def test_the_page_of_documentation_names_the_inputs_and_loads_nothing(digits: TestClient) -> None:
+    page = digits.get("/docs").text
+    assert "curl -F file=@x.png http://127.0.0.1:8000/predict" in page
+    assert "Takes images" in page
+    assert not {"src=", "http-equiv", "<script"} & set(page.split())

@@ -1,7 +1,10 @@
 """Jobs: what is sent to a cluster, to which addresses, and how jobs are found, followed and stopped."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -274,3 +277,28 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     with job(project, "logs", "latest", *where) as logs:
         assert logs.end() == 0
         assert "mnist-5k, 4,000" in logs.output()
+
+
+def test_a_projects_own_code_and_configurations_travel_with_the_package_and_its_configurations(own: Path) -> None:
+    (own / "secrets.txt").write_text("canary")
+    (own / "data").mkdir()
+    with jobs.packed(own, None) as (folder, _):
+        assert {path.name for path in folder.iterdir()} == {"pipeline", "conf", "own", "pyproject.toml"}
+        assert (folder / "own/nets.py").read_bytes() == (own / "own/nets.py").read_bytes()
+        assert (folder / "pipeline/conf/config.yaml").read_bytes() == (ROOT / "conf/config.yaml").read_bytes()
+        assert (folder / "conf/config.yaml").read_bytes() == (own / "conf/config.yaml").read_bytes()
+        # As on a node of the cluster: the package that was sent, in a folder that is no project.
+        code = (
+            "from pathlib import Path; from pipeline.config import load_config, build, resolve;"
+            "net = resolve(load_config('model.net.width=4', root=Path.cwd()))['model']['net'];"
+            "print(type(build(net)).__module__)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", code],
+            cwd=own.parent,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == "own.nets\n", done.stderr

@@ -1,10 +1,11 @@
 """The claims table: its proofs, its verdicts from made-up results, and what it says where results are missing."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from pipeline.report import claim_proofs, claims
+from pipeline.report import claim_proofs, claims, gradient_check
 from pipeline.runs.results import Result
 
 BETTER, WORSE = [0.92, 0.921, 0.919], [0.88, 0.881, 0.879]
@@ -57,6 +58,20 @@ def test_the_gradients_claim_is_computed_anew() -> None:
     line = row(3, entries("backprop_mnist", [0.98, 0.98]))
     assert "within 1e-6 of autograd and of finite differences" in line.evidence
     assert line.sign == claim_proofs.HOLDS
+
+
+def test_the_gradients_are_compared_once_for_the_same_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = gradient_check.cached(tmp_path)
+    assert found == gradient_check.compare()
+    (file,) = tmp_path.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(gradient_check, "compare", lambda: pytest.fail("compared again"))
+        assert gradient_check.cached(tmp_path) == found
+        patch.setattr(gradient_check, "code_digest", lambda file: "changed")
+        with pytest.raises(pytest.fail.Exception):
+            gradient_check.cached(tmp_path)
+    file.write_text("{")
+    assert gradient_check.cached(tmp_path) == found
 
 
 @pytest.mark.parametrize(

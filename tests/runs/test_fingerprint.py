@@ -53,12 +53,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def unchanged_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose each configuration once: composing takes most of the time of a fingerprint."""
+    configured = fingerprint._configured
+    once = cache(lambda model: json.dumps(configured(model, ROOT)))
+    monkeypatch.setattr(fingerprint, "_configured", lambda model, root: json.loads(once(model)))
+
+
 def edit(file: Path, change: Callable[[str], str]) -> None:
     before = file.read_text()
     file.write_text(change(before))
     assert file.read_text() != before
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 @pytest.mark.parametrize("length", [60, 200])
 def test_a_reformatted_package_makes_nothing_stale(length: int, project: Path) -> None:
     before = prints(project)
@@ -70,6 +79,7 @@ def test_a_reformatted_package_makes_nothing_stale(length: int, project: Path) -
     assert not stale(before, prints(project))
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_a_comment_and_a_docstring_in_every_module_make_nothing_stale(project: Path) -> None:
     before = prints(project)
     for file in (project / "pipeline").rglob("*.py"):
@@ -80,6 +90,7 @@ def test_a_comment_and_a_docstring_in_every_module_make_nothing_stale(project: P
     assert not stale(before, prints(project))
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_a_statement_makes_stale_what_imports_its_module(project: Path) -> None:
     net, gan = "mnist_cnn", "mnist_gan"
     cases = {
@@ -101,12 +112,15 @@ def test_a_statement_makes_stale_what_imports_its_module(project: Path) -> None:
         "actions/assess.py": {f"evaluation {name}" for name in EXPERIMENTS},
         "errors.py": {f"{what} {name}" for name in EXPERIMENTS for what in ("training", "evaluation")},
     }
+    before = prints(project)
     for name, expected in cases.items():
-        before = prints(project)
         edit(project / "pipeline" / name, lambda text: f"{text}\nADDED = 1\n")
-        assert stale(before, prints(project)) == expected, name
+        after = prints(project)
+        assert stale(before, after) == expected, name
+        before = after
 
 
+@pytest.mark.usefixtures("unchanged_conf")
 def test_only_packages_imported_at_run_time_make_results_stale(project: Path) -> None:
     lock = project / "requirements.lock"
     before = prints(project)
@@ -115,10 +129,11 @@ def test_only_packages_imported_at_run_time_make_results_stale(project: Path) ->
     assert not stale(before, prints(project))
     every_net = {f"{what} {name}" for name in EXPERIMENTS for what in ("training", "evaluation")}
     for name in ("torch", "sympy"):  # torch requires sympy, which no module of ours imports
-        before = prints(project)
         edit(lock, lambda text, name=name: text.replace(f"\n{name}==", f"\n{name}==99."))  # type: ignore[misc]
-        assert stale(before, prints(project)) == every_net
-    assert prints(project)["mnist_cnn", "training"]["packages"]["torch"].startswith("99.")
+        after = prints(project)
+        assert stale(before, after) == every_net
+        before = after
+    assert before["mnist_cnn", "training"]["packages"]["torch"].startswith("99.")
 
 
 def test_without_a_lock_file_no_package_is_compared(project: Path) -> None:
@@ -175,16 +190,17 @@ def test_every_entry_module_exists_and_no_import_is_relative() -> None:
 
 
 def test_whatever_scoring_imports_is_in_the_fingerprint_of_some_kind() -> None:
-    imported = {name for module in fingerprint.SHARED for name in syntax.read(file_of(module)).ours}  # type: ignore[arg-type]
+    imported = {name for module in fingerprint.SHARED for name in syntax.read(file_of(module)).imports}  # type: ignore[arg-type]
     modules = {name for name in imported if (file := file_of(name)) and file.name != "__init__.py"}
     found = {module for content in prints(ROOT).values() for module in content["code"]}
     # A judge is found by its configuration, which is in the fingerprint; a figure is not in any result; aliases change
-    # configurations of former versions alone.
+    # configurations of former versions alone; a net of one's own is checked before it is trained.
     assert modules - found == {
         "pipeline.actions.requirements",
         "pipeline.config.aliases",
         "pipeline.report.figures",
         "pipeline.runs.requirements",
+        "pipeline.training.first_batch",
     }
 
 
@@ -260,7 +276,7 @@ def test_a_sweeps_own_name_is_not_drift(project: Path) -> None:
 
 
 def test_a_name_that_a_package_re_exports_counts_as_the_module_that_defines_it() -> None:
-    assert "pipeline.config.build" in syntax.read(ROOT / "pipeline/training/fit.py").ours
+    assert "pipeline.config.build" in syntax.read(ROOT / "pipeline/training/fit.py").imports
     package = syntax.read(ROOT / "pipeline/config/__init__.py").exports
     assert package
     assert package["build"] == "pipeline.config.instantiate"
@@ -268,3 +284,30 @@ def test_a_name_that_a_package_re_exports_counts_as_the_module_that_defines_it()
     assert "pipeline.config" not in code
     assert "pipeline.config.instantiate" in code
     assert "pipeline.config.aliases" not in code  # no name of it is imported on the way
+
+
+def test_the_projects_own_modules_are_in_the_fingerprint_whatever_way_they_are_imported(own: Path) -> None:
+    (own / "own/layers.py").write_text("from . import constants\nfrom .extra.units import Unit\n")
+    (own / "own/constants.py").write_text("WIDTH = 3\n")
+    (own / "own/unused.py").write_text("WIDTH = 3\n")
+    (own / "own/extra").mkdir()
+    (own / "own/extra/__init__.py").write_text("from .units import Unit\n")
+    (own / "own/extra/units.py").write_text("import scipy\nfrom own.constants import WIDTH\nclass Unit: pass\n")
+    edit(own / "own/nets.py", lambda text: f"import own.layers as layers\n{text}")
+    edit(own / "own/__init__.py", lambda text: f"{text}\nSEEN = True\n")
+    (own / "requirements.lock").write_text("scipy==1.0\nray==2.0\n")
+    plain = resolve(load_config(root=own))
+    content = fingerprint.training(plain, own)
+    found = {module for module in content["code"] if module.startswith("own")}
+    assert found == {"own", "own.nets", "own.layers", "own.constants", "own.extra.units"}
+    assert "pipeline.training.fit" in content["code"]
+    assert content["packages"] == {"scipy": "1.0"}
+    evaluated = fingerprint.evaluation(plain, own)
+    assert "own.metrics" in evaluated["code"]
+    assert list(evaluated["metrics"]) == ["balanced_accuracy"]
+    before = fingerprint.identity(plain, own)
+    edit(own / "own/extra/units.py", lambda text: f"{text}# a comment\n")
+    edit(own / "own/unused.py", lambda text: f"{text}MORE = 1\n")
+    assert fingerprint.identity(plain, own) == before
+    edit(own / "own/constants.py", lambda text: text.replace("3", "4"))
+    assert fingerprint.identity(plain, own) != before

@@ -160,6 +160,11 @@ def experiment_yaml(learner: Learner) -> str:
             "Experiment (YAML): Rosenblatt's rule trains no hidden layers in the pipeline, "
             f"got {len(settings.layers)} hidden layers. Remove them first."
         )
+    if settings.init_zero:
+        raise ConfigError(
+            "Experiment (YAML): the pipeline's nets start from random weights, got weights of 0. "
+            "Clear “All weights start at 0” first, or export the PyTorch code instead."
+        )
     head = EXPERIMENT_YAML.format(
         model="perceptron" if settings.rule == "rosenblatt" else "null",
         seed=settings.seed,

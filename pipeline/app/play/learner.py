@@ -69,6 +69,8 @@ class Learner:
             # numpy pads the entropy with zeros: initialization 0 draws the weights of [seed, 1].
             np.random.default_rng([settings.seed, 1, settings.initialization]),
         )
+        if settings.init_zero:
+            self.net.theta[:] = 0.0
         self.optimizer = Optimizer(settings.optimizer, len(self.net.theta))
         self.alive = np.ones(len(self.net.theta))  # 0 for a weight that L1 has set to 0 for good
         self.any_dead = False

@@ -9,6 +9,7 @@ import json
 import struct
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline.app.play.dataset import GRID, features, grid
 from pipeline.app.play.learner import Learner
 from pipeline.app.play.network import Array
 from pipeline.app.play.settings import Change, Message, Settings
+from pipeline.app.play.trace import trace
 from pipeline.app.validation import describe
 from pipeline.errors import PipelineError
 
@@ -54,7 +56,7 @@ class Session:
     def handle(self, message: Message) -> None:
         """Carry out a message of the page.
 
-        Raises: PipelineError if the network cannot be exported.
+        Raises: PipelineError if the network cannot be exported or traced.
         """
         if message.settings:
             self.restart(message.settings)
@@ -70,6 +72,8 @@ class Session:
         if message.step:
             self.running = False
             self.train_epoch()
+        if message.trace is not None:
+            self.send_json({"trace": asdict(trace(self.learner, message.trace))})
         if message.export:
             name, text = export.export(self.learner, message.export)
             self.send_json({"file": name, "text": text})

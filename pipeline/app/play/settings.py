@@ -46,6 +46,7 @@ class Settings(LiveSettings):
     problem: Literal["circle", "xor", "gauss", "spiral", "plane", "multi-gauss", "own"] = "circle"
     seed: int = Field(0, ge=0, le=2**32 - 1)  # of the points, and with `initialization` of the weights
     initialization: int = Field(0, ge=0, le=2**32 - 1)  # each number draws other initial weights for the same points
+    init_zero: bool = False  # all weights and biases start at 0, as `initZero` of TensorFlow's playground
     ratio: int = Field(50, ge=10, le=90)
     noise: int = Field(0, ge=0, le=50)
     features: list[Feature] = Field(["x1", "x2"], min_length=1, max_length=7)
@@ -106,4 +107,7 @@ class Message(_Strict):
     speed: Literal["slow", "normal", "fast"] | None = None
     inspect: tuple[int, int] | None = None  # (layer, unit) whose map is wanted at full size; (-1, -1) is the output
     drawn: int | None = None  # number of the last frame that the page has drawn
+    trace: int | None = Field(
+        None, ge=0, le=10**6
+    )  # number of a training point whose forward and backward pass is wanted
     export: Literal["json", "pytorch", "yaml"] | None = None

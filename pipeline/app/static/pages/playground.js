@@ -3,9 +3,11 @@
 import { $, $$, notice, oncePerFrame, request, save } from "../lib.js";
 import { bindControls, showControls } from "../playground/controls.js";
 import { showAll, showUnit, updateDialog } from "../playground/formulas.js";
-import { Chart, dots, heat, legend } from "../playground/maps.js";
-import { Network } from "../playground/network.js";
+import { bindLessons } from "../playground/lessons.js";
+import { Chart, dots, featureCodes, heat, legend } from "../playground/maps.js";
+import { Network, featureName } from "../playground/network.js";
 import * as state from "../playground/state.js";
+import { Steps } from "../playground/steps.js";
 import { Training } from "../playground/training.js";
 
 const { settings, view } = state;
@@ -79,10 +81,12 @@ const network = new Network({
   },
   activation(layer, name) { settings.layers[layer].activation = name; rebuild(); },
   openUnit(layer, unit) { if (last) showUnit(layer, unit, row(layer, unit), data.classifies, family, (weight) => live({ weight })); },
+  inspectFeature(row) { lookedAt = row; $("#showing").textContent = row === null ? "Output" : `Feature ${featureName(state.FEATURES[row])}`; drawOutput(); },
   inspect(layer, unit) { training.send({ inspect: [layer, unit] }); },
   edit({ layer, unit, source, weight }, x, y) {
     const box = $("#edit"), field = $("#edit-value");
     box.hidden = false;
+    $("#edit-name").textContent = source === network.widths[layer] ? "Bias" : "Weight";
     box.style.left = `${Math.min(x, innerWidth - 200)}px`;
     box.style.top = `${Math.min(y + 12, innerHeight - 90)}px`;
     field.value = Number(weight.toFixed(4));
@@ -104,10 +108,11 @@ function showRunning(on) {
   $("#run").setAttribute("aria-label", on ? "Pause" : "Run");
   $("#run").setAttribute("aria-pressed", on);
 }
+let lookedAt = null; // row of the feature under the pointer: the output shows its map
 let pointLayer = null; // the points, drawn once: drawing hundreds of circles takes too long for every frame
 const drawOutput = () => {
   if (!last) return;
-  const { context, width, height } = heat($("#output"), last.large, SIZE, view.discretize);
+  const { context, width, height } = heat($("#output"), lookedAt === null ? last.large : featureCodes(lookedAt, SIZE), SIZE, view.discretize);
   if (!pointLayer) {
     pointLayer = new OffscreenCanvas($("#output").width, $("#output").height);
     const pen = pointLayer.getContext("2d");
@@ -130,6 +135,7 @@ function frame(header, rest) {
   chart.add(header.losses);
   chart.draw();
   const [depth, unit] = header.inspected;
+  if (header.running) network.advance();
   network.show(last.theta, maps, SMALL, depth < 0 ? last.large : null);
   drawOutput();
   // Text last: a change of text forces a new layout before a canvas can be measured.
@@ -140,7 +146,7 @@ function frame(header, rest) {
     $("#test-loss").textContent = lossText(test);
   }
   $("#epoch").textContent = String(header.epoch).padStart(6, "0").replace(/(\d{3})$/, ",$1");
-  $("#showing").textContent = depth < 0 ? "Output" : `Neuron ${unit + 1} of layer ${depth + 1}`;
+  if (lookedAt === null) $("#showing").textContent = depth < 0 ? "Output" : `Neuron ${unit + 1} of layer ${depth + 1}`;
   updateDialog(row);
   if (running !== header.running) showRunning(header.running);
   // The URL is written once a second, and when training stops: browsers limit how often it may change.
@@ -153,13 +159,16 @@ const training = new Training({
   open() {
     restart({ replay: Number(view.epoch), run: view.running });
   },
-  points(message) { data = message; redraw(); },
+  points(message) { data = message; steps.close(); redraw(); },
   changed(change) { state.remember(change); state.write(); }, // it has its epoch, so that a link can repeat it
   frame,
+  trace: (numbers) => steps.show(numbers),
   file: save,
 });
 
 bindControls({ rebuild, live, activations: Object.keys(family), send: (message) => training.send(message), draw: () => { network.build(); redraw(); } });
+const steps = new Steps({ ask: (point) => training.send({ run: false, trace: point }), emphasize: (at, rows) => network.emphasize(at, rows), family, classifies: () => data.classifies });
+bindLessons();
 $("#run").addEventListener("click", () => run(!running));
 $("#step").addEventListener("click", step);
 $("#reset").addEventListener("click", reset);

@@ -2,6 +2,7 @@
 
 import { $, clearNotice, make, notice, request } from "../lib.js";
 import { dots, heat } from "./maps.js";
+import { showLesson } from "./lessons.js";
 import * as state from "./state.js";
 
 const { settings, view } = state;
@@ -31,6 +32,7 @@ export function showControls() {
   for (const key of ["activation", "kind", "speed"]) choose(`#${key}`, view[key]);
   for (const key of ["ratio", "noise", "batch", "seed", "initialization"]) $(`#${key}`).value = settings[key];
   $("#stop").value = view.stop;
+  $("#init_zero").checked = settings.init_zero;
   $("#test").checked = view.test;
   $("#discretize").checked = view.discretize;
   $("#ratio-value").textContent = `${settings.ratio} %`;
@@ -48,6 +50,7 @@ export function showControls() {
     $(selector).hidden = hidden.includes(part);
     $(`[data-part="${part}"]`).checked = !hidden.includes(part);
   }
+  showLesson();
   showProblems();
 }
 
@@ -114,6 +117,7 @@ export function bindControls(act) {
   on("#regenerate", "click", () => { settings.seed = Math.floor(Math.random() * 1e6); act.rebuild(); });
   on("#activation", "change", ({ value }) => { view.activation = value; for (const layer of settings.layers) layer.activation = value; act.rebuild(); });
   on("#initialization", "change", ({ value }) => { settings.initialization = Math.max(0, Math.min(4294967295, Math.floor(Number(value)))); act.rebuild(); });
+  on("#init_zero", "change", ({ checked }) => { settings.init_zero = checked; act.rebuild(); });
   on("#kind", "change", ({ value }) => { switchKind(value); act.rebuild(); });
   $("#problems").addEventListener("click", (event) => {
     const button = event.target.closest("button");

@@ -5,7 +5,7 @@ import { featureName } from "./network.js";
 import { settings } from "./state.js";
 
 const OUTPUT = () => (settings.rule === "rosenblatt" ? "sign" : "f");
-const source = (layer, at) => (layer === 0 ? featureName(settings.features[at]) : `h${layer}.${at + 1}`);
+export const source = (layer, at) => (layer === 0 ? featureName(settings.features[at]) : `h${layer}.${at + 1}`);
 
 /** "h1.2 = tanh(0.41 X₁ − 0.12 X₂ + 0.10)" */
 export function formula(layer, unit, row, classifies) {

@@ -6,12 +6,12 @@ import { FEATURES, settings, view } from "./state.js";
 
 const NAMES = ["X₁", "X₂", "X₁²", "X₂²", "X₁X₂", "sin X₁", "sin X₂"];
 export const featureName = (feature) => NAMES[FEATURES.indexOf(feature)];
-const HEAD = 62, CURVE = 0.5;
+const HEAD = 62, CURVE = 0.5, DASH = 10, BIAS = 7;
 
-/** `act` handles the user's actions: {activations, feature, units, activation, openUnit, inspect, edit}. */
+/** `act` handles the user's actions: {activations, feature, units, activation, openUnit, inspectFeature, inspect, edit}. */
 export class Network {
   constructor(act) {
-    this.act = act; this.stage = $("#stage"); this.nodes = $("#nodes"); this.canvas = $("#links"); this.weights = null; this.hovered = null;
+    this.act = act; this.stage = $("#stage"); this.nodes = $("#nodes"); this.canvas = $("#links"); this.weights = null; this.hovered = null; this.phase = 0; this.traced = null;
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => { this.hovered = null; this.draw(); });
     this.canvas.addEventListener("click", (event) => { this.hover(event); if (this.hovered) act.edit(this.hovered, event.clientX, event.clientY); });
@@ -36,6 +36,8 @@ export class Network {
       if (on) chosen.set(feature, { x: left, y: y(row) });
       const node = this.node(`feature-${row}`, left, y(row), `feature${on ? "" : " off"}`, `Feature ${NAMES[row]}`, () => this.act.feature(feature));
       node.setAttribute("aria-pressed", on);
+      for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => this.act.inspectFeature(row));
+      for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => this.act.inspectFeature(null));
       const name = make("span", { class: "name" }, NAMES[row]);
       name.style.left = `${left - size / 2}px`; name.style.top = `${y(row)}px`;
       this.nodes.append(name);
@@ -83,6 +85,12 @@ export class Network {
     this.draw();
   }
 
+  /** Move the dashes of the links a step towards the output, unless the reader prefers reduced motion. */
+  advance() { if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.phase = (this.phase + 0.5) % DASH; }
+
+  /** Emphasize the links into layer `at`, coloured by `rows` (one for each unit) in place of the weights; null ends it. */
+  emphasize(at, rows = null) { this.traced = at === null ? null : { at, rows }; this.draw(); }
+
   /** Index in theta of the first weight of a unit of layer `at`. */
   offset(at, unit) {
     const widths = this.widths;
@@ -95,10 +103,13 @@ export class Network {
     if (!this.places) return;
     const { context } = sharp(this.canvas), half = this.size / 2;
     this.curves = [];
+    context.setLineDash([DASH - 1, 1]);
+    context.lineDashOffset = -this.phase;
     const fits = this.weights?.length === this.widths.slice(1).reduce((sum, units, at) => sum + units * (this.widths[at] + 1), 0);
     for (let at = 0; at + 1 < this.places.length; at++) {
       this.places[at + 1].forEach((to, unit) => this.places[at].forEach((from, source) => {
-        const weight = fits ? this.weights[this.offset(at, unit) + source] : 0;
+        const emphasized = this.traced?.at === at;
+        const weight = emphasized && this.traced.rows ? this.traced.rows[unit][source] ?? NaN : fits ? this.weights[this.offset(at, unit) + source] : 0;
         const a = from.x + half, b = to.x - half, bend = (b - a) * CURVE;
         context.beginPath();
         context.moveTo(a, from.y);
@@ -106,7 +117,7 @@ export class Network {
         const lit = this.hovered && this.hovered.layer === at && this.hovered.unit === unit && this.hovered.source === source;
         context.lineWidth = Math.max(0.6, Math.min(9, Math.abs(weight) * 3)) + (lit ? 2 : 0);
         context.strokeStyle = Number.isFinite(weight) ? diverging(weight) : colour("--bad");
-        context.globalAlpha = lit ? 1 : 0.85;
+        context.globalAlpha = lit || emphasized ? 1 : this.traced ? 0.15 : 0.85;
         context.stroke();
         this.curves.push({ a, b, from: from.y, to: to.y, layer: at, unit, source, weight });
       }));
@@ -117,12 +128,16 @@ export class Network {
 
   units(context) {
     let index = 0;
+    this.biases = [];
     if (this.output) heat(this.places.at(-1)[0].node.firstChild, this.output, Math.sqrt(this.output.length), view.discretize);
     this.places.slice(1, -1).forEach((layer, at) => layer.forEach(({ node, x, y }, unit) => {
       const map = this.maps?.[index++];
       if (map) heat(node.firstChild, map, this.mapSize, view.discretize);
-      context.fillStyle = diverging(this.weights[this.offset(at, unit) + this.widths[at]]); // the bias
-      context.fillRect(x - this.size / 2 - 8, y + this.size / 2 - 7, 7, 7);
+      const bias = { layer: at, unit, source: this.widths[at], weight: this.weights[this.offset(at, unit) + this.widths[at]] };
+      Object.assign(bias, { x: x - this.size / 2 - BIAS - 1, y: y + this.size / 2 - BIAS });
+      this.biases.push(bias);
+      context.fillStyle = diverging(bias.weight);
+      context.fillRect(bias.x, bias.y, BIAS, BIAS);
     }));
   }
 
@@ -135,8 +150,9 @@ export class Network {
       const away = Math.abs(curve.from + (curve.to - curve.from) * (3 * t * t - 2 * t * t * t) - y);
       if (away < distance) { best = curve; distance = away; }
     }
-    this.hovered = best;
-    this.canvas.title = best ? `Weight ${best.weight.toFixed(3)}: click to edit` : "";
+    const onBias = this.biases?.find((bias) => x >= bias.x - 3 && x <= bias.x + BIAS + 3 && y >= bias.y - 3 && y <= bias.y + BIAS + 3);
+    this.hovered = best = onBias ?? best;
+    this.canvas.title = best ? `${onBias ? "Bias" : "Weight"} ${best.weight.toFixed(3)}: click to edit` : "";
     this.canvas.style.cursor = best ? "pointer" : "";
     this.draw();
   }

@@ -8,8 +8,9 @@ export const LIVE = ["lr", "batch", "regularization", "rate"]; // may change dur
 const DEFAULTS = {
   problem: "circle", seed: 0, initialization: 0, ratio: 50, noise: 0, batch: 10, lr: 0.03, regularization: "none", rate: 0, features: ["x1", "x2"],
   layers: [{ units: 4, activation: "tanh" }, { units: 2, activation: "tanh" }], dropout: 0, optimizer: "sgd", loss: "squared", rule: "gradient",
+  init_zero: false,
 };
-const VIEW = { activation: "tanh", stop: 0, speed: "normal", test: false, discretize: false, epoch: 0, running: false, kind: "classification", hide: "" };
+const VIEW = { activation: "tanh", stop: 0, speed: "normal", test: false, discretize: false, epoch: 0, running: false, kind: "classification", hide: "", lesson: "" };
 
 export const settings = structuredClone(DEFAULTS);
 export const view = { ...VIEW };
@@ -73,7 +74,7 @@ function parse(key, text, activations) {
   if (key in CHOICES) return CHOICES[key].includes(text) ? text : null;
   if (key in RANGES) return inRange(key, text);
   if (key === "activation") return activations.includes(text) ? text : null;
-  return typeof VIEW[key] === "boolean" ? text === "true" : text;
+  return typeof { ...DEFAULTS, ...VIEW }[key] === "boolean" ? text === "true" : text;
 }
 const unique = (names) => (names.length && names.every(Boolean) && new Set(names).size === names.length ? names : null);
 function inRange(key, text) {

@@ -5,7 +5,7 @@ import { clearNotice, connect, notice } from "../lib.js";
 const CONNECTION = "connection", RUN = "run"; // sources of notices
 
 export class Training {
-  /** `handlers`: {open, frame, points, changed, file}. */
+  /** `handlers`: {open, frame, points, changed, trace, file}. */
   constructor(handlers) { this.handlers = handlers; this.open(); }
 
   open() {
@@ -31,6 +31,7 @@ export class Training {
     if (message.error) notice(message.error, { error: true, source: RUN });
     if (message.points) { this.pendingRestarts--; clearNotice(RUN); this.handlers.points(message); }
     if (message.changed && !this.pendingRestarts) this.handlers.changed(message.changed);
+    if (message.trace) { clearNotice(RUN); this.handlers.trace(message.trace); }
     if (message.file) this.handlers.file(message.file, message.text);
   }
 
