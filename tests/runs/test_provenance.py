@@ -42,7 +42,8 @@ def test_results_and_documents_do_not_make_the_code_of_the_next_run_dirty(reposi
         ("conf/model/own.yaml", True, True),
         ("sitecustomize.py", True, False),
         ("runs/x/run.json", False, False),
-        ("scratch/plot.py", False, False),
+        ("my_package/net.py", True, False),
+        ("tests/test_net.py", False, False),
         ("notes.txt", False, False),
     ],
 )
