@@ -154,7 +154,8 @@ def _run(request: replay.Request, tree: Path, folder: Path, root: Path, told: di
     """
     (folder / "request.json").write_text(json.dumps(request))
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, **told, "PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
+    place = {"PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
+    environment = {**os.environ, **told, **place}
     # With -P the modules beside the script do not hide libraries of the same name.
     command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
     with (folder / "log.txt").open("w+") as log:

@@ -15,7 +15,8 @@ from pipeline.runs import fingerprint
 if TYPE_CHECKING:  # records have a provenance
     from pipeline.runs.records import RunRecord
 
-CODE = ("pipeline", "conf", "requirements.lock", ":(glob)*.py")  # files that change what runs
+# Files that change what runs; a project of one's own has packages of any name.
+CODE = ("pipeline", "conf", "requirements.lock", "*.py", ":!tests", ":!benchmarks", ":!docs")
 UNTRACKED = (
     ("--", ":(glob)pipeline/**/*.py", ":(glob)conf/**/*.yaml"),  # also if ignored
     ("--exclude-standard", "--", *CODE),

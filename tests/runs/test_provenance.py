@@ -18,7 +18,7 @@ def git(folder: Path, *words: str) -> None:
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
-    for name in ("results/net.json", "code.py"):
+    for name in ("results/net.json", "code.py", "conf/config.yaml", "data.dvc"):  # the last two make it a project
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("1")
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
@@ -42,7 +42,8 @@ def test_results_and_documents_do_not_make_the_code_of_the_next_run_dirty(reposi
         ("conf/model/own.yaml", True, True),
         ("sitecustomize.py", True, False),
         ("runs/x/run.json", False, False),
-        ("scratch/plot.py", False, False),
+        ("my_package/net.py", True, False),
+        ("tests/test_net.py", False, False),
         ("notes.txt", False, False),
     ],
 )
@@ -89,7 +90,9 @@ def test_a_commit_that_is_not_recorded_is_announced_in_one_line_with_the_remedy(
     case: str, remedy: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = repository if case in ("another owner", "no git") else tmp_path / "new"
-    folder.mkdir(exist_ok=True)
+    (folder / "conf").mkdir(parents=True, exist_ok=True)
+    for name in ("conf/config.yaml", "data.dvc"):
+        (folder / name).touch()
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     if case == "another owner":
