@@ -79,7 +79,8 @@ for words, expected in json.loads(sys.argv[1]):
 
 
 def test_mistakes_and_listings_wait_for_no_heavy_library(project: Path) -> None:
-    (project / "results").symlink_to(ROOT / "results")
+    for name in ("conf", "data.dvc", "results"):
+        (project / name).symlink_to(ROOT / name)
     gradient_check.cached(project / ".cache")  # which the first `pipeline claims` computes, with torch
     verbs = [*((words, 0) for words in QUICK), *((words, 2) for words, _ in MISTAKES)]
     command = [sys.executable, "-c", IMPORTED_BY, json.dumps(verbs)]
