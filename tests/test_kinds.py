@@ -57,7 +57,7 @@ def test_a_net_that_reads(tracked: Path) -> None:
     small = ["model.net.embedding=8", "model.net.hidden=8", "model.optimizer.lr=0.03", "data.embeddings.contexts=20"]
     summary, _, figures = run(tracked, "experiment=imdb_gru", *TINY_TEXT, *small, "trainer.max_epochs=8")
     assert summary["metrics"]["test/accuracy"] > 0.9
-    assert figures == {"confusion_matrix.png", "learning_curves.png", "worst_errors.md"}
+    assert figures == {"confusion_matrix.png", "learning_curves.png", "reliability.png", "worst_errors.md"}
     for length in (3, 30):
         answer = portable(summary, input=np.ones((5, length), dtype=np.int64))
         np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
@@ -71,7 +71,7 @@ def test_a_net_that_reads(tracked: Path) -> None:
 def test_a_baseline_and_the_mean_of_two_of_them(tracked: Path) -> None:
     summary, _, figures = run(tracked, "experiment=imdb_nbsvm", *TINY_TEXT)
     assert summary["metrics"]["test/accuracy"] == 1.0
-    assert figures == {"confusion_matrix.png", "worst_errors.md"}
+    assert figures == {"confusion_matrix.png", "reliability.png", "worst_errors.md"}
     run(tracked, "experiment=imdb_tfidf", *TINY_TEXT)
     assert next(predict("latest", ["great fine"], root=tracked))["label"] == "positive"
 

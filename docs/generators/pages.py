@@ -29,10 +29,10 @@ def generated() -> dict[str, str]:
 def quoted_results() -> dict[str, str]:
     """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score."""
     entries = results.committed(ROOT)
-    verdicts = {}
-    for row in claims.table(entries):
-        verdict = row.verdict.rstrip(".")
-        verdicts[f"claim_{row.number}"] = f"**Claim.** {row.claim}. **Verdict: {verdict}.** Evidence: {row.evidence}."
+    verdicts = {
+        f"claim_{row.number}": f"**Claim.** {row.claim}. **{row.sign} {row.verdict}** Evidence: {row.evidence}."
+        for row in claims.table(entries)
+    }
     costs = markdown.costs(entries)
     scores = {
         f"score_{name}": f"{markdown.score(group)} ({len(group)} seeds, {np.mean(costs[name]):,.0f} CPU-s)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # Hydra and OmegaConf are imported when they compose
 # Hydra's composition and OmegaConf's resolvers are global to the process; the app composes in several threads.
 COMPOSING = threading.RLock()
 DEFAULT_EXPERIMENT = re.compile(r"^\s*- experiment:", re.MULTILINE)
+LATER = "later"  # in the place of an address: events wait in the run's folder until another machine sends them
 TRACKING_URI = re.compile(r"\$\{oc\.env:(MLFLOW_TRACKING_URI),(.*)\}")
 
 
@@ -122,10 +123,11 @@ def _register_counts_in(root: Path) -> None:
 def _fix_tracking_uri(config: "DictConfig") -> None:
     """Write the value of MLFLOW_TRACKING_URI into a configuration that refers to it: resume finds the same store.
 
-    An address that holds a password stays a reference. An empty variable counts as unset, as MLflow has it.
+    An address that holds a password stays a reference, as does `later`, which another machine replaces. An empty
+    variable counts as unset, as MLflow has it.
     """
     variable = TRACKING_URI.fullmatch(str(unresolved(config).get("tracking", {}).get("uri")))
-    if variable:
+    if variable and os.environ.get(variable[1]) != LATER:
         uri = os.environ.get(variable[1]) or variable[2]
         config.tracking.uri = uri if redact(uri) == uri else f"${{oc.env:{variable[1]}}}"
 

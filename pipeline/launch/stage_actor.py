@@ -22,12 +22,12 @@ from typing import Any
 
 import ray
 
+from pipeline.config.compose import LATER
 from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, file_lock
 from pipeline.launch.data_bundle import DataBundle, cache_dir, unpack
 from pipeline.launch.parent import end_with
 from pipeline.launch.run_dir_actor import Files, read
-from pipeline.tracking.address import LATER
 
 ATOMIC = ("checkpoints/step-*", "model")  # folders of a run that appear whole
 WHOLE = ("checkpoints", "model", "ray")  # of a run: not read file by file; the last is Ray Train's own

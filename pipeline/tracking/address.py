@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.config.compose import LATER
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 PROXIES = [case(name) for name in ("http_proxy", "https_proxy", "all_proxy") for case in (str.lower, str.upper)]
-LATER = "later"  # in the place of an address, on machines that can't reach it
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 from pipeline.app.play.csv_file import read_csv
 from pipeline.app.play.export import export
 from pipeline.app.play.learner import Learner, Optimizer
+from pipeline.app.play.maps import encode_map
 from pipeline.app.play.network import ARRAY_ACTIVATIONS, Network
-from pipeline.app.play.session import encode_map
 from pipeline.app.play.settings import Settings
 from pipeline.app.server import create_app
 from pipeline.config import build, build_data, load_config, resolve

@@ -12,6 +12,7 @@ from pipeline.config import load_config, resolve
 from pipeline.training import baselines
 from pipeline.training.fit import fit
 from tests import conftest
+from tests.browser.accessibility import severe_violations
 from tests.browser.conftest import serving
 
 pytestmark = pytest.mark.slow
@@ -178,7 +179,31 @@ def test_an_untrained_model_is_shown_with_the_command_that_trains_it(page: Page,
         expect(page.locator(".missing button").first).to_have_text("Train it now")
 
 
-@pytest.mark.parametrize("name", ["playground", "digits", "photos", "reviews", "generator", "piglatin", "live"])
+PAGES = ["playground", "digits", "photos", "reviews", "generator", "piglatin", "live"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page_with_and_without_models(
+    scheme: str, width: int, browser: Any, trained: str, address: str
+) -> None:
+    from tests.browser.conftest import opened
+
+    with opened(browser, color_scheme=scheme) as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        found = {}
+        for where in (trained, address):
+            for name in PAGES:
+                page.goto(f"{where}/{name}")
+                if name == "digits":
+                    page.click("#sample")
+                    page.wait_for_selector(".answer, .missing")
+                page.wait_for_timeout(1500)
+                found[f"{where}/{name}"] = severe_violations(page)
+        assert not {where: violations for where, violations in found.items() if violations}
+
+
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_down_only_and_tab_reaches_everything_visibly(
     name: str, scheme: str, browser: Any, trained: str

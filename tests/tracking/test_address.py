@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from pipeline.config import load_config, revive, stored
 from pipeline.config.redaction import redact, redact_tree
 from pipeline.errors import LaunchError
 from pipeline.tracking.address import bypass_proxy, check, resolve_uri
@@ -128,3 +129,16 @@ def test_nothing_changes_where_there_is_no_proxy(proxied: int, monkeypatch: pyte
     monkeypatch.delenv("HTTP_PROXY")
     bypass_proxy()
     assert "no_proxy" not in os.environ
+
+
+def test_a_run_that_is_tracked_later_is_sent_to_the_store_of_the_machine_that_sends_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "later")
+    config = load_config("experiment=mlp_xor")
+    check(config.tracking.uri, project)
+    written = stored(config)["resolved"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert revive(written)["tracking"]["uri"] == "http://127.0.0.1:5000"
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert revive(written)["tracking"]["uri"] == "sqlite:///runs/mlflow.db"

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 from pipeline.app.play import export
 from pipeline.app.play.dataset import GRID, features, grid
 from pipeline.app.play.learner import Learner
-from pipeline.app.play.network import Array
+from pipeline.app.play.maps import encode_map
 from pipeline.app.play.settings import Change, Message, Settings
+from pipeline.app.play.starts import train_starts
 from pipeline.app.play.trace import trace
 from pipeline.app.validation import describe
 from pipeline.errors import PipelineError
@@ -31,13 +32,6 @@ AHEAD = 2  # frames sent and not yet drawn
 SMALL_STEP = 2  # a hidden unit's map shows every second pixel
 OUTPUT = (-1, -1)  # `inspect` of the output
 LOSSES = 4000  # kept for the next frame
-
-
-def encode_map(values: Array) -> bytes:
-    """One byte a value: -1 to 1 become 1 to 255, 0 becomes 128, negative values are below 128, NaN and inf are 0."""
-    with np.errstate(invalid="ignore"):
-        scaled = np.floor(128 + 127 * np.clip(values, -1, 1))
-    return np.where(np.isfinite(values), scaled, 0).astype(np.uint8).tobytes()
 
 
 class Session:
@@ -74,6 +68,9 @@ class Session:
             self.train_epoch()
         if message.trace is not None:
             self.send_json({"trace": asdict(trace(self.learner, message.trace))})
+        if message.starts:
+            self.running = False
+            self.send_json({"starts": asdict(train_starts(self.learner.settings, self.learner.epoch))})
         if message.export:
             name, text = export.export(self.learner, message.export)
             self.send_json({"file": name, "text": text})

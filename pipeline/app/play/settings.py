@@ -110,4 +110,5 @@ class Message(_Strict):
     trace: int | None = Field(
         None, ge=0, le=10**6
     )  # number of a training point whose forward and backward pass is wanted
+    starts: bool = False  # train several networks from other initial weights, and send their losses and maps
     export: Literal["json", "pytorch", "yaml"] | None = None

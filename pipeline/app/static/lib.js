@@ -125,7 +125,9 @@ export function sharp(canvas) {
   return { context, width, height };
 }
 
-$("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+// Not with scrollIntoView: Chromium's next Tab would start behind the link, and skip “Skip to the content”.
+const link = $(".bar [aria-current]");
+if (link) link.parentElement.scrollLeft = link.offsetLeft - (link.parentElement.clientWidth - link.clientWidth) / 2;
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const themeChanged = () => { table = null; variables.clear(); document.dispatchEvent(new Event("themechange")); };

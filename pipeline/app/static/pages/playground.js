@@ -7,6 +7,7 @@ import { bindLessons } from "../playground/lessons.js";
 import { Chart, dots, featureCodes, heat, legend } from "../playground/maps.js";
 import { Network, featureName } from "../playground/network.js";
 import * as state from "../playground/state.js";
+import { bindStarts, closeStarts, drawStarts, showStarts } from "../playground/starts.js";
 import { Steps } from "../playground/steps.js";
 import { Training } from "../playground/training.js";
 
@@ -159,15 +160,17 @@ const training = new Training({
   open() {
     restart({ replay: Number(view.epoch), run: view.running });
   },
-  points(message) { data = message; steps.close(); redraw(); },
+  points(message) { data = message; steps.close(); closeStarts(); redraw(); },
   changed(change) { state.remember(change); state.write(); }, // it has its epoch, so that a link can repeat it
   frame,
   trace: (numbers) => steps.show(numbers),
+  starts: showStarts,
   file: save,
 });
 
 bindControls({ rebuild, live, activations: Object.keys(family), send: (message) => training.send(message), draw: () => { network.build(); redraw(); } });
 const steps = new Steps({ ask: (point) => training.send({ run: false, trace: point }), emphasize: (at, rows) => network.emphasize(at, rows), family, classifies: () => data.classifies });
+bindStarts(() => training.send({ starts: true }));
 bindLessons();
 $("#run").addEventListener("click", () => run(!running));
 $("#step").addEventListener("click", step);
@@ -184,7 +187,7 @@ document.addEventListener("keydown", (event) => {
   const act = { " ": () => run(!running), s: step, r: reset }[event.key.toLowerCase()];
   if (act) { event.preventDefault(); act(); }
 });
-const all = oncePerFrame(() => { showControls(); network.build(); legend($("#legend")); chart.draw(); redraw(); });
+const all = oncePerFrame(() => { showControls(); network.build(); legend($("#legend")); drawStarts(); chart.draw(); redraw(); });
 document.addEventListener("themechange", all);
 addEventListener("resize", all);
 addEventListener("hashchange", () => { readLink(); network.build(); all(); restart({ replay: Number(view.epoch), run: view.running }); });

@@ -4,7 +4,7 @@ import { clearNotice, diverging, make, notice, request } from "/static/lib.js";
 /** A card in place of a model that is not trained yet: the command, and a button that runs it. */
 export function untrained(title, { experiment, train_command: command }) {
   return make("article", { class: "card stack missing" }, make("h2", {}, title), make("p", {}, "Not trained yet. Train it with:"),
-    make("pre", {}, command),
+    make("pre", { tabindex: 0 }, command),
     make("button", { type: "button", class: "primary", onclick: () => train(experiment) }, "Train it now"));
 }
 /** The origin of the model: the registry's champion, a run, or a recorded model. */

@@ -60,7 +60,7 @@ export function legend(canvas) {
   for (let x = 0; x < width; x++) { context.fillStyle = diverging((x / width) * 2 - 1); context.fillRect(x, 0, 1, height); }
 }
 
-/** The losses of all epochs: test dark, train faint. Rows are thinned to at most 600. */
+/** The losses of all epochs: test solid, train dashed, the gap between them shaded. Rows are thinned to at most 600. */
 export class Chart {
   constructor(canvas) { this.canvas = canvas; this.clear(); }
   clear() { this.rows = []; this.every = 1; }
@@ -73,17 +73,22 @@ export class Chart {
     if (this.rows.length < 2) return;
     const finite = this.rows.flatMap((row) => row.slice(1)).filter((loss) => loss !== null);
     const most = Math.max(...finite, 1e-9), first = this.rows[0][0], last = this.rows.at(-1)[0];
+    const x = (row) => ((row[0] - first) / (last - first)) * width, y = (loss) => height - 2 - (loss / most) * (height - 4);
+    const whole = this.rows.filter((row) => row[1] !== null && row[2] !== null);
+    context.beginPath();
+    for (const row of whole) context.lineTo(x(row), y(row[1]));
+    for (const row of whole.toReversed()) context.lineTo(x(row), y(row[2]));
+    context.fillStyle = colour("--orange"); context.globalAlpha = 0.35; context.fill();
     for (const [which, ink] of [[1, colour("--faint")], [2, colour("--text")]]) {
       context.beginPath();
       let down = false;
       for (const row of this.rows) {
         if (row[which] === null) { down = false; continue; }
-        const x = ((row[0] - first) / (last - first)) * width, y = height - 2 - (row[which] / most) * (height - 4);
-        if (down) context.lineTo(x, y); else context.moveTo(x, y);
+        if (down) context.lineTo(x(row), y(row[which])); else context.moveTo(x(row), y(row[which]));
         down = true;
       }
-      context.strokeStyle = ink; context.lineWidth = 1.5; context.globalAlpha = which === 1 ? 0.6 : 1; context.stroke();
+      context.strokeStyle = ink; context.lineWidth = 1.5; context.globalAlpha = 1; context.setLineDash(which === 1 ? [4, 3] : []); context.stroke();
     }
-    context.globalAlpha = 1;
+    context.setLineDash([]);
   }
 }

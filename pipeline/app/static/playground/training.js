@@ -5,7 +5,7 @@ import { clearNotice, connect, notice } from "../lib.js";
 const CONNECTION = "connection", RUN = "run"; // sources of notices
 
 export class Training {
-  /** `handlers`: {open, frame, points, changed, trace, file}. */
+  /** `handlers`: {open, frame, points, changed, trace, starts, file}. */
   constructor(handlers) { this.handlers = handlers; this.open(); }
 
   open() {
@@ -32,6 +32,7 @@ export class Training {
     if (message.points) { this.pendingRestarts--; clearNotice(RUN); this.handlers.points(message); }
     if (message.changed && !this.pendingRestarts) this.handlers.changed(message.changed);
     if (message.trace) { clearNotice(RUN); this.handlers.trace(message.trace); }
+    if (message.starts) { clearNotice(RUN); this.handlers.starts(message.starts); }
     if (message.file) this.handlers.file(message.file, message.text);
   }
 
