@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # importing torch takes seconds
 class Net(Protocol):
     """A `torch.nn.Module`, as `model.net`. Its arguments are the keys beside its `_target_`.
 
-    For example:
+    For example::
 
         class Linear(nn.Module):
             def __init__(self, in_shape: Sequence[int], classes: int):
@@ -35,7 +35,7 @@ class Net(Protocol):
 class Task(Protocol):
     """A `pipeline.tasks.task.Task`, as `model`: the loss and the epoch's metrics. Derive it from the nearest one.
 
-    For example:
+    For example::
 
         class FocalClassification(Classification):
             def __init__(self, gamma: float, **others: Any):
@@ -68,7 +68,7 @@ class DataModule(Protocol):
 
     `folder` is the project's `data/`; the other arguments are the keys beside `_target_`.
 
-    For example:
+    For example::
 
         class Blobs(BatchedData):
             def __init__(self, name: str, batch_size: int, in_shape: list[int], classes: int, folder: Path, seed: int):
@@ -99,7 +99,7 @@ class DataModule(Protocol):
 class Augmentation(Protocol):
     """Random changes of images, as `data.augment`: a pure function of an image and the numbers that were drawn for it.
 
-    For example:
+    For example::
 
         class Flip:
             def draw(self, n: int, generator: torch.Generator) -> Tensor:
@@ -119,7 +119,7 @@ class Augmentation(Protocol):
 class Metric(Protocol):
     """A score of a classifier's predictions on a split, as `metrics.NAME` with `_partial_: true`.
 
-    For example:
+    For example::
 
         def balanced_accuracy(predictions: Predictions) -> float:
             right_N = predictions.y_score.argmax(axis=1) == predictions.y_true

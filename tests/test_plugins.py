@@ -64,7 +64,7 @@ batch_size: 16
 
 def example(protocol: type) -> str:
     """The code in a Protocol's docstring."""
-    return textwrap.dedent(str(protocol.__doc__).partition("For example:\n")[2])
+    return textwrap.dedent(str(protocol.__doc__).partition("For example::\n")[2])
 
 
 @pytest.fixture

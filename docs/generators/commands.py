@@ -36,7 +36,9 @@ def page(verb: str, command: Any) -> str:
 
 
 def _usage(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
+    if argument.metavar:
+        return str(argument.metavar)
+    name = argument.name.upper()
     return (name if argument.required else f"[{name}]") + ("..." if argument.nargs == -1 else "")
 
 
@@ -60,5 +62,6 @@ def _meaning(parameter: Any) -> str:
 
 
 def _table(head: str, rows: list[tuple[str, str]]) -> str:
-    lines = [f"| {head} | meaning |", "| --- | --- |", *(f"| {name} | {meaning} |" for name, meaning in rows)]
+    cells = [(name.replace("|", "\\|"), meaning) for name, meaning in rows]
+    lines = [f"| {head} | meaning |", "| --- | --- |", *(f"| {name} | {meaning} |" for name, meaning in cells)]
     return "\n".join(lines)
