@@ -36,7 +36,7 @@ def model(detector: OutlierDetector | None, side: int = 28) -> ImageClassifier:
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
     data = SimpleNamespace(batches=lambda split: [(torch.full((10, 1, 28, 28), 0.9), torch.zeros(10))])
     monkeypatch.setattr(foreign, "build_data", lambda *_: data)
-    monkeypatch.setattr(foreign.lookup, "model_dir", lambda run, root: root)
+    monkeypatch.setattr("pipeline.runs.lookup.model_dir", lambda run, root: root)
 
 
 def test_letters_are_told_from_images_full_of_ink(own: None, monkeypatch: pytest.MonkeyPatch) -> None:

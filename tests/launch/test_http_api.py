@@ -22,7 +22,7 @@ LABELS = [str(digit) for digit in range(10)]
 
 
 def served(net: torch.nn.Module, data: dict[str, Any], labels: list[str] = LABELS, task: str = "x") -> TestClient:
-    config = {"name": "mine", "seed": 3, "labels": labels, "model": {"_target_": task}, "data": data}
+    config = {"name": "mine", "seed": 3, "labels": labels, "model": {"_target_": task}, "data": data, "requires": {}}
     manifest = {"files": {"model.safetensors": "ab" * 32}}
     predictor = kinds.predictor_class(config)(net.eval(), config, manifest)
 
