@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from pipeline.evaluation.comparison import Difference, holm, paired, unpaired
 from pipeline.runs import results
 
-Entry = dict[str, Any]
+Entry = results.Result
 SIGNIFICANCE = 0.05
 RECURRENT = ("lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_pseudo")
 PAIRS = (

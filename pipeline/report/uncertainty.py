@@ -1,7 +1,6 @@
 """Tables of what scores are uncertain of: intervals over test samples, calibration, known wrong labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from pipeline.report.markdown import spread
 from pipeline.runs import results
 from pipeline.types import PrimaryMetric
 
-Entry = dict[str, Any]
+Entry = results.Result
 Groups = Mapping[str, Sequence[Entry]]
 # Metric, column, digits, factor
 COLUMNS = (
