@@ -19,6 +19,7 @@ def test_the_steps_of_a_point_show_every_number_beside_its_formula(page: Page, a
     learner = Learner(Settings.model_validate({"layers": layers, "lr": 0.1}))
     numbers = trace(learner, 0)
     play.click("#trace")
+    expect(play.locator("#steps-name")).to_have_text("The point")
     names, texts = [], []
     for _ in range(7):
         names.append(play.locator("#steps-name").inner_text())
