@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.actions import output_file
+from pipeline.actions.model_card import SUFFIX, model_card
 from pipeline.config import build_data
 from pipeline.data.texts.vocabulary import PADDING
 from pipeline.errors import CheckpointError, ConfigError
@@ -42,7 +43,9 @@ class Export(TypedDict):
 
 
 def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Export:
-    """Export a stored model to `target` (default: exports/EXPERIMENT-SEED.FORMAT in the project), with its SHA-256.
+    """Export a stored model to `target` (default: exports/EXPERIMENT-SEED.FORMAT in the project).
+
+    Its SHA-256 and its model card are written beside it.
 
     Raises: ConfigError if the model has no such format; CheckpointError if the outputs of the file differ from the
     model's on real inputs; DataError if `target` can't be written.
@@ -51,7 +54,8 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Ex
         raise ConfigError(f"--format {file_format}: unknown format. Choose one of {', '.join(FORMATS)}.")
     if target:
         output_file.check(target, "--out")
-    predictor = load(lookup.model_dir(run, root))
+    model_dir = lookup.model_dir(run, root)
+    predictor = load(model_dir)
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
     model: ExportableModel = predictor.exportable(build_data(predictor.config, root / "data"), sum(BATCH_SIZES))
     if file_format == "pt2" and model.text:
@@ -71,6 +75,7 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Ex
             )
     digest = sha256(target)
     atomic_write(target.with_name(f"{target.name}.sha256"), f"{digest}  {target.name}\n")
+    atomic_write(target.with_name(f"{target.name}{SUFFIX}"), model_card(model_dir, root))
     variable = [0, 1] if model.text and file_format != "pt2" else [0]
     inputs = {key: _shape(tensor, variable) for key, tensor in model.inputs.items()}
     for key in model.ignored:

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from pipeline.actions.model_card import model_card
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
 from pipeline.runs.records import RunRecord
@@ -91,7 +92,9 @@ def _decide(record: RunRecord, own: Validation, registry: Registry, console: Con
         difference is not None and error is not None and difference > MIN_STANDARD_ERRORS * error
     )
     facts = {**own["metrics"], "weights_digest": own["weights_digest"], "run": record["name"]}
-    version = registry.register(str(record["run_id"]), {name: str(value) for name, value in facts.items()})
+    facts |= {key: record.get(key) for key in ("commit", "dirty", "lock_digest", "hardware")}
+    card = model_card(Path(record["run_dir"]) / "model", root)
+    version = registry.register(str(record["run_id"]), {name: str(value) for name, value in facts.items()}, card)
     if promoted:
         if registry.champion() != before:
             raise LaunchError(f"{registry.name}: its {CHAMPION} changed meanwhile. Promote {record['name']} again.")

@@ -21,6 +21,7 @@ from pipeline.config.source import VARIABLE, project_of
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
 from pipeline.runs import checkpoints, fingerprint, trail
 from pipeline.runs.recorded import LOCK, Facts, Recorded, differing, find
+from pipeline.training import cpu
 from pipeline.types import Console
 
 
@@ -75,7 +76,7 @@ def reproduce(
             "steps": steps,
             "checkpoint": str(checkpoint) if checkpoint else None,
         }
-        outcome = _run(request, tree, Path(scratch), root)
+        outcome = _run(request, tree, Path(scratch), root, instructions(recorded.depends))
         return _verdict(recorded, outcome, Path(scratch) / "model", steps)
 
 
@@ -140,14 +141,20 @@ def _interval(recorded: Recorded) -> tuple[Path, int]:
     return folder, min(entry.step for entry in recorded.entries if entry.step > step)
 
 
-def _run(request: replay.Request, tree: Path, folder: Path, root: Path) -> replay.Outcome:
-    """Train in a new process, with the tree's code.
+def instructions(depends: Facts) -> dict[str, str]:
+    """The variables of instruction sets that a record was made with, where this process has the project's own."""
+    recorded = {name: value for name, value in depends.items() if name in cpu.AVX2 and value}
+    return {name: value for name, value in recorded.items() if os.environ.get(name) == cpu.AVX2[name]}
+
+
+def _run(request: replay.Request, tree: Path, folder: Path, root: Path, told: dict[str, str]) -> replay.Outcome:
+    """Train in a new process, with the tree's code and `told` in its environment.
 
     Raises: LaunchError with the last line of its output if it fails.
     """
     (folder / "request.json").write_text(json.dumps(request))
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
+    environment = {**os.environ, **told, "PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
     # With -P the modules beside the script do not hide libraries of the same name.
     command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
     with (folder / "log.txt").open("w+") as log:

@@ -153,7 +153,7 @@ def export(
 ) -> None:
     """Export a stored model as ONNX, PT2 or safetensors.
 
-    The exported model is compared with the stored one on real inputs.
+    The exported model is compared with the stored one on real inputs. Its model card is written beside it.
 
     Example: pipeline export latest --format onnx
     """

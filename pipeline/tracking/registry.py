@@ -25,8 +25,8 @@ class Registry:
     def __init__(self, store: MLflowStore, name: str):
         self.store, self.name = store, name
 
-    def register(self, run_id: str, tags: dict[str, str]) -> Version:
-        """The version of a run's model, created if missing, with these tags.
+    def register(self, run_id: str, tags: dict[str, str], description: str) -> Version:
+        """The version of a run's model, created if missing, with these tags and a description in Markdown.
 
         Raises: LaunchError if MLflow has no model of the run.
         """
@@ -40,6 +40,7 @@ class Registry:
                 versions = [client.create_model_version(self.name, source, run_id, model_id=model_id)]
             for key, value in tags.items():
                 client.set_model_version_tag(self.name, versions[0].version, key, value)
+            client.update_model_version(self.name, versions[0].version, description)
             return Version(str(versions[0].version), run_id)
 
     def champion(self) -> Version | None:

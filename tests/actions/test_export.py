@@ -24,6 +24,7 @@ def linear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "model_dir", lambda run, root: root)
     monkeypatch.setattr(export, "load", lambda folder: predictor)
     monkeypatch.setattr(export, "build_data", lambda config, folder: None)
+    monkeypatch.setattr(export, "model_card", lambda folder, root: "# Model Card\n")
 
 
 @pytest.mark.usefixtures("linear")
@@ -35,6 +36,7 @@ def test_a_model_is_exported_to_the_projects_exports_which_git_ignores(
     path = Path(export.export("latest", "safetensors", None, root=tmp_path)["path"])
     assert path == tmp_path / "exports/net-3.safetensors"
     assert (tmp_path / "exports/net-3.safetensors.sha256").read_text() == f"{sha256(path)}  net-3.safetensors\n"
+    assert (tmp_path / "exports/net-3.safetensors.card.md").read_text() == "# Model Card\n"
     assert not list((tmp_path / "elsewhere").iterdir())
     assert "/exports" in (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
 

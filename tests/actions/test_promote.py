@@ -39,6 +39,7 @@ def root(project: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -
         }
 
     monkeypatch.setattr(promote, "_evaluate", evaluated)
+    monkeypatch.setattr(promote, "model_card", lambda folder, _: f"# Model Card for {folder.parent.name}")
     return project
 
 
@@ -53,6 +54,7 @@ def champion(root: Path) -> Any:
 def test_the_alias_moves_to_the_first_and_to_the_better_and_a_tie_keeps_it(root: Path) -> None:
     first = promote.promote("first", Quiet(), root=root)
     assert (first.promoted, first.version, first.rival, first.why) == (True, "1", None, "first model of this data set")
+    assert champion(root).description == "# Model Card for first"
     tie = promote.promote("same", Quiet(), root=root)
     assert (tie.promoted, tie.rival, tie.difference, tie.champion) == (False, "first", 0.0, "first")
     assert champion(root).version == 1

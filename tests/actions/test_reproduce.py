@@ -194,6 +194,14 @@ def test_what_differs_is_named_by_its_aspect(tmp_path: Path) -> None:
     assert answer(tmp_path, older, same, code="x", lock="z").differs == {}
 
 
+def test_a_record_is_repeated_with_its_instructions_unless_others_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded_with: Facts = {**THEN, "MKL_CBWR": "COMPATIBLE", "ONEDNN_MAX_CPU_ISA": None}
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    assert reproduce.instructions(recorded_with) == {"MKL_CBWR": "COMPATIBLE"}
+    monkeypatch.setenv("MKL_CBWR", "SSE4_2")
+    assert reproduce.instructions(recorded_with) == {}
+
+
 def test_a_tampered_weight_is_different_though_the_first_steps_are_identical(tmp_path: Path) -> None:
     found = answer(tmp_path, record(problem="model.safetensors: expected SHA-256 …"), record().entries[:3])
     assert (found.verdict, found.first_difference) == ("different", 30)

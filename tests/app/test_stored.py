@@ -56,7 +56,7 @@ def test_the_registrys_champion_comes_first_in_its_experiments_place_and_its_var
     assert source(root) == "run new"
     run_id = track(root, "best")
     registry = Registry(MLflowStore(URI, root), "mnist")
-    version = registry.register(run_id, {})
+    version = registry.register(run_id, {}, "A card.")
     assert source(root) == "run new"  # a version that no alias names
     registry.set_alias(version)
     stored._champions.clear()

@@ -57,7 +57,7 @@ def test_where_no_run_has_a_model_the_latest_is_named(tmp_path: Path) -> None:
     folder = make(tmp_path)
     with pytest.raises(LaunchError, match=rf"^{folder.name}: created, and has no model yet"):
         lookup.model_dir("latest", tmp_path)
-    with pytest.raises(LaunchError, match="There are none yet"):
+    with pytest.raises(LaunchError, match="is not in a project"):
         lookup.model_dir("latest", tmp_path / "empty")
 
 
