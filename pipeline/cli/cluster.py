@@ -21,7 +21,6 @@ def submit(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[OVERRIDES | VERB ARGUMENTS]...",
             help="Hydra overrides of a training; or train, resume, sweep, evaluate, predict or repro with arguments, "
             "after -- if options are among them.",
         ),
@@ -37,8 +36,6 @@ def submit(
     """Train on a cluster, or run another verb there.
 
     Code and configuration are sent; a job is started there and its log is printed.
-
-    Another verb: pipeline submit -- sweep experiment=digits_mlp 'model.optimizer.lr=choice(0.001,0.01)' --trials 2
 
     Example: pipeline submit experiment=mnist_cnn trainer.shards=2 --address http://127.0.0.1:8265
     """
