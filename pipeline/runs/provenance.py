@@ -56,12 +56,11 @@ def gaps(root: Path) -> list[str]:
 
 def _remedy(root: Path, problem: str) -> str:
     without = f"{root} is not in a git repository. `git init`, `git add .` and `git commit` there."
+    without += "" if find_root(root) else " `pipeline new my_project` makes a project in one."
     remedies = {
         "not found": "git is not installed. Install git.",
         "dubious ownership": f"{root} belongs to another user. `git config --global --add safe.directory {root}`",
-        "not a git repository": (
-            without if find_root(root) else f"{without} `pipeline new my_project` makes a project in one."
-        ),
+        "not a git repository": without,
         "unknown revision": f"{root} has no commit yet. `git add .` and `git commit` there.",
     }
     return next((remedy for words, remedy in remedies.items() if words in problem), f"git fails: {problem}")
