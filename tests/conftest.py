@@ -15,6 +15,7 @@ from pipeline.training import cpu
 from pipeline.types import Event
 
 cpu.fix_instructions()  # as the command does, before numpy and torch read what it sets
+THRESHOLDS = gc.get_threshold()
 gc.disable()  # until all tests are collected: imports leave no garbage, and looking for it is a seventh of their time
 
 import numpy as np  # noqa: E402
@@ -51,6 +52,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Collect garbage as Python does, whatever a command has set in a test before; skip what needs a GPU without one."""
+    gc.set_threshold(*THRESHOLDS)
     if item.get_closest_marker("gpu"):
         import torch
 
