@@ -52,7 +52,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Collect garbage as Python does, whatever a command has set in a test before; skip what needs a GPU without one."""
+    """Collect garbage as Python does, whatever a command has set before; skip what needs a GPU where there is none."""
     gc.set_threshold(*THRESHOLDS)
     if item.get_closest_marker("gpu"):
         import torch
