@@ -9,12 +9,11 @@ from pydantic import BaseModel, Field
 
 from pipeline.app import stored
 from pipeline.app.pages import Page
-from pipeline.types import Classifier
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipeline.inference.predictor import Net
+    from pipeline.inference.predictor import ImageClassifier
 
 SIDE = 140  # pixels of a drawing's side
 MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", "mnist_cnn": "CNN"}
@@ -55,17 +54,20 @@ def predict(drawing: Drawing, request: Request) -> dict[str, object]:
             continue
         models.append({"title": title, "experiment": experiment, "source": model.source, **_explain(model, image_CHW)})
         if title == "CNN":
-            maps = [
-                _grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(cast("Net", model.predictor).net, image_CHW)
-            ]
+            net = cast("ImageClassifier", model.predictor).net
+            maps = [_grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(net, image_CHW)]
     return {"input": input_HW.tolist(), "models": models, "maps": maps, "doubtful": doubtful(models)}
 
 
 def doubtful(models: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the picture may be no digit: no network is sure of one, or two are sure of different ones.
+    """Whether the picture may be no digit.
 
-    A rule of thumb on the probabilities; a perceptron has none. False if no model has probabilities.
+    That is so if a network finds it unlike the images of validation (`unfamiliar`), if no network is sure of a digit, or
+    if two are sure of different ones. The last two are a rule of thumb on the probabilities; a perceptron has none.
+    False if no model has probabilities.
     """
+    if any(model.get("unfamiliar") for model in models):
+        return True
     judged = [model for model in models if "probability" in model]
     sure = {model["label"] for model in judged if model["probability"] >= SURE}
     return bool(judged) and len(sure) != 1
@@ -82,11 +84,13 @@ def _explain(model: stored.StoredModel, image_CHW: "Tensor") -> dict[str, object
     from pipeline.inference import attribution
     from pipeline.inference.predictor import class_prediction
 
-    predictor = cast("Net", model.predictor)
-    scores_C = cast(Classifier, predictor).probabilities(image_CHW[None])[0].numpy()
-    effects_HW = attribution.patch_occlusion(cast(Classifier, predictor), image_CHW, int(scores_C.argmax()))
-    shown = {"attribution": np.round(effects_HW, 3).tolist()}
+    predictor = cast("ImageClassifier", model.predictor)
+    scores_C = predictor.probabilities(image_CHW[None])[0].numpy()
+    effects_HW = attribution.patch_occlusion(predictor, image_CHW, int(scores_C.argmax()))
+    shown: dict[str, object] = {"attribution": np.round(effects_HW, 3).tolist()}
     if has_probabilities(predictor.config):
+        if (unfamiliar_B := predictor.unfamiliar(image_CHW[None])) is not None:
+            shown["unfamiliar"] = bool(unfamiliar_B[0])
         return {**class_prediction(scores_C, predictor.labels, predictor.calibration), **shown}
     with torch.inference_mode():
         return {**scored(predictor.net(image_CHW[None])[0].numpy(), predictor.labels), **shown}

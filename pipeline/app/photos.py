@@ -1,14 +1,16 @@
 """Photos page: every model trained on a folder of pictures classifies a dropped picture."""
 
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.app import stored
 from pipeline.app.pages import Page
-from pipeline.types import Classifier
+
+if TYPE_CHECKING:
+    from pipeline.inference.predictor import ImageClassifier
 
 TRAINED_ON = "pipeline.data.images.image_folder.ImageFolder"
 EXAMPLE = "dogcat_transfer"  # the experiment to train where there is no model yet
@@ -40,9 +42,10 @@ def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict
     from pipeline.inference.requests import decode_image
     from pipeline.report.details import png
 
-    predictor = cast(Classifier, model.predictor)
+    predictor = cast("ImageClassifier", model.predictor)
     image_CHW = torch.as_tensor(decode_image(predictor, content, MAX_PIXELS))
-    prediction = class_prediction(predictor.probabilities(image_CHW[None])[0].numpy(), predictor.labels)
+    scores_C = predictor.probabilities(image_CHW[None])[0].numpy()
+    prediction = class_prediction(scores_C, predictor.labels, predictor.calibration)
     shown = png(image_CHW.permute(1, 2, 0).squeeze(2).numpy())
     effects = region_effects(predictor, image_CHW).round(3).tolist()
     return {"title": experiment, "source": model.source, **prediction, "input": shown, "attribution": effects}

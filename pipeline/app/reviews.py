@@ -10,7 +10,7 @@ from pipeline.app import stored
 from pipeline.app.pages import Page
 
 if TYPE_CHECKING:
-    from pipeline.types import Classifier
+    from pipeline.evaluation.calibration import CalibratedClassifier
 
 MODELS = {"imdb_tfidf": "TF-IDF", "imdb_rnn": "RNN", "imdb_gru": "GRU", "imdb_lstm": "LSTM"}
 EXPLAINED = 120  # words whose effects are computed; each costs two more texts a model
@@ -42,24 +42,28 @@ def predict(review: Review, request: Request) -> dict[str, object]:
             models.append({"title": title, **stored.untrained(experiment)})
         elif tokens:
             facts = {"title": title, "experiment": experiment, "source": model.source}
-            models.append({**facts, **_explain(cast("Classifier", model.predictor), review.text, tokens)})
+            models.append({**facts, **_explain(cast("CalibratedClassifier", model.predictor), review.text, tokens)})
     return {"words": tokens[:EXPLAINED], "count": len(tokens), "models": models}
 
 
-def _explain(predictor: "Classifier", text: str, tokens: list[str]) -> dict[str, object]:
+def _explain(predictor: "CalibratedClassifier", text: str, tokens: list[str]) -> dict[str, object]:
     from pipeline.inference import attribution
 
     if not _knows_any(predictor, tokens):
         return {"unknown": True}
     prefix_scores, effects = attribution.word_occlusion(predictor, tokens[:EXPLAINED])
+    positive = np.append(prefix_scores.astype(np.float64), predictor.text_probabilities([text])[0, -1])
+    if predictor.calibration:
+        positive = predictor.calibration.scores(np.stack([1 - positive, positive], axis=1))[:, 1]
+    *prefixes, score = np.round(positive, 4).tolist()
     return {
-        "score": round(float(predictor.text_probabilities([text])[0, -1]), 4),
-        "prefix_scores": np.round(prefix_scores.astype(np.float64), 4).tolist(),
+        "score": score,
+        "prefix_scores": prefixes,
         "effects": np.round(effects, 3).tolist(),
     }
 
 
-def _knows_any(predictor: "Classifier", tokens: list[str]) -> bool:
+def _knows_any(predictor: "CalibratedClassifier", tokens: list[str]) -> bool:
     """Whether at least one word of a text is in a model's vocabulary."""
     from pipeline.data.texts.vocabulary import UNKNOWN
 

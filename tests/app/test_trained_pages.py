@@ -91,6 +91,7 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
         """Positive in proportion to the number of "good"."""
 
         vocabulary = Vocabulary(("good", "bad"))
+        calibration = None
 
         def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
             positive = np.array([text.split().count("good") / 1000 for text in texts])
@@ -226,4 +227,5 @@ def test_a_picture_may_be_no_digit_unless_the_sure_networks_agree(
     perceptron = {"label": "3", "scores": {}, "margin": 9.0}
     judged = [{"label": label, "probability": probability} for label, probability in (mlp, cnn)]
     assert digits.doubtful([perceptron, *judged]) is doubtful
+    assert digits.doubtful([perceptron, *judged, {"label": "7", "probability": 0.99, "unfamiliar": True}])
     assert not digits.doubtful([perceptron, {"title": "CNN", "train_command": "pipeline train"}])
