@@ -62,9 +62,9 @@ def predict(drawing: Drawing, request: Request) -> dict[str, object]:
 def doubtful(models: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the picture may be no digit.
 
-    That is so if a network finds it unlike the images of validation (`unfamiliar`), if no network is sure of a digit, or
-    if two are sure of different ones. The last two are a rule of thumb on the probabilities; a perceptron has none.
-    False if no model has probabilities.
+    It may be none if a network finds it unlike the images of validation (`unfamiliar`), if no network is sure of a
+    digit, or if two are sure of different ones. The last two are a rule of thumb on the probabilities; a perceptron has
+    none. False if no model has probabilities.
     """
     if any(model.get("unfamiliar") for model in models):
         return True
