@@ -8,10 +8,10 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report.markdown import spread
 from pipeline.runs import results
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
-Groups = Mapping[str, Sequence[Entry]]
+Groups = Mapping[str, Sequence[Result]]
 # Metric, column, digits, factor
 COLUMNS = (
     ("test/ece", "ECE, %", 2, 100),
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-def interval(entries: Sequence[Entry]) -> str:
+def interval(entries: Sequence[Result]) -> str:
     """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if it is no fraction."""
     metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
     samples = entries[0]["dataset"]["rows"].get("test")
@@ -94,7 +94,7 @@ def wrong_labels_markdown(groups: Groups) -> list[str]:
     return [*lines, f"Not recorded: {', '.join(missing)}.", ""] if missing else lines
 
 
-def _errors(entry: Entry) -> tuple[int, int] | None:
+def _errors(entry: Result) -> tuple[int, int] | None:
     """A run's errors, and how many of them are at labels that are known to be wrong; None if not recorded."""
     right_N = results.right_samples(entry)
     if right_N is None:
@@ -103,5 +103,5 @@ def _errors(entry: Entry) -> tuple[int, int] | None:
     return int((~right_N).sum()), int((~right_N[wrong]).sum())
 
 
-def _all_have(group: Sequence[Entry], metric: str) -> bool:
+def _all_have(group: Sequence[Result], metric: str) -> bool:
     return all(metric in entry["metrics"] for entry in group)
