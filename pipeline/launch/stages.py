@@ -21,7 +21,6 @@ from pipeline.types import Config
 
 POLL_S = 1.0
 START_S = 180.0  # of the process that connects to the cluster
-STOPPED = 75  # EX_TEMPFAIL
 TRAVELS = (["pipeline", "train"], ["pipeline", "evaluate"])  # all other commands take seconds, and read the project
 SHELL = re.compile(r"[;&|<>$`]")  # a command with these is more than one program with its arguments
 
