@@ -1,8 +1,8 @@
 """Measure how well a classifier of images tells foreign images from those of its own data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from pipeline.inference.predictor import ImageClassifier, as_images
 from pipeline.inference.requests import read_inputs
 from pipeline.kinds import load
 from pipeline.runs import lookup
-from pipeline.types import Split
+from pipeline.types import RawInput, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,9 +37,6 @@ class Foreign:
     false_alarms: float  # share of the split that is
     foreign: int
     own: int
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def __str__(self) -> str:
         sizes = f"{self.foreign:,} images of {self.against} against {self.own:,} of its own"
@@ -80,7 +77,7 @@ def _distance(predictor: ImageClassifier, images_BCHW: "Tensor") -> np.ndarray:
     return predictor.outliers.distance(predictor.features(images_BCHW).double().numpy())
 
 
-def _read(predictor: ImageClassifier, against: str) -> list[Any]:
+def _read(predictor: ImageClassifier, against: str) -> list[RawInput]:
     """Foreign images in the form of the model's input."""
     if against == LETTERS:
         images = letters()
@@ -89,8 +86,10 @@ def _read(predictor: ImageClassifier, against: str) -> list[Any]:
                 f"--against letters: are 28x28; {predictor.config['name']} takes other images. Give a folder."
             )
         return list(images)
-    read = [image for chunk in chunks([against], "images", None) for _, image in read_inputs(predictor, chunk)]
-    for image in read:
-        if isinstance(image, DataError):
-            raise image
+    read: list[RawInput] = []
+    for chunk in chunks([against], "images", None):
+        for _, image in read_inputs(predictor, chunk):
+            if isinstance(image, DataError):
+                raise image
+            read.append(image)
     return read

@@ -162,7 +162,8 @@ def _run(request: replay.Request, tree: Path, folder: Path, root: Path, told: di
         done = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             log.seek(0)
-            raise LaunchError(f"The repetition failed: {log.read().strip().splitlines()[-1]}")
+            last = log.read().strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise LaunchError(f"The repetition failed: {last[0]}")
     outcome: replay.Outcome = json.loads((folder / "outcome.json").read_text())
     return outcome
 
