@@ -92,9 +92,9 @@ class Dispatcher:
     def _attempt(self, stage: Stage, stops: "SimpleQueue[Stage | str]", log: BinaryIO) -> Ended:
         import ray
 
-        from pipeline.launch import stage_actor
+        from pipeline.launch.stage_actor import StageActor
 
-        actor = stage_actor.remote(1)
+        actor = ray.remote(StageActor).options(num_cpus=1).remote()
         with ExitStack() as stack:
             stack.callback(lambda: ray.kill(actor))
             started = actor.start.remote(self._work(stage))
