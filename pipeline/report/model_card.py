@@ -76,8 +76,9 @@ def _evaluation(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
         return
     if primary := PrimaryMetric.of(metrics):
         low, high = metrics.get("test/accuracy_low"), metrics.get("test/accuracy_high")
-        known = primary.name == "accuracy" and None not in (low, high)
-        interval = f", 95 % interval {100 * low:.2f} to {100 * high:.2f} %" if known else ""
+        interval = ""
+        if primary.name == "accuracy" and low is not None and high is not None:
+            interval = f", 95 % interval {100 * low:.2f} to {100 * high:.2f} %"
         yield f"Test split of {config['data']['name']}: {primary}{interval}.\n"
     yield "| metric | value |\n| --- | --- |"
     yield from (f"| {name} | {value:.6g} |" for name, value in sorted(metrics.items()))
