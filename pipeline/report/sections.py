@@ -26,7 +26,7 @@ CONFUSED = 5  # pairs of classes that are named
 
 @dataclass(slots=True)
 class Recorded:
-    """What is recorded of an experiment beside its metrics; None or empty where nothing is recorded."""
+    """Recorded data of an experiment beside its metrics; None or empty where nothing is recorded."""
 
     description: str = ""
     curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # by seed, a row for each epoch
@@ -70,7 +70,7 @@ class Section:
     description: str
     data: str
     score: str
-    interval: str  # 95 %, over the test samples; empty if the score is no fraction
+    interval: str  # 95 %, over the test samples; empty if the score is not a fraction
     value: float  # of the score
     seeds: str
     cpu: str

@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def interval(entries: Sequence[Result]) -> str:
-    """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if it is no fraction."""
+    """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if not a fraction."""
     metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
     samples = entries[0]["dataset"]["rows"].get("test")
     if not samples or metrics[0].unit != " %":
