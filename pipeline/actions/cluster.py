@@ -32,7 +32,7 @@ def submit(
             )
     if verb in ON_CLUSTER:
         rest = ["cluster=ray", "cluster.address=auto", *rest]
-    name = load_config(*rest, root=root, config_dir=config_dir).name if verb == "train" else verb
+    name = load_config(*_overrides(rest), root=root, config_dir=config_dir).name if verb == "train" else verb
     options = ["--config-dir", jobs.CONFIG_DIR] if config_dir else []
     with jobs.packed(root, config_dir) as (folder, size):
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
@@ -42,6 +42,12 @@ def submit(
         job = jobs.submit(client, [verb, *options, *rest], folder=folder, storage=storage, experiment=name)
     console.print(f"job         {job}, in {storage} on the cluster")
     return job
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    """The overrides among a command's words: all up to its first option, and of the others those that set a key."""
+    first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    return [*words[:first], *(word for word in words[first:] if "=" in word and not word.startswith("-"))]
 
 
 def follow(job: str, console: Console, *, address: str) -> str:
