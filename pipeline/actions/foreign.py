@@ -19,8 +19,6 @@ from pipeline.runs import lookup
 from pipeline.types import RawInput, Split
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pipeline.data.batches import BatchedData
 
 LETTERS = "letters"  # printed ones, which this package draws
@@ -57,11 +55,16 @@ def compare_with_foreign(run: str, split: Split, against: str, *, root: Path) ->
             f"--against: {run} can't tell foreign images: it is not a classifier of images, or was stored without an "
             "outlier detector. Train it again, or choose another run."
         )
-    data: BatchedData = build_data(predictor.config, root / "data")
-    own = np.concatenate([_distance(predictor, images_BCHW) for images_BCHW, _ in data.batches(split)])
+    detector = predictor.outliers
+
+    def distances(images_BCHW: torch.Tensor) -> np.ndarray:
+        return detector.distance(predictor.features(images_BCHW).double().numpy())
+
     foreign_NCHW = torch.from_numpy(as_images(_read(predictor, against), predictor.config)).float()
-    foreign = np.concatenate([_distance(predictor, images_BCHW) for images_BCHW in foreign_NCHW.split(BATCH)])
-    least = predictor.outliers.threshold
+    data: BatchedData = build_data(predictor.config, root / "data")
+    own = np.concatenate([distances(images_BCHW) for images_BCHW, _ in data.batches(split)])
+    foreign = np.concatenate([distances(images_BCHW) for images_BCHW in foreign_NCHW.split(BATCH)])
+    least = detector.threshold
     return Foreign(
         against,
         auroc(own, foreign),
@@ -70,11 +73,6 @@ def compare_with_foreign(run: str, split: Split, against: str, *, root: Path) ->
         len(foreign),
         len(own),
     )
-
-
-def _distance(predictor: ImageClassifier, images_BCHW: "Tensor") -> np.ndarray:
-    assert predictor.outliers is not None
-    return predictor.outliers.distance(predictor.features(images_BCHW).double().numpy())
 
 
 def _read(predictor: ImageClassifier, against: str) -> list[RawInput]:

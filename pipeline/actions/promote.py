@@ -79,7 +79,7 @@ def _decide(record: RunRecord, own: Result, registry: Registry, console: Console
             "(data.val_size …)."
         )
     right_N = _right(own)
-    difference, error = paired(right_N, _right(theirs)) if theirs else (None, None)
+    difference, error = paired_difference(right_N, _right(theirs)) if theirs else (None, None)
     promoted = before is None or (
         difference is not None and error is not None and difference > MIN_STANDARD_ERRORS * error
     )
@@ -106,7 +106,7 @@ def _decide(record: RunRecord, own: Result, registry: Registry, console: Console
     )
 
 
-def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
+def paired_difference(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
     """The mean paired difference of two models' correctness on the same samples, and its standard error.
 
     Pairing removes the variance of the samples' difficulty, so the error is smaller than that of unpaired accuracies.

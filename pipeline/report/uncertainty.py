@@ -11,7 +11,6 @@ from pipeline.runs import results
 from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
-Groups = Mapping[str, Sequence[Result]]
 # Metric, column, digits, factor
 COLUMNS = (
     ("test/ece", "ECE, %", 2, 100),
@@ -33,7 +32,7 @@ def interval(entries: Sequence[Result]) -> str:
     return f"{100 * low:.2f} to {100 * high:.2f} %"
 
 
-def calibration_markdown(groups: Groups) -> list[str]:
+def calibration_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     """The section on calibration and prediction sets."""
     classifiers = {name: group for name, group in groups.items() if "test/accuracy" in group[0]["metrics"]}
     calibrated = {name: group for name, group in classifiers.items() if _all_have(group, "test/ece")}
@@ -66,7 +65,7 @@ def calibration_markdown(groups: Groups) -> list[str]:
     return lines
 
 
-def wrong_labels_markdown(groups: Groups) -> list[str]:
+def wrong_labels_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     """The section on test labels that are known to be wrong; empty without results on such data."""
     concerned = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] in KNOWN_LABEL_ERRORS}
     concerned = {name: group for name, group in concerned.items() if "test/accuracy" in group[0]["metrics"]}
