@@ -1,6 +1,5 @@
 """Jobs on a cluster, from this machine: submit, list, follow and stop them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def submit(
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
         for warning in provenance.gaps(root):
             console.print(warning)
-        (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         client = jobs.connect(address)
         job = jobs.submit(client, [verb, *options, *rest], folder=folder, storage=storage, experiment=name)
     console.print(f"job         {job}, in {storage} on the cluster")

@@ -49,11 +49,7 @@ def _dvc(root: Path) -> Check:
 
 def _data(name: str, root: Path) -> Check:
     if store.needs_mirror(name, root / "data"):
-        return (
-            f"data {name}",
-            True,
-            "not here; only its own experiments need it, and a mirror",
-        )
+        return f"data {name}", True, "not here; only its own experiments need it, and a mirror"
     data = state(name, root)
     found = f"digest {data['digest'][:12]}" if data["verified"] else f"not complete: `pipeline data pull {name}`"
     return f"data {name}", data["verified"], found

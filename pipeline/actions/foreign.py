@@ -1,8 +1,8 @@
 """Measure how well a classifier of images tells foreign images from those of its own data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,11 +16,9 @@ from pipeline.inference.predictor import ImageClassifier, as_images
 from pipeline.inference.requests import read_inputs
 from pipeline.kinds import load
 from pipeline.runs import lookup
-from pipeline.types import Split
+from pipeline.types import RawInput, Split
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pipeline.data.batches import BatchedData
 
 LETTERS = "letters"  # printed ones, which this package draws
@@ -37,9 +35,6 @@ class Foreign:
     false_alarms: float  # share of the split that is
     foreign: int
     own: int
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def __str__(self) -> str:
         sizes = f"{self.foreign:,} images of {self.against} against {self.own:,} of its own"
@@ -60,11 +55,16 @@ def compare_with_foreign(run: str, split: Split, against: str, *, root: Path) ->
             f"--against: {run} can't tell foreign images: it is not a classifier of images, or was stored without an "
             "outlier detector. Train it again, or choose another run."
         )
-    data: BatchedData = build_data(predictor.config, root / "data")
-    own = np.concatenate([_distance(predictor, images_BCHW) for images_BCHW, _ in data.batches(split)])
+    detector = predictor.outliers
+
+    def distances(images_BCHW: torch.Tensor) -> np.ndarray:
+        return detector.distance(predictor.features(images_BCHW).double().numpy())
+
     foreign_NCHW = torch.from_numpy(as_images(_read(predictor, against), predictor.config)).float()
-    foreign = np.concatenate([_distance(predictor, images_BCHW) for images_BCHW in foreign_NCHW.split(BATCH)])
-    least = predictor.outliers.threshold
+    data: BatchedData = build_data(predictor.config, root / "data")
+    own = np.concatenate([distances(images_BCHW) for images_BCHW, _ in data.batches(split)])
+    foreign = np.concatenate([distances(images_BCHW) for images_BCHW in foreign_NCHW.split(BATCH)])
+    least = detector.threshold
     return Foreign(
         against,
         auroc(own, foreign),
@@ -75,12 +75,7 @@ def compare_with_foreign(run: str, split: Split, against: str, *, root: Path) ->
     )
 
 
-def _distance(predictor: ImageClassifier, images_BCHW: "Tensor") -> np.ndarray:
-    assert predictor.outliers is not None
-    return predictor.outliers.distance(predictor.features(images_BCHW).double().numpy())
-
-
-def _read(predictor: ImageClassifier, against: str) -> list[Any]:
+def _read(predictor: ImageClassifier, against: str) -> list[RawInput]:
     """Foreign images in the form of the model's input."""
     if against == LETTERS:
         images = letters()
@@ -89,8 +84,10 @@ def _read(predictor: ImageClassifier, against: str) -> list[Any]:
                 f"--against letters: are 28x28; {predictor.config['name']} takes other images. Give a folder."
             )
         return list(images)
-    read = [image for chunk in chunks([against], "images", None) for _, image in read_inputs(predictor, chunk)]
-    for image in read:
-        if isinstance(image, DataError):
-            raise image
+    read: list[RawInput] = []
+    for chunk in chunks([against], "images", None):
+        for _, image in read_inputs(predictor, chunk):
+            if isinstance(image, DataError):
+                raise image
+            read.append(image)
     return read

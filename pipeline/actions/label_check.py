@@ -1,9 +1,8 @@
 """Name the labels of a user's own data that look wrong, by classifiers that did not see them (confident learning)."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,9 +33,6 @@ class LabelCheck:
     samples: int
     agreement: float  # share of the labels that the classifiers predict
     suspects: tuple[Suspect, ...] | None
-
-    def json(self) -> dict[str, Any]:
-        return asdict(self)
 
     def lines(self) -> Iterator[str]:
         """Lines for the terminal."""

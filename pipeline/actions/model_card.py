@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.kinds import read_config
+from pipeline.report.markdown import described
 from pipeline.report.model_card import markdown
 from pipeline.runs import checkpoints, records, results, trail
 
@@ -19,7 +20,7 @@ def model_card(model_dir: Path, root: Path) -> str:
     manifest, config = checkpoints.verify(model_dir), read_config(model_dir)
     weights = checkpoints.weights_digest(manifest)
     result = _result(f"{config['name']}-{config['seed']}", weights, model_dir, root)
-    return markdown(config, manifest, weights, _about(config["name"], root), result)
+    return markdown(config, manifest, weights, described(config["name"], root), result)
 
 
 def _result(name: str, weights: str, model_dir: Path, root: Path) -> Mapping[str, Any]:
@@ -30,10 +31,3 @@ def _result(name: str, weights: str, model_dir: Path, root: Path) -> Mapping[str
     if (model_dir.parent / records.RECORD).is_file():
         return {**records.read(model_dir.parent), "trail": trail.columns(trail.read(model_dir))}
     return {}
-
-
-def _about(experiment: str, root: Path) -> str | None:
-    """The sentence that describes an experiment, the second line of its file."""
-    file = root / "conf/experiment" / f"{experiment}.yaml"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    return lines[1].removeprefix("#").strip() if len(lines) > 1 else None

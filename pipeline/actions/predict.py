@@ -138,7 +138,7 @@ def _least_probability(predictor: Predictor, coverage: float) -> float:
     """
     name = predictor.config["name"]
     if not has_probabilities(predictor.config):
-        raise ConfigError(f"--coverage: the outputs of {name} are no class probabilities. Choose another classifier.")
+        raise ConfigError(f"--coverage: the outputs of {name} are not class probabilities. Choose another classifier.")
     calibration = cast(CalibratedClassifier, predictor).calibration
     if calibration is None:
         raise ConfigError(f"--coverage: {name} was stored without a calibration. Train it again.")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 
@@ -13,20 +12,13 @@ from pipeline.actions.model_card import model_card
 from pipeline.errors import LaunchError
 from pipeline.runs import lookup, records
 from pipeline.runs.records import RunRecord
+from pipeline.runs.results import Result
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError, RefusedError
 from pipeline.tracking.registry import CHAMPION, Registry, Version
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import Console
 
 MIN_STANDARD_ERRORS = 2  # a larger difference is significant
-
-
-class Validation(TypedDict):
-    """What `pipeline evaluate --split val --json` prints of a model."""
-
-    metrics: dict[str, float]
-    weights_digest: str
-    samples: dict[str, str]  # see `Evaluation`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +68,7 @@ def promote(run: str, console: Console, *, root: Path) -> Promotion:
         raise LaunchError(f"MLflow's registry: {error}. The champion is unchanged. Try again.") from error
 
 
-def _decide(record: RunRecord, own: Validation, registry: Registry, console: Console, root: Path) -> Promotion:
+def _decide(record: RunRecord, own: Result, registry: Registry, console: Console, root: Path) -> Promotion:
     before = registry.champion()
     rival = _rival(before, registry, root) if before and before.run_id != record["run_id"] else None
     theirs = _evaluate(rival, console, root) if rival else None
@@ -87,7 +79,7 @@ def _decide(record: RunRecord, own: Validation, registry: Registry, console: Con
             "(data.val_size …)."
         )
     right_N = _right(own)
-    difference, error = paired(right_N, _right(theirs)) if theirs else (None, None)
+    difference, error = paired_difference(right_N, _right(theirs)) if theirs else (None, None)
     promoted = before is None or (
         difference is not None and error is not None and difference > MIN_STANDARD_ERRORS * error
     )
@@ -114,7 +106,7 @@ def _decide(record: RunRecord, own: Validation, registry: Registry, console: Con
     )
 
 
-def paired(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
+def paired_difference(right_N: np.ndarray, rival_N: np.ndarray) -> tuple[float, float]:
     """The mean paired difference of two models' correctness on the same samples, and its standard error.
 
     Pairing removes the variance of the samples' difficulty, so the error is smaller than that of unpaired accuracies.
@@ -133,7 +125,7 @@ def _rival(champion: Version, registry: Registry, root: Path) -> RunRecord:
         ) from error
 
 
-def _evaluate(record: RunRecord, console: Console, root: Path) -> Validation:
+def _evaluate(record: RunRecord, console: Console, root: Path) -> Result:
     """Evaluate a run's model on validation in a fresh process.
 
     Raises: LaunchError if the evaluation fails, or the model's predictions are neither right nor wrong.
@@ -144,7 +136,7 @@ def _evaluate(record: RunRecord, console: Console, root: Path) -> Validation:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1].removeprefix("error: ")
         raise LaunchError(f"{record['name']}: its evaluation failed: {reason}")
-    result: Validation = json.loads(done.stdout.splitlines()[-1])
+    result: Result = json.loads(done.stdout.splitlines()[-1])
     if not result["samples"]:
         raise LaunchError(
             f"{record['name']}: a generator's images are neither right nor wrong, so it can't be promoted. Choose a "
@@ -153,5 +145,5 @@ def _evaluate(record: RunRecord, console: Console, root: Path) -> Validation:
     return result
 
 
-def _right(result: Validation) -> np.ndarray:
+def _right(result: Result) -> np.ndarray:
     return np.array([digit == "1" for digit in result["samples"]["right"]])

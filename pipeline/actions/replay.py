@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Request(TypedDict):
-    """What to train: a resolved configuration, or overrides of the tree's own; from a checkpoint, if there is one."""
+    """The training to repeat: a resolved configuration or overrides of the tree's own, perhaps a checkpoint."""
 
     config: Config | None
     overrides: list[str]
@@ -29,7 +29,7 @@ class Request(TypedDict):
 
 
 class Outcome(TypedDict, total=False):
-    """What the repetition depended on, and its metrics; `error` if it was not possible."""
+    """The facts that the repetition depended on, and its metrics; `error` if it was not possible."""
 
     code: str | None
     lock: str | None

@@ -74,7 +74,7 @@ def recorded(name: str, entries: Sequence[results.Result], root: Path) -> "Recor
     curves = {entry["seed"]: results.rows(entry["history"]) for entry in entries if entry.get("history")}
     known = (root / f"conf/experiment/{name}.yaml").is_file()
     return Recorded(
-        description=described(name, root) if known else "",
+        description=described(name, root),
         curves=curves,
         loss_note=_loss_note(name, curves.values(), len((details or {}).get("labels", ())), root) if known else "",
         details=details,

@@ -147,22 +147,23 @@ def instructions(depends: Facts) -> dict[str, str]:
     return {name: value for name, value in recorded.items() if os.environ.get(name) == cpu.AVX2[name]}
 
 
-def _run(request: replay.Request, tree: Path, folder: Path, root: Path, told: dict[str, str]) -> replay.Outcome:
-    """Train in a new process, with the tree's code and `told` in its environment.
+def _run(request: replay.Request, tree: Path, folder: Path, root: Path, variables: dict[str, str]) -> replay.Outcome:
+    """Train in a new process, with the tree's code and `variables` in its environment.
 
     Raises: LaunchError with the last line of its output if it fails.
     """
     (folder / "request.json").write_text(json.dumps(request))
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
     place = {"PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
-    environment = {**os.environ, **told, **place}
+    environment = {**os.environ, **variables, **place}
     # With -P the modules beside the script do not hide libraries of the same name.
     command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
     with (folder / "log.txt").open("w+") as log:
         done = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             log.seek(0)
-            raise LaunchError(f"The repetition failed: {log.read().strip().splitlines()[-1]}")
+            last = log.read().strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise LaunchError(f"The repetition failed: {last[0]}")
     outcome: replay.Outcome = json.loads((folder / "outcome.json").read_text())
     return outcome
 

@@ -38,7 +38,7 @@ def _measure(folder: Path, epochs: int) -> PrimaryMetric | None:
 
 
 def shown(trial: RunRecord) -> TrialFacts:
-    """What the sweep's summary holds of a trial; None for what it has not come to."""
+    """A trial's facts in the sweep's summary; None for those that it does not have yet."""
     return {
         "name": trial["name"],
         "overrides": trial["overrides"],

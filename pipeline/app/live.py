@@ -12,12 +12,11 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from pipeline.app import stored
 from pipeline.app.pages import Page
 from pipeline.config import load_config, resolve
 from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
-from pipeline.runs import events
+from pipeline.runs import events, lookup
 from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import is_server
 
@@ -56,7 +55,7 @@ def list_runs(request: Request) -> dict[str, object]:
     """
     keys = ("name", "experiment", "status", "data", "run_id", "experiment_id", "metrics")
     root: Path = request.app.state.root
-    records = stored.run_records(root)
+    records = lookup.listing(root)
     child = _children.get("training")
     return {
         "runs": [{key: record.get(key) for key in keys} for record in records[:LISTED_RUNS]],
@@ -155,7 +154,7 @@ def _is_up(uri: str) -> bool:
 
 def _record(request: Request, name: str) -> RunRecord:
     """Raises: LaunchError if no run has this name."""
-    for record in stored.run_records(request.app.state.root):
+    for record in lookup.listing(request.app.state.root):
         if record["name"] == name:
             return record
     raise LaunchError("No run has this name. Reload the page for the current list.")

@@ -1,4 +1,4 @@
-"""Trained models of an experiment, and the runs; no path comes from a request."""
+"""Trained models of an experiment; no path comes from a request."""
 
 import json
 import math
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, LaunchError, PipelineError
+from pipeline.errors import CheckpointError, PipelineError
 from pipeline.files import read_folder
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup
 from pipeline.types import Predictor
 
 CHAMPION_TTL_S = 30.0  # how long the registry's response is used
@@ -28,17 +28,6 @@ class StoredModel:
     predictor: Predictor
     folder: Path
     source: str
-
-
-def run_records(root: Path) -> list[records.RunRecord]:
-    """The record of each run, newest first; the status of a run whose process is gone is `interrupted`."""
-    found = []
-    for path in (root / "runs").glob("*/run.json"):
-        try:
-            found.append(records.read(path.parent))
-        except LaunchError:
-            continue
-    return sorted(found, key=lambda record: record["started"], reverse=True)
 
 
 def find_model(root: Path, experiment: str) -> StoredModel | None:
@@ -57,7 +46,7 @@ def find_model(root: Path, experiment: str) -> StoredModel | None:
 def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
     variants = [
         record
-        for record in run_records(root)
+        for record in lookup.listing(root)
         if record["status"] == "finished" and f"{record['experiment']}_".startswith(f"{experiment}_")
     ]
     candidates = []
@@ -76,7 +65,7 @@ def _candidates(root: Path, experiment: str) -> list[tuple[Path, str]]:
 
 def experiments_on(root: Path, data_class: str) -> list[str]:
     """Sorted names of the trained experiments whose data module is of a class, such as `…text_data.TextData`."""
-    names = {name for record in run_records(root) if (name := record["experiment"])}
+    names = {name for record in lookup.listing(root) if (name := record["experiment"])}
     recorded = (path.name for path in (root / "models").glob("*-[0-9]*"))
     names |= {name.rpartition("-")[0] for name in recorded if not name.startswith(".")}  # "." marks half-written ones
     return sorted(

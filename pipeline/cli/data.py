@@ -1,6 +1,7 @@
 """Verbs about the data sets."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +44,7 @@ def check(
     for line in describe(path, found, checked):
         print(line)
     if as_json:
-        print(json.dumps({**found.json(), **({"labels": checked.json()} if checked else {})}))
+        print(json.dumps({**found.json(), **({"labels": asdict(checked)} if checked else {})}))
     if found.error:
         raise DataError(found.error)
 

@@ -2,15 +2,16 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pipeline.cli.options import Json, Record, RecordAs, Run, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import DataError
-from pipeline.types import Prediction
+from pipeline.types import Prediction, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,18 +47,19 @@ def evaluate(
     if against:
         from pipeline.actions.foreign import compare_with_foreign
 
-        foreign = compare_with_foreign(run, split, against, root=project_root())  # type: ignore[arg-type]
+        foreign = compare_with_foreign(run, cast(Split, split), against, root=project_root())
         print(foreign)
         if as_json:
-            print(json.dumps(foreign.json()))
+            print(json.dumps(asdict(foreign)))
         return
-    details: dict[str, Any] = {}
-    predictions: dict[str, Tensor] = {}
-    extra = {"details": details, "predictions": predictions} if record or record_as else {}
-    result = action.evaluate(run, split, root=project_root(), **extra)  # type: ignore[arg-type]
-    if extra:
+    if record or record_as:
+        details: dict[str, Any] = {}
+        predictions: dict[str, Tensor] = {}
+        result = action.evaluate(run, cast(Split, split), root=project_root(), details=details, predictions=predictions)
         model_dir = lookup.model_dir(run, project_root())
         recording.evaluation(result, details, predictions, model_dir, project_root(), record_as)
+    else:
+        result = action.evaluate(run, cast(Split, split), root=project_root())
     for name, value in result["metrics"].items():
         print(f"{name:21} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")

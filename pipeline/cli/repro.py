@@ -60,7 +60,7 @@ def repro(
     """
     from pipeline.graph import driver, plan
 
-    root = plan.find_root(Path.cwd()) or required_project()
+    root = plan.find_dvc_root(Path.cwd()) or required_project()
     overrides = [word for word in targets or [] if OVERRIDE.match(word)]
     stages = [word for word in targets or [] if not OVERRIDE.match(word)]
     with contextlib.chdir(root), plan.load(root, stages) as loaded, Terminal() as terminal:

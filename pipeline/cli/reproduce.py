@@ -143,9 +143,7 @@ def reproduce(
             found.append(action.reproduce(name, console, root=root, steps=steps, interval=interval))
             for line in action.lines(found[-1]):
                 console.print(line)
-    verdict = next(
-        (each for each in ("different", "unverifiable", "equal") if each in {r.verdict for r in found}), "identical"
-    )
+    verdict = action.worst(found)
     if as_json:
         rows = [asdict(each) for each in found]
         print(json.dumps(rows[0] if len(rows) == 1 else {"verdict": verdict, "results": rows}))

@@ -14,7 +14,6 @@ from pipeline.types import PrimaryMetric
 if TYPE_CHECKING:  # takes long to import
     from pipeline.runs.records import RunRecord
 
-
 app = typer.Typer()
 
 

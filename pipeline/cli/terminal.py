@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # takes long to import
 
     from pipeline.runs.records import RunRecord
 
-
 LABEL = 16  # columns before a value, in the closing block
 
 

@@ -15,7 +15,6 @@ from pipeline.errors import ConfigError
 if TYPE_CHECKING:  # takes long to import
     from pipeline.runs.records import RunRecord
 
-
 app = typer.Typer()
 
 

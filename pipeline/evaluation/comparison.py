@@ -28,7 +28,7 @@ class Difference:
     method: Literal["paired", "unpaired"]
 
 
-def paired(ours_SN: np.ndarray, theirs_SN: np.ndarray, replicates: int = REPLICATES) -> Difference:
+def paired(ours_SN: np.ndarray, theirs_SN: np.ndarray) -> Difference:
     """Compare which samples each system's seeds predict correctly, by a bootstrap over samples and over seeds.
 
     A replicate draws samples, the same for both systems, and seeds of each; the interval is between quantiles of its
@@ -38,14 +38,14 @@ def paired(ours_SN: np.ndarray, theirs_SN: np.ndarray, replicates: int = REPLICA
     rng = np.random.default_rng(0)
     both_NS = np.concatenate([ours_SN, theirs_SN]).T.astype(bool)
     patterns_PS, counts_P = np.unique(both_NS, axis=0, return_counts=True)
-    shares_RP = rng.multinomial(counts_P.sum(), counts_P / counts_P.sum(), size=replicates) / counts_P.sum()
+    shares_RP = rng.multinomial(counts_P.sum(), counts_P / counts_P.sum(), size=REPLICATES) / counts_P.sum()
     accuracy_RS = shares_RP @ patterns_PS
     split = len(ours_SN)
     means = [_resampled_mean(part_RS, rng) for part_RS in (accuracy_RS[:, :split], accuracy_RS[:, split:])]
     difference_R = means[0] - means[1]
     low, high = np.quantile(difference_R, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     other_side = min((difference_R <= 0).sum(), (difference_R >= 0).sum())
-    p = min(1.0, 2 * (other_side + 1) / (replicates + 1))
+    p = min(1.0, 2 * (other_side + 1) / (REPLICATES + 1))
     return Difference(float(ours_SN.mean() - theirs_SN.mean()), float(low), float(high), float(p), "paired")
 
 

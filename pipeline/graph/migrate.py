@@ -16,10 +16,9 @@ from pipeline.config import digest, load_config, resolve, training
 from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
-from pipeline.graph.lockfile import LockedFile, LockEntry
+from pipeline.graph.lockfile import LOADER, LockedFile, LockEntry
 from pipeline.runs import fingerprint, results
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
 
 

@@ -43,7 +43,7 @@ class Plan:
         return found
 
 
-def find_root(start: Path) -> Path | None:
+def find_dvc_root(start: Path) -> Path | None:
     """Return the DVC project that contains a folder, as DVC finds it."""
     return next((folder for folder in (start, *start.parents) if (folder / ".dvc").is_dir()), None)
 

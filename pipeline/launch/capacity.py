@@ -6,8 +6,8 @@ no paid nodes behind.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 # Private, and the only way to ask without replacing what Ray Train has asked for.
 from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import DefaultAutoscalingCoordinator
@@ -18,12 +18,19 @@ REPEAT_S, EXPIRE_S = 15.0, 60.0
 
 
 class CapacityRequest:
-    """A run's request for workers beside those of its group."""
+    """A run's request for workers beside those of its group; it is withdrawn when a `with` block of it ends."""
 
     def __init__(self, run: str, bundle: dict[str, float], most: int):
         self.coordinator = DefaultAutoscalingCoordinator(f"pipeline-{run}")
         self.bundle, self.most = bundle, most  # the resources of one worker; the most workers that the run can use
         self.asked, self.at = 0, 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not isinstance(error, HeadLost):  # and the coordinator with it
+            self.withdraw()
 
     def ask(self, workers: int) -> None:
         """Ask for the resources of so many workers more; the same again within `REPEAT_S` does nothing."""
@@ -39,17 +46,3 @@ class CapacityRequest:
         if self.asked:
             self.coordinator.cancel_request()
             self.asked = 0
-
-
-@contextmanager
-def request(run: str, bundle: dict[str, float], most: int) -> Iterator[CapacityRequest]:
-    """A request that is withdrawn when the block ends."""
-    asked = CapacityRequest(run, bundle, most)
-    try:
-        yield asked
-    except HeadLost:  # and the coordinator with it
-        raise
-    except BaseException:
-        asked.withdraw()
-        raise
-    asked.withdraw()

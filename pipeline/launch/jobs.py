@@ -1,5 +1,6 @@
 """Jobs on a cluster: pack and send code and configuration, start the command there, follow and stop it."""
 
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ from pipeline.config import conf_dirs, packaged_conf
 from pipeline.config.source import PACKAGE, PYPROJECT, Project, project_of
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
+from pipeline.runs import provenance
 
 if TYPE_CHECKING:  # takes long to import
     from ray.job_submission import JobSubmissionClient
@@ -42,7 +44,7 @@ class JobFacts(TypedDict):
 
 @contextmanager
 def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
-    """A temporary folder with the package, `conf/`, the project's own packages and the user's own configuration.
+    """A temporary folder with the package, its provenance, `conf/`, the project's packages, the user's configuration.
 
     Returns: the folder, and its size in bytes.
 
@@ -51,6 +53,7 @@ def packed(root: Path, config_dir: Path | None) -> Iterator[tuple[Path, int]]:
     with tempfile.TemporaryDirectory(prefix="pipeline-job-") as temporary:
         folder = Path(temporary)
         shutil.copytree(PACKAGE, folder / "pipeline", ignore=IGNORED)
+        (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         if project := project_of(root):
             shutil.copytree(packaged_conf(), folder / "pipeline/conf", ignore=IGNORED, dirs_exist_ok=True)
             _copy_project(project, folder)

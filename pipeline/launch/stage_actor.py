@@ -18,7 +18,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
 
@@ -79,7 +78,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is new since the last call: output, folders and files of runs; and the exit code of a command that ended."""
+    """The news since the last call: output, folders and files of runs; and the exit code of a command that ended."""
 
     log: bytes
     folders: dict[str, Files]
@@ -127,7 +126,7 @@ class StageActor:
         return f"{os.uname().nodename}, node {ray.get_runtime_context().get_node_id()[:8]}"
 
     def progress(self) -> Progress:
-        """What is new since the last call."""
+        """The news since the last call."""
         code = self.process.poll()  # first: what follows is then complete
         with self.log.open("rb") as log:
             log.seek(self.read_bytes)
@@ -214,8 +213,3 @@ def _environment(code: Path, work: Work) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
     later = {} if work.tracked else {"MLFLOW_TRACKING_URI": LATER}
     return {**kept, **work.environment, **later, "PATH": path, "PYTHONPATH": str(code)}
-
-
-def remote(cpus: float) -> Any:
-    """A new actor on whatever node has so many CPUs free."""
-    return ray.remote(StageActor).options(num_cpus=cpus).remote()

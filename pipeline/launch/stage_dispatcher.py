@@ -19,8 +19,9 @@ from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import LaunchError
 from pipeline.files import LockHeldError
-from pipeline.launch.stages import POLL_S, STOPPED, Ended, Stage
-from pipeline.runs import lookup, provenance, records
+from pipeline.launch.parent import STOPPED
+from pipeline.launch.stages import POLL_S, Ended, Stage
+from pipeline.runs import lookup, records
 from pipeline.tracking.address import is_server
 from pipeline.types import Config
 
@@ -91,9 +92,9 @@ class Dispatcher:
     def _attempt(self, stage: Stage, stops: "SimpleQueue[Stage | str]", log: BinaryIO) -> Ended:
         import ray
 
-        from pipeline.launch import stage_actor
+        from pipeline.launch.stage_actor import StageActor
 
-        actor = stage_actor.remote(1)
+        actor = ray.remote(StageActor).options(num_cpus=1).remote()
         with ExitStack() as stack:
             stack.callback(lambda: ray.kill(actor))
             started = actor.start.remote(self._work(stage))
@@ -218,7 +219,6 @@ def _zipped(root: Path) -> bytes:
 
     content = BytesIO()
     with packed(root, None) as (folder, _), zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        (folder / "pipeline" / provenance.PROVENANCE).write_text(json.dumps(provenance.provenance(root)))
         for file in _files(folder):
             archive.writestr(zipfile.ZipInfo(str(file.relative_to(folder))), file.read_bytes())  # without a time
     return content.getvalue()

@@ -21,7 +21,6 @@ from pipeline.types import Config
 
 POLL_S = 1.0
 START_S = 180.0  # of the process that connects to the cluster
-STOPPED = 75  # EX_TEMPFAIL
 TRAVELS = (["pipeline", "train"], ["pipeline", "evaluate"])  # all other commands take seconds, and read the project
 SHELL = re.compile(r"[;&|<>$`]")  # a command with these is more than one program with its arguments
 
@@ -39,7 +38,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended, and why if it did not succeed."""
+    """The end of a command: its exit code, and the reason if it did not succeed."""
 
     code: int
     why: str = ""
@@ -102,12 +101,12 @@ def nodes(cluster: Config, root: Path) -> Iterator[Nodes]:
         process.start()
         sending.close()
         try:
-            answer = receiving.recv() if receiving.poll(START_S) else "it does not answer in time"
+            answer = receiving.recv() if receiving.poll(START_S) else _unusable(cluster, "does not answer in time")
         except EOFError:
-            answer = "the process that connects to it has ended"
+            answer = _unusable(cluster, "has ended")
         try:
             if isinstance(answer, str):
-                raise LaunchError(f"cluster.address={cluster['address']}: can't be used: {answer}")
+                raise LaunchError(answer)
             yield Nodes(path, key, answer, cluster["address"])
         finally:
             process.terminate()
@@ -115,6 +114,13 @@ def nodes(cluster: Config, root: Path) -> Iterator[Nodes]:
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def _unusable(cluster: Config, why: str) -> str:
+    return (
+        f"cluster.address={cluster['address']}: the process that connects to it {why}. Repeat the command; if that "
+        "does not help, read the log of the cluster's head, or leave out cluster=ray."
+    )
 
 
 def _serve(cluster: Config, root: Path, path: str, key: bytes, answer: "Connection[int | str, None]") -> None:

@@ -21,8 +21,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch import capacity, head, placement
 from pipeline.launch import cluster as clusters
+from pipeline.launch import head, placement
 from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
@@ -61,7 +61,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
-    with capacity.request(run_dir.name, clusters.per_worker(cluster), most) as request:
+    with CapacityRequest(run_dir.name, clusters.per_worker(cluster), most) as request:
         return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
@@ -144,7 +144,7 @@ class _Groups:
         return cast(FitResult, outcome[0])
 
     def room(self, workers: int = 0) -> int:
-        """How many workers the live nodes hold; an elastic run asks for those that it lacks beside its `workers`."""
+        """The number of workers with room on the live nodes; an elastic run asks for those lacking beside `workers`."""
         if clusters.worker_range(self.cluster)[0] < self.request.most:
             self.request.ask(self.request.most - workers)
         return clusters.room(self.cluster)

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.report.comparisons import RECURRENT, Groups
 from pipeline.report.gradient_check import Differences
 from pipeline.report.markdown import score, spread
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 
 HOLDS, PARTLY, FAILS, OPEN = "✓", "±", "✗", "?"  # the sign of a verdict
 
@@ -180,9 +180,9 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _accuracies(entries: Sequence[Entry]) -> list[float]:
+def _accuracies(entries: Sequence[Result]) -> list[float]:
     return [entry["metrics"]["test/accuracy"] for entry in entries]
 
 
-def _accuracy_text(entries: Sequence[Entry]) -> str:
+def _accuracy_text(entries: Sequence[Result]) -> str:
     return f"{spread([100 * value for value in _accuracies(entries)], 2)} % (n = {len(entries)})"

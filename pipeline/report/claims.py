@@ -8,7 +8,7 @@ from pipeline.report.claim_proofs import NEEDS, OPEN, Proof, backprop, cnn, gan,
 from pipeline.report.comparisons import Groups
 from pipeline.report.gradient_check import Differences, compare
 from pipeline.report.markdown import grouped
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 
 Prove = Callable[[Groups], Proof]  # from results to the proof of a claim
 
@@ -25,7 +25,7 @@ class Claim:
     command: str
 
 
-def table(entries: Sequence[Entry], gradient: Callable[[], Differences] = compare) -> list[Claim]:
+def table(entries: Sequence[Result], gradient: Callable[[], Differences] = compare) -> list[Claim]:
     """A row for each claim, from committed results; the evidence names experiments without results.
 
     `gradient` compares the hand-written gradient with others: anew, or as `gradient_check.cached`.
@@ -38,7 +38,7 @@ def table(entries: Sequence[Entry], gradient: Callable[[], Differences] = compar
     ]
 
 
-def missing(entries: Sequence[Entry]) -> list[str]:
+def missing(entries: Sequence[Result]) -> list[str]:
     """The experiments without results that a claim needs."""
     recorded = {entry["experiment"] for entry in entries}
     return sorted({name for needs in NEEDS.values() for name in needs} - recorded)

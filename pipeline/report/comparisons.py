@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.evaluation.comparison import Difference, holm, paired, unpaired
 from pipeline.runs import results
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 
 SIGNIFICANCE = 0.05
 RECURRENT = ("lecture_gru", "imdb_rnn", "imdb_gru", "imdb_lstm", "imdb_lstm_pseudo")
@@ -58,7 +58,7 @@ class Comparison:
         return f"{self.ours} is {'better' if self.better else 'worse'} than {self.theirs}."
 
 
-class Groups(dict[str, list[Entry]]):
+class Groups(dict[str, list[Result]]):
     """The results by experiment, with the comparisons of those that have some."""
 
     @cached_property
@@ -75,7 +75,7 @@ class Groups(dict[str, list[Entry]]):
         }
 
 
-def difference(ours: Sequence[Entry], theirs: Sequence[Entry]) -> Difference:
+def difference(ours: Sequence[Result], theirs: Sequence[Result]) -> Difference:
     """The difference of two experiments: paired if every run of both records which of the same samples are right."""
     both = [*ours, *theirs]
     recorded = [results.right_samples(entry) for entry in both]
@@ -109,5 +109,5 @@ def markdown(groups: Groups) -> list[str]:
     return lines
 
 
-def _samples(entries: Sequence[Entry]) -> int:
+def _samples(entries: Sequence[Result]) -> int:
     return int(entries[0]["dataset"]["rows"]["test"])

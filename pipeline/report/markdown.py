@@ -95,9 +95,10 @@ def readme_table(entries: Sequence[Result], root: Path, names: Sequence[str] = R
 
 
 def described(experiment: str, root: Path) -> str:
-    """The description of an experiment, from the second line of its file."""
-    lines = (root / f"conf/experiment/{experiment}.yaml").read_text(encoding="utf-8").splitlines()
-    return lines[1].removeprefix("# ").removesuffix(".")
+    """The description of an experiment, from the second line of its file; empty without a file."""
+    file = root / f"conf/experiment/{experiment}.yaml"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    return lines[1].removeprefix("#").strip().removesuffix(".") if len(lines) > 1 else ""
 
 
 def _published() -> list[str]:

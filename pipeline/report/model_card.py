@@ -8,7 +8,7 @@ from pipeline.types import Config, Manifest, PrimaryMetric
 UNKNOWN = "not recorded"
 
 
-def markdown(config: Config, manifest: Manifest, weights: str, about: str | None, result: Mapping[str, Any]) -> str:
+def markdown(config: Config, manifest: Manifest, weights: str, about: str, result: Mapping[str, Any]) -> str:
     """The card, from the stored configuration and manifest, and from what the model's result or run recorded.
 
     `about` is the sentence that describes the experiment. What `result` lacks is stated as not recorded.
@@ -29,7 +29,7 @@ def markdown(config: Config, manifest: Manifest, weights: str, about: str | None
     return "\n".join(front) + f"# Model Card for {name}\n\n" + "\n\n".join(parts) + "\n"
 
 
-def _details(config: Config, about: str | None, weights: str) -> Iterator[str]:
+def _details(config: Config, about: str, weights: str) -> Iterator[str]:
     yield f"- **Description:** {about or UNKNOWN}"
     yield f"- **Net:** `{_target(config['model'].get('net') or config['model'])}`"
     if members := config["requires"].get("members"):
@@ -76,8 +76,9 @@ def _evaluation(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
         return
     if primary := PrimaryMetric.of(metrics):
         low, high = metrics.get("test/accuracy_low"), metrics.get("test/accuracy_high")
-        known = primary.name == "accuracy" and low is not None and high is not None
-        interval = f", 95 % interval {100 * low:.2f} to {100 * high:.2f} %" if known and low and high else ""
+        interval = ""
+        if primary.name == "accuracy" and low is not None and high is not None:
+            interval = f", 95 % interval {100 * low:.2f} to {100 * high:.2f} %"
         yield f"Test split of {config['data']['name']}: {primary}{interval}.\n"
     yield "| metric | value |\n| --- | --- |"
     yield from (f"| {name} | {value:.6g} |" for name, value in sorted(metrics.items()))

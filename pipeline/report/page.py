@@ -1,7 +1,6 @@
 """The results page: one self-contained HTML file for screens, phones and print."""
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,11 +9,11 @@ from pipeline.report.claims import Claim
 from pipeline.report.markdown import costs, grouped
 from pipeline.report.references import REFERENCES
 from pipeline.report.sections import Recorded, Section, section, shade
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
 
-def html(entries: Sequence[Entry], claims: Sequence[Claim], recorded: dict[str, Recorded]) -> str:
+def html(entries: Sequence[Result], claims: Sequence[Claim], recorded: dict[str, Recorded]) -> str:
     """The page, from committed results, the table of claims, and what else is recorded of each experiment."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -41,15 +40,13 @@ def html(entries: Sequence[Entry], claims: Sequence[Claim], recorded: dict[str, 
     )
 
 
-def _by_data(sections: Iterable[Section]) -> list[tuple[str, list[Section]]]:
+def _by_data(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
     """The sections of each data set, in the order in which the data sets appear first."""
-    sections = list(sections)
-    names = list(dict.fromkeys(each.data for each in sections))
-    ordered = sorted(sections, key=lambda each: names.index(each.data))
-    return [(name, list(group)) for name, group in groupby(ordered, key=lambda each: each.data)]
+    names = dict.fromkeys(each.data for each in sections)
+    return [(name, [each for each in sections if each.data == name]) for name in names]
 
 
-def compared(entries: Sequence[Entry]) -> list[charts.Panel]:
+def compared(entries: Sequence[Result]) -> list[charts.Panel]:
     """Cost and error of every experiment, in comparable groups by data set and metric, the largest group first."""
     panels: dict[str, list[charts.System]] = {}
     published: dict[str, list[tuple[str, float]]] = {}

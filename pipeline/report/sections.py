@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.report import charts, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, score, seeds, spread
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
 IN_INTERVAL = ("test/accuracy_low", "test/accuracy_high")  # which is shown beside the score
@@ -26,7 +26,7 @@ CONFUSED = 5  # pairs of classes that are named
 
 @dataclass(slots=True)
 class Recorded:
-    """What is recorded of an experiment beside its metrics; None or empty where nothing is recorded."""
+    """Recorded data of an experiment beside its metrics; None or empty where nothing is recorded."""
 
     description: str = ""
     curves: dict[int, list[dict[str, float]]] = field(default_factory=dict)  # by seed, a row for each epoch
@@ -70,7 +70,7 @@ class Section:
     description: str
     data: str
     score: str
-    interval: str | None  # 95 %, over the test samples
+    interval: str  # 95 %, over the test samples; empty if the score is not a fraction
     value: float  # of the score
     seeds: str
     cpu: str
@@ -89,7 +89,7 @@ class Section:
     lacks_errors: bool  # whether the samples with the worst errors, which git does not hold, are not recorded
 
 
-def section(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded: Recorded) -> Section:
+def section(name: str, group: Sequence[Result], cpu_s: Sequence[float], recorded: Recorded) -> Section:
     """The section of an experiment, from its results and their cost."""
     first = group[0]
     lacking = []
@@ -124,13 +124,13 @@ def section(name: str, group: Sequence[Entry], cpu_s: Sequence[float], recorded:
     )
 
 
-def _seed(entry: Entry, cpu_s: float) -> Seed:
+def _seed(entry: Result, cpu_s: float) -> Seed:
     commit = (entry["commit"] or "unknown")[:10] + ("+" if entry["dirty"] else "")
     weights, configuration = entry["weights_digest"][:12], entry["config_digest"][:12]
     return Seed(entry["seed"], score([entry]), f"{cpu_s:.0f}", entry["name"], commit, weights, configuration)
 
 
-def _measures(group: Sequence[Entry]) -> list[tuple[str, str]]:
+def _measures(group: Sequence[Result]) -> list[tuple[str, str]]:
     """Mean and standard deviation of every metric that all seeds have, without the primary one."""
     primary = PrimaryMetric.of(group[0]["metrics"])
     rows = []

@@ -8,10 +8,9 @@ from pipeline.evaluation.intervals import wilson
 from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report.markdown import spread
 from pipeline.runs import results
-from pipeline.runs.results import Result as Entry
+from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
-Groups = Mapping[str, Sequence[Entry]]
 # Metric, column, digits, factor
 COLUMNS = (
     ("test/ece", "ECE, %", 2, 100),
@@ -23,8 +22,8 @@ COLUMNS = (
 )
 
 
-def interval(entries: Sequence[Entry]) -> str:
-    """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if it is no fraction."""
+def interval(entries: Sequence[Result]) -> str:
+    """The 95 % interval over the test samples of one seed, around the mean of the seeds; empty if not a fraction."""
     metrics = [metric for entry in entries if (metric := PrimaryMetric.of(entry["metrics"]))]
     samples = entries[0]["dataset"]["rows"].get("test")
     if not samples or metrics[0].unit != " %":
@@ -33,7 +32,7 @@ def interval(entries: Sequence[Entry]) -> str:
     return f"{100 * low:.2f} to {100 * high:.2f} %"
 
 
-def calibration_markdown(groups: Groups) -> list[str]:
+def calibration_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     """The section on calibration and prediction sets."""
     classifiers = {name: group for name, group in groups.items() if "test/accuracy" in group[0]["metrics"]}
     calibrated = {name: group for name, group in classifiers.items() if _all_have(group, "test/ece")}
@@ -66,7 +65,7 @@ def calibration_markdown(groups: Groups) -> list[str]:
     return lines
 
 
-def wrong_labels_markdown(groups: Groups) -> list[str]:
+def wrong_labels_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     """The section on test labels that are known to be wrong; empty without results on such data."""
     concerned = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] in KNOWN_LABEL_ERRORS}
     concerned = {name: group for name, group in concerned.items() if "test/accuracy" in group[0]["metrics"]}
@@ -94,7 +93,7 @@ def wrong_labels_markdown(groups: Groups) -> list[str]:
     return [*lines, f"Not recorded: {', '.join(missing)}.", ""] if missing else lines
 
 
-def _errors(entry: Entry) -> tuple[int, int] | None:
+def _errors(entry: Result) -> tuple[int, int] | None:
     """A run's errors, and how many of them are at labels that are known to be wrong; None if not recorded."""
     right_N = results.right_samples(entry)
     if right_N is None:
@@ -103,5 +102,5 @@ def _errors(entry: Entry) -> tuple[int, int] | None:
     return int((~right_N).sum()), int((~right_N[wrong]).sum())
 
 
-def _all_have(group: Sequence[Entry], metric: str) -> bool:
+def _all_have(group: Sequence[Result], metric: str) -> bool:
     return all(metric in entry["metrics"] for entry in group)

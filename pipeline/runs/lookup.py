@@ -67,7 +67,7 @@ def _find(run: str, root: Path, records: list[RunRecord]) -> RunRecord:
 
 
 def none_yet(root: Path) -> str:
-    """What to do where there are no runs."""
+    """The next step where there are no runs."""
     if find_root(root):
         return "There are no runs yet: `pipeline train`."
     return f"{root} is not in a project. Change to a project's folder, or make one: `pipeline new my_project`."

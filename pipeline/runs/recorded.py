@@ -1,4 +1,4 @@
-"""What the record of a training says of it, be it a run of this machine or a committed result."""
+"""Records of trainings in one form, whether runs of this machine or committed results."""
 
 import json
 import shlex
@@ -18,7 +18,7 @@ OWN, LOCK = ("code", "data", "configuration"), "requirements.lock"  # facts that
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a record says of a training: how it was made, what it depended on, what it gave."""
+    """A training as recorded: how it was made, what it depended on, what it gave."""
 
     name: str
     commit: str | None
@@ -44,6 +44,7 @@ def find(name: str, root: Path) -> Recorded:
 
 
 def of_result(name: str, result: results.Result) -> Recorded:
+    """The training of a committed result, EXPERIMENT-SEED."""
     command = shlex.split(result.get("command") or "")
     overrides = [word for word in command[2:] if not word.startswith(("cluster", "tracking", "--"))]
     experiment, _, seed = name.rpartition("-")
@@ -69,6 +70,7 @@ def of_result(name: str, result: results.Result) -> Recorded:
 
 
 def _of_run(record: RunRecord) -> Recorded:
+    """The training of a run. Raises: LaunchError if it is not finished."""
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
         raise LaunchError(

@@ -27,7 +27,7 @@ CONFIG = "config.json"  # as `pipeline.config.stored` writes it
 
 
 class TrialFacts(TypedDict, total=False):
-    """What a sweep's record holds of a trial's."""
+    """The facts of a trial's record that its sweep's record repeats."""
 
     name: str
     overrides: list[str]

@@ -119,6 +119,6 @@ def _imports(tree: Any, *, members: bool) -> Iterator[str]:
 
 
 def _dotted(node: dict[str, Any], name: str) -> str:
-    """What `from MODULE import NAME` names, a relative module with its leading dots: MODULE.NAME, or MODULE for ""."""
+    """The full name of `from MODULE import NAME`: MODULE.NAME, or MODULE for ""; relative ones keep their dots."""
     module = str(node.get("module", ""))
     return "." * int(node.get("level", 0)) + ".".join(filter(None, (module, name)))

@@ -14,11 +14,6 @@ PROXIES = [case(name) for name in ("http_proxy", "https_proxy", "all_proxy") for
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-def is_later(uri: str) -> bool:
-    """Whether a run's events wait in its folder until `pipeline sync`."""
-    return uri == LATER
-
-
 def resolve_uri(uri: str, root: Path) -> str:
     """Resolve a relative `sqlite:///` path against the project's root, whatever the current folder is."""
     path = re.fullmatch(r"sqlite:///(?!/)(.+)", uri)
@@ -51,7 +46,7 @@ def check(uri: str, root: Path) -> None:
     """Raises: LaunchError for an address that can never work; one whose server is down may work later."""
     shown = f"tracking.uri={redact(uri)}"
     parts = urlsplit(uri)
-    if is_later(uri):
+    if uri == LATER:
         return
     if is_server(uri):
         if not parts.hostname:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from pipeline.config.compose import LATER
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.runs.events import EventLog, scan
-from pipeline.tracking.address import is_later
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
@@ -94,7 +94,7 @@ def open_run(
     log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
     with queue.locked(), ExitStack() as stack:
         uploader = None
-        if is_later(uri):
+        if uri == LATER:
             stack.callback(run.event_log.close)
         else:
             uploader = stack.enter_context(Uploader(queue, run.event_log, redact(uri), print_line))

@@ -94,10 +94,10 @@ def test_a_run_that_is_not_finished_or_not_tracked_is_refused(root: Path) -> Non
 def test_a_difference_within_the_noise_is_told_as_such() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.random((2, 200_000)) < 0.9
-    difference, error = promote.paired(one, other)
+    difference, error = promote.paired_difference(one, other)
     assert abs(difference) < 4 * error
     assert error == pytest.approx(np.sqrt(2 * 0.9 * 0.1 / 200_000), rel=0.02)  # of two independent models
-    assert promote.paired(one, one) == (0.0, 0.0)
+    assert promote.paired_difference(one, one) == (0.0, 0.0)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.app import stored
-from pipeline.runs import checkpoints, records
+from pipeline.runs import checkpoints, lookup, records
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.registry import Registry
 from tests.tracked import URI, track
@@ -95,6 +95,6 @@ def test_a_run_is_running_as_long_as_its_lock_is_held_whatever_process_has_its_n
     finished(root, "new", "mnist_cnn", 1)
     path = root / "runs/new/run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "status": "running", "pid": os.getpid()}))
-    assert [record["status"] for record in stored.run_records(root)] == ["interrupted"]
+    assert [record["status"] for record in lookup.listing(root)] == ["interrupted"]
     with records.lock(root / "runs/new"):
-        assert [record["status"] for record in stored.run_records(root)] == ["running"]
+        assert [record["status"] for record in lookup.listing(root)] == ["running"]

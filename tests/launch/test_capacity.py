@@ -34,7 +34,7 @@ def test_a_request_is_repeated_before_it_expires_changed_at_once_and_withdrawn_a
     now = 100.0
     monkeypatch.setattr(capacity, "DefaultAutoscalingCoordinator", Coordinator)
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with capacity.request("run", CPU, 4) as request:
+    with capacity.CapacityRequest("run", CPU, 4) as request:
         request.ask(4)
         request.ask(4)
         request.ask(3)  # a group of one worker has started
@@ -53,7 +53,7 @@ def test_an_interrupted_run_withdraws_its_request_unless_the_head_is_lost(
 ) -> None:
     monkeypatch.setattr(capacity, "DefaultAutoscalingCoordinator", Coordinator)
     with ExitStack() as stack:
-        request = stack.enter_context(capacity.request("run", CPU, 2))
+        request = stack.enter_context(capacity.CapacityRequest("run", CPU, 2))
         request.ask(1)
         leave = stack.pop_all()
     leave.__exit__(type(error), error, None)

@@ -51,8 +51,13 @@ def test_a_card_holds_data_recipe_scores_with_interval_calibration_cost_and_repr
 
 
 def test_a_card_of_a_model_without_a_result_says_what_is_not_recorded() -> None:
-    card = markdown(CONFIG, MANIFEST, "w" * 64, None, {})
+    card = markdown(CONFIG, MANIFEST, "w" * 64, "", {})
     for line in ("**Description:** not recorded", "**Commit:** not recorded", "Calibration: not recorded"):
         assert line in card
     assert "| metric" not in card
-    assert "were not committed" in markdown(CONFIG, MANIFEST, "w" * 64, None, {"commit": "abc", "dirty": True})
+    assert "were not committed" in markdown(CONFIG, MANIFEST, "w" * 64, "", {"commit": "abc", "dirty": True})
+
+
+def test_an_interval_that_begins_at_0_is_shown() -> None:
+    metrics = {"test/accuracy": 0.0, "test/accuracy_low": 0.0, "test/accuracy_high": 0.1}
+    assert "95 % interval 0.00 to 10.00 %" in markdown(CONFIG, MANIFEST, "w" * 64, "", {"metrics": metrics})
