@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from threadpoolctl import threadpool_limits
+
 from pipeline.evaluation import calibration
 from pipeline.kinds import load
 from pipeline.runs import checkpoints
@@ -23,12 +25,13 @@ def calibrate(model_dir: Path, data: "BatchedData") -> Predictor:
     from pipeline.inference import detectors
     from pipeline.inference.predictor import ImageClassifier
 
-    torch.set_num_threads(1)  # the result must not depend on the number of cores
     predictor = load(model_dir)
     if not calibration.has_probabilities(predictor.config):
         return predictor
-    found = calibration.fit(cast(Classifier, predictor).predict_split(data, "val"))
-    detector = predictor.fit_outliers(data) if isinstance(predictor, ImageClassifier) else None
+    torch.set_num_threads(1)  # neither torch's sums nor numpy's may depend on the number of cores
+    with threadpool_limits(1):
+        found = calibration.fit(cast(Classifier, predictor).predict_split(data, "val"))
+        detector = predictor.fit_outliers(data) if isinstance(predictor, ImageClassifier) else None
 
     def write(aside: Path) -> None:
         shutil.copytree(model_dir, aside, dirs_exist_ok=True)
