@@ -143,7 +143,7 @@ def write_imdb(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 SMALL_OWN = ["data.classes=2", "data.batch_size=4", "data.val_size=6", "data.test_size=10"]
 TINY_TEXT = ["data=imdb", "data.vocabulary_size=60", "data.dropped_words=0", "data.batch_size=8", "data.val_size=16"]
-TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "data.augment=null"]
+TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "trainer.shards=1", "data.augment=null"]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ CONTRACT = {
     "model.net.hidden": 128,
     "model.optimizer.lr": 0.01,
     "cluster.workers": "auto",
-    "trainer.shards": 1,
+    "trainer.shards": 2,
     "cluster.gpus_per_worker": "auto",
     "tracking.uri": "sqlite:///runs/mlflow.db",
 }

@@ -51,7 +51,7 @@ def test_workers_that_do_not_fit_the_shards_are_refused_with_those_that_do(worke
     [
         (["trainer.shards=3"], r"trainer\.shards: expected a power of two, got 3"),
         (["trainer.shards=2", "cluster.workers=4"], "Use 1, 2 or auto"),
-        (["cluster=ray", "cluster.address=auto", "cluster.workers=2"], "Use 1 or auto"),
+        (["cluster=ray", "cluster.address=auto", "cluster.workers=2", "trainer.shards=1"], "Use 1 or auto"),
         (
             ["experiment=perceptron_gates", "trainer.shards=2"],
             r"trainer\.shards: this model is trained in one process only",

@@ -24,8 +24,14 @@ EVERY = 2  # steps between checkpoints
 TEXT = ["experiment=imdb_lstm", *TINY_TEXT, "model.net.embedding=8", "model.net.hidden=8", "data.embeddings=null"]
 KINDS = {
     # With augmentation, dropout, averaged weights and a schedule.
-    "cnn": [*TINY[:2], "trainer.max_epochs=3"],
-    "accumulating": [*TINY[:2], "data.batch_size=8", "trainer.accumulate_grad_batches=2", "trainer.max_epochs=3"],
+    "cnn": [*TINY[:2], "trainer.max_epochs=3", "trainer.shards=1"],
+    "accumulating": [
+        *TINY[:2],
+        "data.batch_size=8",
+        "trainer.accumulate_grad_batches=2",
+        "trainer.max_epochs=3",
+        "trainer.shards=1",
+    ],
     "lstm": [*TEXT, "trainer.max_epochs=2"],
     # In mixed precision, with words drawn at every step.
     "language": [
