@@ -103,5 +103,5 @@ def test_memory_grows_by_some_bytes_a_text_and_not_by_the_texts(
         return memory
 
     peak(10)
-    few, many = peak(100), peak(1000)
-    assert many - few < 900 * 100  # of texts that have 1,000 bytes
+    few, many = peak(100), peak(4000)
+    assert many - few < 3900 * 100  # of texts that have 1,000 bytes; other threads of the process take some, too
