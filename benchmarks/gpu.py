@@ -7,10 +7,9 @@ figure is printed as it is found; all go to `--out` as JSON.
 
 import argparse
 import json
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +24,7 @@ from pipeline.launch.local import standby
 from pipeline.launch.local_group import Job
 from pipeline.runs import checkpoints, events, interruption
 from pipeline.training.fit import build_task, fit
+from pipeline.types import Event
 
 LOADS = {
     "cnn": ("data=mnist-5k", "model=cnn", "data.batch_size=128"),
@@ -69,7 +69,7 @@ def trained(place: Place, config: Config, *, workers: int = 1, stop_at: int | No
     elif stop_at is None:
         fit(config, data_dir=data_dir, run_dir=run_dir)
     else:
-        with _stopping(run_dir, stop_at):
+        with events.follow(run_dir, lambda found: _stop_after(run_dir, stop_at, found), every_s=0.02):
             stopped = fit(config, data_dir=data_dir, run_dir=run_dir).stopped
         assert stopped, "the training had ended before it was to be stopped"
         interruption.withdraw(run_dir)
@@ -77,24 +77,10 @@ def trained(place: Place, config: Config, *, workers: int = 1, stop_at: int | No
     return checkpoints.weights_digest(checkpoints.verify(run_dir / "model")), run_dir
 
 
-@contextmanager
-def _stopping(run_dir: Path, step: int) -> Iterator[None]:
-    """Request a stop of a run once its log has reached a step, from a thread."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            if any(event["step"] >= step for event in events.read(run_dir)[0]):
-                interruption.request(run_dir)
-                return
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def _stop_after(run_dir: Path, step: int, found: list[Event]) -> None:
+    """Request a stop of a run whose events have reached a step."""
+    if any(event["step"] >= step for event in found):
+        interruption.request(run_dir)
 
 
 def samples_per_s(run_dir: Path, samples: int) -> float:

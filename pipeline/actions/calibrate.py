@@ -25,10 +25,10 @@ def calibrate(model_dir: Path, data: "BatchedData") -> Predictor:
     from pipeline.inference import detectors
     from pipeline.inference.predictor import ImageClassifier
 
+    torch.set_num_threads(1)  # neither torch's sums nor numpy's may depend on the number of cores
     predictor = load(model_dir)
     if not calibration.has_probabilities(predictor.config):
         return predictor
-    torch.set_num_threads(1)  # neither torch's sums nor numpy's may depend on the number of cores
     with threadpool_limits(1):
         found = calibration.fit(cast(Classifier, predictor).predict_split(data, "val"))
         detector = predictor.fit_outliers(data) if isinstance(predictor, ImageClassifier) else None
