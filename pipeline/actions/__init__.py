@@ -1,1 +1,1 @@
-"""What each verb does, one file a group; `cli/command.py` gives them names, help and output."""
+"""The work of each verb, one file a group; `cli/command.py` gives them names, help and output."""

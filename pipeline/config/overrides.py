@@ -72,14 +72,14 @@ def _check_grammar(override: str, folders: list[Path]) -> None:
 
 
 def _as_list(key: str, value: str, folders: list[Path]) -> str:
-    """How to give several values as a list, where the key may hold one."""
+    """The advice to give several values as a list, where the key may hold one."""
     rule = SCHEMA.get(key)
     single = (rule and not rule.many and not rule.span) or choices(key, folders)
     return "" if single or "(" in value else f", or give a list: {shlex.quote(f'{key}=[{value}]')}"
 
 
 def _quoting(override: str, key: str, value: str) -> str:
-    """How to write a value that Hydra's grammar can't read as it stands."""
+    """The spelling of a value that Hydra's grammar can't read as it stands."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 

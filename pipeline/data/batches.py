@@ -61,7 +61,7 @@ ONE_SHARD = Shards()
 
 
 class Order(TypedDict, total=False):
-    """What decides the order of an epoch's samples, and which of them are this worker's."""
+    """The settings of the order of an epoch's samples, and which of them are this worker's."""
 
     seed: Required[int]
     epoch: Required[Callable[[], int]]
@@ -118,7 +118,7 @@ class Batches:
         return self.shards.parts(len(batch_B))
 
     def state_dict(self) -> dict[str, int]:
-        """How many batches of the epoch were taken; the same on every worker."""
+        """The number of the epoch's batches that were taken; the same on every worker."""
         return {"taken": self.taken}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

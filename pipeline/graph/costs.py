@@ -1,4 +1,4 @@
-"""What stages cost by the committed results, the longest path to the end, and the time on so many nodes."""
+"""The cost of stages by the committed results, the longest path to the end, and the time on so many nodes."""
 
 import heapq
 from collections.abc import Collection, Mapping

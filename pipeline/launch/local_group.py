@@ -30,7 +30,7 @@ BEAT = struct.Struct("=d")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What each worker trains."""
+    """The training that each worker takes part in."""
 
     config: Config
     data_dir: Path

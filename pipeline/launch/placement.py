@@ -1,4 +1,4 @@
-"""How many workers compute a run's shards, and how many this machine has room for."""
+"""The number of workers that compute a run's shards, and the number that this machine has room for."""
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError
@@ -39,14 +39,14 @@ def resolve_workers(config: Config) -> int | list[int]:
 
 
 def largest_fitting(room: int, cluster: Config, shards: int) -> int:
-    """How many workers of an elastic group compute the shards where there is room for so many."""
+    """The number of an elastic group's workers that compute the shards, where there is room for `room`."""
     least, most = worker_range(cluster)
     allowed = [count for count in fitting(shards) if least <= count <= most]
     return max(count for count in allowed if count == allowed[0] or count <= room)
 
 
 def _places(cluster: Config) -> int:
-    """How many workers this machine has room for."""
+    """The number of workers that this machine has room for."""
     if cluster["gpus_per_worker"] != 0:
         import torch
 

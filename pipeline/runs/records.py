@@ -172,7 +172,7 @@ def _is_orphan(record: RunRecord, run_dir: Path) -> bool:
 
 
 def _configured(run_dir: Path) -> RunRecord:
-    """What the configuration of a run holds of the record's keys; None for each if it can't be read."""
+    """The record's keys that the configuration of a run holds; None for each if it can't be read."""
     try:
         config = upgrade(json.loads((run_dir / CONFIG).read_text(encoding="utf-8"))["resolved"])
         return {"experiment": config["name"], "model": model_name(config), "seed": config["seed"]}

@@ -123,7 +123,7 @@ class Task(LightningModule):
 
 
 def _called(key: str, function: Callable[..., Built], *arguments: Any, **named: Any) -> Built:
-    """What an optimiser's or a schedule's constructor returns.
+    """The result of an optimiser's or a schedule's constructor.
 
     Raises: ConfigError if it refuses its arguments.
     """

@@ -1,4 +1,4 @@
-"""What computes: the processor's name, which of its instructions are used, and how memory is handed to it."""
+"""The processor: its name, the instructions that are used, and the memory that the process keeps."""
 
 import ctypes
 import os
@@ -66,7 +66,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def facts() -> dict[str, str]:
-    """What Linux tells of the first core; {} elsewhere."""
+    """Linux's facts about the first core; {} elsewhere."""
     if not CPUINFO.is_file():
         return {}
     first = CPUINFO.read_text().partition("\n\n")[0]

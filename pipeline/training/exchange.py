@@ -1,4 +1,4 @@
-"""How workers add vectors: pairwise in one fixed binary tree, so that a sum has the same bits however many there are.
+"""Sums of the workers' vectors, pairwise in one fixed binary tree: a sum has the same bits for any number of workers.
 
 The tree of the logical shards halves them again and again. A worker's neighbouring shards are a whole subtree, so
 workers add their own sums along the levels that are left. Floating-point addition commutes (a + b == b + a), so both

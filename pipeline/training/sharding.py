@@ -81,7 +81,7 @@ class ShardedStrategy(SingleDeviceStrategy):
         return loss
 
     def _vector(self, shard: Shard | None, batch_idx: int, micro: int, before: tuple[Tensor, Tensor]) -> Tensor:
-        """What one shard adds to the step."""
+        """The vector that one shard adds to the step."""
         task, layout = self.lightning_module, self.layout
         assert layout is not None
         if shard is None:

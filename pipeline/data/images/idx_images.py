@@ -133,7 +133,7 @@ class IdxImages(ImageData):
                 yield f"leak        {leaks:,} {split} images are in train, too"
 
     def found(self) -> Found:
-        """What the data holds, as `pipeline data check` prints it."""
+        """The contents of the data, as `pipeline data check` prints it."""
         self.setup()
         return found({split: truth for split, (_, truth) in self.splits.items()}, self.labels, {}, self.remarks())
 

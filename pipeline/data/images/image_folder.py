@@ -158,7 +158,7 @@ class ImageFolder(BatchedData):
             earlier.append(split)
 
     def found(self) -> Found:
-        """What the data holds, as `pipeline data check` prints it."""
+        """The contents of the data, as `pipeline data check` prints it."""
         self.setup()
         truths = {split: truth for split, (_, truth) in self.splits.items()}
         return found(truths, self.labels, self.prepared.set_aside, self.remarks())

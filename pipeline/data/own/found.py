@@ -1,4 +1,4 @@
-"""What a data set of a user's own holds: the result of a look at it, before any training."""
+"""The contents of a data set of a user's own, as `pipeline data check` finds them before any training."""
 
 import re
 from collections import Counter

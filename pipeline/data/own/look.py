@@ -107,7 +107,7 @@ def look(path: Path, columns: Columns, *, root: Path | None, cache: Path) -> Fou
 
 
 def failed(path: Path, columns: Columns, error: PipelineError) -> Found:
-    """What is known about data that can't be trained on."""
+    """The known facts about data that can't be trained on."""
     try:
         kind = kind_of(path, columns)
         form = format_of(path, kind)

@@ -80,7 +80,7 @@ class TextSource:
 
     @cached_property
     def _notes(self) -> tuple[dict[str, str], dict[str, None]]:
-        """What is set aside, and remarks on labels, found by reading all texts once."""
+        """The texts that are set aside, and remarks on labels, found by reading all texts once."""
         aside: dict[str, str] = {}
         remarks: dict[str, None] = {}
         for part in self.parts:

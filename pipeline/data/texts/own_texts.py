@@ -104,12 +104,12 @@ class OwnTexts(TextData):
         return hashlib.sha256("".join(f"{part} {self.tokens(part).digest}\n" for part in parts).encode()).hexdigest()
 
     def remarks(self) -> Iterator[str]:
-        """What is set aside, equal texts, contradictory labels, leaks and texts without words."""
+        """Remarks on texts that are set aside, equal texts, contradictory labels, leaks and texts without words."""
         self.read()
         yield from self._remarks(self.source_texts.set_aside())
 
     def found(self) -> Found:
-        """What the data holds, as `pipeline data check` prints it."""
+        """The contents of the data, as `pipeline data check` prints it."""
         self.read()
         set_aside = self.source_texts.set_aside()
         return found(self.truth, self.labels, set_aside, self._remarks(set_aside))
