@@ -81,7 +81,8 @@ GPU = """
 
 `python -m benchmarks.gpu` trains the main job's net and an LSTM in float32 and bf16. It measures throughput beside a
 plain torch loop, and checks whether two runs, a resumed run, and one and two workers on one card end with the same
-weights. It has not run on a GPU yet; a slow test runs it on a CPU. Several GPUs and NCCL have never been tried.
+weights. It has not run on a GPU yet; a slow test runs it on a CPU, all but the LSTM in bf16.
+Several GPUs and NCCL have never been tried.
 """
 
 
