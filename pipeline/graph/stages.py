@@ -1,5 +1,6 @@
 """Write the runs that `dvc repro` records, from the seeds in `params.yaml` and the experiments' required models."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def write(root: Path) -> Path:
     path = root / FILE
     path.write_text(content(root))
     return path
+
+
+def compared(stage: str, root: Path) -> list[str]:
+    """Return the runs EXPERIMENT-SEED whose evaluations a stage of dvc.yaml compares; none without such a stage."""
+    file = root / "dvc.yaml"
+    stages = yaml.safe_load(file.read_text())["stages"] if file.is_file() else {}
+    deps = stages.get(stage, {}).get("deps", ())
+    return [f"{run[1]}-{run[2]}" for dep in deps if (run := re.fullmatch(r"evaluations/(\w+)/(\d+)", dep))]
 
 
 def content(root: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.runs.replays import Replay
 from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
@@ -19,9 +20,9 @@ LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_lear
 UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and without samples that occur in train
 
 
-def results_markdown(entries: Sequence[Result], claims: str) -> str:
+def results_markdown(entries: Sequence[Result], claims: str, replays: Sequence[Replay]) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
-    from pipeline.report import comparisons, uncertainty
+    from pipeline.report import comparisons, replayed, uncertainty
 
     groups = grouped(entries)
     lines = [
@@ -60,6 +61,7 @@ def results_markdown(entries: Sequence[Result], claims: str) -> str:
     lines += [*uncertainty.calibration_markdown(groups), *uncertainty.wrong_labels_markdown(groups)]
     if rows := comparisons.markdown(comparisons.Groups(groups)):
         lines += ["## Comparisons", "", *rows, ""]
+    lines += replayed.markdown(entries, replays)
     return "\n".join([*lines, "## The lecture's claims", "", claims])
 
 

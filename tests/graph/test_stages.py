@@ -24,6 +24,16 @@ def test_each_seed_is_a_run_with_the_models_that_it_requires(project: Path) -> N
     assert runs["mlp_xor-0"]["data"] == "prepared/fingerprint/mlp_xor.json"  # nothing is downloaded
 
 
+def test_the_runs_that_a_stage_compares_are_those_whose_evaluations_it_depends_on(tmp_path: Path) -> None:
+    assert stages.compared("quick", tmp_path) == []
+    deps = ["evaluations/mlp_xor/0", "evaluations/mnist_cnn/12", "evaluations/${key}", "results"]
+    graph = {"stages": {"quick": {"deps": deps}, "collect": {"foreach": {}, "do": {"deps": deps}}}}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(graph))
+    assert stages.compared("quick", tmp_path) == ["mlp_xor-0", "mnist_cnn-12"]
+    assert stages.compared("collect", tmp_path) == []
+    assert stages.compared("mlp_xor-0", tmp_path) == []
+
+
 def test_more_required_models_than_dvc_yaml_has_places_for_are_refused(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
