@@ -29,11 +29,6 @@ def _raylets(load: str) -> Contender:
     )
 
 
-def _torch(load: str) -> Contender:
-    words = ("benchmarks.contenders.torch_steady", SECONDS[load], "2", str(LOADS[load][1]))
-    return Contender(f"{load}, torch with 2 threads", [*PYTHON, *words])
-
-
 def _later(pair: Pair) -> float:
     """How much later two workers have made their first step than one."""
     return pair["start, W=2"]["before_s"] - pair["start, W=1"]["before_s"]
@@ -53,25 +48,15 @@ BENCHMARK = Benchmark(
     "Logical shards",
     "The time of a step of `pipeline train`, over six seconds of training (15 of the LSTM, whose batches differ in "
     "length), with the same two shards a batch in one process, on two local workers and on two raylets of a Ray "
-    "cluster on this machine, which all end with the same weights; with one shard; and of a bare torch loop whose "
-    "operations take two threads each, which ends with other weights than with one. `before_s` runs from the start of "
-    "the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.",
+    "cluster on this machine, which all end with the same weights; and with one shard. `before_s` runs from the start "
+    "of the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.",
     (
         *(_steady(load, way) for load in LOADS for way in WAYS),
-        *(_torch(load) for load in ("CNN at 128", "CNN at 512")),
         _raylets("CNN at 512"),
         *(training(f"start, W={count}", *START, f"cluster.workers={count}") for count in (1, 2)),
     ),
     (
         *(claim for load in LOADS for claim in _claims(load)),
-        *(
-            Claim(
-                f"{load}: two workers against torch's two threads",
-                ratio("ms_per_step", f"{load}, torch with 2 threads", f"{load}, S=2, W=2"),
-                1.0,
-            )
-            for load in ("CNN at 128", "CNN at 512")
-        ),
         Claim(
             "CNN at 512: two raylets of a Ray cluster against one worker",
             ratio("ms_per_step", "CNN at 512, S=2, W=1", "CNN at 512, two raylets"),
