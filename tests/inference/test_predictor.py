@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pipeline.data.piglatin.rule import SYMBOLS, translate
+from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.inference import detectors, translator
 from pipeline.inference.generator import Generator
 from pipeline.inference.predictor import ImageClassifier, TextClassifier
@@ -125,6 +126,15 @@ def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> No
     predictions = TextClassifier(Length(), {}, {}).predict_split(data, "test")
     np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
     assert predictions.y_true.tolist() == truth_N.tolist()
+
+
+def test_a_text_without_a_word_of_the_vocabulary_is_marked() -> None:
+    vocabulary = Vocabulary(("the", "film", "good"), dropped=1)
+    config = {"model": {"_target_": "pipeline.tasks.classification.Classification", "net": {}}, "labels": ["a", "b"]}
+    config |= {"requires": {}, "data": {"max_tokens": 9, "truncation_side": "left"}, "name": "net"}
+    classifier = TextClassifier(Length(), config, {}, vocabulary)
+    predictions = classifier.predict(["Good!", "xyzzy film", "xyzzy", "", "the"])  # "the" is a stop word
+    assert [prediction["unfamiliar"] for prediction in predictions] == [False, False, True, True, True]
 
 
 @pytest.mark.parametrize(
