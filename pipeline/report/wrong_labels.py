@@ -57,8 +57,8 @@ def in_train() -> list[str]:
         f"{wrong} plainly wrong, {ambiguous} ambiguous and {right} right. The precision is "
         f"{100 * wrong / len(JUDGED):.0f} % (95 % interval {100 * low:.0f} to {100 * high:.0f} %), or "
         f"{100 * (wrong + ambiguous) / len(JUDGED):.0f} % if ambiguous ones count as well. Among the test labels the "
-        f"same nets name {len(TEST_SUSPECTS)}, {found} of them among the {len(known)} known wrong ones: most wrong labels "
-        "are not named. Repeat it: `python -m benchmarks.wrong_labels`.",
+        f"same nets name {len(TEST_SUSPECTS)}, {found} of them among the {len(known)} known wrong ones: most wrong "
+        "labels are not named. Repeat it: `python -m benchmarks.wrong_labels`.",
         "",
         "| judgement | number: label, suspected class |",
         "| --- | --- |",
