@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # N samples
 SAMPLES = 1000  # of a split at most
 SEED = 0
-CHUNK = 200  # images in memory at once
+CHUNK = 100  # images in memory at once
 SENTIMENT = ("negative", "positive")  # the classes for which negated sentences are known to be right
 
 Inputs = TypeVar("Inputs")

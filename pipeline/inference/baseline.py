@@ -62,11 +62,10 @@ class BaselineClassifier:
         return with_unfamiliar(predictions, self._without_word(scores_NC))
 
     def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
-        """(N,) whether a text has no word that was fitted: its prediction does not depend on what it says."""
+        """(N,) whether a text has the scores of an empty one, since it has no word that was fitted."""
         return self._without_word(self.text_probabilities(texts))
 
     def _without_word(self, scores_NC: np.ndarray) -> np.ndarray:
-        """(N,) whether scores are those of an empty text."""
         empty_N: np.ndarray = (scores_NC == self.text_probabilities([""])).all(axis=1)
         return empty_N
 
