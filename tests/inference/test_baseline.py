@@ -10,7 +10,7 @@ from pipeline.training.baselines import NaiveBayesLogistic, TfidfLogistic
 @pytest.mark.parametrize("kind", [TfidfLogistic, NaiveBayesLogistic])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_text_without_a_fitted_word_is_marked(kind: type[TfidfLogistic | NaiveBayesLogistic], classes: int) -> None:
-    texts = ["good film", "bad film", "long film"] * 4
+    texts = ["good film", "bad film", "long plot"] * 4
     model = kind(ngrams=2, min_df=2, C=1.0)
     model.fit(texts, np.arange(12) % 3 % classes, classes)
     classifier = BaselineClassifier(model, {"labels": ["good", "bad", "long"][:classes], "name": "words"}, {})
