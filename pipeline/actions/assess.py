@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,7 +79,8 @@ def robustness(evaluation: Evaluation, predictor: Predictor, data: "BatchedData"
     if not isinstance(evaluation.details, Predictions):
         return {}
     classifier = cast(Classifier, predictor)
-    rows_N = measure.chosen(len(evaluation.details.y_true))
+    pixels = math.prod(predictor.config["data"]["in_shape"][1:]) if predictor.input_type == "images" else 1
+    rows_N = measure.chosen(len(evaluation.details.y_true), pixels)
     truth_N = evaluation.details.y_true[rows_N]
 
     def classify(inputs: Sequence[RawInput]) -> np.ndarray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # N samples
 SAMPLES = 1000  # of a split at most
+PIXELS = 2**22  # of all images at most: those that fewer fit in are photographs, which cost a net more
 SEED = 0
 CHUNK = 100  # images in memory at once
 SENTIMENT = ("negative", "positive")  # the classes for which negated sentences are known to be right
@@ -54,9 +55,10 @@ OF_TEXTS: tuple[Shift[Texts], ...] = (
 NEGATION = "negation"
 
 
-def chosen(count: int) -> np.ndarray:
-    """Indices of the samples that curves are measured on, in rising order."""
-    return np.sort(np.random.default_rng(SEED).permutation(count)[:SAMPLES])
+def chosen(count: int, pixels: int = 1) -> np.ndarray:
+    """Indices of the samples that curves are measured on, in rising order; images have so many pixels each."""
+    most = min(SAMPLES, max(1, PIXELS // pixels))
+    return np.sort(np.random.default_rng(SEED).permutation(count)[:most])
 
 
 def of_images(classify: ClassifyImages, images_NCHW: Tensor, truth_N: np.ndarray, digits: bool) -> "dict[str, Curve]":

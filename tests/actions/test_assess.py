@@ -40,6 +40,7 @@ class Bright:
 
     def __init__(self, input_type: str):
         self.input_type, self.labels = input_type, ("negative", "positive")
+        self.config = {"data": {"in_shape": [1, 28, 28]}}
 
     def class_probabilities(self, inputs: list[Any]) -> np.ndarray:
         positive = ["good" in one if isinstance(one, str) else float(one.mean()) > 0.5 for one in inputs]

@@ -41,3 +41,5 @@ def test_the_samples_are_a_fixed_random_part_in_their_order() -> None:
     assert 4500 < rows.mean() < 5500
     np.testing.assert_array_equal(rows, robustness.chosen(10_000))
     assert robustness.chosen(3).tolist() == [0, 1, 2]
+    assert len(robustness.chosen(10_000, 28 * 28)) == 1000
+    assert len(robustness.chosen(400, 224 * 224)) == 83  # by hand: 2^22 / 50,176
