@@ -22,7 +22,7 @@ from pipeline.inference.requests import predict_chunk
 from pipeline.types import Manifest
 
 SNIPPETS = Path(__file__).parents[2] / "docs/how-to"
-UNUSED = Manifest(format=1, config_digest="", data_digest="", files={})
+UNUSED = Manifest(config_digest="", data_digest="", files={})
 
 
 def untrained(kind: type[Classifier], *overrides: str) -> Classifier:
