@@ -32,7 +32,7 @@ def enough_epochs(config: Config, overrides: Sequence[str], *, root: Path) -> in
     if not own or chosen or not kind_of(config).trains_by_epochs or task_of(config).does == "classify frozen features":
         return None
     rows = build_data(config, root / "data").describe().rows["train"]
-    steps = -(-rows // config["data"]["batch_size"])
+    steps = max(1, rows // config["data"]["batch_size"])  # of an epoch, which leaves an incomplete batch out
     return max(config["trainer"]["max_epochs"], min(MOST_EPOCHS, -(-STEPS // steps))) if rows < FEW else None
 
 
