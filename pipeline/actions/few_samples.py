@@ -28,7 +28,7 @@ def enough_epochs(config: Config, overrides: Sequence[str], *, root: Path) -> in
     from pipeline.data.own.found import FEW
 
     own = "path" in config["data"] and config["name"] == config["data"]["name"]
-    chosen = any(word.partition("=")[0] == "trainer.max_epochs" for word in overrides)
+    chosen = any(word.lstrip("+").partition("=")[0] in ("trainer", "trainer.max_epochs") for word in overrides)
     if not own or chosen or not kind_of(config).trains_by_epochs or task_of(config).does == "classify frozen features":
         return None
     rows = build_data(config, root / "data").describe().rows["train"]
@@ -38,6 +38,8 @@ def enough_epochs(config: Config, overrides: Sequence[str], *, root: Path) -> in
 
 def held_out(config: Config, module: "BatchedData") -> Iterator[str]:
     """A line on the setting that holds out fewer of few samples, unless the data brings its splits."""
+    if "path" not in config["data"]:
+        return
     from pipeline.data.images.image_folder import ImageFolder
     from pipeline.data.own.found import FEW
     from pipeline.data.texts.own_texts import OwnTexts
@@ -45,11 +47,8 @@ def held_out(config: Config, module: "BatchedData") -> Iterator[str]:
     rows, setting = module.describe().rows, None
     if isinstance(module, ImageFolder) and not module.prepared.splits and module.folds < FOLDS:
         setting = f"data.folds={FOLDS}"
-    if (
-        isinstance(module, OwnTexts)
-        and module.source_texts.parts == ("all",)
-        and config["data"]["test_size"] > TEST_SIZE
-    ):
+    undivided = isinstance(module, OwnTexts) and module.source_texts.parts == ("all",)
+    if undivided and TEST_SIZE < config["data"]["test_size"] < 1:
         setting = f"data.test_size={TEST_SIZE}"
     if setting and rows["train"] < FEW:
         yield f"held out    {rows['val'] + rows['test']:,} of {sum(rows.values()):,} samples; {setting} holds out fewer"
