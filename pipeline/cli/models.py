@@ -155,7 +155,8 @@ def export(
 ) -> None:
     """Export a stored model as ONNX, PT2 or safetensors.
 
-    The exported model is compared with the stored one on real inputs. Its model card is written beside it.
+    The exported model is compared with the stored one on real inputs. Its metadata describes how inputs are read, the
+    classes and the vocabulary. Its model card is written beside it.
 
     Example: pipeline export latest --format onnx
     """

@@ -169,8 +169,12 @@ class ImageClassifier(Classifier):
         return found
 
     def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
-        """A detector of images that are unlike those of validation; None for a net without a linear layer."""
-        if not any(isinstance(module, nn.Linear) for module in self.net.modules()):
+        """A detector of images that are unlike those of validation; None for a net that calls no linear layer."""
+        linear = [module for module in self.net.modules() if isinstance(module, nn.Linear)]
+        first_BCHW, _ = next(iter(data.batches("val")))
+        with torch.inference_mode(), recording(linear) as calls:
+            self.net(first_BCHW[:1])
+        if not calls:
             return None
         batches = [(self.features(images_BCHW), truth_B) for images_BCHW, truth_B in data.batches("val")]
         features, truth = zip(*batches, strict=True)
