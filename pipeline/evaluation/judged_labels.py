@@ -1,6 +1,6 @@
 """Labels of MNIST's train set that look wrong by confident learning, each judged by eye.
 
-`python -m benchmarks.wrong_labels` names them. One judge, an AI model, saw each image magnified eight times, with its
+`python -m benchmarks.wrong_labels` names them. One judge saw each image magnified eight times, with its
 label and the suspected class beside it. "wrong": the image plainly shows the suspected class; "ambiguous": it may be
 taken for either class, or for none; "right": it plainly shows the class of its label.
 """
