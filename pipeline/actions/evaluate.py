@@ -1,5 +1,6 @@
 """Evaluate a stored model on a split of its data."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,14 @@ def evaluate(
     """Evaluate a stored model on a split of the data it was trained on.
 
     The data behind the figures is added to `details` (see `assess.details`), the class probabilities to `predictions`
-    (see `assess.stored_predictions`).
+    (see `assess.stored_predictions`). With `details` also the accuracy under shifts is measured.
 
-    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, and the correctness of
-    each sample (`Evaluation.samples`).
+    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, the correctness of
+    each sample (`Evaluation.samples`), and the accuracy under shifts.
     Raises: DataError if the data in data/ is not the data that the model was trained on.
     """
+    from pipeline.inference.foreign import letters_metrics
+
     predictor = load(lookup.model_dir(run, root))
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, trained_on = data.describe(), predictor.manifest["data_digest"]
@@ -43,6 +46,8 @@ def evaluate(
             "that data, or train again."
         )
     evaluation = assess.assess(predictor, data, split, root=root)
+    metrics = {**evaluation.metrics, **letters_metrics(predictor, data, split)}
+    evaluation = replace(evaluation, metrics=metrics)
     if details is not None:
         details |= assess.details(evaluation, predictor, data, split)
     if predictions is not None:
@@ -58,6 +63,8 @@ def evaluate(
         result["vocabulary_digest"] = predictor.manifest["files"][FILE]
     result["weights_digest"] = checkpoints.weights_digest(predictor.manifest)
     result["samples"] = evaluation.samples
+    if details is not None and (curves := assess.robustness(evaluation, predictor, data, split)):
+        result["robustness"] = curves
     return result
 
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
+from pipeline.actions.few_samples import STEPS, enough_epochs
 from pipeline.actions.log_file import redirect_output
 from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
@@ -55,6 +56,12 @@ def train(
     check(config.tracking.uri, root)
     _check_workers(resolve(config))
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
+    if epochs := enough_epochs(plain, overrides, root=root):
+        console.print(
+            f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
+        )
+        config = load_config(*overrides, f"trainer.max_epochs={epochs}", root=root, config_dir=config_dir)
+        plain = resolve(config)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):

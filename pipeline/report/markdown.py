@@ -22,7 +22,7 @@ UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and withou
 
 def results_markdown(entries: Sequence[Result], claims: str, replays: Sequence[Replay]) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
-    from pipeline.report import comparisons, replayed, uncertainty
+    from pipeline.report import comparisons, replayed, robustness, uncertainty, wrong_labels
 
     groups = grouped(entries)
     lines = [
@@ -58,7 +58,8 @@ def results_markdown(entries: Sequence[Result], claims: str, replays: Sequence[R
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
     lines += [*_dogs_and_cats(groups, whole), "", *_published(), ""]
-    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.wrong_labels_markdown(groups)]
+    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.foreign_markdown(groups)]
+    lines += [*robustness.markdown(groups), *wrong_labels.in_test(groups), *wrong_labels.in_train()]
     if rows := comparisons.markdown(comparisons.Groups(groups)):
         lines += ["## Comparisons", "", *rows, ""]
     lines += replayed.markdown(entries, replays)

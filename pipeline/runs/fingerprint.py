@@ -63,7 +63,9 @@ SCORED_BY: dict[Does, tuple[str, ...]] = {
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",
+    "pipeline.evaluation.robustness",
     "pipeline.inference.attribution",
+    "pipeline.inference.foreign",
     "pipeline.report.image_grids",
     DETAILS,
 )

@@ -1,6 +1,7 @@
 """Where users outgrow sqlite and folders: runs in Postgres, artifacts and data in an S3 store, on real servers."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -134,8 +135,8 @@ def test_a_run_is_tracked_in_postgres_and_its_artifacts_stand_in_s3(
         [(accuracy,)] = cursor.fetchall()
     base.close()
     assert status == "FINISHED"
-    assert f"run            {name}" in done.stdout
-    assert f"test accuracy  {100 * accuracy:.2f} %" in done.stdout
+    assert re.search(rf"^run +{name}$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^test accuracy +{100 * accuracy:.2f} %", done.stdout, re.MULTILINE)
     stored = {item.key.rpartition("/")[2]: item for item in artifacts.objects.all()}
     assert {"learning_curves.png", "model.onnx", "MLmodel"} <= set(stored)
     original = (project / "runs" / name / "figures/learning_curves.png").read_bytes()
