@@ -8,7 +8,8 @@ from pipeline.actions import assess
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.data.texts.vocabulary import FILE
 from pipeline.errors import ConfigError, DataError
-from pipeline.kinds import load
+from pipeline.kinds import load, read_config
+from pipeline.launch import bits
 from pipeline.runs import checkpoints, lookup, results
 from pipeline.types import Predictor, Split
 
@@ -37,7 +38,9 @@ def evaluate(
     """
     from pipeline.inference.foreign import letters_metrics
 
-    predictor = load(lookup.model_dir(run, root))
+    model_dir = lookup.model_dir(run, root)
+    bits.choose(read_config(model_dir).get("cluster", {}))
+    predictor = load(model_dir)
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, trained_on = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != trained_on:

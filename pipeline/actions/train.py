@@ -18,7 +18,7 @@ from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import FitContext, kind_of
-from pipeline.launch import cluster, placement
+from pipeline.launch import bits, cluster, placement
 from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
@@ -54,7 +54,9 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
-    _check_workers(resolve(config))
+    chosen = resolve(config)
+    bits.choose(chosen["cluster"])
+    _check_workers(chosen)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     if epochs := enough_epochs(plain, overrides, root=root):
         console.print(
@@ -129,6 +131,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False, all
         raise LaunchError(f"{record['name']}: is {record['status']}. Only an interrupted or failed run can be resumed.")
     run_dir = Path(record["run_dir"])
     config = records.config(run_dir)
+    bits.choose(config["cluster"])
     if drift := provenance.drift(record, config, build_data(config, root / "data").describe().digest, root):
         if not allow_drift:
             raise LaunchError(
