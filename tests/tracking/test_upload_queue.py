@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog
 from pipeline.tracking.mlflow_store import OutageError, RefusedError
-from pipeline.tracking.upload_queue import STATE, UploadQueue
-from pipeline.types import RunStart
+from pipeline.tracking.upload_queue import STATE, UploadQueue, points
+from pipeline.types import Event, RunStart
 
 RUN: RunStart = {"key": "k", "name": "n", "params": {}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
 
@@ -146,3 +146,11 @@ def test_two_processes_never_tell_of_the_same_run_at_once(tmp_path: Path) -> Non
     first, second = (UploadQueue(tmp_path, FakeMLflow()) for _ in range(2))  # type: ignore[arg-type]
     with first.locked(), pytest.raises(LaunchError, match="another process sends its events"), second.locked():
         pass
+
+
+def test_the_loss_of_a_batch_is_sent_every_few_seconds_at_its_optimiser_step() -> None:
+    progress: list[Event] = [
+        {"time": 100 + i / 2, "step": 3 * i, "epoch": 0, "loss": 1 / (i + 1)} for i in range(1, 22)
+    ]
+    sent = [point for event in progress for point in points(event)]
+    assert sent == [("batch/loss", 1 / (i + 1), 100 + i / 2, 3 * i) for i in (1, 10, 11, 20, 21)]
