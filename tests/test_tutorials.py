@@ -95,8 +95,8 @@ def test_a_job_is_submitted_stopped_and_resumed_as_the_tutorial_does(clone: Path
     ports = {"dashboard_port": 8387, "dashboard_agent_listen_port": 8388}  # not Ray's own, which others may hold
     with nodes(2, include_dashboard=True, dashboard_host="127.0.0.1", **ports):
         started = dict.fromkeys(("mkdir", "(umask", "export", "ray "), ":")  # by this test
-        replaced = {**started, "pipeline stop": f"{TRAINED}\npipeline stop latest"}
-        text = script("on-a-cluster", replaced)
+        text = script("on-a-cluster", {**started, "pipeline stop": f"{TRAINED}\npipeline stop latest"})
+        text = text.replace("trainer.max_epochs=200", "trainer.max_epochs=20")
         printed = type_commands(text, clone, PIPELINE_CLUSTER="http://127.0.0.1:8387")
     assert "STOPPED" in printed
     assert re.search(r"test accuracy +9\d\.", printed)
