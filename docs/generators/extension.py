@@ -36,10 +36,10 @@ def _relocate_links(app: Any, name: str, source: list[str]) -> None:
 
 
 def _let_code_in_tables_break(app: Any, tree: nodes.document, name: str) -> None:
-    """Allow a line to break after `/`, `,` and `=` in a table's code, and nowhere else within a word."""
+    """Allow a line to break after `/` and `,` in a table's code, and nowhere else within a word."""
     for cell in tree.findall(nodes.entry):
         for code in [*cell.findall(nodes.literal)]:
-            parts = re.findall(r"[^/,=]+[/,=]*|[/,=]+", code.astext())
+            parts = re.findall(r"[^/,]+[/,]*|[/,]+", code.astext())
             code.clear()
             for part in parts:
                 code += [nodes.Text(part), nodes.raw("", "<wbr>", format="html")]
