@@ -72,7 +72,7 @@ def a_run(folder: Path, epochs: int = 3) -> None:
     log = EventLog(folder)
     log.append(run=RUN)
     for epoch in range(epochs):
-        log.append(step=epoch * 10, epoch=epoch, total=30, loss=0.5)
+        log.append(time=5.0 * epoch, step=epoch * 10, epoch=epoch, total=30, loss=0.5)
         log.append(step=epoch * 10, epoch=epoch, metrics={"val/loss": 1 / (epoch + 1), "train/loss": 2.0})
     log.append(final={"test/loss": 0.1})
     log.append(files="figures", under=None)
@@ -95,7 +95,8 @@ def test_an_outage_at_any_call_loses_nothing_and_doubles_nothing(tmp_path: Path,
     assert later.waiting() == 0
     places = Counter((name, step) for name, _, _, step in mlflow.points)
     assert places == {("val/loss", 1): 1, ("val/loss", 2): 1, ("val/loss", 3): 1, ("test/loss", 0): 1} | {
-        ("train/loss", step): 1 for step in (1, 2, 3)
+        **{("train/loss", step): 1 for step in (1, 2, 3)},
+        **{("batch/loss", step): 1 for step in (0, 10, 20)},
     }
     assert list(dict.fromkeys(mlflow.calls_made)) == ["figures", "model.onnx", "FINISHED"]
     assert list(mlflow.runs) == ["k"]
