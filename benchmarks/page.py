@@ -66,9 +66,12 @@ HEAD = """# Performance
 Speed and memory of the pipeline, beside Keras, plain PyTorch, Lightning and Ray.
 
 ```
-python -m benchmarks.accuracy    # measure one benchmark; an interrupted measurement resumes
-python -m benchmarks             # write this page from benchmarks/results/
+python -m benchmarks.accuracy
+python -m benchmarks
 ```
+
+The first command takes one measurement, and resumes it if it was interrupted. The second writes this page from
+`benchmarks/results/`.
 
 - A value is the median over pairs, with the least and the greatest, and the number of pairs. A pair is one run of each
   contender, in immediate succession, each in a process of its own. All cores of the machine are at its disposal.

@@ -13,6 +13,9 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_copyright = False
 html_show_sphinx = False
+smartquotes = False  # would print the option `--json` with one dash
+html_use_index = False
+html_domain_indices = False
 html_copy_source = False
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.generators.extension"]

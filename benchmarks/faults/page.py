@@ -11,9 +11,11 @@ HEAD = """# Faults
 Faults that tests and measurements inject, with the expected behaviour and the observed recovery.
 
 ```
-python -m benchmarks.faults kill_one_process --times 50    # inject a fault and measure
-python -m benchmarks.faults                                # write this page from benchmarks/faults/results/
+python -m benchmarks.faults kill_one_process --times 50
+python -m benchmarks.faults
 ```
+
+The first command injects a fault and measures. The second writes this page from `benchmarks/faults/results/`.
 
 - *held*: the number of trials in which the expected behaviour was observed.
 - *recovery*: seconds from the fault to the first new optimiser step, median and longest, with the start of a new

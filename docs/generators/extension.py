@@ -1,5 +1,6 @@
-"""Sphinx extension: writes the generated pages before a build, and draws formulas as MathML."""
+"""Sphinx extension: generates pages before a build, draws formulas as MathML, breaks lines of code in tables."""
 
+import re
 import shutil
 from typing import Any
 
@@ -13,6 +14,7 @@ def setup(app: Any) -> dict[str, bool]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _write_pages)
     app.connect("source-read", _relocate_links)
+    app.connect("doctree-resolved", _let_code_in_tables_break)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -31,6 +33,16 @@ def _write_pages(app: Any, config: Any) -> None:
 def _relocate_links(app: Any, name: str, source: list[str]) -> None:
     page = f"docs/{name}.md"
     source[0] = outside.relocate(source[0], page, page)
+
+
+def _let_code_in_tables_break(app: Any, tree: nodes.document, name: str) -> None:
+    """Allow a line to break after `/` and `,` in a table's code, and nowhere else within a word."""
+    for cell in tree.findall(nodes.entry):
+        for code in [*cell.findall(nodes.literal)]:
+            parts = re.findall(r"[^/,]+[/,]*|[/,]+", code.astext())
+            code.clear()
+            for part in parts:
+                code += [nodes.Text(part), nodes.raw("", "<wbr>", format="html")]
 
 
 def _inline(writer: Any, node: nodes.math) -> None:

@@ -33,7 +33,7 @@ class Model:
     """What the API asks of a predictor: the type of its inputs, its labels and its identity."""
 
     input_type: str
-    config: dict[str, Any] = field(default_factory=lambda: {"name": "NAME", "seed": 0, "data": {"in_shape": [2]}})
+    config: dict[str, Any]
     manifest: dict[str, Any] = field(default_factory=lambda: {"files": {"model.safetensors": "0" * 64}})
     labels: tuple[str, ...] = ("0", "1")
 
@@ -63,9 +63,8 @@ def schema(kind: str) -> dict[str, Any]:
     async def predict(inputs: list[Any]) -> list[Prediction]:
         return []
 
-    model: Any = Model(kind)
-    if kind == "images":  # which are read as the model's data set reads them
-        model.config["data"] = resolve(load_config("model=cnn", "data=mnist"))["data"]
+    data = "data=digits" if kind == "images" else "data=gate"
+    model: Any = Model(kind, resolve(load_config("model=mlp", data)))
     return http_api.create(model, predict).openapi()
 
 

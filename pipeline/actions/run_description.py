@@ -19,6 +19,7 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     Returns: the data set, and the model in words.
     Raises: ConfigError or DataError for what can't be built, before any worker is started.
     """
+    console.print(f"experiment  {config['name']}, seed {config['seed']}")  # before imports and data, which take seconds
     cluster = config["cluster"]
     module: BatchedData = build_data(config, root / "data")
     data, model = module.describe(), kind_of(config).describe(config)
@@ -26,7 +27,6 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     rows = " / ".join(f"{data.rows[split]:,}" for split in ("train", "val", "test"))
     device = "GPU" if cluster["gpus_per_worker"] else "CPU"
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
-    console.print(f"experiment  {config['name']}, seed {config['seed']}")
     console.print(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
     for remark in (*module.remarks(), *held_out(config, module)):
         console.print(remark)

@@ -179,6 +179,7 @@ def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbo
             )
         )
         records.update(run_dir, **run.ids, dataset=data.facts())
+        console.print("training")  # a baseline shows no progress, and a net's begins after some imports
         with events.follow(run_dir, console.progress):
             result = _fit(config, data, console, local, root=root, run_dir=run_dir)
         console.print("evaluating on test")

@@ -19,6 +19,7 @@ from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import bypass_proxy, is_server
 from pipeline.tracking.relocation import relocate
 from pipeline.tracking.server import server_command
+from pipeline.tracking.view import KEY, TAG, saved_view
 
 START_S = 90
 
@@ -40,14 +41,17 @@ def serve(
     bypass_proxy()
     relocate(uri, root)
     command, environment = server_command(uri, root, port)
-    # MLflow by default opens its view for language models.
-    address = f"http://127.0.0.1:{port}/{_page(record, root)}?workflowType=machine_learning"
+    server_address = f"http://127.0.0.1:{port}"
+    experiment = record.get("experiment_id") if record else _newest_experiment(root)
     with (root / "runs/mlflow-server.log").open("ab") as log:
         # In a new session, so that its worker processes end with it.
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to the `finally` below
     try:
         _wait(server, port, root)
+        if experiment:
+            _save_view(experiment, server_address)
+        address = f"{server_address}/{_page(record, experiment)}"
         print_line(f"MLflow: {address}  (Ctrl-C stops it)")
         if browser:
             webbrowser.open(address)
@@ -58,12 +62,29 @@ def serve(
         server.wait(10)
 
 
-def _page(record: RunRecord | None, root: Path) -> str:
-    """Return the page of a run; without one the table of runs that the newest tracked run is in."""
+def _newest_experiment(root: Path) -> str | None:
+    """Return the MLflow experiment of the newest tracked run."""
+    return next((each["experiment_id"] for each in lookup.listing(root) if "experiment_id" in each), None)
+
+
+def _page(record: RunRecord | None, experiment: str | None) -> str:
+    """Return the page of a run, else an experiment's table of runs, in the view that shows their scores."""
     if record and "run_id" in record:
-        return f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}"
-    newest = next((each for each in lookup.listing(root) if "experiment_id" in each), None)
-    return f"#/experiments/{newest['experiment_id']}/runs" if newest else "#/experiments"
+        page = f"#/experiments/{record['experiment_id']}/runs/{record['run_id']}?"
+    elif experiment:
+        page = f"#/experiments/{experiment}/runs?viewStateShareKey={KEY}&"
+    else:
+        page = "#/experiments?"
+    return f"{page}workflowType=machine_learning"  # by default MLflow opens its pages for language models
+
+
+def _save_view(experiment: str, server: str) -> None:
+    """Store the view of an experiment, which one of an older version lacks; without it MLflow shows its own."""
+    import requests
+
+    tag = {"experiment_id": experiment, "key": TAG, "value": saved_view()}
+    with suppress(requests.RequestException):
+        requests.post(f"{server}/api/2.0/mlflow/experiments/set-experiment-tag", json=tag, timeout=30)
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int, root: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.errors import LaunchError, PipelineError
 from pipeline.files import file_lock
 from pipeline.tracking.address import bypass_proxy, is_server, resolve_uri
 from pipeline.tracking.relocation import artifact_location, relocate
+from pipeline.tracking.view import TAG, saved_view
 from pipeline.types import RunStart
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class MLflowStore:
             "mlflow.experimentKind": "custom_model_development",
             "mlflow.note.content": f"Runs on the data set {name}, whose scores are comparable. `val/best_…` is the "
             "best validation score, of epoch `val/best_epoch`; `test/…` was measured once, after training.",
+            TAG: saved_view(),
         }
         try:
             return str(self.client.create_experiment(name, location, tags))

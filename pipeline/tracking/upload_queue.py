@@ -1,7 +1,9 @@
 """The upload queue of a run: events of its log that are not in MLflow yet, from a stored byte position on.
 
 Events that are sent (others in the log are for other readers): `run`, the first one, and again when a run is resumed;
-`metrics` of an epoch; `system`, the machine's load; `final`, the scores; `tags`; `files`; `model`; `status`.
+`metrics` of an epoch; `system`, the machine's load; `final`, the scores; `tags`; `files`; `model`; `status`. Of the
+progress within an epoch the loss is sent every few seconds, as `batch/loss`. It is the first chart on a run's page,
+where MLflow sorts groups of charts by name, and the only one before the first epoch ends.
 """
 
 import json
@@ -18,6 +20,7 @@ from pipeline.types import Event
 
 STATE = "tracking.json"
 BATCH = 200  # events in one request
+LOSS_EVERY_S = 5  # between two losses of batches
 POINTS: tuple[Literal["metrics", "system", "final"], ...] = ("metrics", "system", "final")
 SENT = (*POINTS, "run", "tags", "files", "model", "status")
 Point = tuple[str, float, float, int]  # name, value, time in s, step
@@ -140,7 +143,13 @@ def _run_id(run_dir: Path) -> str:
 
 
 def points(event: Event) -> Iterator[Point]:
-    """The metrics of an event. Their step is the epoch from 1, the second of the machine's load, or 0 of final ones."""
+    """The metrics of an event. Their step is the epoch from 1, the second of the machine's load, or 0 of final ones.
+
+    The loss of a batch has the optimiser's step. Its time alone decides whether it is sent, so events that are sent
+    again give the same points.
+    """
+    if "loss" in event and int(event["time"]) % LOSS_EVERY_S == 0:
+        yield "batch/loss", event["loss"], event["time"], event["step"]
     step = event["epoch"] + 1 if "metrics" in event else event["second"] if "system" in event else 0
     values = next((event[kind] for kind in POINTS if kind in event), {})
     for name, value in values.items():

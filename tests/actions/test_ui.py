@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.actions.doctor import port_owner
-from pipeline.actions.ui import _page, serve
+from pipeline.actions.ui import _newest_experiment, _page, serve
 from pipeline.errors import LaunchError
 
 
@@ -41,14 +41,18 @@ def test_a_server_of_ones_own_needs_no_second_one(tracked: Path) -> None:
 
 
 def test_the_pages_open_at_a_run_or_at_the_table_with_the_newest(tmp_path: Path) -> None:
-    assert _page(None, tmp_path) == "#/experiments"
+    assert _newest_experiment(tmp_path) is None
+    assert _page(None, None) == "#/experiments?workflowType=machine_learning"
     for name, started, experiment in (("old", 1.0, "3"), ("new", 2.0, "7")):
         record = {"name": name, "started": started, "experiment_id": experiment, "status": "finished", "seed": 0}
         record |= {"experiment": "x", "model": "CNN", "run_dir": str(tmp_path / "runs" / name), "run_id": name}
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "run.json").write_text(json.dumps(record))
-    assert _page(None, tmp_path) == "#/experiments/7/runs"
-    assert _page({"experiment_id": "3", "run_id": "abc"}, tmp_path) == "#/experiments/3/runs/abc"
+    assert _newest_experiment(tmp_path) == "7"
+    assert _page(None, "7") == "#/experiments/7/runs?viewStateShareKey=scores&workflowType=machine_learning"
+    assert (
+        _page({"experiment_id": "3", "run_id": "abc"}, "3") == "#/experiments/3/runs/abc?workflowType=machine_learning"
+    )
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog
 from pipeline.tracking.mlflow_store import OutageError, RefusedError
-from pipeline.tracking.upload_queue import STATE, UploadQueue
-from pipeline.types import RunStart
+from pipeline.tracking.upload_queue import STATE, UploadQueue, points
+from pipeline.types import Event, RunStart
 
 RUN: RunStart = {"key": "k", "name": "n", "params": {}, "tags": {}, "dataset": {"name": "d", "digest": "0"}}
 
@@ -72,7 +72,7 @@ def a_run(folder: Path, epochs: int = 3) -> None:
     log = EventLog(folder)
     log.append(run=RUN)
     for epoch in range(epochs):
-        log.append(step=epoch * 10, epoch=epoch, total=30, loss=0.5)
+        log.append(time=5.0 * epoch, step=epoch * 10, epoch=epoch, total=30, loss=0.5)
         log.append(step=epoch * 10, epoch=epoch, metrics={"val/loss": 1 / (epoch + 1), "train/loss": 2.0})
     log.append(final={"test/loss": 0.1})
     log.append(files="figures", under=None)
@@ -95,7 +95,8 @@ def test_an_outage_at_any_call_loses_nothing_and_doubles_nothing(tmp_path: Path,
     assert later.waiting() == 0
     places = Counter((name, step) for name, _, _, step in mlflow.points)
     assert places == {("val/loss", 1): 1, ("val/loss", 2): 1, ("val/loss", 3): 1, ("test/loss", 0): 1} | {
-        ("train/loss", step): 1 for step in (1, 2, 3)
+        **{("train/loss", step): 1 for step in (1, 2, 3)},
+        **{("batch/loss", step): 1 for step in (0, 10, 20)},
     }
     assert list(dict.fromkeys(mlflow.calls_made)) == ["figures", "model.onnx", "FINISHED"]
     assert list(mlflow.runs) == ["k"]
@@ -146,3 +147,11 @@ def test_two_processes_never_tell_of_the_same_run_at_once(tmp_path: Path) -> Non
     first, second = (UploadQueue(tmp_path, FakeMLflow()) for _ in range(2))  # type: ignore[arg-type]
     with first.locked(), pytest.raises(LaunchError, match="another process sends its events"), second.locked():
         pass
+
+
+def test_the_loss_of_a_batch_is_sent_every_few_seconds_at_its_optimiser_step() -> None:
+    progress: list[Event] = [
+        {"time": 100 + i / 2, "step": 3 * i, "epoch": 0, "loss": 1 / (i + 1)} for i in range(1, 22)
+    ]
+    sent = [point for event in progress for point in points(event)]
+    assert sent == [("batch/loss", 1 / (i + 1), 100 + i / 2, 3 * i) for i in (1, 10, 11, 20, 21)]
