@@ -60,6 +60,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def trained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a small model of each kind that has a page."""
+    from tests.browser.trained_models import train_all
+
+    return train_all(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def trained(trained_root: Path) -> Iterator[str]:
+    """The pages of the project with trained models."""
+    with serving(trained_root) as found:
+        yield found
+
+
 @contextmanager
 def opened(browser: Any, **options: Any) -> Iterator[Any]:
     """A page in a context of its own; errors in its scripts and refused requests fail the test.
