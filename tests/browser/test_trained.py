@@ -74,6 +74,23 @@ def test_a_picture_that_may_be_no_digit_is_marked(doubtful: bool, page: Page, tr
     page.unroute("**/digits/predict")
 
 
+def test_attributions_take_the_colours_of_a_changed_theme(page: Page, trained: str, trained_root: Path) -> None:
+    for name, act in (
+        ("digits", lambda: page.click("#sample")),
+        ("photos", lambda: page.set_input_files("#file", trained_root / "shapes/disc/3.png")),
+    ):
+        page.goto(f"{trained}/{name}")
+        act()
+        expect(page.locator(".answer canvas").first).to_be_visible()
+        pictures = []
+        for scheme in ("dark", "light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.wait_for_timeout(300)
+            pictures.append(page.locator(".answer canvas").first.evaluate("c => c.toDataURL()"))
+        assert pictures[0] == pictures[2] != pictures[1]
+    page.emulate_media(color_scheme="light")
+
+
 def test_a_dropped_picture_is_classified_and_an_error_goes_away_with_its_cause(
     page: Page, trained: str, trained_root: Path, tmp_path: Path
 ) -> None:

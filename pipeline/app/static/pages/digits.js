@@ -5,7 +5,7 @@ import { bars, scoreBars, grey, latest, origin, percent, pixels, signed, untrain
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
 const convolution = new Convolution();
-let last = null, drawn = false, ready = false, drawing = null, chosen = null;
+let last = null, drawn = false, ready = false, drawing = null, chosen = null, models = [];
 const hint = () => make("p", { class: "faint", id: "status" }, ready ? "Draw a digit: three networks classify it." : "Loading the networks: a few seconds. You can draw meanwhile.");
 pen.lineWidth = 22; pen.lineCap = pen.lineJoin = "round"; pen.strokeStyle = "#fff";
 const wipe = () => { pen.fillStyle = "#000"; pen.fillRect(0, 0, 280, 280); drawn = false; };
@@ -34,7 +34,7 @@ pad.addEventListener("keydown", (event) => {
   if (down) line(...position);
 });
 
-$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(hint()); convolution.hide(); chosen = null; $("#maps-card").hidden = $("#key").hidden = $("#doubt").hidden = true; pixels([[0]], grey, $("#seen")); };
+$("#clear").onclick = () => { wipe(); last = null; models = []; $("#answers").replaceChildren(hint()); convolution.hide(); chosen = null; $("#maps-card").hidden = $("#key").hidden = $("#doubt").hidden = true; pixels([[0]], grey, $("#seen")); };
 $("#sample").onclick = () => {
   wipe();
   pen.beginPath(); pen.moveTo(80, 70); pen.lineTo(200, 70); pen.lineTo(120, 230); pen.stroke();
@@ -53,7 +53,8 @@ const show = latest(async () => {
   if (!drawn) return;
   drawing = sent;
   pixels(reply.input, grey, $("#seen"));
-  $("#answers").replaceChildren(...reply.models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+  models = reply.models;
+  draw();
   $("#key").hidden = reply.models.every((model) => model.train_command);
   $("#doubt").hidden = !reply.doubtful;
   $("#maps-card").hidden = !reply.maps.length;
@@ -61,6 +62,8 @@ const show = latest(async () => {
   explain();
 });
 const soon = debounce(show, 150);
+const draw = () => $("#answers").replaceChildren(...models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+document.addEventListener("themechange", () => { if (drawn && models.length) draw(); }); // attributions have the theme's colours
 
 const explain = latest(async () => {
   if (!chosen || !drawn) return;
