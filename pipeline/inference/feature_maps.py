@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import ConfigError
+from pipeline.inference.hooks import recording
 from pipeline.models.cnn import ConvBlock
 from pipeline.models.neuron import Activate
 
@@ -81,22 +82,13 @@ def _blocks(net: nn.Module) -> list[ConvBlock]:
 
 @torch.inference_mode()
 def _first_calls(net: nn.Module, image_CHW: Tensor, modules: Sequence[nn.Module]) -> list[tuple[Tensor, Tensor]]:
-    """(C, H, W) input and output of each module for an image.
+    """(C, H, W) input and output of each module for an image; the modules are in the order of the forward pass.
 
-    A net with test-time augmentation runs its modules again for each shifted image: only the first call counts.
+    A net with test-time augmentation runs its modules again for each shifted image: only the first calls count.
     """
-    calls: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-
-    def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        calls.setdefault(module, (inputs[0][0], output[0]))
-
-    hooks = [module.register_forward_hook(keep) for module in modules]
-    try:
+    with recording(modules) as calls:
         net(image_CHW[None])
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return [calls[module] for module in modules]
+    return [(inputs_BCHW[0], outputs_BCHW[0]) for inputs_BCHW, outputs_BCHW in calls[: len(modules)]]
 
 
 def _folded(norm: nn.BatchNorm2d, channel: int) -> tuple[float, float]:
