@@ -48,16 +48,15 @@ def convolution(net: nn.Module, image_CHW: Tensor, layer: int, channel: int) -> 
     Raises: ConfigError if the net has no such map.
     """
     blocks = _blocks(net)
-    if layer >= len(blocks) or channel >= blocks[layer][0].out_channels:
+    block = blocks[layer] if layer < len(blocks) else nn.Sequential()
+    convolve = next((part for part in block if isinstance(part, nn.Conv2d)), None)
+    if convolve is None or channel >= convolve.out_channels:
         raise ConfigError(
             f"Map {channel + 1} of layer {layer + 1}: the network has no such map. Reload the page and choose another."
         )
-    block = blocks[layer]
-    convolve = block[0]
-    assert isinstance(convolve, nn.Conv2d)
     activate = next(part for part in block if isinstance(part, Activate))
     norms = [part for part in block if isinstance(part, nn.BatchNorm2d)]
-    pools = [part.kernel_size for part in block if isinstance(part, nn.MaxPool2d)]
+    pools = [part.kernel_size for part in block if isinstance(part, nn.MaxPool2d) and isinstance(part.kernel_size, int)]
     (inputs_CHW, sums_CHW), (_, outputs_CHW) = _first_calls(net, image_CHW, [convolve, activate])
     bias = 0.0 if convolve.bias is None else convolve.bias[channel].item()
     scale, shift = _folded(norms[0], channel) if norms else (1.0, bias)
@@ -72,7 +71,7 @@ def convolution(net: nn.Module, image_CHW: Tensor, layer: int, channel: int) -> 
         batch_norm=bool(norms),
         activation=activate.name,
         outputs_HW=outputs_CHW[channel].numpy(),
-        pool=int(pools[0]) if pools else 1,
+        pool=pools[0] if pools else 1,
     )
 
 

@@ -36,11 +36,11 @@ def gates_and_states(net: RecurrentEncoder, ids_T: Tensor) -> list[dict[str, np.
 
 def _read(layer: nn.RNNBase, words_TE: Tensor) -> Values:
     """(T, H) values of a layer that reads the words in this order."""
-    step = STEPS[type(layer)]
+    step, weights = STEPS[type(layer)], dict(layer.named_parameters())
     before = {name: torch.zeros(layer.hidden_size) for name in ("h", "c")}
     read = []
-    for word_G in words_TE @ layer.weight_ih_l0.T + layer.bias_ih_l0:
-        before = step(word_G, layer.weight_hh_l0 @ before["h"] + layer.bias_hh_l0, before)
+    for word_G in words_TE @ weights["weight_ih_l0"].T + weights["bias_ih_l0"]:
+        before = step(word_G, weights["weight_hh_l0"] @ before["h"] + weights["bias_hh_l0"], before)
         read.append(before)
     return {name: torch.stack([values[name] for values in read]) for name in before}
 

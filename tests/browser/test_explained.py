@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_a_feature_map_is_computed_from_patch_and_kernel_as_torch_computes_it(
     for layer, channel in ((0, 1), (1, 4)):
         page.get_by_label(f"Map {channel + 1} of layer {layer + 1}", exact=True).check()
         expect(page.locator("#convolution-title")).to_contain_text(f"map {channel + 1} of layer {layer + 1}")
-        block = net.features[layer]
+        block: Any = net.features[layer]
         with torch.no_grad():
             sums_HW = F.conv2d(below, block[0].weight, None, block[0].stride, block[0].padding)[0, channel]
             below = block(below)
@@ -67,7 +67,7 @@ def test_a_feature_map_is_computed_from_patch_and_kernel_as_torch_computes_it(
             np.testing.assert_allclose(cells(page, "#patch") * cells(page, "#kernel"), products, atol=0.02)
             assert products.sum() == pytest.approx(numbers(total)[0], abs=0.01 * len(products))
     page.select_option("#input-map", "7")
-    weights_KK = net.features[1][0].weight[4, 7].detach()
+    weights_KK = block[0].weight[4, 7].detach()
     np.testing.assert_allclose(cells(page, "#kernel"), weights_KK.flatten(), atol=0.0051)
 
 

@@ -96,7 +96,7 @@ def test_a_gans_losses_are_drawn_with_axes(live: Page, tmp_path: Path) -> None:
     log = EventLog(tmp_path / "runs/gan")
     for epoch in range(3):
         metrics = {"train/generator_loss": 2.0 - epoch / 4, "train/critic_loss": 0.5 + epoch / 8}
-        log.append(kind="epoch", epoch=epoch, step=100 * epoch, total=200, metrics=metrics)
+        log.append(epoch=epoch, step=100 * epoch, total=200, metrics=metrics)
     live.add_init_script(
         """const fill = CanvasRenderingContext2D.prototype.fillText;
            window.written = [];

@@ -1,5 +1,7 @@
 """Feature maps: their shapes, and that each is what its kernel, batch norm and activation make of the patches."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -61,7 +63,7 @@ def test_kernel_times_patch_is_torchs_convolution_and_leads_to_the_map(
             for y in range(steps.outputs_HW.shape[0])
         ]
     )
-    block = made.features[layer]
+    block: Any = made.features[layer]
     with torch.no_grad():
         before = made.features[:layer](IMAGE_CHW[None])
         np.testing.assert_array_equal(steps.inputs_CHW, before[0].numpy())
