@@ -47,7 +47,7 @@ def serving(root: Path, port: int = 0) -> Iterator[str]:
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
-            assert "Serving at " in server.stdout.readline()
+            assert f"http://127.0.0.1:{port}" in server.stdout.readline()
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
