@@ -163,6 +163,10 @@ TINY = ["data.batch_size=16", "data.val_size=16", "trainer.max_epochs=2", "train
 @pytest.fixture
 def shapes(project: Path) -> Path:
     """A folder `shapes` of three classes in the project: 12 PNGs each, of many sizes, with a spot of its colour."""
+    return write_shapes(project)
+
+
+def write_shapes(project: Path) -> Path:
     from PIL import Image
 
     rng = np.random.default_rng(0)

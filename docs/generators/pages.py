@@ -1,5 +1,7 @@
 """All generated parts of the documents: pages by their place in docs/generated/, and results that pages quote."""
 
+import json
+
 import numpy as np
 
 from docs.generators import commands, configuration, http_api, outside
@@ -27,7 +29,10 @@ def generated() -> dict[str, str]:
 
 
 def quoted_results() -> dict[str, str]:
-    """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score."""
+    """Return, as `claim_1` to `claim_7`, each claim with its verdict; as `score_EXPERIMENT` each experiment's score.
+
+    `playground_speed` is the measured speed of the Playground.
+    """
     entries = results.committed(ROOT)
     verdicts = {
         f"claim_{row.number}": f"**Claim.** {row.claim}. **{row.sign} {row.verdict}** Evidence: {row.evidence}."
@@ -38,4 +43,15 @@ def quoted_results() -> dict[str, str]:
         f"score_{name}": f"{markdown.score(group)} ({len(group)} seeds, {np.mean(costs[name]):,.0f} CPU-s)"
         for name, group in markdown.grouped(entries).items()
     }
-    return {**verdicts, **scores}
+    return {**verdicts, **scores, "playground_speed": _playground_speed()}
+
+
+def _playground_speed() -> str:
+    """Return frames and epochs a second of each setting, with the number of measurements and the machine."""
+    content = json.loads((ROOT / "benchmarks/results/playground.json").read_text(encoding="utf-8"))
+    rates = "; ".join(
+        f"{setting}, {rate['pictures_per_s']['median']:.0f} frames and {rate['epochs_per_s']['median']:.0f} epochs"
+        for setting, rate in content["measured"].items()
+    )
+    count = len(content["measured"]["defaults"]["epochs_per_s"]["all"])
+    return f"{rates} (medians of {count}; {content['machine']}, load average {content['load']:.1f})"

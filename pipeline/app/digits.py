@@ -1,4 +1,7 @@
-"""Digits page: predictions of perceptron, MLP and CNN for a drawn digit, their attribution, the CNN's feature maps."""
+"""Digits page: predictions of perceptron, MLP and CNN for a drawn digit, their attribution, the CNN's feature maps.
+
+The page shows of a feature map how it is computed: patch, kernel, products, sum, batch norm and activation.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from pipeline.inference.predictor import ImageClassifier
 
 SIDE = 140  # pixels of a drawing's side
-MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", "mnist_cnn": "CNN"}
+CNN = "mnist_cnn"
+MODELS = {"perceptron_mnist": "Perceptron", "mlp_mnist": "MLP", CNN: "CNN"}
 SURE = 0.9  # a probability from which a network counts as sure
 router = APIRouter(prefix="/digits")
 Pixels = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)]
@@ -26,6 +30,13 @@ class Drawing(BaseModel):
     """A square drawing, white ink on black, row by row."""
 
     pixels: Pixels
+
+
+class FeatureMap(Drawing):
+    """A drawing, and one of the CNN's feature maps, counted from 0."""
+
+    layer: Annotated[int, Field(ge=0)]
+    channel: Annotated[int, Field(ge=0)]
 
 
 @router.get("/models")
@@ -38,13 +49,9 @@ def load_models(request: Request) -> dict[str, object]:
 @router.post("/predict")
 def predict(drawing: Drawing, request: Request) -> dict[str, object]:
     """The 28x28 input, each model's prediction and attribution, the CNN's feature maps, and whether none is sure."""
-    import torch
-
-    from pipeline.data.images.digits import centred
     from pipeline.inference import feature_maps
 
-    input_HW = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
-    image_CHW = torch.from_numpy(input_HW)[None].float() / 255
+    input_HW, image_CHW = _prepared(drawing)
     models: list[dict[str, object]] = []
     maps: list[object] = []
     for experiment, title in MODELS.items():
@@ -53,10 +60,44 @@ def predict(drawing: Drawing, request: Request) -> dict[str, object]:
             models.append({"title": title, **stored.untrained(experiment)})
             continue
         models.append({"title": title, "experiment": experiment, "source": model.source, **_explain(model, image_CHW)})
-        if title == "CNN":
+        if experiment == CNN:
             net = cast("ImageClassifier", model.predictor).net
             maps = [_grey(maps_CHW) for maps_CHW in feature_maps.feature_maps(net, image_CHW)]
     return {"input": input_HW.tolist(), "models": models, "maps": maps, "doubtful": doubtful(models)}
+
+
+@router.post("/convolution")
+def explain_convolution(chosen: FeatureMap, request: Request) -> dict[str, object]:
+    """Everything from which a feature map is computed, and the map itself: see `feature_maps.Convolution`."""
+    from pipeline.inference import feature_maps
+
+    model = stored.find_model(request.app.state.root, CNN)
+    if model is None:
+        return stored.untrained(CNN)
+    net = cast("ImageClassifier", model.predictor).net
+    steps = feature_maps.convolution(net, _prepared(chosen)[1], chosen.layer, chosen.channel)
+    return {
+        "inputs": steps.inputs_CHW.tolist(),
+        "kernel": steps.kernel_CKK.tolist(),
+        "stride": steps.stride,
+        "padding": steps.padding,
+        "scale": steps.scale,
+        "shift": steps.shift,
+        "batch_norm": steps.batch_norm,
+        "activation": steps.activation,
+        "outputs": steps.outputs_HW.tolist(),
+        "pool": steps.pool,
+    }
+
+
+def _prepared(drawing: Drawing) -> tuple[np.ndarray, "Tensor"]:
+    """A drawing as MNIST's digits are: (28, 28) from 0 to 255, and (1, 28, 28) from 0 to 1."""
+    import torch
+
+    from pipeline.data.images.digits import centred
+
+    input_HW = centred(np.array(drawing.pixels, np.uint8).reshape(SIDE, SIDE))
+    return input_HW, torch.from_numpy(input_HW)[None].float() / 255
 
 
 def doubtful(models: Sequence[Mapping[str, Any]]) -> bool:

@@ -14,6 +14,9 @@ from starlette.testclient import TestClient
 
 from pipeline.app import digits, live, piglatin, reviews, server, stored
 from pipeline.config import load_config, resolve
+from pipeline.data.texts.vocabulary import Vocabulary
+from pipeline.inference.predictor import TextClassifier
+from pipeline.models.recurrent import Recurrent
 from pipeline.training.fixed_unit import assemble
 
 PORT = 8000
@@ -31,7 +34,9 @@ def client(project: Path) -> TestClient:
     ("address", "body"),
     [
         ("/digits/predict", DRAWING),
+        ("/digits/convolution", {**DRAWING, "layer": 0, "channel": 0}),
         ("/reviews/predict", {"text": "fine"}),
+        ("/reviews/memory", {"text": "fine", "experiment": "imdb_gru"}),
         ("/photos/predict", {}),
         ("/generator/draw", LATENT_POINT),
         ("/piglatin/translate", {"text": "pig"}),
@@ -50,6 +55,8 @@ def test_an_untrained_model_is_named_with_the_command_that_trains_it(
     [
         ("/digits/predict", {"pixels": [0] * 10}),
         ("/digits/predict", {"pixels": [256] * 140 * 140}),
+        ("/digits/convolution", {**DRAWING, "layer": -1, "channel": 0}),
+        ("/reviews/memory", {"text": "fine", "experiment": "imdb_tfidf"}),
         ("/reviews/predict", {"text": "x" * 20_001}),
         ("/generator/draw", {**LATENT_POINT, "offsets": [4.0] * 6}),
         ("/generator/draw", {**LATENT_POINT, "label": 10}),
@@ -108,6 +115,21 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
     unknown = client.post("/reviews/predict", json={"text": "xyzzy plugh"}).json()
     assert [model["unknown"] for model in unknown["models"]] == [True] * 4
     assert client.post("/reviews/predict", json={"text": " .,"}).json() == {"words": [], "count": 0, "models": []}
+
+
+def test_the_memory_is_of_the_words_that_the_network_reads(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of "the good bad film end" it reads no stop word ("the"), and after that the last three words."""
+    vocabulary = Vocabulary(("the", "good", "bad"), dropped=1)
+    net = Recurrent(len(vocabulary), 2, "gru", embedding=3, hidden=4, bidirectional=True).eval()
+    config = {"data": {"max_tokens": 3, "truncation_side": "left"}}
+    predictor = TextClassifier(net, config, {}, vocabulary)
+    monkeypatch.setattr(stored, "find_model", lambda root, name: stored.StoredModel(predictor, Path(), "made up"))
+    reply = client.post("/reviews/memory", json={"text": "The good, bad film: end", "experiment": "imdb_gru"}).json()
+    assert (reply["words"], reply["pooling"]) == ([2, 3, 4], "last")
+    for values in reply["directions"]:
+        assert {name: np.shape(each) for name, each in values.items()} == dict.fromkeys("rznh", (4, 3))
+    nothing = client.post("/reviews/memory", json={"text": "the", "experiment": "imdb_gru"}).json()
+    assert nothing["words"] == []
 
 
 def test_words_that_the_translator_leaves_as_they_are_are_named_with_the_reason() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TIMEOUT_S = 300  # the machine may be busy
+PROVOKED = ("/playground/points", "/photos/predict")  # requests that tests make to be refused
 
 
 def find_browser(own: str) -> str | None:
@@ -46,7 +47,7 @@ def serving(root: Path, port: int = 0) -> Iterator[str]:
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
-            assert "Serving at " in server.stdout.readline()
+            assert f"http://127.0.0.1:{port}" in server.stdout.readline()
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -57,6 +58,21 @@ def serving(root: Path, port: int = 0) -> Iterator[str]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The pages of an empty project."""
     with serving(tmp_path_factory.mktemp("project")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def trained_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a small model of each kind that has a page."""
+    from tests.browser.trained_models import train_all
+
+    return train_all(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def trained(trained_root: Path) -> Iterator[str]:
+    """The pages of the project with trained models."""
+    with serving(trained_root) as found:
         yield found
 
 
@@ -74,7 +90,7 @@ def opened(browser: Any, **options: Any) -> Iterator[Any]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("response", lambda reply: errors.append(f"{reply.status} {reply.url}") if reply.status >= 400 else None)
     yield page
-    assert not [error for error in errors if "Failed to load" not in error and not error.endswith("/playground/points")]
+    assert not [error for error in errors if "Failed to load" not in error and not error.endswith(PROVOKED)]
     context.close()
 
 

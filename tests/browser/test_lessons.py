@@ -174,6 +174,18 @@ def test_the_pointer_on_a_feature_shows_its_map_and_a_bias_can_be_clicked(play: 
     play.keyboard.press("Escape")
 
 
+def test_links_move_while_training_unless_the_reader_prefers_reduced_motion(play: Page) -> None:
+    offset = "document.querySelector('#links').getContext('2d').lineDashOffset"
+    play.click("#run")
+    until(play, f"{offset} !== 0")
+    play.emulate_media(reduced_motion="reduce")
+    play.wait_for_timeout(300)
+    epoch, still = play.evaluate(f"[playground.epoch, {offset}]")
+    until(play, f"playground.epoch > {epoch + 5}")
+    assert play.evaluate(offset) == still
+    play.emulate_media(reduced_motion="no-preference")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious_on_an_open_lesson(scheme: str, width: int, browser: Any, address: str) -> None:

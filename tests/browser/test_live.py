@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.runs.events import EventLog
+from tests.browser.accessibility import faults_in_all_states
 from tests.browser.conftest import serving, until
 
 pytestmark = pytest.mark.slow
@@ -48,6 +51,8 @@ def test_a_training_is_started_stopped_resumed_and_opened_in_mlflow(live: Page, 
     done = json.loads(record.read_text())
     assert (done["name"], done["metrics"]["test/accuracy"] > 0.9) == (stopped["name"], True)
 
+    assert faults_in_all_states(live) == []
+
     live.click("#mlflow")
     expect(live.locator("#opened")).to_be_visible()
     with live.context.expect_page() as opened:
@@ -82,3 +87,35 @@ def test_a_failed_start_is_shown_with_its_error(live: Page, tmp_path: Path) -> N
     live.select_option("#experiment", "mlp_xor")
     live.click("#go")
     expect(live.locator("#trouble")).to_contain_text("is not an SQLite data base")
+
+
+def test_a_gans_losses_are_drawn_with_axes(live: Page, tmp_path: Path) -> None:
+    facts = {"name": "gan", "experiment": "mnist_gan", "data": "mnist", "status": "finished", "started": 1}
+    (tmp_path / "runs/gan").mkdir(parents=True)
+    (tmp_path / "runs/gan/run.json").write_text(json.dumps(facts))
+    log = EventLog(tmp_path / "runs/gan")
+    for epoch in range(3):
+        metrics = {"train/generator_loss": 2.0 - epoch / 4, "train/critic_loss": 0.5 + epoch / 8}
+        log.append(epoch=epoch, step=100 * epoch, total=200, metrics=metrics)
+    live.add_init_script(
+        """const fill = CanvasRenderingContext2D.prototype.fillText;
+           window.written = [];
+           CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+             window.written.push(`${this.canvas.id} ${text}`); return fill.call(this, text, ...rest); };"""
+    )
+    live.reload()
+    until(live, "written?.some((text) => text.includes('generator_loss'))")
+    written = set(live.evaluate("written"))
+    assert {"score step", "score 100", "score 2"} <= written  # the axes' title and ticks
+
+
+def test_the_notice_of_a_stopped_server_goes_away_when_it_serves_again(browser: Any, tmp_path: Path) -> None:
+    context = browser.new_context()  # its console has the refused connections
+    page = context.new_page()
+    with serving(tmp_path) as first:
+        page.goto(f"{first}/live")
+        expect(page.locator("#runs")).to_contain_text("No runs yet")
+    expect(page.locator("#notice")).to_contain_text("The server does not respond")
+    with serving(tmp_path, int(first.rsplit(":", 1)[1])):
+        expect(page.locator("#notice")).to_be_hidden()
+    context.close()

@@ -67,7 +67,7 @@ def test_a_link_opens_its_section_and_a_button_opens_all(shown: Page) -> None:
     expect(section.locator("svg").first).to_be_hidden()
     shown.locator('tbody a[href="#mnist_cnn"]').click()
     expect(section.locator("svg").first).to_be_in_viewport()
-    expect(section.locator(".note")).to_contain_text("label smoothing of 0.05")
+    expect(section).to_contain_text("label smoothing of 0.05")
     shown.get_by_role("button", name="Open all").click()
     assert shown.locator("details.experiment:not([open])").count() == 0
     shown.get_by_role("button", name="Close all").click()

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.evaluation.classification import log_odds
-from pipeline.inference import attribution, feature_maps
+from pipeline.inference import attribution
 from pipeline.inference.attribution import region_effects
 from pipeline.inference.predictor import ImageClassifier
-from pipeline.models.cnn import CNN
 
 
 class Bright:
@@ -80,18 +79,3 @@ def test_a_word_adds_what_the_answer_lacks_without_it() -> None:
     after, adds = attribution.word_occlusion(COUNTER, ["good", "and", "bad"])
     np.testing.assert_allclose(log_odds(after), [2, 2, 1], atol=1e-6)
     np.testing.assert_allclose(adds, [2, 0, -1], atol=1e-6)
-
-
-def test_each_convolution_has_its_maps() -> None:
-    net = CNN([1, 8, 8], 3, [{"channels": 2}, {"channels": 5, "stride": 2}], hidden=None).eval()
-    assert [maps.shape for maps in feature_maps.feature_maps(net, torch.rand(1, 8, 8))] == [(2, 8, 8), (5, 4, 4)]
-    assert not any(module._forward_hooks for module in net.modules())
-
-
-def test_of_a_net_that_looks_at_moved_images_too_the_maps_are_of_the_image_itself() -> None:
-    layers = [{"channels": 2, "kernel": 3}, {"channels": 3, "kernel": 3}]
-    net = CNN([1, 8, 8], 3, layers, hidden=None, tta_shift_px=1).eval()
-    image_CHW = torch.rand(1, 8, 8)
-    maps = feature_maps.feature_maps(net, image_CHW)
-    assert len(maps) == 2
-    torch.testing.assert_close(torch.from_numpy(maps[0]), net.features[0](image_CHW[None])[0])

@@ -1,9 +1,11 @@
 import { $, debounce, make, notice, request } from "/static/lib.js";
+import { Convolution } from "/static/pages/convolution.js";
 import { bars, scoreBars, grey, latest, origin, percent, pixels, signed, untrained } from "/static/pages/trained.js";
 
 const pad = $("#pad"), pen = pad.getContext("2d", { willReadFrequently: true });
 const SIDE = 140;
-let last = null, drawn = false, ready = false;
+const convolution = new Convolution();
+let last = null, drawn = false, ready = false, drawing = null, chosen = null, models = [];
 const hint = () => make("p", { class: "faint", id: "status" }, ready ? "Draw a digit: three networks classify it." : "Loading the networks: a few seconds. You can draw meanwhile.");
 pen.lineWidth = 22; pen.lineCap = pen.lineJoin = "round"; pen.strokeStyle = "#fff";
 const wipe = () => { pen.fillStyle = "#000"; pen.fillRect(0, 0, 280, 280); drawn = false; };
@@ -32,7 +34,7 @@ pad.addEventListener("keydown", (event) => {
   if (down) line(...position);
 });
 
-$("#clear").onclick = () => { wipe(); last = null; $("#answers").replaceChildren(hint()); $("#maps-card").hidden = $("#key").hidden = $("#doubt").hidden = true; pixels([[0]], grey, $("#seen")); };
+$("#clear").onclick = () => { wipe(); last = null; models = []; $("#answers").replaceChildren(hint()); convolution.hide(); chosen = null; $("#maps-card").hidden = $("#key").hidden = $("#doubt").hidden = true; pixels([[0]], grey, $("#seen")); };
 $("#sample").onclick = () => {
   wipe();
   pen.beginPath(); pen.moveTo(80, 70); pen.lineTo(200, 70); pen.lineTo(120, 230); pen.stroke();
@@ -46,16 +48,36 @@ const show = latest(async () => {
   context.drawImage(pad, 0, 0, SIDE, SIDE);
   const data = context.getImageData(0, 0, SIDE, SIDE).data;
   if (!$(".answer")) $("#answers").replaceChildren(make("p", { class: "faint", id: "status" }, ready ? "Classifying …" : "Loading the networks: a few seconds …"));
-  const reply = await request("/digits/predict", { pixels: Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]) });
+  const sent = { pixels: Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]) };
+  const reply = await request("/digits/predict", sent);
   if (!drawn) return;
+  drawing = sent;
   pixels(reply.input, grey, $("#seen"));
-  $("#answers").replaceChildren(...reply.models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+  models = reply.models;
+  draw();
   $("#key").hidden = reply.models.every((model) => model.train_command);
   $("#doubt").hidden = !reply.doubtful;
   $("#maps-card").hidden = !reply.maps.length;
-  $("#maps").replaceChildren(...reply.maps.map((layer) => make("div", { class: "maps" }, ...layer.map((rows) => pixels(rows, grey)))));
+  $("#maps").replaceChildren(...reply.maps.map((layer, at) => make("div", { class: "maps" }, ...layer.map((rows, channel) => mapChoice(rows, at, channel)))));
+  explain();
 });
 const soon = debounce(show, 150);
+const draw = () => $("#answers").replaceChildren(...models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+document.addEventListener("themechange", () => { if (drawn && models.length) draw(); }); // attributions have the theme's colours
+
+const explain = latest(async () => {
+  if (!chosen || !drawn) return;
+  const { layer, channel } = chosen;
+  const steps = await request("/digits/convolution", { ...drawing, layer, channel });
+  if (chosen && drawn) convolution.show(steps, `map ${channel + 1} of layer ${layer + 1}`);
+});
+
+/** A feature map as a radio button: one Tab stop for all maps, the arrow keys choose. */
+function mapChoice(rows, layer, channel) {
+  const checked = chosen?.layer === layer && chosen?.channel === channel;
+  const choose = () => { chosen = { layer, channel }; convolution.stop(); explain(); };
+  return make("label", {}, make("input", { type: "radio", name: "map", checked, "aria-label": `Map ${channel + 1} of layer ${layer + 1}`, onchange: choose }), pixels(rows, grey));
+}
 
 function card(model) {
   const largest = Math.max(...model.attribution.flat().map(Math.abs), 0.01);

@@ -25,7 +25,13 @@ export function chart(canvas, lines) {
   if (low === high) { low -= Math.abs(low) * 0.05 || 0.5; high += Math.abs(high) * 0.05 || 0.5; }
   const x = (step) => LEFT + (width - LEFT - RIGHT) * step / end, y = (value) => TOP + (height - TOP - BOTTOM) * (high - value) / (high - low);
   axes(context, { x, y, low, high, end, width, height });
-  Object.entries(lines).forEach(([name, line], at) => drawLine(context, line, name, at, x, y));
+  let left = LEFT; // of the next line's name
+  Object.entries(lines).forEach(([name, line], at) => {
+    drawLine(context, line, at, x, y);
+    if (!line.length) return;
+    context.fillText(name, left, 11);
+    left += context.measureText(name).width + 16;
+  });
 }
 
 function axes(context, { x, y, low, high, end, width, height }) {
@@ -43,7 +49,7 @@ function axes(context, { x, y, low, high, end, width, height }) {
   context.textAlign = "left";
 }
 
-function drawLine(context, line, name, at, x, y) {
+function drawLine(context, line, at, x, y) {
   if (!line.length) return;
   context.strokeStyle = context.fillStyle = colour(at ? "--orange" : "--blue");
   context.lineWidth = at ? 2 : 1.3;
@@ -51,5 +57,4 @@ function drawLine(context, line, name, at, x, y) {
   for (const [step, value] of line) context.lineTo(x(step), y(value));
   context.stroke();
   if (at || line.length === 1) for (const [step, value] of line) { context.beginPath(); context.arc(x(step), y(value), 2.5, 0, 7); context.fill(); }
-  context.fillText(name, LEFT + 90 * at, 11);
 }

@@ -3,6 +3,7 @@ import { bars, latest, origin, percent, pixels, signed, untrained } from "/stati
 
 const MAX_BYTES = 3 * 2 ** 20, MAX_PIXELS = 4e6, SIDE = 1280; // larger pictures are scaled to SIDE pixels before they are sent
 const drop = $("#drop");
+let models = [];
 
 const show = latest(async (file) => {
   if (!/^image\/(jpeg|png)$/.test(file.type)) throw new Error(`${file.name}: expected a JPEG or PNG, got ${file.type || "another kind of file"}. Choose another file.`);
@@ -11,9 +12,10 @@ const show = latest(async (file) => {
   $("#shown").hidden = false;
   $("#answers").replaceChildren(make("p", { class: "faint" }, "Classifying …"));
   try {
-    const { models } = await request("/photos/predict", await scaled(file), { type: "application/octet-stream" });
-    $("#answers").replaceChildren(...models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+    ({ models } = await request("/photos/predict", await scaled(file), { type: "application/octet-stream" }));
+    draw();
   } catch (error) {
+    models = [];
     $("#answers").replaceChildren(make("p", { class: "faint" }, error.message));
     throw error;
   }
@@ -28,6 +30,9 @@ async function scaled(file) {
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
 }
+
+const draw = () => $("#answers").replaceChildren(...models.map((model) => (model.train_command ? untrained(model.title, model) : card(model))));
+document.addEventListener("themechange", () => { if (models.length) draw(); }); // attributions have the theme's colours
 
 function card(model) {
   const largest = Math.max(...model.attribution.flat().map(Math.abs), 0.01);

@@ -1,13 +1,17 @@
-import { $, colour, debounce, diverging, inkOn, make, request, sharp } from "/static/lib.js";
-import { latest, origin, percent, untrained } from "/static/pages/trained.js";
+import { $, debounce, diverging, inkOn, make, request } from "/static/lib.js";
+import { Memory } from "/static/pages/memory.js";
+import { curve, latest, origin, percent, untrained } from "/static/pages/trained.js";
 
 let reply = null;
+const memory = new Memory();
 const show = latest(async () => {
-  reply = await request("/reviews/predict", { text: $("#text").value });
+  const text = $("#text").value;
+  reply = { text, ...await request("/reviews/predict", { text }) };
   const shown = reply.words.length;
   $("#note").textContent = !reply.count ? "There is no word to read yet. Type a review."
     : shown < reply.count ? `The scores are of all ${reply.count} words. Colours and curves show the first ${shown} words only, as if the text ended there.` : "";
   draw();
+  memory.update(reply);
 });
 function draw() {
   if (!reply) return;
@@ -34,20 +38,8 @@ function card(model) {
   return make("article", { class: "card stack", "data-experiment": model.experiment, "data-score": model.score },
     make("h2", {}, model.title), make("div", { class: "row" }, make("span", { class: "big" }, positive ? "positive" : "negative"), make("span", { class: "number" }, percent(positive ? model.score : 1 - model.score))),
     make("canvas", { "data-of": model.experiment, role: "img", "aria-label": `Probability of a positive review after each word; ${percent(model.score)} for the whole text` }),
-    make("p", { class: "words" }, ...words.flatMap((word) => [word, " "])), origin(model));
-}
-/** The probability of a positive review after each word, 0 to 1, with a line at one half. */
-function curve(canvas, scores) {
-  const { context, width, height } = sharp(canvas);
-  const x = (at) => (scores.length > 1 ? 4 + (width - 8) * at / (scores.length - 1) : width / 2), y = (score) => 4 + (height - 8) * (1 - score);
-  context.strokeStyle = colour("--line");
-  context.beginPath(); context.moveTo(0, y(0.5)); context.lineTo(width, y(0.5)); context.stroke();
-  context.strokeStyle = colour("--accent"); context.lineWidth = 2;
-  context.beginPath();
-  scores.forEach((score, at) => context.lineTo(x(at), y(score)));
-  context.stroke();
-  context.fillStyle = colour("--accent");
-  context.beginPath(); context.arc(x(scores.length - 1), y(scores.at(-1)), 4, 0, 7); context.fill();
+    make("p", { class: "words" }, ...words.flatMap((word) => [word, " "])),
+    model.recurrent ? make("button", { type: "button", "data-memory": model.experiment, "aria-pressed": String(memory.experiment === model.experiment), onclick: () => memory.open(model.experiment) }, "Show its memory") : null, origin(model));
 }
 $("#text").addEventListener("input", debounce(show, 250));
 document.addEventListener("themechange", draw);

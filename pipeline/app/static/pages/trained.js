@@ -1,5 +1,5 @@
-// Shared by the pages of trained models: untrained models, probabilities, arrays as pictures.
-import { clearNotice, diverging, make, notice, request } from "/static/lib.js";
+// Shared by the pages of trained models: untrained models, probabilities, arrays as pictures, curves.
+import { clearNotice, colour, diverging, make, notice, request, sharp } from "/static/lib.js";
 
 /** A card in place of a model that is not trained yet: the command, and a button that runs it. */
 export function untrained(title, { experiment, train_command: command }) {
@@ -59,4 +59,18 @@ export const bars = (probabilities) => barRows(Object.entries(probabilities).map
 export function scoreBars(scores) {
   const values = Object.values(scores), least = Math.min(...values), range = Math.max(...values) - least || 1;
   return barRows(Object.entries(scores).map(([label, value]) => [label, (value - least) / range, value.toFixed(2)]));
+}
+
+/** The probability of a positive review after each word, 0 to 1, at the middle of the word's column; a line at one half. */
+export function curve(canvas, scores) {
+  const { context, width, height } = sharp(canvas);
+  const x = (at) => (width * (at + 0.5)) / scores.length, y = (score) => 4 + (height - 8) * (1 - score);
+  context.strokeStyle = colour("--line");
+  context.beginPath(); context.moveTo(0, y(0.5)); context.lineTo(width, y(0.5)); context.stroke();
+  context.strokeStyle = colour("--accent"); context.lineWidth = 2;
+  context.beginPath();
+  scores.forEach((score, at) => context.lineTo(x(at), y(score)));
+  context.stroke();
+  context.fillStyle = colour("--accent");
+  context.beginPath(); context.arc(x(scores.length - 1), y(scores.at(-1)), 4, 0, 7); context.fill();
 }
