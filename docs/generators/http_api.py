@@ -64,8 +64,8 @@ def schema(kind: str) -> dict[str, Any]:
         return []
 
     model: Any = Model(kind)
-    if kind == "images":  # their reader is the data set's
-        model.config["data"] = resolve(load_config("data=mnist", "model=cnn"))["data"]
+    if kind == "images":  # which are read as the model's data set reads them
+        model.config["data"] = resolve(load_config("model=cnn", "data=mnist"))["data"]
     return http_api.create(model, predict).openapi()
 
 
