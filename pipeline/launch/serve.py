@@ -35,7 +35,7 @@ TRIES, PAUSE_S = 8, 0.05  # of a request whose replicas die; the pause doubles w
 PredictMany = Callable[[list[RawInput]], Coroutine[Any, Any, list[Prediction]]]
 
 
-class _Replica:
+class Replica:
     """A process with the model, which predicts the inputs of several requests in one batch."""
 
     def __init__(self, model_dir: str, folder: str):
@@ -108,7 +108,7 @@ def _run(model_dir: Path, port: int, replicas: int, started: Callable[[], None])
         logs = {"log_level": "WARNING", "enable_access_log": False}
         serve.start("NoServer", logging_config=logs)
         deployed = serve.deployment(
-            _Replica,
+            Replica,
             name="model",
             num_replicas=replicas,
             max_ongoing_requests=REQUESTS,
