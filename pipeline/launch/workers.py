@@ -22,7 +22,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch import cluster as clusters
-from pipeline.launch import head, placement
+from pipeline.launch import head, metrics, placement
 from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
@@ -61,7 +61,8 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
-    with CapacityRequest(run_dir.name, clusters.per_worker(cluster), most) as request:
+    request = CapacityRequest(run_dir.name, clusters.per_worker(cluster), most)
+    with metrics.of_run(run_dir), request:
         return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
@@ -194,6 +195,7 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     cpu.fix_instructions()  # its node may have been started without them
     from ray.train.torch import get_device
 
+    from pipeline.launch.worker_metrics import TimedExchange, WorkerMetrics
     from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
@@ -201,14 +203,17 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
     node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
     ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, group))
+    config, exchange = arguments["config"], TimedExchange(ProcessGroup())
+    measured = WorkerMetrics(Path(arguments["run_dir"]).name, exchange, config["data"]["batch_size"])
     with workspace(actor, Path(arguments["run_dir"]), context.get_world_rank()) as run_dir:
         return fit(
-            arguments["config"],
+            config,
             data_dir=unpack(bundle, Path(arguments["data_dir"])),
             run_dir=run_dir,
             data_digest=bundle.digest,
-            exchange=ProcessGroup(),
+            exchange=exchange,
             device=get_device(),
+            prepare=measured.attach,
         )
 
 

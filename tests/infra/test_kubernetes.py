@@ -16,7 +16,7 @@ from tests.infra.checkers import run
 
 ROOT = Path(__file__).parents[2]
 KUBERAY = ROOT / "infra/kuberay"
-SCHEMAS = {"ray.io": "kuberay", "kueue.x-k8s.io": "kueue"}  # of API groups
+SCHEMAS = {"ray.io": "kuberay", "kueue.x-k8s.io": "kueue", "monitoring.coreos.com": "prometheus"}  # of API groups
 SHARED = {"ConfigMap", "PersistentVolumeClaim", "NetworkPolicy", "PodDisruptionBudget"}
 JOBS = ("dev", "gpu", "spot", "queued")
 KINDS = {  # of each folder that is given to kubectl
@@ -24,6 +24,7 @@ KINDS = {  # of each folder that is given to kubectl
     **{f"kuberay/jobs/{name}": {*SHARED, "RayJob"} for name in JOBS},
     "kuberay/service": {*SHARED, "RayService"},
     "kuberay/queues": {"ResourceFlavor", "ClusterQueue", "LocalQueue", "WorkloadPriorityClass"},
+    "kuberay/monitoring": {"ConfigMap", "PodMonitor"},
     "mlflow": {"ConfigMap", "Service", "StatefulSet", "Deployment", "CronJob", "NetworkPolicy"},
     "mirror": {"PersistentVolumeClaim", "Service", "Deployment", "NetworkPolicy"},
 }
@@ -95,6 +96,9 @@ def test_the_objects_of_a_folder_satisfy_their_schemas(folder: str) -> None:
         ("kuberay/queues/queues.yaml", "withinClusterQueue: LowerPriority", "withinClusterQueue: Lower"),
         ("kuberay/queues/queues.yaml", "value: 1000", 'value: "1000"'),
         ("kuberay/queues/queues.yaml", "  clusterQueue: training", "  queue: training"),
+        ("kuberay/monitoring/podmonitor.yaml", "interval: 15s", "interval: 15"),
+        ("kuberay/monitoring/podmonitor.yaml", "podMetricsEndpoints", "endpoints"),
+        ("kuberay/monitoring/podmonitor.yaml", "action: replace", "action: rename"),
         ("mlflow/postgres.yaml", "volumeClaimTemplates", "volumeClaims"),
         ("mlflow/server.yaml", "readinessProbe: {httpGet", "readinessProbe: {http"),
         ("mlflow/backup.yaml", "concurrencyPolicy", "concurrency"),
