@@ -6,6 +6,7 @@ newest checkpoint in the run's folder.
 """
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
@@ -27,6 +28,7 @@ from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
 from pipeline.launch.failures import Failures, TooFewNodes, causes, root
+from pipeline.launch.node_monitor import reporting
 from pipeline.launch.run_dir_actor import RunDirActor, workspace
 from pipeline.runs import interruption
 from pipeline.training import cpu
@@ -45,7 +47,8 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
 
     Raises: what `fit` raises; LaunchError if workers keep dying or find no room; SystemExit if the head is lost.
     """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    driver = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(driver, soft=False)
     actor = (
         ray.remote(RunDirActor)
         .options(num_cpus=0, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
@@ -58,6 +61,7 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
         "data_dir": str(data_dir),
         "run_dir": str(run_dir),
         "actor": actor,
+        "driver": driver,  # its node
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
@@ -86,7 +90,7 @@ class _Groups:
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
-        failures = Failures(self.run_dir, self.cluster)
+        failures = Failures(self.run_dir, self.cluster, self.actor)
         while True:
             room = self.room()
             workers = placement.largest_fitting(room, self.cluster, self.shards)
@@ -202,10 +206,14 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     logging.getLogger("lightning").propagate = False  # it has a handler, as has Ray's root logger: each line came twice
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
     node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
-    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, group))
+    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, os.getpid(), group))
     config, exchange = arguments["config"], TimedExchange(ProcessGroup())
     measured = WorkerMetrics(Path(arguments["run_dir"]).name, exchange, config["data"]["batch_size"])
-    with workspace(actor, Path(arguments["run_dir"]), context.get_world_rank()) as run_dir:
+    elsewhere = node != arguments["driver"] and context.get_local_rank() == 0
+    with (
+        reporting(actor, elsewhere),
+        workspace(actor, Path(arguments["run_dir"]), context.get_world_rank()) as run_dir,
+    ):
         return fit(
             config,
             data_dir=unpack(bundle, Path(arguments["data_dir"])),

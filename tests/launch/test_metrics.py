@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.launch import metrics, worker_metrics
+from pipeline.runs.events import scan
 from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, job, nodes
 
@@ -150,6 +151,10 @@ def test_prometheus_sees_a_training_and_its_workers(project: Path, monkeypatch: 
             workers = set(re.findall(r'ray_pipeline_steps_total{[^}]*worker="(\d)"', text))
             assert workers == {"0", "1"}
             assert all(float(value) > 0 for name, value in found if name == "ray_pipeline_exchange_seconds_total")
+            # The load of the driver's machine, and of the nodes of its workers, for MLflow.
+            names = {name for event, _ in scan(running.run_dir) for name in event.get("system", {})}
+            address = cluster.cluster.head_node.node_ip_address
+            assert {f"system/{of}cpu_utilization_percentage" for of in ("", f"{address}/")} <= names
             assert OF_RAY - {"ray_node_gpus_utilization"} <= set(re.findall(r"(?m)^(ray_node_\w+)", text))
 
 
