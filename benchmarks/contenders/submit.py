@@ -66,7 +66,7 @@ def measured(address: str, storage: Path) -> dict[str, Any]:
     before = set(storage.glob("runs/*"))
     command = [sys.executable, "-m", "pipeline", "submit", *TRAINING, "--address", address, "--storage", str(storage)]
     began = time.time()
-    lines = {}
+    lines: dict[str, float] = {}  # the first time of each line, by its first word
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
         assert job.stdout
         for line in job.stdout:
