@@ -71,7 +71,7 @@ def execute(contender: Contender, number: int, folder: Path) -> Outcome:
     env = {
         **os.environ,
         **cpu.fix_instructions(),
-        "OMP_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": str(os.cpu_count()),
         "BENCHMARK_DATA": str(DATA),
         "PYTHONPATH": str(ROOT),
     }

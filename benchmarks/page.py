@@ -11,6 +11,7 @@ from benchmarks import (
     prediction,
     repro,
     scaling,
+    serving,
     shards,
     stages,
     startup,
@@ -26,11 +27,11 @@ from benchmarks.harness import RESULTS, ROOT, Pair, load
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     module.BENCHMARK
     for module in (
+        startup,
         accuracy,
         throughput,
-        startup,
-        stages,
         prediction,
+        serving,
         verbs,
         shards,
         scaling,
@@ -40,6 +41,7 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         memory,
         noop,
         repro,
+        stages,
     )
 )
 FIGURES = ROOT / "docs/images/performance"
@@ -57,6 +59,7 @@ LABELS = {
     "wall_s": "seconds",
     "before_s": "seconds from the start of the process to the end of the first step",
     "peak_mb": "MB",
+    "p50_ms": "ms a request (p50)",
     "ms_per_step": "ms a step",
     "cpu_ms_per_step": "CPU-milliseconds a step",
 }
@@ -70,10 +73,10 @@ python -m benchmarks             # write this page from benchmarks/results/
 ```
 
 - A value is the median over pairs, with the least and the greatest, and the number of pairs. A pair is one run of each
-  contender, in immediate succession, each in a process of its own with one thread.
-- CPU-seconds are of a process and all that it started; `peak_mb` is of its largest process.
-- Where the load average is over 1, other work ran at the same time: wall-clock seconds are then too high, and ratios of
-  CPU-seconds count.
+  contender, in immediate succession, each in a process of its own. All cores of the machine are at its disposal.
+- Wall-clock seconds come first: they are what a person waits. CPU-seconds are of a process and all that it started;
+  `peak_mb` is of its largest process.
+- Where the load average before a run is over 1, other work ran at the same time: wall-clock seconds are then too high.
 - Contenders are written from published recipes in their own idiom (`benchmarks/contenders/`). Keras, on its torch
   backend, is installed by `pip install --no-deps -r benchmarks/requirements.lock`.
 

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders.common import steady
 from benchmarks.harness import PIPELINE, Contender, Outcome, last_line
 
 
@@ -28,5 +27,4 @@ def _read(outcome: Outcome) -> dict[str, Any]:
         "train_cpu_s": record["cpu_s"],
         "first_step": steps[0]["time"],
         "last_step": steps[-1]["time"],
-        **steady([event["cpu_s"] for event in epochs]),
     }

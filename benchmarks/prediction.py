@@ -1,13 +1,10 @@
 """`python -m benchmarks.prediction`: `pipeline predict` of one picture and 10,000, beside a plain loop."""
 
-import os
-
 from benchmarks.benchmark import Benchmark, Claim, amount, main, ratio
 from benchmarks.harness import DATA, PIPELINE, PYTHON, Contender, Outcome, no_figures
 
 PICTURE, PICTURES = DATA / "digit.png", "data/mnist/t10k-images-idx3-ubyte"
 TORCH, ONE, MANY, LOOP = "import torch", "predict, one PNG", "predict, 10,000 pictures", "plain loop, 10,000 pictures"
-ALL_CORES = (("OMP_NUM_THREADS", str(os.cpu_count())),)
 
 
 def draw() -> None:
@@ -32,12 +29,10 @@ BENCHMARK = Benchmark(
     "Hydra. The plain loop imports torch alone, reads the same file of 10,000 pictures and writes the same lines; the "
     "pipeline also verifies the model's digests and can resume its output.",
     (
-        Contender(TORCH, [PYTHON[0], "-c", "import torch"], no_figures, ALL_CORES),
-        Contender(ONE, [*PIPELINE, "predict", "latest", str(PICTURE)], no_figures, ALL_CORES),
-        Contender(MANY, [*PIPELINE, "predict", "latest", PICTURES, "--out", "{pair}.jsonl"], _predicted, ALL_CORES),
-        Contender(
-            LOOP, [*PYTHON, "benchmarks.contenders.plain_predict", PICTURES, "plain.jsonl"], _predicted, ALL_CORES
-        ),
+        Contender(TORCH, [PYTHON[0], "-c", "import torch"], no_figures),
+        Contender(ONE, [*PIPELINE, "predict", "latest", str(PICTURE)], no_figures),
+        Contender(MANY, [*PIPELINE, "predict", "latest", PICTURES, "--out", "{pair}.jsonl"], _predicted),
+        Contender(LOOP, [*PYTHON, "benchmarks.contenders.plain_predict", PICTURES, "plain.jsonl"], _predicted),
     ),
     (
         Claim("one PNG", amount("wall_s", ONE), 2, "{:.2f} s", least=False),

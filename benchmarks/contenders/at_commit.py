@@ -1,6 +1,6 @@
-"""A contender as of a commit, with that commit's pipeline, configuration and list of data.
+"""A module as of a commit, with that commit's pipeline, configuration and list of data.
 
-`python -m benchmarks.contenders.at_commit COMMIT CONTENDER WORD…`
+`python -m benchmarks.contenders.at_commit COMMIT MODULE WORD…`
 """
 
 import os
@@ -14,12 +14,12 @@ from pathlib import Path
 from benchmarks.harness import ROOT
 
 
-def main(commit: str, contender: str, *words: str) -> None:
+def main(commit: str, module: str, *words: str) -> None:
     tree = subprocess.check_output(["git", "-C", str(ROOT), "archive", commit])
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(tree)) as files:
         files.extractall(folder, filter="data")
         Path(folder, "data").symlink_to(ROOT / "data")
-        command = [sys.executable, "-m", f"benchmarks.contenders.{contender}", *words]
+        command = [sys.executable, "-m", module, *words]
         subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": folder}, check=True)
 
 

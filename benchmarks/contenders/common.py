@@ -2,16 +2,16 @@
 
 import json
 import os
-import resource
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 GOAL = 0.99  # of the validation images, at the end of an epoch: training stops
+WARM_S = 3  # seconds of steps that are not counted
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
 
 
@@ -22,29 +22,48 @@ def mnist() -> dict[str, Arrays]:
 
 
 class Clock:
-    """Seconds and CPU-seconds of this process since the clock was made; `epoch_cpu_s` of an epoch after the first."""
+    """Seconds and CPU-seconds of this process since the clock was made."""
 
     def __init__(self) -> None:
         self.began = self._now()
-        self.ends: list[float] = []
-
-    def epoch(self) -> None:
-        """Note the end of an epoch."""
-        self.ends.append(self._now()[1])
 
     def read(self) -> dict[str, float]:
         wall, cpu = self._now()
-        return {"train_wall_s": wall - self.began[0], "train_cpu_s": cpu - self.began[1], **steady(self.ends)}
+        return {"train_wall_s": wall - self.began[0], "train_cpu_s": cpu - self.began[1]}
 
     @staticmethod
     def _now() -> tuple[float, float]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return time.perf_counter(), usage.ru_utime + usage.ru_stime
+        return time.perf_counter(), cpu_s()
 
 
-def steady(cpu_s: Sequence[float]) -> dict[str, float]:
-    """CPU-seconds an epoch in the steady state, from the clock at the end of each epoch."""
-    return {"epoch_cpu_s": (cpu_s[-1] - cpu_s[0]) / (len(cpu_s) - 1)} if len(cpu_s) > 1 else {}
+class Pace:
+    """Time of a step in the steady state: over some seconds, after `WARM_S` seconds that do not count."""
+
+    def __init__(self, seconds: float):
+        self.seconds, self.steps, self.cpu_s = seconds, 0, 0.0
+        self.began, self.warm_from = 0.0, time.perf_counter()
+
+    def step(self) -> bool:
+        """Count a step. Returns: whether the seconds have passed."""
+        now = time.perf_counter()
+        self.steps += bool(self.began)
+        if not self.began and now > self.warm_from + WARM_S:
+            self.began, self.cpu_s = now, cpu_s()
+        self.ended = now
+        return bool(self.began) and now > self.began + self.seconds
+
+    def read(self) -> dict[str, float]:
+        """Milliseconds and CPU-milliseconds a step, of this process and its children."""
+        return {
+            "ms_per_step": 1000 * (self.ended - self.began) / self.steps,
+            "cpu_ms_per_step": 1000 * (cpu_s() - self.cpu_s) / self.steps,
+        }
+
+
+def cpu_s(pid: int | None = None) -> float:
+    """CPU-seconds of a process (None: this one) and its running children."""
+    process = psutil.Process(pid)
+    return sum(sum(each.cpu_times()[:2]) for each in [process, *process.children(recursive=True)])
 
 
 def report(**figures: Any) -> None:

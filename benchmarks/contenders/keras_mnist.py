@@ -10,7 +10,6 @@ os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import numpy as np
-import torch
 from keras import layers
 
 from benchmarks.contenders.common import GOAL, Clock, mnist, report
@@ -28,7 +27,6 @@ class StopAt(keras.callbacks.Callback):  # type: ignore[misc]
 
 def main(seed: int, epochs: int = EPOCHS) -> None:
     keras.utils.set_random_seed(seed)
-    torch.set_num_threads(1)
     data = {
         split: (np.expand_dims(images.astype("float32") / 255, -1), keras.utils.to_categorical(labels, 10))
         for split, (images, labels) in mnist().items()

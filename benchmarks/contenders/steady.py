@@ -13,10 +13,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.contenders.common import report
+from benchmarks.contenders.common import WARM_S, cpu_s, report
 
 START_S = 900  # the longest that a first step may take on a busy machine
-WARM_S = 3  # seconds of steps that are not counted
 
 
 def main(seconds: float, *overrides: str) -> None:
@@ -26,9 +25,9 @@ def main(seconds: float, *overrides: str) -> None:
     try:
         first = _event(child, known, after=0.0)
         begin = _event(child, known, after=first["time"] + WARM_S)
-        begin_cpu, begin_beside = _cpu_s(child.pid), _beside_s(child.pid)
+        begin_cpu, begin_beside = cpu_s(child.pid), _beside_s(child.pid)
         end = _event(child, known, after=begin["time"] + seconds)
-        end_cpu, end_beside = _cpu_s(child.pid), _beside_s(child.pid)
+        end_cpu, end_beside = cpu_s(child.pid), _beside_s(child.pid)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait()
@@ -40,12 +39,6 @@ def main(seconds: float, *overrides: str) -> None:
         cpu_ms_per_step=1000 * (end_cpu - begin_cpu) / steps,
         beside_ms_per_step=1000 * (end_beside - begin_beside) / steps,
     )
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU-seconds of a process and its running children."""
-    process = psutil.Process(pid)
-    return sum(sum(each.cpu_times()[:2]) for each in [process, *process.children(recursive=True)])
 
 
 def _beside_s(pid: int) -> float:

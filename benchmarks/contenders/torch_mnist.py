@@ -70,7 +70,6 @@ def accuracy(net: Net, loader: DataLoader[tuple[Tensor, int]]) -> float:
 
 def main(seed: int, epochs: int = EPOCHS) -> None:
     torch.manual_seed(seed)
-    torch.set_num_threads(1)
     data = {split: Digits(arrays) for split, arrays in mnist().items()}
     batches = DataLoader(data["train"], batch_size=BATCH, shuffle=True)
     net = Net()

@@ -112,8 +112,8 @@ def require(config: Config, console: Console, *, root: Path, config_dir: Path | 
 def resume(run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> RunRecord:
     """Resume an interrupted or failed run from its newest checkpoint that verifies, from the start if it has none.
 
-    Raises: LaunchError if the run is finished or still running, or if code, configuration, data, packages or the
-    number of workers have changed, unless `allow_drift`.
+    Raises: LaunchError if the run is finished or still running, or if code, configuration, data or packages have
+    changed, unless `allow_drift`. The number of workers may change.
     """
     record = lookup.find(run, root)
     if "sweep" in record:

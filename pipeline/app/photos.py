@@ -39,11 +39,11 @@ def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict
 
     from pipeline.inference.attribution import region_effects
     from pipeline.inference.predictor import class_prediction
-    from pipeline.inference.requests import decode_image
+    from pipeline.inference.requests import image_decoder
     from pipeline.report.details import png
 
     predictor = cast("ImageClassifier", model.predictor)
-    image_CHW = torch.as_tensor(decode_image(predictor, content, MAX_PIXELS))
+    image_CHW = torch.as_tensor(image_decoder(predictor, MAX_PIXELS)(content))
     scores_C = predictor.probabilities(image_CHW[None])[0].numpy()
     prediction = class_prediction(scores_C, predictor.labels, predictor.calibration)
     shown = png(image_CHW.permute(1, 2, 0).squeeze(2).numpy())

@@ -23,6 +23,7 @@ from pipeline.evaluation.outliers import OutlierDetector
 from pipeline.evaluation.outliers import fit as fit_outliers
 from pipeline.inference import detectors
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
+from pipeline.inference.hooks import recording
 from pipeline.runs import checkpoints
 from pipeline.types import (
     Evaluation,
@@ -125,10 +126,9 @@ class Classifier(Net):
     def features_and_probabilities(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) features and (B, C) class probabilities, in one pass."""
         last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
-        captured: list[Tensor] = []
-        with last.register_forward_pre_hook(lambda _, arguments: captured.append(arguments[0])):
+        with recording([last]) as calls:
             probabilities_BC = self.net(inputs).softmax(dim=-1)
-        return captured[0], probabilities_BC
+        return calls[0][0], probabilities_BC
 
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """Features and probabilities of real or generated images; labels are None for unconditional generation."""

@@ -1,8 +1,8 @@
 """Predictions for raw inputs, in one form for the command line, the HTTP server and the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from pipeline.config import build_data
@@ -64,23 +64,33 @@ def read_inputs(predictor: Predictor, chunk: InputChunk) -> list[NamedInput]:
         raise DataError(
             f"{predictor.config['name']}: a generator takes no input. Its run's figures/ has images that it generated."
         )
-    shape = predictor.config["data"].get("in_shape")
-    if kind != "images":
-        return list(read(chunk, kind, shape, digits=False))
-    data: BatchedData = build_data(predictor.config, Path("data"))  # reads images as in training
-    return list(read(chunk, kind, shape, digits=data.centred_digits, image_reader=data.picture_reader()))
+    if kind == "images":
+        return _image_reader(predictor)(chunk)
+    return list(read(chunk, kind, predictor.config["data"].get("in_shape"), digits=False))
 
 
-def decode_image(predictor: Predictor, content: bytes, max_pixels: int) -> RawInput:
-    """A PNG or JPEG of at most `max_pixels` pixels as an array in the form of the model's input.
+def _image_reader(predictor: Predictor) -> Callable[[InputChunk], list[NamedInput]]:
+    """A function that reads images as the model's data set did in training."""
+    data: BatchedData = build_data(predictor.config, Path("data"))
+    shape, digits, reader = predictor.config["data"].get("in_shape"), data.centred_digits, data.picture_reader()
+    return lambda chunk: list(read(chunk, "images", shape, digits=digits, image_reader=reader))
 
-    Raises: DataError if the content is neither, larger, or broken.
+
+def image_decoder(predictor: Predictor, max_pixels: int) -> Callable[[bytes], RawInput]:
+    """A function that decodes a PNG or JPEG of at most `max_pixels` pixels as the model's input.
+
+    It raises DataError if the content is neither, larger, or broken.
     """
-    suffix = image_suffix(content, max_pixels)
-    with TemporaryDirectory(prefix="pipeline-image-") as folder:
-        path = Path(folder, f"image{suffix}")
-        path.write_bytes(content)
-        ((_, image),) = read_inputs(predictor, InputChunk("files", (str(path),)))
-    if isinstance(image, DataError):
-        raise DataError(str(image).removeprefix(f"{path}: "))
-    return image
+    read_images = _image_reader(predictor)
+
+    def decode(content: bytes) -> RawInput:
+        # Not a temporary folder, whose removal takes milliseconds.
+        with NamedTemporaryFile(prefix="pipeline-image-", suffix=image_suffix(content, max_pixels)) as file:
+            file.write(content)
+            file.flush()
+            ((_, image),) = read_images(InputChunk("files", (file.name,)))
+        if isinstance(image, DataError):
+            raise DataError(str(image).removeprefix(f"{file.name}: "))
+        return image
+
+    return decode

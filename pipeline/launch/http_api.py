@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.errors import DataError
-from pipeline.inference.requests import decode_image, input_type, model_name
+from pipeline.inference.requests import image_decoder, input_type, model_name
 from pipeline.launch.http_body import HOSTS, example, route_of
 from pipeline.types import Prediction, Predictor, RawInput
 
@@ -68,10 +68,12 @@ def create(
     )
     schema: Any = create_model("Request", **{kind: (_field(predictor), ...)})  # type: ignore[call-overload]
 
+    decode = image_decoder(predictor, MAX_IMAGE_PIXELS) if kind == "images" else None
+
     async def predict(request: schema) -> dict[str, object]:
         inputs = getattr(request, kind)
-        if kind == "images":
-            inputs = await asyncio.to_thread(_images, predictor, inputs)
+        if decode:
+            inputs = await asyncio.to_thread(_images, decode, inputs)
         elif kind == "classes":
             inputs = [predictor.labels.index(label) for label in inputs]
         return {"model": model, "answers": await predict_many(inputs)}
@@ -130,7 +132,7 @@ def _field(predictor: Predictor) -> Any:
     return Annotated[list[item], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-def _images(predictor: Predictor, contents: list[bytes]) -> list[RawInput]:
+def _images(decode: Callable[[bytes], RawInput], contents: list[bytes]) -> list[RawInput]:
     """The net's inputs from image files, read as `pipeline predict` reads them.
 
     Raises: HTTPException for one that can't be read.
@@ -138,7 +140,7 @@ def _images(predictor: Predictor, contents: list[bytes]) -> list[RawInput]:
     images = []
     for place, content in enumerate(contents):
         try:
-            images.append(decode_image(predictor, content, MAX_IMAGE_PIXELS))
+            images.append(decode(content))
         except DataError as error:
             raise HTTPException(422, f"images[{place}]: {error}") from error
     return images

@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ import uvicorn
 from fastapi import HTTPException
 from ray import serve
 from ray.exceptions import RayActorError
-from ray.serve.exceptions import BackPressureError
 
 from pipeline.inference.requests import predict
 from pipeline.kinds import load
@@ -28,15 +29,18 @@ from pipeline.launch import cluster, http_api
 from pipeline.types import Prediction, RawInput
 
 HOST = "127.0.0.1"
-BATCH, WAIT_S = 64, 0.005  # the most inputs of a batch, and how long the first input waits for others
-REQUESTS, QUEUED = 64, 256  # in work in a replica; waiting, beyond which requests get status 503
-TRIES, PAUSE_S = 8, 0.05  # of a request whose replicas die; the pause doubles with each
+BATCH = 64  # the most inputs of a batch
+IN_WORK = 2  # batches of a replica: it predicts one while the other travels
+# That a replica takes, which is never reached: Ray Serve asks a replica that it believes full before each call.
+ONGOING = 64
+QUEUED = 256  # requests that wait, beyond which others get status 503
+TRIES, PAUSE_S = 8, 0.05  # of a batch whose replicas die; the pause doubles with each
 
 PredictMany = Callable[[list[RawInput]], Coroutine[Any, Any, list[Prediction]]]
 
 
 class Replica:
-    """A process with the model, which predicts the inputs of several requests in one batch."""
+    """A process with the model."""
 
     def __init__(self, model_dir: str, folder: str):
         import torch
@@ -45,28 +49,71 @@ class Replica:
         torch.set_num_threads(1)
         self.predictor = load(Path(model_dir))
 
-    async def predict_many(self, inputs: list[RawInput]) -> list[Prediction]:
-        """The predictions for one request's inputs."""
-        return list(await asyncio.gather(*map(self.predict, inputs)))
+    def predict_many(self, inputs: list[RawInput]) -> list[Prediction]:
+        """The predictions for the inputs of a batch."""
+        return predict(self.predictor, inputs)
 
-    @serve.batch(max_batch_size=BATCH, batch_wait_timeout_s=WAIT_S)  # type: ignore[untyped-decorator]
+
+class Batches:
+    """Sends requests that wait to the replicas in one batch, because a batch costs Ray about as much as a request.
+
+    A request that finds a replica free is sent at once; while all are busy, the next batch gathers.
+    """
+
+    def __init__(self, predict_many: PredictMany, in_work: int):
+        self.predict_many, self.free = predict_many, in_work
+        self.waiting: deque[tuple[list[RawInput], asyncio.Future[list[Prediction]]]] = deque()
+        self.tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds weak references only
+
     async def predict(self, inputs: list[RawInput]) -> list[Prediction]:
-        """The predictions for the inputs of a batch; Serve collects them from calls with one input each."""
-        return await asyncio.to_thread(predict, self.predictor, inputs)
+        """The predictions for one request's inputs.
+
+        Raises: HTTPException 503 if too many requests wait.
+        """
+        if len(self.waiting) >= QUEUED:
+            raise HTTPException(503, f"{QUEUED} requests wait: try again later")
+        future: asyncio.Future[list[Prediction]] = asyncio.get_running_loop().create_future()
+        self.waiting.append((inputs, future))
+        self._send()
+        return await future
+
+    def _send(self) -> None:
+        while self.free and self.waiting:
+            batch = [self.waiting.popleft()]
+            count = len(batch[0][0])
+            while self.waiting and (count := count + len(self.waiting[0][0])) <= BATCH:
+                batch.append(self.waiting.popleft())
+            self.free -= 1
+            task = asyncio.create_task(self._work(batch))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _work(self, batch: list[tuple[list[RawInput], asyncio.Future[list[Prediction]]]]) -> None:
+        """Predict a batch; set the result or the exception of each request that is not cancelled."""
+        try:
+            predictions = iter(await self.predict_many([one for inputs, _ in batch for one in inputs]))
+            for inputs, future in batch:
+                own = list(islice(predictions, len(inputs)))
+                if not future.done():
+                    future.set_result(own)
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+        self.free += 1
+        self._send()
 
 
 def retrying(predict_many: PredictMany) -> PredictMany:
-    """`predict_many`, repeated where the replica that had a request died: predictions have no other effect.
+    """`predict_many`, repeated where the replica that had a batch died: predictions have no other effect.
 
-    Raises: HTTPException 503 if too many requests wait, or replicas keep dying.
+    Raises: HTTPException 503 if replicas keep dying.
     """
 
     async def ask(inputs: list[RawInput]) -> list[Prediction]:
         for number in range(TRIES):
             try:
                 return await predict_many(inputs)
-            except BackPressureError as error:
-                raise HTTPException(503, f"more than {QUEUED} requests wait: try again later") from error
             except RayActorError:
                 await asyncio.sleep(PAUSE_S * 2**number)
         raise HTTPException(503, f"{TRIES} replicas died with this request")
@@ -111,8 +158,7 @@ def _run(model_dir: Path, port: int, replicas: int, started: Callable[[], None])
             Replica,
             name="model",
             num_replicas=replicas,
-            max_ongoing_requests=REQUESTS,
-            max_queued_requests=QUEUED,
+            max_ongoing_requests=ONGOING,
             health_check_period_s=1,  # a dead replica is replaced as soon
         )
         handle = serve.run(deployed.bind(str(model_dir.absolute()), str(Path.cwd())), route_prefix=None)
@@ -121,7 +167,8 @@ def _run(model_dir: Path, port: int, replicas: int, started: Callable[[], None])
             predictions: list[Prediction] = await handle.predict_many.remote(inputs)
             return predictions
 
-        app = http_api.create(load(model_dir), retrying(predict_many))
+        batches = Batches(retrying(predict_many), IN_WORK * replicas)
+        app = http_api.create(load(model_dir), batches.predict)
         config = uvicorn.Config(
             app, host=HOST, port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=5
         )

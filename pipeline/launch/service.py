@@ -3,7 +3,6 @@
 `pipeline serve` is the same on one machine, with a server of its own that retries what a dying replica had.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,7 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from pipeline.kinds import load
 from pipeline.launch import http_api
-from pipeline.launch.serve import QUEUED, REQUESTS, Replica, retrying
+from pipeline.launch.serve import IN_WORK, ONGOING, Batches, Replica, retrying
 from pipeline.types import Prediction, RawInput
 
 
@@ -22,26 +21,27 @@ class Settings(BaseModel):
     """The arguments of the application in a Serve configuration."""
 
     model: Path  # the folder of a stored model, which every node sees
+    replicas: int  # the most that Serve starts
     hosts: list[str]  # names by which requests may address the service
 
 
 def build(args: Settings) -> Application:
-    """The application: a deployment `model` predicts in batches, the deployment `api` reads requests."""
-    options = {"max_ongoing_requests": REQUESTS, "max_queued_requests": QUEUED, "health_check_period_s": 1}
-    model = serve.deployment(Replica, name="model", **options)
+    """The application: the deployment `api` reads requests, the deployment `model` predicts them in batches."""
+    model = serve.deployment(Replica, name="model", max_ongoing_requests=ONGOING, health_check_period_s=1)
     api = serve.deployment(serve.ingress()(_Api), name="api", ray_actor_options={"num_cpus": 0})
-    return api.bind(model.bind(str(args.model), "/"), args.model, args.hosts)
+    return api.bind(model.bind(str(args.model), "/"), args)
 
 
 class _Api:
     """The HTTP API, in front of the replicas of the model."""
 
-    def __init__(self, model: DeploymentHandle, folder: Path, hosts: Sequence[str]):
-        self.model, self.folder, self.hosts = model, folder, hosts
+    def __init__(self, model: DeploymentHandle, settings: Settings):
+        self.model, self.settings = model, settings
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         async def predict_many(inputs: list[RawInput]) -> list[Prediction]:
             predictions: list[Prediction] = await self.model.predict_many.remote(inputs)
             return predictions
 
-        return http_api.create(load(self.folder), retrying(predict_many), self.hosts)
+        batches = Batches(retrying(predict_many), IN_WORK * self.settings.replicas)
+        return http_api.create(load(self.settings.model), batches.predict, self.settings.hosts)

@@ -20,7 +20,6 @@ import pytest
 from fastapi import HTTPException
 from PIL import Image
 from ray.exceptions import ActorDiedError
-from ray.serve.exceptions import BackPressureError
 
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
@@ -60,13 +59,44 @@ def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monke
     assert error.value.status_code == 503
 
 
-def test_a_full_queue_is_reported_and_not_tried_again() -> None:
-    async def full(inputs: list[RawInput]) -> list[Prediction]:
-        raise BackPressureError(num_queued_requests=300, max_queued_requests=256)
+def test_requests_that_wait_are_sent_together_and_each_gets_its_own_predictions() -> None:
+    batches: list[list[RawInput]] = []
 
-    with pytest.raises(HTTPException, match="256 requests wait") as error:
-        asyncio.run(serve.retrying(full)([1]))
-    assert error.value.status_code == 503
+    async def echo(inputs: list[RawInput]) -> list[Prediction]:
+        batches.append(inputs)
+        await asyncio.sleep(0)
+        if "bad" in inputs:
+            raise ValueError(inputs)
+        return [{"label": str(one)} for one in inputs]
+
+    async def ask(*requests: list[RawInput]) -> list[Any]:
+        predict = serve.Batches(echo, in_work=1).predict
+        return await asyncio.gather(*map(predict, requests), return_exceptions=True)
+
+    many: list[list[RawInput]] = [[1], [2, 3], [], [4] * 60, [5] * 4, [6]]
+    assert asyncio.run(ask(*many)) == [[{"label": str(one)} for one in request] for request in many]
+    assert batches == [[1], [2, 3] + [4] * 60, [5] * 4 + [6]]
+    first, second, third = asyncio.run(ask([1], ["bad"], [2]))
+    assert first == [{"label": "1"}]
+    assert isinstance(second, ValueError)
+    assert isinstance(third, ValueError)  # of the same batch
+
+
+def test_a_full_queue_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "QUEUED", 2)
+
+    async def slow(inputs: list[RawInput]) -> list[Prediction]:
+        await asyncio.sleep(0.01)
+        return [{} for _ in inputs]
+
+    async def ask() -> list[Any]:
+        predict = serve.Batches(slow, in_work=1).predict
+        return await asyncio.gather(*(predict([number]) for number in range(4)), return_exceptions=True)
+
+    *answered, refused = asyncio.run(ask())
+    assert answered == [[{}]] * 3  # one in work, two that wait
+    assert isinstance(refused, HTTPException)
+    assert refused.status_code == 503
 
 
 @pytest.mark.slow

@@ -42,7 +42,9 @@ def test_ray_serve_accepts_the_configuration_and_finds_its_application() -> None
     [application] = ServeDeploySchema.model_validate(yaml.safe_load(CONFIG)).applications
     assert import_attr(application.import_path) is service.build
     assert service.Settings.model_validate(application.args).model == Path("/work/runs/RUN/model")
-    assert [deployment.name for deployment in application.deployments] == ["model"]  # of those that `build` makes
+    [deployment] = application.deployments
+    assert deployment.name == "model"  # of those that `build` makes
+    assert deployment.autoscaling_config["max_replicas"] == application.args["replicas"]
     for right, wrong in (("num_replicas: auto", "num_replicas: many"), ("import_path:", "import:")):
         assert right in CONFIG
         with pytest.raises(ValidationError):
@@ -59,7 +61,9 @@ def test_the_service_predicts_as_predict_does_and_refuses_other_hosts(tiny_mnist
     Image.fromarray(image).save(file)
     [expected] = predict(run, [str(file)], root=tiny_mnist)
     port = free_port()
-    settings = json.dumps({"model": str(tiny_mnist / "runs" / run / "model"), "hosts": ["pipeline-serve-svc"]})
+    settings = json.dumps(
+        {"model": str(tiny_mnist / "runs" / run / "model"), "replicas": 1, "hosts": ["pipeline-serve-svc"]}
+    )
     command = [sys.executable, "-c", SERVER, str(port), settings]
     patient = {**os.environ, "RAY_raylet_start_wait_time_s": "400"}
     with subprocess.Popen(command, env=patient, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
