@@ -16,7 +16,7 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, get_current_placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -29,6 +29,7 @@ from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
 from pipeline.launch.failures import Failures, TooFewNodes, causes, root
 from pipeline.launch.node_monitor import reporting
+from pipeline.launch.process_group import ProcessGroupConfig
 from pipeline.launch.run_dir_actor import RunDirActor, workspace
 from pipeline.runs import interruption
 from pipeline.training import cpu
@@ -116,10 +117,10 @@ class _Groups:
         ray.get(self.actor.forget_nodes.remote())
         self.used, self.resources = set(), None
         failures.workers = workers
-        trainer = TorchTrainer(
+        trainer = DataParallelTrainer(
             _worker,
             train_loop_config=self.arguments,
-            torch_config=TorchConfig(timeout_s=COLLECTIVE_S),
+            backend_config=ProcessGroupConfig("nccl" if self.cluster["gpus_per_worker"] else "gloo", COLLECTIVE_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
                 use_gpu=bool(self.cluster["gpus_per_worker"]),
@@ -225,7 +226,7 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
         )
 
 
-def _outcome(trainer: TorchTrainer) -> Any:
+def _outcome(trainer: DataParallelTrainer) -> Any:
     try:
         return trainer.fit().return_value
     except BaseException as error:
