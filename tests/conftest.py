@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -30,10 +31,23 @@ os.environ.update(
     DVC_NO_ANALYTICS="1",
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # as where this environment is activated
 )
+# In the background of a shell these are ignored, also by each command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # commands that tests run would compile the package each time
 # No test asserts how long something takes: it would fail on a busy machine.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def settings_of_ray() -> Iterator[None]:
+    """Variables that a command has set for Ray in this process do not reach the next test."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -38,6 +38,7 @@ class Proxy:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        await asyncio.sleep(0)  # what they closed is closed in the loop's next turn
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -78,10 +79,11 @@ class Proxy:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         first, _, rest = head.partition(b"\r\n")
         kept = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection:")]
-        writer.write(first + b"\r\nConnection: close\r\n" + b"\r\n".join(kept) + body)
-        answer = await reader.read()
-        writer.close()
-        return answer
+        try:
+            writer.write(first + b"\r\nConnection: close\r\n" + b"\r\n".join(kept) + body)
+            return await reader.read()
+        finally:
+            writer.close()
 
 
 @contextlib.contextmanager

@@ -41,6 +41,8 @@ def test_an_exercises_command_gives_the_stated_answer(command: str, answer: str,
         (tmp_path / name).symlink_to(ROOT / name)
     words = [sys.executable, "-m", "pipeline", *shlex.split(command)[1:]]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=1800, check=False)
+    if "mnist-5k" in done.stdout:
+        pytest.skip("the answer is of the real MNIST, which is not here: `pipeline data pull mnist`")
     if done.returncode:
         assert "unknown gate 'xor'" in done.stderr
         assert "unknown gate 'xor'" in answer

@@ -16,7 +16,7 @@ from pipeline.config import load_config
 from pipeline.config.schema import SCHEMA
 from pipeline.report.claims import markdown, table
 from pipeline.report.markdown import readme_table, results_markdown
-from pipeline.runs import results
+from pipeline.runs import replays, results
 from pipeline.types import InputType
 
 ROOT = Path(__file__).parents[1]
@@ -165,7 +165,8 @@ def test_the_paths_of_a_document_are_found() -> None:
 
 def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
     entries = results.committed(ROOT)
-    assert (ROOT / "docs/results.md").read_text() == results_markdown(entries, markdown(table(entries)))
+    page = results_markdown(entries, markdown(table(entries)), replays.read(ROOT))
+    assert (ROOT / "docs/results.md").read_text() == page, "run `pipeline report`"
     assert readme_table(entries, ROOT) in (ROOT / "README.md").read_text(), "run `pipeline report`"
 
 

@@ -106,6 +106,27 @@ def test_training_and_evaluation_depend_on_the_models_a_run_requires_and_on_no_o
         assert depends == {f"models/{other}" for other in needed} | own
 
 
+# Experiments that read no file of MNIST, whatever their data is called.
+OTHER_DATA = (
+    *("digits_mlp", "lecture_gan", "lecture_gru", "lecture_gru_notebook"),
+    *("mlp_xor", "neuron", "perceptron_gates", "piglatin_seq2seq"),
+)
+
+
+@needs_git
+def test_a_new_version_of_mnist_makes_exactly_the_stages_stale_that_read_it() -> None:
+    """Along the graph as DVC reads it; that a fingerprint knows its own data alone is tested with fingerprints."""
+    reached, paths = set[str](), {"prepared/mnist.json"}
+    while found := {name for name, stage in STAGES.items() if stage["deps"] & paths} - reached:
+        reached |= found
+        paths = {out for name in found for out in STAGES[name]["outs"]}
+        paths |= {str(Path(path).parent) for path in paths if path.startswith("evaluations/")}
+    trained = {name.partition("@")[2].rpartition("-")[0] for name in reached if name.startswith("train@")}
+    names = {file.stem for file in (ROOT / "conf/experiment").glob("*.yaml")}
+    assert trained == {name for name in names - {*OTHER_DATA} if not name.startswith(("imdb_", "dogcat_"))}
+    assert {name.partition("@")[2] for name in reached if name.startswith("collect@")} == trained
+
+
 @needs_git
 def test_every_committed_result_is_made_by_a_stage_and_dvc_lock_holds_no_stage_that_is_gone() -> None:
     recorded = {f"train@{run['experiment']}-{run['seed']}" for run in results.committed(ROOT)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.config import load_config, resolve
 from pipeline.launch import http_api
 from pipeline.types import Prediction
 
@@ -63,6 +64,8 @@ def schema(kind: str) -> dict[str, Any]:
         return []
 
     model: Any = Model(kind)
+    if kind == "images":  # which are read as the model's data set reads them
+        model.config["data"] = resolve(load_config("model=cnn", "data=mnist"))["data"]
     return http_api.create(model, predict).openapi()
 
 

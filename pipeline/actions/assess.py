@@ -2,6 +2,8 @@
 
 import base64
 import io
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +25,7 @@ from pipeline.types import (
     Judge,
     Predictions,
     Predictor,
+    RawInput,
     Split,
     TranslationDetails,
 )
@@ -31,6 +34,7 @@ if TYPE_CHECKING:  # a mistyped run is reported without importing torch
     from torch import Tensor
 
     from pipeline.data.batches import BatchedData
+    from pipeline.runs.results import Curve
 
 
 def assess(predictor: Predictor, data: "BatchedData", split: Split, *, root: Path) -> Evaluation:
@@ -66,6 +70,41 @@ def own_metrics(config: Config, evaluation: Evaluation, root: Path) -> dict[str,
 def named_metrics(evaluation: Evaluation, split: Split) -> dict[str, float]:
     """The metrics with their split as prefix, such as test/accuracy."""
     return {f"{split}/{name}": value for name, value in evaluation.metrics.items()}
+
+
+def robustness(evaluation: Evaluation, predictor: Predictor, data: "BatchedData", split: Split) -> "dict[str, Curve]":
+    """A classifier's accuracy under shifts of images or texts; empty for models of other kinds."""
+    from pipeline.evaluation import robustness as measure
+
+    if not isinstance(evaluation.details, Predictions):
+        return {}
+    classifier = cast(Classifier, predictor)
+    pixels = math.prod(predictor.config["data"]["in_shape"][1:]) if predictor.input_type == "images" else 1
+    rows_N = measure.chosen(len(evaluation.details.y_true), pixels)
+    truth_N = evaluation.details.y_true[rows_N]
+
+    def classify(inputs: Sequence[RawInput]) -> np.ndarray:
+        classes_N: np.ndarray = classifier.class_probabilities(inputs).argmax(axis=1)
+        return classes_N
+
+    if (texts := data.raw_texts(split)) is not None:
+        return measure.of_texts(classify, [texts[row] for row in rows_N.tolist()], truth_N, classifier.labels)
+    if predictor.input_type == "images":
+        images_NCHW = _rows_of(data.batches(split), rows_N)
+        return measure.of_images(lambda images: classify(list(images)), images_NCHW, truth_N, data.centred_digits)
+    return {}
+
+
+def _rows_of(batches: "Iterable[tuple[Tensor, Tensor]]", rows_N: np.ndarray) -> "Tensor":
+    """The inputs of a split at some rows, in rising order."""
+    import torch
+
+    parts, first = [], 0
+    for inputs, _ in batches:
+        inside = rows_N[(first <= rows_N) & (rows_N < first + len(inputs))] - first
+        parts.append(inputs[torch.from_numpy(inside)])
+        first += len(inputs)
+    return torch.cat(parts)
 
 
 def stored_predictions(

@@ -26,6 +26,7 @@ def check(path: Path, text_column: str | None, label_column: str | None, *, root
 
     A fault is part of the result, with what else is known.
     """
+    from pipeline.actions.few_samples import transferred
     from pipeline.data.own.look import failed, look
     from pipeline.data.own.tables import Columns
 
@@ -33,7 +34,7 @@ def check(path: Path, text_column: str | None, label_column: str | None, *, root
     with TemporaryDirectory() as scratch:
         cache = (root or Path(scratch)) / ".cache"
         try:
-            return look(path, columns, root=root, cache=cache)
+            return transferred(look(path, columns, root=root, cache=cache))
         except PipelineError as error:
             return failed(path, columns, error)
 

@@ -1,5 +1,6 @@
 """Evaluate a stored model on a split of its data."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,8 @@ from pipeline.actions import assess
 from pipeline.config import build_data, digest, load_config, resolve
 from pipeline.data.texts.vocabulary import FILE
 from pipeline.errors import ConfigError, DataError
-from pipeline.kinds import load
+from pipeline.kinds import load, read_config
+from pipeline.launch import bits
 from pipeline.runs import checkpoints, lookup, results
 from pipeline.types import Predictor, Split
 
@@ -28,13 +30,17 @@ def evaluate(
     """Evaluate a stored model on a split of the data it was trained on.
 
     The data behind the figures is added to `details` (see `assess.details`), the class probabilities to `predictions`
-    (see `assess.stored_predictions`).
+    (see `assess.stored_predictions`). With `details` also the accuracy under shifts is measured.
 
-    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, and the correctness of
-    each sample (`Evaluation.samples`).
+    Returns: experiment, seed, metrics, dataset, the digests that a repetition must reproduce, the correctness of
+    each sample (`Evaluation.samples`), and the accuracy under shifts.
     Raises: DataError if the data in data/ is not the data that the model was trained on.
     """
-    predictor = load(lookup.model_dir(run, root))
+    from pipeline.inference.foreign import letters_metrics
+
+    model_dir = lookup.model_dir(run, root)
+    bits.choose(read_config(model_dir).get("cluster", {}))
+    predictor = load(model_dir)
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, trained_on = data.describe(), predictor.manifest["data_digest"]
     if dataset.digest != trained_on:
@@ -43,6 +49,8 @@ def evaluate(
             "that data, or train again."
         )
     evaluation = assess.assess(predictor, data, split, root=root)
+    metrics = {**evaluation.metrics, **letters_metrics(predictor, data, split)}
+    evaluation = replace(evaluation, metrics=metrics)
     if details is not None:
         details |= assess.details(evaluation, predictor, data, split)
     if predictions is not None:
@@ -58,6 +66,8 @@ def evaluate(
         result["vocabulary_digest"] = predictor.manifest["files"][FILE]
     result["weights_digest"] = checkpoints.weights_digest(predictor.manifest)
     result["samples"] = evaluation.samples
+    if details is not None and (curves := assess.robustness(evaluation, predictor, data, split)):
+        result["robustness"] = curves
     return result
 
 

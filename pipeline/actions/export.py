@@ -1,5 +1,6 @@
 """Export of stored models, each file checked against the model that it was made from."""
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.data.texts.vocabulary import PADDING
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.files import atomic_file, atomic_write, sha256
 from pipeline.inference.export import ExportableModel, largest_difference, to_onnx, to_pt2, to_safetensors
+from pipeline.inference.preprocessing import NAME, preprocessing
 from pipeline.kinds import load
 from pipeline.runs import lookup
 from pipeline.types import Config, Predictor
@@ -57,7 +59,7 @@ def export(run: str, file_format: str, target: Path | None, *, root: Path) -> Ex
     model_dir = lookup.model_dir(run, root)
     predictor = load(model_dir)
     name = f"{predictor.config['name']}-{predictor.config['seed']}"
-    model: ExportableModel = predictor.exportable(build_data(predictor.config, root / "data"), sum(BATCH_SIZES))
+    model = _explained(predictor, build_data(predictor.config, root / "data"), sum(BATCH_SIZES))
     if file_format == "pt2" and model.text:
         model = _padded(model, predictor.config["data"])
     target = target or root / FOLDER / f"{name}.{file_format}"
@@ -96,7 +98,7 @@ def onnx_example(
 ) -> "tuple[dict[str, np.ndarray], np.ndarray] | None":
     """Write a run's ONNX file; example inputs and the output for them, or None if the model can't be exported."""
     try:
-        model: ExportableModel = predictor.exportable(data, 2)
+        model = _explained(predictor, data, 2)
     except ConfigError:
         return None
     to_onnx(model, path)
@@ -104,6 +106,16 @@ def onnx_example(
         output = model.net(*model.inputs.values())
     inputs = {name: tensor.numpy() for name, tensor in model.inputs.items() if name not in model.ignored}
     return inputs, output.numpy()
+
+
+def _explained(predictor: Predictor, data: "BatchedData", count: int) -> ExportableModel:
+    """The model with the description of its inputs in its metadata.
+
+    Raises: ConfigError if the model can't be exported.
+    """
+    model: ExportableModel = predictor.exportable(data, count)
+    steps = preprocessing(predictor.config, predictor.input_type, data)
+    return replace(model, facts={**model.facts, NAME: json.dumps(steps)})
 
 
 def _padded(model: ExportableModel, data: Config) -> ExportableModel:

@@ -24,7 +24,13 @@ HISTORY, SAMPLES = (
 )  # in a model folder: curves and images over the epochs
 RESULT, DETAILS, ERRORS = "result.json", "details.json", "errors.json"  # in an evaluation folder
 PREDICTIONS = "predictions.safetensors"  # there as well: class probabilities of each validation and test sample
-MEASURED = ("metrics", "right", "truth_digest", "predictions_digest")  # what a new evaluation can add to a result
+MEASURED = (
+    "metrics",
+    "right",
+    "truth_digest",
+    "predictions_digest",
+    "robustness",
+)  # what a new evaluation can add to a result
 # Keys of a run record that a result keeps: provenance, environment and cost.
 FACTS = (
     *("name", "commit", "dirty", "command", "lock_digest", "hardware", "environment"),

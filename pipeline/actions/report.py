@@ -14,7 +14,7 @@ from pipeline.config.source import project_of
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
 from pipeline.report import losses
-from pipeline.runs import results
+from pipeline.runs import replays, results
 
 if TYPE_CHECKING:  # importing the page costs numpy and torch
     from pipeline.report.sections import Recorded
@@ -52,7 +52,8 @@ def write(root: Path, names: Sequence[str] = (), page: Path = PAGE) -> list[Path
         return [target]
     figures.activations(_parent(root / "docs/images/activations.png"))
     _write(root / "docs/images/costs.svg", charts.standalone(charts.costs(pages.compared(entries))))
-    return [target, _write(root / "docs/results.md", markdown.results_markdown(entries, claims.markdown(rows)))]
+    text = markdown.results_markdown(entries, claims.markdown(rows), replays.read(root))
+    return [target, _write(root / "docs/results.md", text)]
 
 
 def _fill(readme: Path, table: str) -> None:

@@ -19,7 +19,7 @@ from pipeline.actions.worktree import has, worktree
 from pipeline.config import load_config, resolve, training
 from pipeline.config.source import VARIABLE, project_of
 from pipeline.errors import CheckpointError, ConfigError, LaunchError
-from pipeline.runs import checkpoints, fingerprint, trail
+from pipeline.runs import checkpoints, fingerprint, replays, trail
 from pipeline.runs.recorded import LOCK, Facts, Recorded, differing, find
 from pipeline.training import cpu
 from pipeline.types import Console
@@ -50,6 +50,8 @@ def reproduce(
     `name` is EXPERIMENT-SEED of a committed result, or a run. The code is that of the record's commit; the working
     tree's where that is the same code.
 
+    A replay from a checkpoint is added to results/replays.jsonl if the run made a committed result.
+
     Raises: LaunchError if there is no such record, or the run is not finished.
     """
     recorded = find(name, root)
@@ -59,9 +61,9 @@ def reproduce(
     if (steps or interval) and len(recorded.entries) <= 1 < recorded.steps:
         reason = "its record has no trail of its steps. Leave out --steps to repeat it whole"
         return Reproduction(recorded.name, "unverifiable", of=recorded.steps, reason=reason)
-    checkpoint = None
+    checkpoint, start = None, 0
     if interval:
-        checkpoint, steps = _interval(recorded)
+        checkpoint, start, steps = _interval(recorded)
     elif steps:  # the last that the trail knows
         steps = max((entry.step for entry in recorded.entries if entry.step <= steps), default=steps)
     with _tree(recorded, root) as tree, tempfile.TemporaryDirectory(prefix="replay-") as scratch:
@@ -77,7 +79,20 @@ def reproduce(
             "checkpoint": str(checkpoint) if checkpoint else None,
         }
         outcome = _run(request, tree, Path(scratch), root, instructions(recorded.depends))
-        return _verdict(recorded, outcome, Path(scratch) / "model", steps)
+        found = _verdict(recorded, outcome, Path(scratch) / "model", steps)
+    if checkpoint and found.verdict != "unverifiable" and not recorded.problem:
+        note = replays.Replay(
+            run=recorded.result,
+            weights=recorded.entries[-1].weights,
+            start=start,
+            end=found.steps,
+            verdict=found.verdict,
+            commit=recorded.commit,
+            processor=str(outcome["environment"]["processor"]),
+        )
+        if replays.add(note, root):
+            console.print(f"{replays.path_of(root)}: added steps {start:,} to {found.steps:,} of {recorded.result}")
+    return found
 
 
 @contextmanager
@@ -118,8 +133,8 @@ def lines(found: Reproduction) -> Iterator[str]:
         yield f"  {name:24} {before:.6f} then, {after:.6f} now, {after - before:+.6f}"
 
 
-def _interval(recorded: Recorded) -> tuple[Path, int]:
-    """A random checkpoint of a run that verifies, and the step of the next trail entry after it.
+def _interval(recorded: Recorded) -> tuple[Path, int, int]:
+    """A random checkpoint of a run that verifies, its step, and the step of the next trail entry after it.
 
     Raises: LaunchError if there is none.
     """
@@ -138,7 +153,7 @@ def _interval(recorded: Recorded) -> tuple[Path, int]:
             "kept (trainer.keep_checkpoints), or use --steps."
         )
     folder, step = random.choice(starts)
-    return folder, min(entry.step for entry in recorded.entries if entry.step > step)
+    return folder, step, min(entry.step for entry in recorded.entries if entry.step > step)
 
 
 def instructions(depends: Facts) -> dict[str, str]:
@@ -150,20 +165,22 @@ def instructions(depends: Facts) -> dict[str, str]:
 def _run(request: replay.Request, tree: Path, folder: Path, root: Path, variables: dict[str, str]) -> replay.Outcome:
     """Train in a new process, with the tree's code and `variables` in its environment.
 
-    Raises: LaunchError with the last line of its output if it fails.
+    Returns: what it found; if it fails, the last line of its output as `error`.
     """
     (folder / "request.json").write_text(json.dumps(request))
     path = os.pathsep.join(filter(None, (str(tree), os.environ.get("PYTHONPATH"))))
     place = {"PYTHONPATH": path, **({VARIABLE: str(tree)} if project_of(tree) else {})}
     environment = {**os.environ, **variables, **place}
+    own = tree / "pipeline/actions/replay.py"  # it knows the package of its own commit
+    script = own if own.is_file() else Path(replay.__file__)
     # With -P the modules beside the script do not hide libraries of the same name.
-    command = [sys.executable, "-P", str(replay.__file__), str(tree), str(folder)]
+    command = [sys.executable, "-P", str(script), str(tree), str(folder)]
     with (folder / "log.txt").open("w+") as log:
         done = subprocess.run(command, cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             log.seek(0)
             last = log.read().strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise LaunchError(f"The repetition failed: {last[0]}")
+            return {"error": f"the repetition failed: {last[0]}", "kind": LaunchError.__name__}
     outcome: replay.Outcome = json.loads((folder / "outcome.json").read_text())
     return outcome
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.actions.few_samples import held_out
 from pipeline.config import Config, build_data, digest
 from pipeline.kinds import kind_of
 from pipeline.runs.records import RunRecord
@@ -27,7 +28,7 @@ def announce(config: Config, console: Console, *, root: Path, run_dir: Path) -> 
     where = f" of the cluster at {cluster['address']}" if cluster.get("address") else ""
     console.print(f"experiment  {config['name']}, seed {config['seed']}")
     console.print(f"data        {data.name}, {rows} train / val / test, digest {data.digest[:12]}")
-    for remark in module.remarks():
+    for remark in (*module.remarks(), *held_out(config, module)):
         console.print(remark)
     console.print(f"model       {model}")
     console.print(f"workers     {cluster['workers']} on {device}{where}, threads each: {cluster['threads_per_worker']}")

@@ -11,13 +11,14 @@ from typing import cast
 
 from pipeline.actions import requirements, run_description
 from pipeline.actions.data import obtain
+from pipeline.actions.few_samples import STEPS, enough_epochs
 from pipeline.actions.log_file import redirect_output
 from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import atomic_write
 from pipeline.kinds import FitContext, kind_of
-from pipeline.launch import cluster, placement
+from pipeline.launch import bits, cluster, placement
 from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
@@ -53,8 +54,16 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
-    _check_workers(resolve(config))
+    chosen = resolve(config)
+    bits.choose(chosen["cluster"])
+    _check_workers(chosen)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
+    if epochs := enough_epochs(plain, overrides, root=root):
+        console.print(
+            f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
+        )
+        config = load_config(*overrides, f"trainer.max_epochs={epochs}", root=root, config_dir=config_dir)
+        plain = resolve(config)
     require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
     identity = fingerprint.identity(training(plain), root)
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
@@ -122,6 +131,7 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False, all
         raise LaunchError(f"{record['name']}: is {record['status']}. Only an interrupted or failed run can be resumed.")
     run_dir = Path(record["run_dir"])
     config = records.config(run_dir)
+    bits.choose(config["cluster"])
     if drift := provenance.drift(record, config, build_data(config, root / "data").describe().digest, root):
         if not allow_drift:
             raise LaunchError(

@@ -82,7 +82,7 @@ def _explain(model: stored.StoredModel, image_CHW: "Tensor") -> dict[str, object
 
     from pipeline.evaluation.calibration import has_probabilities
     from pipeline.inference import attribution
-    from pipeline.inference.predictor import class_prediction
+    from pipeline.inference.prediction import class_prediction
 
     predictor = cast("ImageClassifier", model.predictor)
     scores_C = predictor.probabilities(image_CHW[None])[0].numpy()

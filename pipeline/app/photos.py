@@ -38,7 +38,7 @@ def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict
     import torch
 
     from pipeline.inference.attribution import region_effects
-    from pipeline.inference.predictor import class_prediction
+    from pipeline.inference.prediction import class_prediction
     from pipeline.inference.requests import image_decoder
     from pipeline.report.details import png
 

@@ -11,6 +11,7 @@ from pipeline.app.pages import Page
 
 if TYPE_CHECKING:
     from pipeline.evaluation.calibration import CalibratedClassifier
+    from pipeline.inference.predictor import ReadsTexts
 
 MODELS = {"imdb_tfidf": "TF-IDF", "imdb_rnn": "RNN", "imdb_gru": "GRU", "imdb_lstm": "LSTM"}
 EXPLAINED = 120  # words whose effects are computed; each costs two more texts a model
@@ -49,7 +50,7 @@ def predict(review: Review, request: Request) -> dict[str, object]:
 def _explain(predictor: "CalibratedClassifier", text: str, tokens: list[str]) -> dict[str, object]:
     from pipeline.inference import attribution
 
-    if not _knows_any(predictor, tokens):
+    if cast("ReadsTexts", predictor).unfamiliar([text])[0]:
         return {"unknown": True}
     prefix_scores, effects = attribution.word_occlusion(predictor, tokens[:EXPLAINED])
     positive = np.append(prefix_scores.astype(np.float64), predictor.text_probabilities([text])[0, -1])
@@ -61,18 +62,6 @@ def _explain(predictor: "CalibratedClassifier", text: str, tokens: list[str]) ->
         "prefix_scores": prefixes,
         "effects": np.round(effects, 3).tolist(),
     }
-
-
-def _knows_any(predictor: "CalibratedClassifier", tokens: list[str]) -> bool:
-    """Whether at least one word of a text is in a model's vocabulary."""
-    from pipeline.data.texts.vocabulary import UNKNOWN
-
-    vocabulary = getattr(predictor, "vocabulary", None)
-    if vocabulary is not None:
-        return any(number > UNKNOWN for number in vocabulary.numbers(tokens))
-    # A linear baseline without a known word gives every text the score of the empty text.
-    scores_2C = predictor.text_probabilities([" ".join(tokens), ""])
-    return bool((scores_2C[0] != scores_2C[1]).any())
 
 
 PAGE = Page("reviews", "Reviews", "Type a review: four models read it word by word.", router)

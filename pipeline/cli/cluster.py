@@ -38,7 +38,7 @@ def submit(
 
     Code and configuration are sent; a job is started there and its log is printed.
 
-    Example: pipeline submit experiment=mnist_cnn trainer.shards=2 --address http://127.0.0.1:8265
+    Example: pipeline submit experiment=mnist_cnn --address http://127.0.0.1:8265
     """
     from pipeline.actions import cluster as action
 

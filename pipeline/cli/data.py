@@ -13,7 +13,9 @@ from pipeline.cli.terminal import Terminal
 from pipeline.config import find_root
 from pipeline.errors import DataError
 
-app = typer.Typer(help="Download, verify and list the data sets.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Check your own data; download, verify and list the data sets.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command()

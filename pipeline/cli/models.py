@@ -61,7 +61,7 @@ def evaluate(
     else:
         result = action.evaluate(run, cast(Split, split), root=project_root())
     for name, value in result["metrics"].items():
-        print(f"{name:21} {value:.4f}")
+        print(f"{name:22} {value:.4f}")
     print(f"on {result['dataset']['rows'][split]:,} samples of {result['dataset']['name']}")
     if as_json:
         print(json.dumps(result))
@@ -117,7 +117,7 @@ def predict(
         else:
             probability = f"\t{prediction['probability']:.1%}" if "probability" in prediction else ""
             label = " or ".join(prediction.get("set", [prediction["label"]]))
-            doubt = "\tunlike the images that it was validated on" if prediction.get("unfamiliar") else ""
+            doubt = "\tunlike what it was trained on" if prediction.get("unfamiliar") else ""
             print(f"{prediction['input']}\t{label}{probability}{doubt}", flush=True)
         if as_json:
             kept["errors" if "error" in prediction else "predictions"].append(prediction)
@@ -155,7 +155,8 @@ def export(
 ) -> None:
     """Export a stored model as ONNX, PT2 or safetensors.
 
-    The exported model is compared with the stored one on real inputs. Its model card is written beside it.
+    The exported model is compared with the stored one on real inputs. Its metadata describes how inputs are read, the
+    classes and the vocabulary. Its model card is written beside it.
 
     Example: pipeline export latest --format onnx
     """

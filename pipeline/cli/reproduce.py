@@ -113,7 +113,10 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
 def reproduce(
     results: Annotated[
         list[str],
-        typer.Argument(help="EXPERIMENT-SEED of committed results, or runs: names, first characters, 'latest'."),
+        typer.Argument(
+            help="EXPERIMENT-SEED of committed results; 'quick': the six of that stage; or runs: names, first "
+            "characters, 'latest'."
+        ),
     ],
     steps: Annotated[
         int | None, typer.Option(min=1, help="Train only so many optimiser steps, and compare with the trail.")
@@ -134,12 +137,13 @@ def reproduce(
     """
     root = required_project()
     from pipeline.actions import reproduce as action
+    from pipeline.graph.stages import compared
 
     if steps and interval:
         raise ConfigError("--steps and --interval exclude each other. Leave out one of them.")
     found = []
     with Terminal() as console:
-        for name in results:
+        for name in [run for word in results for run in compared(word, root) or [word]]:
             found.append(action.reproduce(name, console, root=root, steps=steps, interval=interval))
             for line in action.lines(found[-1]):
                 console.print(line)

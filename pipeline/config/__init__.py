@@ -4,7 +4,7 @@ from pipeline.config.checks import check, check_name, check_precision, check_tar
 from pipeline.config.compose import conf_dirs, load_config, packaged_conf, resolve, unresolved
 from pipeline.config.instantiate import build, build_data
 from pipeline.config.schema import METRICS, SOURCE_KEYS
-from pipeline.config.snapshot import digest, revive, stored, training, weight_settings
+from pipeline.config.snapshot import cluster_settings, digest, revive, stored, training, weight_settings
 from pipeline.config.source import find_root, use_project
 from pipeline.types import Config
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_name",
     "check_precision",
     "check_targets",
+    "cluster_settings",
     "conf_dirs",
     "digest",
     "find_root",

@@ -142,6 +142,11 @@ SCHEMA: dict[str, Rule] = {
     "cluster.threads_per_worker": Rule(
         int, 1, 1024, meaning="threads of a worker; another number gives other sums in the last bits"
     ),
+    "cluster.bits": Rule(
+        str,
+        choices=("native", "portable"),
+        meaning="`portable`: matrix products give the same bits on processors of all makers, and take longer",
+    ),
     "cluster.gpus_per_worker": Rule(
         int, 0, 1, choices=("auto",), meaning="`auto`: 1 where a GPU is available for every worker"
     ),
@@ -151,7 +156,7 @@ REQUIRES = tuple(key.removeprefix("requires.") for key in SCHEMA if key.startswi
 GROUPS = ("requires", "data", "model", "trainer", "cluster", "tracking")
 TOP_LEVEL = ("name", "seed", *GROUPS)
 METRICS = "metrics"  # of one's own, name -> what computes it from predictions; it may be left out
-OPTIONAL = ("cluster.address",)
+OPTIONAL = ("cluster.address", "cluster.bits")  # older configurations lack the second
 ALWAYS_SET = tuple(
     key for key in SCHEMA if key.split(".")[0] in ("trainer", "cluster", "tracking") and key not in OPTIONAL
 )

@@ -72,9 +72,15 @@ def digest(config: Config) -> str:
     kept = {key: config[key] for key in ("seed", "model")}
     kept["requires"] = {key: names for key, names in config["requires"].items() if names and key != "judge"}
     kept["trainer"] = weight_settings(config["trainer"])
-    kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"], "workers": 1}
+    kept["cluster"] = {**cluster_settings(config["cluster"]), "workers": 1}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in (*SOURCE_KEYS, "path")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def cluster_settings(cluster: Config) -> Config:
+    """The cluster's settings that decide weights: threads, and bits if they are not the default."""
+    kept = {"threads_per_worker": cluster["threads_per_worker"]}
+    return {**kept, "bits": "portable"} if cluster.get("bits") == "portable" else kept
 
 
 def weight_settings(trainer: Config) -> Config:

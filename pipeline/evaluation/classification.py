@@ -78,16 +78,20 @@ def calibration_metrics(predictions: Predictions, calibration: Calibration) -> d
 
 
 def roc_auc(predictions: Predictions) -> float:
-    """Area under the ROC curve: P(score of a class-1 sample > score of a class-0 sample), where ties count half.
+    """The area under the ROC curve of a classifier of two classes."""
+    # The difference, since a probability alone ties where it rounds to 1.
+    return area_under_roc(predictions.y_score[:, 1] - predictions.y_score[:, 0], predictions.y_true == 1)
+
+
+def area_under_roc(score_N: np.ndarray, positive_N: np.ndarray) -> float:
+    """The area under the ROC curve: P(score of a positive sample > score of a negative one), where ties count half.
 
     Source: Fawcett 2006, doi:10.1016/j.patrec.2005.10.010.
     """
-    scores = predictions.y_score[:, 1] - predictions.y_score[:, 0]  # a probability alone ties where it rounds to 1
-    _, index, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, index, counts = np.unique(score_N, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[index]  # from 1; ties share their mean rank
-    positive = predictions.y_true == 1
-    n = int(positive.sum())
-    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(scores) - n)))
+    n = int(positive_N.sum())
+    return float((rank[positive_N].sum() - n * (n + 1) / 2) / (n * (len(score_N) - n)))
 
 
 def confusion(predictions: Predictions) -> np.ndarray:

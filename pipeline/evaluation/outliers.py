@@ -56,11 +56,3 @@ def fit(features_NF: np.ndarray, truth_N: np.ndarray) -> OutlierDetector | None:
     unlimited = OutlierDetector(means_CF, precision_FF, np.inf)
     distance_N = unlimited.distance(features_NF[1::2].astype(np.float64))
     return OutlierDetector(means_CF, precision_FF, float(np.quantile(distance_N, QUANTILE)))
-
-
-def auroc(known_N: np.ndarray, foreign_M: np.ndarray) -> float:
-    """The probability that a foreign sample has a greater distance than a known one; ties count half."""
-    values, counts = np.unique(known_N, return_counts=True)
-    below = np.concatenate([[0], np.cumsum(counts)])
-    less, less_or_equal = np.searchsorted(values, foreign_M), np.searchsorted(values, foreign_M, side="right")
-    return float((below[less] + below[less_or_equal]).mean() / 2 / len(known_N))

@@ -19,7 +19,12 @@ from pipeline.files import atomic_write
 from pipeline.graph.lockfile import LOADER, LockedFile, LockEntry
 from pipeline.runs import fingerprint, results
 
-PREPARE = ("prepare", "prepare_dogs_vs_cats", "fingerprint")
+
+class Dumper(yaml.SafeDumper):
+    """Write an entry that occurs in several stages out in each: `lockfile.record` replaces one stage's lines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 class TrainStage(TypedDict):
@@ -35,7 +40,7 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
     """Rewrite dvc.lock and results/ for every experiment that a proof found identical; the others stay stale.
 
     A proof is void for an experiment whose training fingerprint has changed since.
-    The stages that prepare data and fingerprints have to be up to date: `dvc repro fingerprint prepare` first.
+    The stages that prepare data and fingerprints have to be up to date: `dvc repro prepare fingerprint` first.
 
     Returns: the stages that were migrated, and those that stay stale.
     Raises: DataError if a file is not a proof, or prepared/ lacks a file.
@@ -43,8 +48,8 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
     identical = {name for proof in proofs for name in _proven(proof, root)}
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
     outputs = dict(_outputs(lock["stages"]))
-    stages = {name: lock["stages"][name] for name in PREPARE if name in lock["stages"]}
-    stale = []
+    stages = {name: entry for name, entry in lock["stages"].items() if _prepares(name)}
+    migrated, stale = list[str](), list[str]()
     for name, stage in _train_stages(root).items():
         model = outputs.get(stage["out"])
         if stage["experiment"] not in identical or model is None:
@@ -52,10 +57,21 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
             continue
         deps = [outputs[path] if path.startswith("models/") else _entry(root, path) for path in stage["deps"]]
         stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
-    atomic_write(root / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": stages}, sort_keys=False, width=10**6))
+        migrated.append(name)
+    write(stages, root)
     for experiment in sorted(identical):
         _update_digests(experiment, root)
-    return [name for name in stages if name not in PREPARE], stale
+    return migrated, stale
+
+
+def write(stages: dict[str, LockEntry], root: Path) -> None:
+    """Replace dvc.lock."""
+    content = {"schema": "2.0", "stages": stages}
+    atomic_write(root / "dvc.lock", yaml.dump(content, Dumper=Dumper, sort_keys=False, width=10**6))
+
+
+def _prepares(stage: str) -> bool:
+    return stage == "fingerprint" or stage.startswith("prepare@")
 
 
 def _outputs(stages: dict[str, LockEntry]) -> Iterator[tuple[str, LockedFile]]:
@@ -104,7 +120,7 @@ def _entry(root: Path, path: str) -> LockedFile:
     """Return a file as an entry of dvc.lock."""
     file = root / path
     if not file.is_file():
-        raise DataError(f"{file}: no such file. Run `dvc repro fingerprint prepare prepare_dogs_vs_cats` first.")
+        raise DataError(f"{file}: no such file. Run `dvc repro prepare fingerprint` first.")
     content = file.read_bytes()
     return {
         "path": path,

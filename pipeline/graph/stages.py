@@ -1,11 +1,13 @@
 """Write the runs that `dvc repro` records, from the seeds in `params.yaml` and the experiments' required models."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
 from pipeline.config import load_config, resolve
+from pipeline.data import store
 from pipeline.errors import ConfigError
 from pipeline.runs.requirements import names
 
@@ -15,8 +17,6 @@ HEADER = """\
 # params.yaml and the `requires` of each experiment; do not edit.
 """
 MOST = 2  # required models a run: DVC can't template a list of dependencies, so dvc.yaml has two of them
-MANIFESTS = {"dogs-vs-cats": "prepared/dogs-vs-cats.json"}
-MANIFEST = "prepared/data.json"
 
 
 def write(root: Path) -> Path:
@@ -27,6 +27,14 @@ def write(root: Path) -> Path:
     path = root / FILE
     path.write_text(content(root))
     return path
+
+
+def compared(stage: str, root: Path) -> list[str]:
+    """Return the runs EXPERIMENT-SEED whose evaluations a stage of dvc.yaml compares; none without such a stage."""
+    file = root / "dvc.yaml"
+    stages = yaml.safe_load(file.read_text())["stages"] if file.is_file() else {}
+    deps = stages.get(stage, {}).get("deps", ())
+    return [f"{run[1]}-{run[2]}" for dep in deps if (run := re.fullmatch(r"evaluations/(\w+)/(\d+)", dep))]
 
 
 def content(root: Path) -> str:
@@ -40,7 +48,9 @@ def content(root: Path) -> str:
 
 def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[str, object]]]:
     config = resolve(load_config(f"experiment={experiment}", root=root))
-    manifest = MANIFESTS.get(config["data"]["name"], MANIFEST)
+    name = config["data"]["name"]
+    # Data that packages contain or programs generate has no manifest: its digest and code are in the fingerprint.
+    data = f"prepared/{name}.json" if name in store.FILES else f"prepared/fingerprint/{experiment}.json"
     for seed in range(count):
         required = [f"models/{name}" for name in names({**config, "seed": seed})]
         if len(required) > MOST:
@@ -48,9 +58,9 @@ def _runs(experiment: str, count: int, root: Path) -> Iterator[tuple[str, dict[s
                 f"conf/experiment/{experiment}.yaml: requires {len(required)} models, dvc.yaml has places for {MOST}. "
                 f"Add a place to its stage `train` and to MOST in {__name__}."
             )
-        # An unused place repeats the data's manifest, which every run depends on anyway.
-        places = [*required, *[manifest] * (MOST - len(required))]
-        yield f"{experiment}-{seed}", {"experiment": experiment, "seed": seed, "data": manifest, "requires": places}
+        # An unused place repeats what every run depends on anyway.
+        places = [*required, *[data] * (MOST - len(required))]
+        yield f"{experiment}-{seed}", {"experiment": experiment, "seed": seed, "data": data, "requires": places}
 
 
 def _flow(run: dict[str, object]) -> str:

@@ -15,7 +15,7 @@ from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel
-from pipeline.inference.predictor import class_prediction
+from pipeline.inference.prediction import class_prediction, with_unfamiliar
 from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N texts, C class
@@ -56,9 +56,18 @@ class BaselineClassifier:
         return Predictions(data.truth[split].numpy(), self.model.probabilities(data.texts[split]), data.labels)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return [
-            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
-        ]
+        texts = cast(Sequence[str], inputs)
+        scores_NC = self.text_probabilities(texts)
+        predictions = [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
+        return with_unfamiliar(predictions, self._without_word(scores_NC))
+
+    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
+        """(N,) whether a text has the scores of an empty one, since it has no word that was fitted."""
+        return self._without_word(self.text_probabilities(texts))
+
+    def _without_word(self, scores_NC: np.ndarray) -> np.ndarray:
+        empty_N: np.ndarray = (scores_NC == self.text_probabilities([""])).all(axis=1)
+        return empty_N
 
     def evaluate(self, data: TextData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)

@@ -5,6 +5,7 @@ Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +16,8 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
-from pipeline.inference.predictor import class_prediction
+from pipeline.inference.prediction import class_prediction, with_unfamiliar
+from pipeline.inference.predictor import ReadsTexts
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N samples, B batch, C class
@@ -62,9 +64,17 @@ class Ensemble:
         return Predictions(predictions[0].y_true, y_score, predictions[0].labels)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return [
-            class_prediction(score_C, self.labels, self.calibration) for score_C in self.class_probabilities(inputs)
-        ]
+        scores_NC = self.class_probabilities(inputs)
+        predictions = [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
+        if self.input_type != "texts":
+            return predictions
+        return with_unfamiliar(predictions, self.unfamiliar(cast(Sequence[str], inputs)))
+
+    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
+        """(N,) whether no member knows a word of a text."""
+        members = cast(Sequence[ReadsTexts], self.members)
+        unfamiliar_N: np.ndarray = np.all([member.unfamiliar(texts) for member in members], axis=0)
+        return unfamiliar_N
 
     def evaluate(self, data: BatchedData, split: Split, judge: Judge | None = None) -> Evaluation:
         return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)

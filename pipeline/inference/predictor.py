@@ -14,7 +14,7 @@ from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
 from pipeline.data.texts.encoded import lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
-from pipeline.data.texts.vocabulary import FILE, Vocabulary, tokenize
+from pipeline.data.texts.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
@@ -24,6 +24,7 @@ from pipeline.evaluation.outliers import fit as fit_outliers
 from pipeline.inference import detectors
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.inference.hooks import recording
+from pipeline.inference.prediction import class_prediction, with_unfamiliar
 from pipeline.runs import checkpoints
 from pipeline.types import (
     Evaluation,
@@ -161,16 +162,19 @@ class ImageClassifier(Classifier):
         found: list[Prediction] = []
         for batch in torch.from_numpy(as_images(inputs, self.config)).float().split(BATCH):
             features_BF, probabilities_BC = self.features_and_probabilities(batch)
-            unfamiliar_B = self.outliers.is_outlier(features_BF.double().numpy())
-            found += [
-                {**class_prediction(score_C, self.labels, self.calibration), "unfamiliar": bool(unfamiliar)}
-                for score_C, unfamiliar in zip(probabilities_BC.numpy(), unfamiliar_B, strict=True)
+            predictions = [
+                class_prediction(score_C, self.labels, self.calibration) for score_C in probabilities_BC.numpy()
             ]
+            found += with_unfamiliar(predictions, self.outliers.is_outlier(features_BF.double().numpy()))
         return found
 
     def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
-        """A detector of images that are unlike those of validation; None for a net without a linear layer."""
-        if not any(isinstance(module, nn.Linear) for module in self.net.modules()):
+        """A detector of images that are unlike those of validation; None for a net that calls no linear layer."""
+        linear = [module for module in self.net.modules() if isinstance(module, nn.Linear)]
+        first_BCHW, _ = next(iter(data.batches("val")))
+        with torch.inference_mode(), recording(linear) as calls:
+            self.net(first_BCHW[:1])
+        if not calls:
             return None
         batches = [(self.features(images_BCHW), truth_B) for images_BCHW, truth_B in data.batches("val")]
         features, truth = zip(*batches, strict=True)
@@ -221,6 +225,13 @@ class FrozenClassifier(ImageClassifier):
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
 
 
+class ReadsTexts(Protocol):
+    """A classifier of texts of any kind, which knows the words that it was trained on."""
+
+    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
+        """(N,) whether a text has none of these words: its prediction does not depend on what it says."""
+
+
 class TextClassifier(Classifier):
     """A classifier of texts, encoded by its vocabulary as (B, T) int64 word indices."""
 
@@ -230,6 +241,15 @@ class TextClassifier(Classifier):
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
         rows, truth_N = cast(TextData, data).encoded_split(split)
         return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
+
+    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
+        return with_unfamiliar(super().predict(inputs), self.unfamiliar(cast(Sequence[str], inputs)))
+
+    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
+        """(N,) whether a text has no word of the vocabulary: its prediction does not depend on what it says."""
+        assert self.vocabulary is not None
+        known_N = [any(number > UNKNOWN for number in self.vocabulary.numbers(tokenize(text))) for text in texts]
+        return ~np.array(known_N, dtype=bool)
 
     def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         return self.text_probabilities(cast(Sequence[str], inputs))
@@ -252,14 +272,6 @@ class TextClassifier(Classifier):
         )
         scores_NC = torch.cat([self.probabilities(tokens_BT) for tokens_BT in batches])
         return scores_NC[order_N.argsort()].numpy()
-
-
-def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> Prediction:
-    """The most probable class, its probability, and the probabilities of all classes, calibrated if possible."""
-    best = int(score_C.argmax())
-    score_C = calibration.scores(score_C) if calibration else score_C
-    probabilities = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
-    return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
 
 
 def as_images(inputs: Sequence[RawInput], config: Config) -> np.ndarray:

@@ -143,7 +143,9 @@ def _image(
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: expected {IMAGE_FORMATS}, got one that can't be read ({error}).") from error
     if image_reader:
-        return image_reader(path)[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of grey pixels in memory that Pillow holds: they are only read
+            return image_reader(path)[0]
     if digits and size != (SIDE, SIDE):
         (grey,) = read_images(path, size[1], size[0])
         return centred(grey)

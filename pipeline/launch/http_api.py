@@ -28,7 +28,7 @@ MAX_COORDINATE = 1e6
 class PredictionResponse(BaseModel):
     """A prediction: a class with its probability and those of all classes, a translation, or an image of 0..255.
 
-    `unfamiliar`: whether an image is unlike those that the model was validated on.
+    `unfamiliar`: whether an image is unlike those that the model was validated on, or a text has no word that it knows.
     """
 
     label: str | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config
+from pipeline.launch import bits
 from pipeline.launch.cluster import start
 from pipeline.launch.machine import available_cores
 from pipeline.runs.events import follow
@@ -80,6 +81,7 @@ def _train(point: dict[str, str], *, trials: dict[str, Trial], data_dir: Path, d
     from pipeline.training.fit import fit
 
     trial, reported = trials[point["folder"]], 0
+    bits.choose(trial.config["cluster"])
 
     def report(events: list[Event]) -> None:
         nonlocal reported

@@ -22,8 +22,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
+from pipeline.launch import bits, head, metrics, placement
 from pipeline.launch import cluster as clusters
-from pipeline.launch import head, metrics, placement
 from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
@@ -197,6 +197,7 @@ class _Groups:
 
 def _worker(arguments: dict[str, Any]) -> FitResult:
     """Train in one worker process."""
+    bits.choose(arguments["config"]["cluster"])
     cpu.fix_instructions()  # its node may have been started without them
     from ray.train.torch import get_device
 

@@ -85,6 +85,24 @@ def curves(title: str, lines: Sequence[tuple[str, Sequence[Point]]]) -> str:
     return _svg(width, height, drawn, f"{title} over epochs")
 
 
+def shifted(kind: str, unit: str, lines: Sequence[Sequence[Point]]) -> str:
+    """Accuracy against the strength of a shift, with a line for each seed; what is not shifted is at 0."""
+    width, height = 250, 170
+    x = Axis(min(x for x, _ in lines[0]), max(x for x, _ in lines[0]), 34, width - 12)
+    y = Axis(0, 100, height - 40, 22)
+    drawn = [_text(34, 14, kind, "title"), *_grid(x, y)]
+    for points in lines:
+        path = " ".join(f"{x(strength):.1f},{y(100 * accuracy):.1f}" for strength, accuracy in points)
+        drawn.append(f'<polyline class="a" points="{path}"/>')
+        drawn += [
+            f'<circle class="a" r="1.6" cx="{x(strength):.1f}" cy="{y(100 * accuracy):.1f}">'
+            f"<title>{strength:g}: {accuracy:.1%}</title></circle>"
+            for strength, accuracy in points
+        ]
+    drawn.append(_text(width - 12, height - 6, unit, "tick", "end"))
+    return _svg(width, height, drawn, f"accuracy in percent by {kind}: {unit}")
+
+
 def reliability(bins: Mapping[str, Sequence[Sequence[float]]]) -> str:
     """A reliability diagram: accuracy against confidence in bins, before (b) and after calibration (a)."""
     side = 260

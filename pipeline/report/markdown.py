@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.runs.replays import Replay
 from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
@@ -19,9 +20,9 @@ LECTURE_ROC_AUC = {  # from the lecture's notebook: MinerKasch/applied_deep_lear
 UNSEEN = ("test/accuracy", "test/accuracy_unseen")  # on all of test, and without samples that occur in train
 
 
-def results_markdown(entries: Sequence[Result], claims: str) -> str:
+def results_markdown(entries: Sequence[Result], claims: str, replays: Sequence[Replay]) -> str:
     """The page docs/results.md: a row for each experiment with mean, standard deviation and cost; then the claims."""
-    from pipeline.report import comparisons, uncertainty
+    from pipeline.report import comparisons, replayed, robustness, uncertainty, wrong_labels
 
     groups = grouped(entries)
     lines = [
@@ -57,9 +58,11 @@ def results_markdown(entries: Sequence[Result], claims: str) -> str:
         if both[1]:
             lines.append(f"| {name} | {spread(both[0], 2)} % | {spread(both[1], 2)} % |")
     lines += [*_dogs_and_cats(groups, whole), "", *_published(), ""]
-    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.wrong_labels_markdown(groups)]
+    lines += [*uncertainty.calibration_markdown(groups), *uncertainty.foreign_markdown(groups)]
+    lines += [*robustness.markdown(groups), *wrong_labels.in_test(groups), *wrong_labels.in_train()]
     if rows := comparisons.markdown(comparisons.Groups(groups)):
         lines += ["## Comparisons", "", *rows, ""]
+    lines += replayed.markdown(entries, replays)
     return "\n".join([*lines, "## The lecture's claims", "", claims])
 
 

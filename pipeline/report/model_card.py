@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.report import robustness
 from pipeline.types import Config, Manifest, PrimaryMetric
 
 UNKNOWN = "not recorded"
@@ -45,7 +46,8 @@ def _uses(config: Config) -> Iterator[str]:
 
 
 def _limitations(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"- Scores are of the test split of `{config['data']['name']}` and of one seed; other inputs were not tested."
+    others = "inputs with the shifts below" if result.get("robustness") else "no other inputs"
+    yield f"- Scores are of the test split of `{config['data']['name']}` and of one seed; {others} were tested."
     metrics = result.get("metrics", {})
     if "test/ece" not in metrics:
         yield "- Calibration: not recorded. Its probabilities may be too sure."
@@ -82,6 +84,8 @@ def _evaluation(config: Config, result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Test split of {config['data']['name']}: {primary}{interval}.\n"
     yield "| metric | value |\n| --- | --- |"
     yield from (f"| {name} | {value:.6g} |" for name, value in sorted(metrics.items()))
+    if curves := result.get("robustness"):
+        yield from robustness.card_lines(curves)
 
 
 def _cost(result: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.report import charts, uncertainty
+from pipeline.report import charts, robustness, uncertainty
 from pipeline.report.details import SAMPLES
 from pipeline.report.markdown import UNSEEN, score, seeds, spread
 from pipeline.runs.results import Result
@@ -19,6 +19,7 @@ LABELS = {
     "test/brier": "Brier score",
     "test/coverage": "coverage of 99 % prediction sets",
     "test/set_size": "classes in a prediction set",
+    "test/ood_auroc_letters": "AUROC of the distance, printed letters against digits",
 }
 DETAILS = ("labels", "attention", "words", "drawn", *SAMPLES)  # the keys that the template reads
 CONFUSED = 5  # pairs of classes that are named
@@ -84,6 +85,7 @@ class Section:
     details: dict[str, Any]
     confusion: Confusion | None
     reliability: str | None  # the diagram of calibration
+    robustness: list[str]  # charts of accuracy under shifts
     samples: str | None
     lacking: list[tuple[str, str]]  # what is not recorded, and the command that records it
     lacks_errors: bool  # whether the samples with the worst errors, which git does not hold, are not recorded
@@ -118,6 +120,7 @@ def section(name: str, group: Sequence[Result], cpu_s: Sequence[float], recorded
         details=dict.fromkeys(DETAILS) | (recorded.details or {}) | (recorded.errors or {}),
         confusion=_confusion(recorded.details),
         reliability=_reliability(recorded.details),
+        robustness=robustness.curves(group),
         samples=base64.b64encode(recorded.samples).decode() if recorded.samples else None,
         lacking=lacking,
         lacks_errors=classifies and recorded.errors is None,

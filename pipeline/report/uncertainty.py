@@ -1,13 +1,11 @@
-"""Tables of what scores are uncertain of: intervals over test samples, calibration, known wrong labels."""
+"""Tables of what scores are uncertain of: intervals over test samples, calibration, foreign images."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pipeline.evaluation.intervals import wilson
-from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report.markdown import spread
-from pipeline.runs import results
 from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
 
@@ -20,6 +18,7 @@ COLUMNS = (
     ("test/coverage", "coverage of 99 % sets, %", 2, 100),
     ("test/set_size", "classes in a set", 2, 1),
 )
+LETTERS = "test/ood_auroc_letters"
 
 
 def interval(entries: Sequence[Result]) -> str:
@@ -65,41 +64,27 @@ def calibration_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     return lines
 
 
-def wrong_labels_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
-    """The section on test labels that are known to be wrong; empty without results on such data."""
-    concerned = {name: group for name, group in groups.items() if group[0]["dataset"]["name"] in KNOWN_LABEL_ERRORS}
-    concerned = {name: group for name, group in concerned.items() if "test/accuracy" in group[0]["metrics"]}
-    if not concerned:
+def foreign_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
+    """The section on images that are no digits; empty where none is recorded."""
+    rows = [
+        f"| {name} | {spread([entry['metrics'][LETTERS] for entry in group], 4)} |"
+        for name, group in groups.items()
+        if _all_have(group, LETTERS)
+    ]
+    if not rows:
         return []
-    lines = [
-        "## Wrong labels in MNIST's test set",
+    return [
+        "## Images that are no digits",
         "",
-        f"{len(KNOWN_LABEL_ERRORS['mnist'])} of the 10,000 test labels are wrong by the votes published at "
-        "labelerrors.com (Northcutt, Athalye, Mueller 2021, arXiv:2103.14749). All scores here are by the official "
-        "labels; a perfect model would make these errors. Mean of the seeds.",
+        "`pipeline predict` marks unfamiliar images by the Mahalanobis distance from validation's digits. AUROC, the "
+        "area under the ROC curve, is the probability that a printed letter is farther away than a test digit; .5 is "
+        "chance.",
+        "",
+        "| experiment | AUROC, letters against digits |",
+        "| --- | --- |",
+        *rows,
         "",
     ]
-    rows, missing = [], []
-    for name, group in concerned.items():
-        counted = [_errors(entry) for entry in group]
-        known = [pair for pair in counted if pair]
-        if len(known) == len(group):
-            errors, explained = np.mean(known, axis=0)
-            rows.append(f"| {name} | {errors:.1f} | {explained:.1f} |")
-        else:
-            missing.append(name)
-    if rows:
-        lines += ["| experiment | errors | of them at wrong labels |", "| --- | --- | --- |", *rows, ""]
-    return [*lines, f"Not recorded: {', '.join(missing)}.", ""] if missing else lines
-
-
-def _errors(entry: Result) -> tuple[int, int] | None:
-    """A run's errors, and how many of them are at labels that are known to be wrong; None if not recorded."""
-    right_N = results.right_samples(entry)
-    if right_N is None:
-        return None
-    wrong = list(KNOWN_LABEL_ERRORS[entry["dataset"]["name"]])
-    return int((~right_N).sum()), int((~right_N[wrong]).sum())
 
 
 def _all_have(group: Sequence[Result], metric: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pipeline import config as configuration
-from pipeline.config import METRICS, SOURCE_KEYS, Config, load_config, resolve, weight_settings
+from pipeline.config import METRICS, SOURCE_KEYS, Config, cluster_settings, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
 from pipeline.config.source import file_of
 from pipeline.config.targets import module_of
@@ -63,7 +63,9 @@ SCORED_BY: dict[Does, tuple[str, ...]] = {
 }
 CLASSIFIER = (
     "pipeline.evaluation.classification",
+    "pipeline.evaluation.robustness",
     "pipeline.inference.attribution",
+    "pipeline.inference.foreign",
     "pipeline.report.image_grids",
     DETAILS,
 )
@@ -122,7 +124,7 @@ def training(config: Config, root: Path) -> Training:
     kept = {key: config[key] for key in ("name", "data", "model", "trainer", "cluster", "requires")}
     kept["data"] = {key: value for key, value in config["data"].items() if key not in SOURCE_KEYS}
     # The machine, the number of workers and the frequency of checkpoints change no weight.
-    kept["cluster"] = {"threads_per_worker": config["cluster"]["threads_per_worker"]}
+    kept["cluster"] = cluster_settings(config["cluster"])
     kept["trainer"] = weight_settings(config["trainer"])
     name, targets = config["data"]["name"], list(_targets(kept))  # a metric decides no weight
     found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])

@@ -21,6 +21,7 @@ class Recorded:
     """A training as recorded: how it was made, what it depended on, what it gave."""
 
     name: str
+    result: str  # EXPERIMENT-SEED
     commit: str | None
     dirty: bool | None
     steps: int  # of the whole training
@@ -52,6 +53,7 @@ def of_result(name: str, result: results.Result) -> Recorded:
     entries = trail.entries(result["trail"]) if "trail" in result else [stored]
     return Recorded(
         name=name,
+        result=name,
         commit=result.get("commit"),
         dirty=result.get("dirty"),
         steps=entries[-1].step,
@@ -84,6 +86,7 @@ def _of_run(record: RunRecord) -> Recorded:
         problem = "its stored weights are not those of its trail"
     return Recorded(
         name=record["name"],
+        result=f"{record['experiment']}-{record['seed']}",
         commit=record.get("commit"),
         dirty=record.get("dirty"),
         steps=entries[-1].step,

@@ -19,6 +19,14 @@ RESULTS = "results"
 WIDTH = 110
 
 
+class Curve(TypedDict):
+    """A model's accuracy under shifts of growing strength: see `pipeline.evaluation.robustness`."""
+
+    samples: int
+    strength: list[float]
+    accuracy: list[float]
+
+
 class Result(TypedDict, total=False):
     """The result of one run: scores, digests, provenance, cost, history. Older results lack some of the keys.
 
@@ -36,6 +44,7 @@ class Result(TypedDict, total=False):
     truth_digest: str
     right: str  # see `right_samples`
     samples: dict[str, str]  # see `Evaluation`; not committed
+    robustness: dict[str, Curve]  # by kind of shift
     built_on: list[str]
     name: str
     command: str

@@ -20,7 +20,7 @@ def linear(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stored model `net-3`, in the place of every run."""
     model = ExportableModel(nn.Linear(3, 2), {"input": torch.rand(68, 3)}, "logits")
     config = {"name": "net", "seed": 3, "data": {"name": "random"}}
-    predictor: Any = SimpleNamespace(config=config, exportable=lambda data, count: model)
+    predictor: Any = SimpleNamespace(config=config, input_type=None, exportable=lambda data, count: model)
     monkeypatch.setattr(lookup, "model_dir", lambda run, root: root)
     monkeypatch.setattr(export, "load", lambda folder: predictor)
     monkeypatch.setattr(export, "build_data", lambda config, folder: None)

@@ -12,6 +12,7 @@ from torch import nn
 from pipeline.actions import foreign
 from pipeline.errors import ConfigError
 from pipeline.evaluation.outliers import OutlierDetector
+from pipeline.inference.foreign import letters_metrics
 from pipeline.inference.predictor import ImageClassifier
 from pipeline.runs import lookup
 
@@ -46,6 +47,17 @@ def test_letters_are_told_from_images_full_of_ink(own: None, monkeypatch: pytest
     found = foreign.compare_with_foreign("run", "test", "letters", root=Path())
     assert (found.auroc, found.marked, found.false_alarms, found.own) == (1.0, 1.0, 0.0, 10)
     assert "AUROC          1.0000" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("digits", "detects", "measured"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+def test_letters_are_compared_with_digits_alone_and_by_a_detector(digits: bool, detects: bool, measured: bool) -> None:
+    batches = [(torch.full((10, 1, 28, 28), 0.9), torch.zeros(10))]
+    data: Any = SimpleNamespace(batches=lambda split: batches, centred_digits=digits)
+    detector = OutlierDetector(np.array([[0.9]]), np.eye(1), threshold=0.01)
+    found = letters_metrics(model(detector if detects else None), data, "test")
+    assert found == ({"ood_auroc_letters": 1.0} if measured else {})
 
 
 @pytest.mark.parametrize(

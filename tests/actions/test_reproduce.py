@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.actions import replay, reproduce
 from pipeline.errors import LaunchError
-from pipeline.runs import checkpoints, recorded, records, results, trail
+from pipeline.runs import checkpoints, recorded, records, replays, results, trail
 from pipeline.runs.recorded import Facts, Recorded
 from pipeline.runs.trail import Entry
 from tests.conftest import Quiet
@@ -41,6 +41,12 @@ class Project:
     def git(self, *words: str) -> str:
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words]
         return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of its one run."""
+        (run,) = (self.folder / "runs").glob("digits_mlp-*")
+        return run
 
     def edit(self, name: str, before: str, after: str) -> None:
         text = (self.folder / name).read_text()
@@ -76,9 +82,17 @@ def test_a_run_is_identical_also_when_the_working_tree_has_moved_on(project: Pro
     assert (whole["verdict"], whole["steps"]) == ("identical", whole["of"])
     assert whole["metrics"]
     assert all(then == now for then, now in whole["metrics"].values())
+    weights = checkpoints.weights_digest(checkpoints.verify(project.run_dir / "model"))
+    committed = {"experiment": "digits_mlp", "runs": [{"seed": 0, "weights_digest": weights}]}
+    results.path_of("digits_mlp", project.folder).write_text(json.dumps(committed))
     interval = project.verdict("latest", "--interval")
     assert interval["verdict"] == "identical"
     assert interval["steps"] > 20
+    (noted,) = replays.read(project.folder)
+    assert (noted.run, noted.verdict, noted.end) == ("digits_mlp-0", "identical", interval["steps"])
+    assert 0 < noted.start < noted.end
+    replays.path_of(project.folder).unlink()
+    project.git("checkout", "-q", ".")
     assert len(list((project.folder / "runs").glob("*/run.json"))) == 1
     listing = subprocess.run(
         ["git", "worktree", "list"], cwd=project.folder, capture_output=True, text=True, check=True
@@ -94,7 +108,7 @@ def test_another_processor_is_equal_and_a_learning_rate_changed_by_one_percent_d
     assert set(found["differs"]) == {"hardware"}
     assert "ONEDNN_MAX_CPU_ISA AVX2" in found["differs"]["hardware"][0]
     assert "ONEDNN_MAX_CPU_ISA SSE41" in found["differs"]["hardware"][1]
-    (run,) = (project.folder / "runs").glob("digits_mlp-*")
+    run = project.run_dir
     config = (run / "config.json").read_text()
     rate = json.loads(config)["resolved"]["model"]["optimizer"]["lr"]
     try:
@@ -112,7 +126,7 @@ def test_a_changed_constant_is_different_and_code_is_named(project: Project) -> 
     """A record that names a commit whose code is not what was run."""
     project.edit("pipeline/models/mlp.py", "nn.Dropout(dropout)", "nn.Dropout(dropout + 0.01)")
     project.git("commit", "-qam", "a changed constant")
-    (run,) = (project.folder / "runs").glob("digits_mlp-*")
+    run = project.run_dir
     record = json.loads((run / "run.json").read_text())
     try:
         records.update(run, commit=project.git("rev-parse", "HEAD"))
@@ -132,8 +146,8 @@ THEN: Facts = {"code": "c" * 64, "data": "d" * 64, "configuration": "o" * 64, "r
 def record(**changes: Any) -> Recorded:
     entries = [Entry(step, None, f"{step}") for step in (0, 1, 10)]
     known = Recorded(
-        name="net-0", commit="c" * 40, dirty=False, steps=30, entries=[*entries, Entry(30, 2, WEIGHTS)], config={},
-        overrides=[], depends=THEN, metrics={},
+        name="net-0", result="net-0", commit="c" * 40, dirty=False, steps=30,
+        entries=[*entries, Entry(30, 2, WEIGHTS)], config={}, overrides=[], depends=THEN, metrics={},
     )  # fmt: skip
     return replace(known, **changes)
 
@@ -260,3 +274,13 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path: Path) -> None:
     (folder / "run.json").write_text(json.dumps(known))
     with pytest.raises(LaunchError, match="Only a finished run"):
         reproduce.reproduce("one", Quiet(), root=tmp_path)
+
+
+def test_code_that_fails_gives_the_verdict_unverifiable_with_its_last_line(tmp_path: Path) -> None:
+    """So that the other results of the same command are checked all the same; here a package without what is needed."""
+    (tmp_path / "pipeline/actions").mkdir(parents=True)
+    (tmp_path / "pipeline/actions/replay.py").write_text("raise ImportError('no such name')\n")
+    request: replay.Request = {"config": None, "overrides": [], "steps": 1, "checkpoint": None}
+    outcome = reproduce._run(request, tmp_path, tmp_path, tmp_path, {})
+    found = reproduce._verdict(record(), outcome, tmp_path / "model", 1)
+    assert (found.verdict, found.reason) == ("unverifiable", "the repetition failed: ImportError: no such name")

@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 from pipeline.app import digits, live, piglatin, reviews, server, stored
 from pipeline.config import load_config, resolve
-from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.training.fixed_unit import assemble
 
 PORT = 8000
@@ -90,8 +89,10 @@ def test_the_whole_review_is_scored_and_its_first_words_are_explained(
     class Counts:
         """Positive in proportion to the number of "good"."""
 
-        vocabulary = Vocabulary(("good", "bad"))
         calibration = None
+
+        def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
+            return np.array(["good" not in text for text in texts])
 
         def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
             positive = np.array([text.split().count("good") / 1000 for text in texts])

@@ -46,3 +46,10 @@ def test_the_worst_errors_are_the_most_confident_wrong_answers() -> None:
     predictions = Predictions(np.array([0, 0, 0, 0]), scores, ("a", "b"))
     assert classification.worst_errors(predictions, 2).tolist() == [1, 2]
     assert classification.worst_errors(predictions, 9).tolist() == [1, 2, 3]
+
+
+def test_the_area_under_the_curve_with_ties_equals_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    score_N = np.concatenate([rng.integers(0, 20, 100), rng.integers(5, 25, 60)])
+    positive_N = np.arange(160) >= 100
+    assert classification.area_under_roc(score_N, positive_N) == pytest.approx(roc_auc_score(positive_N, score_N))

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.config import digest, load_config, resolve
 from pipeline.errors import DataError
-from pipeline.graph import migrate
+from pipeline.graph import lockfile, migrate
 from pipeline.graph.lockfile import LockedFile, LockEntry
 from pipeline.runs import results
 from pipeline.runs.results import Result
@@ -24,12 +24,13 @@ OTHER = {"path": "models/neuron-0", "hash": "md5", "md5": "b" * 32 + ".dir", "si
 def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two recorded models under former stage names, and a proof that one of them is unchanged."""
     former = {
+        "prepare@mnist": {"cmd": "pull", "deps": [], "outs": []},
         "train_once@mlp_xor-0": {"cmd": "old", "deps": [], "outs": [MODEL]},
         "train_once@neuron-0": {"cmd": "old", "deps": [], "outs": [OTHER]},
         "evaluate@mlp_xor-0": {"cmd": "old", "deps": [MODEL], "outs": []},
     }
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": former}))
-    for name in ("data.json", "fingerprint/mlp_xor.json", "fingerprint/neuron.json"):
+    for name in ("mnist.json", "fingerprint/mlp_xor.json", "fingerprint/neuron.json"):
         (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
         (project / "prepared" / name).write_text(f"content of {name}")
     for name in NAMES:
@@ -46,7 +47,7 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stage(name: str) -> dict[str, Any]:
-    deps = ["prepared/data.json", f"prepared/fingerprint/{name}.json", "models/neuron-0"]
+    deps = ["prepared/mnist.json", f"prepared/fingerprint/{name}.json", "models/neuron-0"]
     return {"experiment": name, "cmd": f"pipeline train {name}", "deps": deps, "out": f"models/{name}-0"}
 
 
@@ -54,7 +55,7 @@ def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of
     carried, left = migrate.migrate([recorded / "proof.json"], recorded)
     assert (carried, left) == (["train@mlp_xor-0"], ["train@neuron-0"])
     stages = yaml.safe_load((recorded / "dvc.lock").read_text())["stages"]
-    assert list(stages) == ["train@mlp_xor-0"]
+    assert list(stages) == ["prepare@mnist", "train@mlp_xor-0"]
     entry = stages["train@mlp_xor-0"]
     assert entry["cmd"] == "pipeline train mlp_xor"
     assert entry["outs"] == [MODEL]
@@ -62,8 +63,18 @@ def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of
     content = b"content of fingerprint/mlp_xor.json"
     assert fingerprint["md5"] == hashlib.md5(content).hexdigest()
     assert fingerprint["size"] == len(content)
-    assert data["path"] == "prepared/data.json"
+    assert data["path"] == "prepared/mnist.json"
     assert needed == OTHER
+
+
+def test_an_entry_that_two_stages_share_is_written_twice_so_that_one_of_them_can_be_replaced(tmp_path: Path) -> None:
+    """As `lockfile.record` does after a training: a YAML alias would point to what is gone."""
+    stages: dict[str, LockEntry] = {
+        "train@mlp_xor-0": {"cmd": "a", "deps": [], "outs": [shared := LockedFile(path="models/mlp_xor-0", md5="a")]},
+        "train@neuron-0": {"cmd": "b", "deps": [shared], "outs": []},
+    }
+    migrate.write(stages, tmp_path)
+    assert lockfile.read(tmp_path / "dvc.lock", "train@neuron-0") == stages["train@neuron-0"]
 
 
 def test_only_a_proven_result_gets_the_digest_of_todays_configuration(recorded: Path) -> None:
@@ -95,7 +106,7 @@ def test_without_a_proof_nothing_is_written(recorded: Path, content: str) -> Non
 
 def test_missing_fingerprints_are_named_with_the_command_that_writes_them(recorded: Path) -> None:
     (recorded / "prepared/fingerprint/mlp_xor.json").unlink()
-    with pytest.raises(DataError, match="dvc repro fingerprint"):
+    with pytest.raises(DataError, match="dvc repro prepare fingerprint"):
         migrate.migrate([recorded / "proof.json"], recorded)
 
 

@@ -24,6 +24,8 @@ from tests.conftest import TINY_TEXT
 @dataclass
 class Fixed:
     scores: list[float]
+    knows: str = ""
+    input_type = "texts"
 
     def predict_split(self, data: Any, split: Split) -> Predictions:
         return Predictions(np.array([1]), np.array([self.scores]), ("a", "b"))
@@ -33,6 +35,9 @@ class Fixed:
 
     class_probabilities = text_probabilities
 
+    def unfamiliar(self, texts: list[str]) -> np.ndarray:
+        return np.array([self.knows not in text for text in texts])
+
 
 def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
     members: Any = (Fixed([0.9, 0.1]), Fixed([0.3, 0.7]), Fixed([0.3, 0.7]))
@@ -41,6 +46,12 @@ def test_an_ensembles_probabilities_are_the_mean_of_its_members() -> None:
     np.testing.assert_allclose(ensemble.predict_split(data, "test").y_score, [[0.5, 0.5]])
     np.testing.assert_allclose(ensemble.text_probabilities(["one", "two"]), [[0.5, 0.5]] * 2)
     assert ensemble.labels == ("a", "b")
+
+
+def test_a_text_is_unfamiliar_to_an_ensemble_if_no_member_knows_a_word_of_it() -> None:
+    members: Any = (Fixed([0.9, 0.1], "good"), Fixed([0.9, 0.1], "bad"))
+    predictions = Ensemble(members, {"labels": ["a", "b"]}, {}).predict(["good", "bad", "good bad", "neither"])
+    assert [prediction["unfamiliar"] for prediction in predictions] == [False, False, False, True]
 
 
 def test_seeds_of_an_ensemble_share_no_member() -> None:

@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pipeline.data.piglatin.rule import SYMBOLS, translate
+from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.inference import detectors, translator
 from pipeline.inference.generator import Generator
 from pipeline.inference.predictor import ImageClassifier, TextClassifier
 from pipeline.models import gan
+from pipeline.models.backprop import Backprop
 from pipeline.models.cnn import CNN
 from pipeline.models.mlp import MLP
 from pipeline.report import figures
@@ -127,6 +129,15 @@ def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> No
     assert predictions.y_true.tolist() == truth_N.tolist()
 
 
+def test_a_text_without_a_word_of_the_vocabulary_is_marked() -> None:
+    vocabulary = Vocabulary(("the", "film", "good"), dropped=1)
+    config = {"model": {"_target_": "pipeline.tasks.classification.Classification", "net": {}}, "labels": ["a", "b"]}
+    config |= {"requires": {}, "data": {"max_tokens": 9, "truncation_side": "left"}, "name": "net"}
+    classifier = TextClassifier(Length(), config, {}, vocabulary)
+    predictions = classifier.predict(["Good!", "xyzzy film", "xyzzy", "", "the"])  # "the" is a stop word
+    assert [prediction["unfamiliar"] for prediction in predictions] == [False, False, True, True, True]
+
+
 @pytest.mark.parametrize(
     ("net", "last"),
     [
@@ -141,6 +152,12 @@ def test_features_are_what_the_last_layer_turns_into_logits(net: nn.Module, last
     assert features.shape == (5, 7)
     with torch.inference_mode():
         torch.testing.assert_close(net.get_submodule(last)(features), net(images))
+
+
+@pytest.mark.parametrize("net", [Backprop([1, 2, 2], 2, [3]), nn.Flatten()], ids=["computed by hand", "without one"])
+def test_a_net_that_calls_no_linear_layer_has_no_detector(net: nn.Module) -> None:
+    data: Any = SimpleNamespace(batches=lambda split: [(torch.rand(8, 1, 2, 2), torch.arange(8) % 2)])
+    assert ImageClassifier(net, {}, {}).fit_outliers(data) is None
 
 
 def test_a_judge_sees_the_same_in_many_images_as_in_few() -> None:

@@ -12,9 +12,10 @@ from urllib.error import HTTPError
 import pytest
 import yaml
 
-from tests.infra.test_servers import NEEDED, ROOT, SECRET, bucket, postgres, s3, started
+from tests.infra.conftest import SECRET, bucket
+from tests.infra.test_servers import NEEDED, ROOT, postgres, started
 
-__all__ = ["postgres", "s3"]  # fixtures
+__all__ = ["postgres"]  # a fixture
 MLFLOW = ROOT / "infra/mlflow"
 pytestmark = [
     pytest.mark.slow,

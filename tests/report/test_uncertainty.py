@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
-from pipeline.evaluation.known_label_errors import KNOWN_LABEL_ERRORS
 from pipeline.report import uncertainty
-from pipeline.runs import results
 from pipeline.runs.results import Result
 
 
@@ -55,11 +53,7 @@ def test_calibrated_models_have_a_row_and_others_the_reason() -> None:
     assert "Not recorded: older." in lines
 
 
-def test_errors_at_known_wrong_labels_are_counted_beside_all_errors() -> None:
-    wrong = {*KNOWN_LABEL_ERRORS["mnist"][:9], 0, 1, 2}
-    right = "".join("01"[place not in wrong] for place in range(10_000))
-    recorded: Result = {**entry(accuracy=0.9988), "right": results.pack(right)}
-    lines = uncertainty.wrong_labels_markdown({"cnn": [recorded], "mlp": [entry(accuracy=0.98)]})
-    assert "| cnn | 12.0 | 9.0 |" in lines
-    assert "Not recorded: mlp." in lines
-    assert uncertainty.wrong_labels_markdown({"lstm": [entry(data="imdb", accuracy=0.9)]}) == []
+def test_the_area_under_the_curve_of_letters_is_shown_for_models_with_a_detector() -> None:
+    groups = {"cnn": [entry(ood_auroc_letters=0.99), entry(ood_auroc_letters=0.97)], "lstm": [entry(accuracy=0.9)]}
+    assert "| cnn | 0.9800 ± 0.0141 |" in uncertainty.foreign_markdown(groups)
+    assert uncertainty.foreign_markdown({"lstm": [entry(accuracy=0.9)]}) == []

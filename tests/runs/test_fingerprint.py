@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ import pytest
 
 from pipeline.config import load_config, resolve
 from pipeline.config.source import file_of
+from pipeline.data import store
 from pipeline.runs import fingerprint, provenance, records, syntax
 
 ROOT = Path(__file__).parents[2]
@@ -118,6 +120,15 @@ def test_a_statement_makes_stale_what_imports_its_module(project: Path) -> None:
         after = prints(project)
         assert stale(before, after) == expected, name
         before = after
+
+
+@pytest.mark.usefixtures("unchanged_conf")
+def test_a_corrected_label_file_makes_stale_what_reads_its_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, files = prints(ROOT), store.FILES["mnist"]
+    corrected = [replace(file, sha256="0" * 64) if "labels" in file.path else file for file in files]
+    monkeypatch.setitem(store.FILES, "mnist", tuple(corrected))
+    judged = {"evaluation mnist_gan"}  # in the features of a CNN
+    assert stale(before, prints(ROOT)) == {f"training mnist_{name}" for name in ("cnn", "gan", "ensemble")} | judged
 
 
 @pytest.mark.usefixtures("unchanged_conf")

@@ -152,7 +152,10 @@ def test_a_run_that_is_killed_is_resumed_to_the_same_weights(project: Path, sent
             time.sleep(0.05)
         process.send_signal(getattr(signal, sent))
         assert process.wait(60) == exit_code
-    assert lookup.find(cut["name"], project)["status"] == "interrupted"
+    ends = time.monotonic() + 60  # workers of a killed process notice it within seconds
+    while (status := lookup.find(cut["name"], project)["status"]) == "running" and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert status == "interrupted"
 
     done = subprocess.run(
         [*command, "resume", cut["name"], "--json"], cwd=project, check=True, capture_output=True, text=True
