@@ -44,6 +44,17 @@ def submit(
     return job
 
 
+def resume(job: str, console: Console, *, address: str, root: Path, allow_drift: bool) -> str:
+    """Resume the run of a job that ended early, as a job of its own on the same cluster; its name.
+
+    Raises: LaunchError if the job has no run to resume.
+    """
+    client = jobs.connect(address)
+    run, storage = jobs.resumable(client, jobs.find(client, job))
+    words = ["resume", run, *(["--allow-drift"] if allow_drift else [])]
+    return submit(words, console, address=address, storage=storage, root=root, config_dir=None)
+
+
 def _overrides(words: Sequence[str]) -> list[str]:
     """The overrides among a command's words: all up to its first option, and of the others those that set a key."""
     first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
@@ -77,11 +88,10 @@ def stop(job: str, *, address: str) -> tuple[str, str]:
     return job, jobs.stop(client, job)
 
 
-def next_step(job: str, status: str) -> str:
+def next_step(job: str, status: str, address: str) -> str:
     """The next step after `stop`; only a job with status STOPPED has a run to resume."""
     return {
-        "STOPPED": "If it had started to train, its run can be resumed: `pipeline resume RUN`, in the job's folder on "
-        "the cluster.",
+        "STOPPED": f"If it had started to train, its run can be resumed: `pipeline resume {job} --address {address}`.",
         "SUCCEEDED": "It had finished before; there is nothing to resume.",
         "FAILED": f"It had failed before: `pipeline logs {job}` shows why.",
     }.get(status, f"It has not ended yet: `pipeline logs {job} -f` follows it.")

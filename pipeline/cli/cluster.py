@@ -13,6 +13,7 @@ from pipeline.cli.terminal import Terminal
 app = typer.Typer()
 Address = Annotated[str, typer.Option(help="URL of the cluster's dashboard.", envvar="PIPELINE_CLUSTER")]
 Job = Annotated[str, typer.Argument(help="A job's name or its first characters, or 'latest'.")]
+DEFAULT_STORAGE = "~/lecture-pipeline"
 LOCAL = "http://127.0.0.1:8265"
 
 
@@ -28,7 +29,7 @@ def submit(
     address: Address = LOCAL,
     storage: Annotated[
         str, typer.Option(help="The folder on the cluster that holds data/ and runs/; one that all nodes share.")
-    ] = "~/lecture-pipeline",
+    ] = DEFAULT_STORAGE,
     config_dir: ConfigDir = None,
     wait: Annotated[bool, typer.Option(help="Print the job's log until it ends.")] = True,
     as_json: Json = False,
@@ -45,16 +46,24 @@ def submit(
         job = action.submit(
             words or [], console, address=address, storage=storage, root=project_root(), config_dir=config_dir
         )
-        status = "SUBMITTED"
-        try:
-            status = action.follow(job, console, address=address) if wait else status
-        except KeyboardInterrupt:
-            console.print("no longer following; the job continues on the cluster")
-        console.row("follow its log", f"pipeline logs {job} -f")
-        console.row("stop it", f"pipeline stop {job}")
-        if as_json:
-            console.print(json.dumps({"job": job, "status": status}))
-    _exit(status)
+        status = follow(job, console, address=address, wait=wait, as_json=as_json)
+    exit_as(status)
+
+
+def follow(job: str, console: Terminal, *, address: str, wait: bool, as_json: bool) -> str:
+    """Print a submitted job's log until it ends or Ctrl-C, then what can be done with it; its status."""
+    from pipeline.actions import cluster as action
+
+    status = "SUBMITTED"
+    try:
+        status = action.follow(job, console, address=address) if wait else status
+    except KeyboardInterrupt:
+        console.print("no longer following; the job continues on the cluster")
+    console.row("follow its log", f"pipeline logs {job} -f")
+    console.row("stop it", f"pipeline stop {job}")
+    if as_json:
+        console.print(json.dumps({"job": job, "status": status}))
+    return status
 
 
 @app.command()
@@ -79,7 +88,7 @@ def jobs(address: Address = LOCAL, as_json: Json = False) -> None:
 @app.command()
 def logs(
     job: Job,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the job ends.")] = False,
+    until_end: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the job ends.")] = False,
     address: Address = LOCAL,
 ) -> None:
     """Print a job's log.
@@ -88,10 +97,10 @@ def logs(
     """
     from pipeline.actions import cluster as action
 
-    if follow:
+    if until_end:
         with Terminal() as console:
             status = action.follow(job, console, address=address)
-        _exit(status)
+        exit_as(status)
     else:
         print(action.logs(job, address=address), end="")
 
@@ -105,10 +114,10 @@ def stop(job: Job, address: Address = LOCAL) -> None:
     from pipeline.actions import cluster as action
 
     name, status = action.stop(job, address=address)
-    print(f"{name}: {status}. {action.next_step(name, status)}")
+    print(f"{name}: {status}. {action.next_step(name, status, address)}")
 
 
-def _exit(status: str) -> None:
+def exit_as(status: str) -> None:
     """End with 1 if the job failed, 75 if it was stopped and can be resumed."""
     if code := {"FAILED": 1, "STOPPED": 75}.get(status):
         sys.exit(code)

@@ -75,18 +75,34 @@ def resume(
         bool,
         typer.Option("--allow-drift", help="Resume even if code, configuration, data or packages have changed."),
     ] = False,
+    address: Annotated[
+        str | None, typer.Option(help="URL of a cluster's dashboard: RUN is a job there, and is resumed there.")
+    ] = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Resume an interrupted or failed run from its checkpoint.
+    """Resume an interrupted or failed run from its checkpoint; with --address the run of a job on a cluster.
 
     Example: pipeline resume latest
     """
+    if address:
+        _resume_job(run, address, allow_drift, as_json)
+        return
     from pipeline.actions import train as action
 
     with Terminal() as console:
         summary = action.resume(run, console, root=project_root(), verbose=verbose, allow_drift=allow_drift)
         console.close(summary, as_json)
+
+
+def _resume_job(job: str, address: str, allow_drift: bool, as_json: bool) -> None:
+    from pipeline.actions import cluster as action
+    from pipeline.cli.cluster import exit_as, follow
+
+    with Terminal() as console:
+        name = action.resume(job, console, address=address, root=project_root(), allow_drift=allow_drift)
+        status = follow(name, console, address=address, wait=True, as_json=as_json)
+    exit_as(status)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import asyncio
 import html
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request
@@ -52,8 +52,15 @@ class Health(BaseModel):
     model: str
 
 
-def create(predictor: Predictor, predict_many: Callable[[list[RawInput]], Awaitable[list[Prediction]]]) -> FastAPI:
-    """The application that serves a model; `predict_many` returns its predictions for the inputs of a request."""
+def create(
+    predictor: Predictor,
+    predict_many: Callable[[list[RawInput]], Awaitable[list[Prediction]]],
+    hosts: Sequence[str] = HOSTS,
+) -> FastAPI:
+    """The application that serves a model; `predict_many` returns its predictions for the inputs of a request.
+
+    Requests must name one of `hosts`: the name of another site may resolve to this machine.
+    """
     kind, model = input_type(predictor), model_name(predictor)
     # FastAPI's own pages of documentation would load scripts from another host.
     app = FastAPI(
@@ -85,9 +92,7 @@ def create(predictor: Predictor, predict_many: Callable[[list[RawInput]], Awaita
     app.include_router(any_body)
     app.add_api_route("/health", health, methods=["GET"], response_model=Health)
     app.add_api_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    app.add_middleware(
-        TrustedHostMiddleware, allowed_hosts=HOSTS
-    )  # the name of another site may resolve to this machine
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPError, _refused)
     return app

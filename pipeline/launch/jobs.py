@@ -30,6 +30,8 @@ READY_S = 60  # a new cluster's time to accept a job
 STOP_S = 60  # a job's time to store its state before it is killed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 CONFIG_DIR = "$SENT/config_dir"  # the user's own configuration on the cluster
+STORAGE = "storage"  # of a job's facts on the cluster: its folder there
+RUN_LINE = re.compile(r"^run +(\S+) \(log: ", re.MULTILINE)  # with which a training names its run
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
@@ -101,7 +103,7 @@ def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path,
                 entrypoint=f"SENT=$PWD && mkdir -p {target} && cd {target} && exec python -P -m pipeline {command}",
                 submission_id=name,
                 runtime_env={"working_dir": str(folder), "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_S)}},
-                metadata={"experiment": experiment},
+                metadata={"experiment": experiment, STORAGE: storage},
             )
         except RuntimeError as error:
             # A cluster that has just started responds before it accepts jobs.
@@ -204,6 +206,21 @@ def find(client: "JobSubmissionClient", name: str) -> str:
         raise LaunchError(f"No such job: {name!r}. `pipeline jobs` lists them.")
     shown = ", ".join(matches[:5]) + (", …" if len(matches) > 5 else "")
     raise LaunchError(f"Ambiguous job name {name!r}: {len(matches)} jobs match ({shown}). Type more of it.")
+
+
+def resumable(client: "JobSubmissionClient", job: str) -> tuple[str, str]:
+    """The run that a job trained, and the folder on the cluster where it is.
+
+    Raises: LaunchError if the job has not ended, has finished, or did not begin to train.
+    """
+    facts = client.get_job_info(job)
+    status = facts.status.value
+    if status == "SUCCEEDED" or status not in ENDED:
+        raise LaunchError(f"{job}: is {status}. Only a stopped or failed job can be resumed.")
+    runs = RUN_LINE.findall(client.get_job_logs(job))
+    if not runs:
+        raise LaunchError(f"{job}: its log names no run, so there is nothing to resume. See `pipeline logs {job}`.")
+    return runs[-1], facts.metadata[STORAGE]
 
 
 def follow(client: "JobSubmissionClient", job: str) -> Iterator[str]:

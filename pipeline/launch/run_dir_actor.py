@@ -8,6 +8,7 @@ import contextlib
 import json
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,13 +45,14 @@ class RunDirActor:
         (self.run_dir / MARK).write_text(self.token)
         self.groups = sum("workers" in event for event in events.read(self.run_dir)[0])
         self.used: set[str] = set()
+        self.processes: dict[int, tuple[str, int]] = {}
         self.group: PlacementGroup | None = None
 
     def mark(self) -> str:
         """The token in `MARK`."""
         return self.token
 
-    def enter(self, rank: int, workers: int, node: str, group: PlacementGroup | None) -> None:
+    def enter(self, rank: int, workers: int, node: str, process: int, group: PlacementGroup | None) -> None:
         """Register a worker that has started on a node; rank 0 appends its group's start to the event log."""
         if rank == 0:
             self.used, self.group = set(), group
@@ -61,6 +63,18 @@ class RunDirActor:
             event_log.close()
             self.groups += 1
         self.used.add(node)
+        self.processes[rank] = (node, process)
+
+    def worker_processes(self) -> dict[int, tuple[str, int]]:
+        """The node and the process id of each of the newest workers, by rank."""
+        return self.processes
+
+    def log_load(self, load: dict[str, float]) -> None:
+        """Append the load of a node to the event log."""
+        event_log = events.EventLog(self.run_dir)
+        started = next(events.scan(self.run_dir))[0]["time"]
+        event_log.append(system=load, second=int(time.time() - started))
+        event_log.close()
 
     def placement(self) -> tuple[set[str], PlacementGroup | None]:
         """The nodes of the newest group's workers that have started, and the resources that it was given."""

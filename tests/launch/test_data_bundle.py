@@ -10,7 +10,7 @@ from pipeline.errors import CheckpointError, DataError
 from pipeline.launch import run_dir_actor
 from pipeline.launch.data_bundle import DataBundle, unpack
 from pipeline.launch.failure_count import newest_step
-from pipeline.runs import checkpoints
+from pipeline.runs import checkpoints, events
 
 CONTENT = b"the bytes that the driver named"
 
@@ -92,3 +92,21 @@ def test_a_runs_inputs_are_sent_along_if_there_are_any(name: str, tmp_path: Path
     copied = checkpoints.copy(tmp_path / "elsewhere", tmp_path / "again")
     assert checkpoints.verify(copied)["step"] == 3
     assert (copied / "a").read_bytes() == CONTENT
+
+
+def test_the_load_of_a_node_is_logged_with_the_seconds_since_the_runs_start(tmp_path: Path) -> None:
+    started = events.EventLog(tmp_path)
+    started.append(run={"name": "run"})
+    started.close()
+    driver = run_dir_actor.RunDirActor(str(tmp_path), keep=1)
+    driver.log_load({"system/10.0.0.5/cpu_utilization_percentage": 50.0})
+    [_, (event, _)] = events.scan(tmp_path)
+    assert event["system"] == {"system/10.0.0.5/cpu_utilization_percentage": 50.0}
+    assert event["second"] in (0, 1)
+
+
+def test_the_newest_process_of_each_worker_is_known(tmp_path: Path) -> None:
+    driver = run_dir_actor.RunDirActor(str(tmp_path), keep=1)
+    for rank, process in ((0, 10), (1, 11), (0, 20), (1, 21)):
+        driver.enter(rank, 2, f"node-{rank}", process, None)
+    assert driver.worker_processes() == {0: ("node-0", 20), 1: ("node-1", 21)}

@@ -188,10 +188,14 @@ def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_envir
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("STOPPED", "`pipeline resume RUN`"), ("FAILED", "`pipeline logs xor-1` shows why"), ("SUCCEEDED", "nothing to")],
+    [
+        ("STOPPED", "`pipeline resume xor-1 --address URL`"),
+        ("FAILED", "`pipeline logs xor-1` shows why"),
+        ("SUCCEEDED", "nothing to"),
+    ],
 )
 def test_only_a_stopped_job_has_a_run_to_resume(status: str, words: str) -> None:
-    text = cluster.next_step("xor-1", status)
+    text = cluster.next_step("xor-1", status, "URL")
     assert words in text
     assert ("pipeline resume" in text) == (status == "STOPPED")
 
@@ -215,6 +219,24 @@ def test_a_job_is_found_by_an_unambiguous_prefix() -> None:
         jobs.find(client, "xor")
     with pytest.raises(LaunchError, match=r"No such job: 'or'\. `pipeline jobs` lists them"):
         jobs.find(client, "or")
+
+
+def ended(status: str, log: str) -> Any:
+    """A client that knows one job."""
+    facts = SimpleNamespace(status=SimpleNamespace(value=status), metadata={"storage": "~/there"})
+    return SimpleNamespace(get_job_info=lambda job: facts, get_job_logs=lambda job: log)
+
+
+def test_a_jobs_run_and_folder_are_known_from_its_log_and_its_submission() -> None:
+    log = "model       MLP\nrun         xor-s0-1 (log: /there/runs/xor-s0-1/log.txt)\nepoch 1\n"
+    assert jobs.resumable(ended("STOPPED", log), "xor-1") == ("xor-s0-1", "~/there")
+    assert jobs.resumable(ended("FAILED", log), "xor-1") == ("xor-s0-1", "~/there")
+    with pytest.raises(LaunchError, match="xor-1: is RUNNING"):
+        jobs.resumable(ended("RUNNING", log), "xor-1")
+    with pytest.raises(LaunchError, match="xor-1: is SUCCEEDED"):
+        jobs.resumable(ended("SUCCEEDED", log), "xor-1")
+    with pytest.raises(LaunchError, match="xor-1: its log names no run"):
+        jobs.resumable(ended("FAILED", "error: no such experiment\n"), "xor-1")
 
 
 @pytest.mark.slow
@@ -254,7 +276,7 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     there = project / "there"
     (there / "pipeline").mkdir(parents=True)
     (there / "pipeline/__init__.py").write_text("raise ImportError('not the code that was sent')\n")
-    words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=30", "data.batch_size=200"]
+    words = ["data=mnist-5k", "data.augment=null", "trainer.max_epochs=15", "data.batch_size=200"]
     words += ["trainer.shards=2", "cluster.workers=2"]
     words.append("tracking.uri=${oc.env:MY_STORE}")
     where = ["--address", address]
@@ -277,6 +299,11 @@ def _a_job_from_submission_to_the_end(project: Path, address: str) -> None:
     with job(project, "logs", "latest", *where) as logs:
         assert logs.end() == 0
         assert "mnist-5k, 4,000" in logs.output()
+    [run] = (there / "runs").iterdir()
+    with job(project, "resume", "latest", *where) as resumed:
+        assert resumed.end() == 0, resumed.output()
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    assert list((there / "runs").iterdir()) == [run]
 
 
 @pytest.mark.slow

@@ -161,6 +161,8 @@ def test_the_fourth_death_without_a_checkpoint_ends_the_run_whoever_counted_the_
             hurt(actors(name)[-1], signal.SIGKILL)
         assert running.end() == 2, running.output()
         assert "failed for the 4th time without a new checkpoint" in running.output()
+        assert running.run_dir
+        assert list(running.run_dir.glob("ray-logs/*-worker-*/python-core-worker-*.log"))
         assert [event["interrupted"] for event in running.events() if event.get("interrupted")] == ["failure"] * 3
 
 
