@@ -1,5 +1,6 @@
 """Serve MLflow's pages on loopback."""
 
+import json
 import os
 import signal
 import subprocess
@@ -80,11 +81,11 @@ def _page(record: RunRecord | None, experiment: str | None) -> str:
 
 def _save_view(experiment: str, server: str) -> None:
     """Store the view of an experiment, which one of an older version lacks; without it MLflow shows its own."""
-    import requests
-
-    tag = {"experiment_id": experiment, "key": TAG, "value": saved_view()}
-    with suppress(requests.RequestException):
-        requests.post(f"{server}/api/2.0/mlflow/experiments/set-experiment-tag", json=tag, timeout=30)
+    tag = json.dumps({"experiment_id": experiment, "key": TAG, "value": saved_view()}).encode()
+    address = f"{server}/api/2.0/mlflow/experiments/set-experiment-tag"
+    request = urllib.request.Request(address, tag, {"Content-Type": "application/json"})
+    with suppress(OSError):
+        urllib.request.urlopen(request, timeout=30).close()
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int, root: Path) -> None:
