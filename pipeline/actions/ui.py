@@ -1,6 +1,5 @@
 """Serve MLflow's pages on loopback."""
 
-import json
 import os
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import bypass_proxy, is_server
 from pipeline.tracking.relocation import relocate
 from pipeline.tracking.server import server_command
-from pipeline.tracking.view import KEY, TAG, saved_view
+from pipeline.tracking.view import KEY, save_view
 
 START_S = 90
 
@@ -51,7 +50,7 @@ def serve(
     try:
         _wait(server, port, root)
         if experiment:
-            _save_view(experiment, server_address)
+            save_view(experiment, server_address)
         address = f"{server_address}/{_page(record, experiment)}"
         print_line(f"MLflow: {address}  (Ctrl-C stops it)")
         if browser:
@@ -77,15 +76,6 @@ def _page(record: RunRecord | None, experiment: str | None) -> str:
     else:
         page = "#/experiments?"
     return f"{page}workflowType=machine_learning"  # by default MLflow opens its pages for language models
-
-
-def _save_view(experiment: str, server: str) -> None:
-    """Store the view of an experiment, which one of an older version lacks; without it MLflow shows its own."""
-    tag = json.dumps({"experiment_id": experiment, "key": TAG, "value": saved_view()}).encode()
-    address = f"{server}/api/2.0/mlflow/experiments/set-experiment-tag"
-    request = urllib.request.Request(address, tag, {"Content-Type": "application/json"})
-    with suppress(OSError):
-        urllib.request.urlopen(request, timeout=30).close()
 
 
 def _wait(server: "subprocess.Popen[bytes]", port: int, root: Path) -> None:

@@ -5,6 +5,7 @@ groups of charts are sorted by name: `run` and `test`, whose metrics have one va
 """
 
 import json
+from contextlib import suppress
 
 from pipeline.types import PRIMARY_METRICS
 
@@ -29,6 +30,14 @@ def saved_view() -> str:
         "isAccordionReordered": True,  # keeps the curves first
     }
     return json.dumps({"name": KEY, "createdAt": 0, "state": json.dumps(state, separators=(",", ":"))})
+
+
+def save_view(experiment: str, server: str) -> None:
+    """Store the view of an experiment, which one of an older version lacks; without it MLflow shows its own."""
+    import mlflow
+
+    with suppress(mlflow.MlflowException):
+        mlflow.MlflowClient(server).set_experiment_tag(experiment, TAG, saved_view())
 
 
 def _curve(metric: str) -> dict[str, object]:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
-from httpx import Response
 from PIL import Image
 
 from pipeline import kinds
@@ -141,7 +140,7 @@ def image_bytes(seed: int) -> bytes:
     return base64.b64decode(png(np.random.default_rng(seed).integers(0, 60, (28, 28), dtype=np.uint8)))
 
 
-def probabilities(reply: Response) -> list[float]:
+def probabilities(reply: Any) -> list[float]:
     """Of all classes and answers, in their order."""
     return [value for answer in reply.json()["answers"] for value in answer["probabilities"].values()]
 
