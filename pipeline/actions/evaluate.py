@@ -36,10 +36,10 @@ def evaluate(
     each sample (`Evaluation.samples`), and the accuracy under shifts.
     Raises: DataError if the data in data/ is not the data that the model was trained on.
     """
+    model_dir = lookup.model_dir(run, root)  # a wrong name is an error before torch is imported
+    bits.choose(read_config(model_dir).get("cluster", {}))
     from pipeline.inference.foreign import letters_metrics
 
-    model_dir = lookup.model_dir(run, root)
-    bits.choose(read_config(model_dir).get("cluster", {}))
     predictor = load(model_dir)
     data: BatchedData = build_data(predictor.config, root / "data")
     dataset, trained_on = data.describe(), predictor.manifest["data_digest"]

@@ -81,7 +81,9 @@ def resume(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Resume an interrupted or failed run from its checkpoint; with --address the run of a job on a cluster.
+    """Resume an interrupted or failed run from its checkpoint.
+
+    With --address the run of a job on a cluster is resumed there.
 
     Example: pipeline resume latest
     """
