@@ -41,6 +41,7 @@ def test_a_claim_compares_the_median_with_its_threshold_and_shows_the_spread() -
 
 def test_an_interrupted_measurement_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "RESULTS", tmp_path)
+    monkeypatch.setattr(harness, "REAP_S", 0)
     prints = "import json, sys; json.load(open('broken')) if sys.argv[1] == 'breaks' else print('{\"seed\": 7}')"
     good = Contender("good", [sys.executable, "-c", prints, "well"])
     with pytest.raises(RuntimeError, match="FileNotFoundError"):
@@ -51,7 +52,10 @@ def test_an_interrupted_measurement_resumes(tmp_path: Path, monkeypatch: pytest.
     assert [set(pair) for pair in harness.load("x")] == [{"good", "bad"}] * 2
 
 
-def test_the_cpu_time_of_a_contender_and_its_orphans_is_counted(tmp_path: Path) -> None:
+def test_the_cpu_time_of_a_contender_and_its_orphans_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness, "REAP_S", 5)  # another test's process may have been left to this one
     burn = "import time; end = time.process_time() + .3\nwhile time.process_time() < end: pass"
     parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}], start_new_session=True)"
     outcome = harness.execute(Contender("left behind", [sys.executable, "-c", parent]), 0, tmp_path)
