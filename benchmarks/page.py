@@ -76,7 +76,7 @@ The first command takes one measurement, and resumes it if it was interrupted. T
 `benchmarks/results/`.
 
 - A value is the median over pairs, with the least and the greatest, and the number of pairs. A pair is one run of each
-  contender, in immediate succession, each in a process of its own. All cores of the machine are at its disposal.
+  contender, in immediate succession, each in a process of its own, on all cores if nothing else is said.
 - Wall-clock seconds come first: they are what a person waits. CPU-seconds are of a process and all that it started;
   `peak_mb` is of its largest process.
 - Where the load average before a run is over 1, other work ran at the same time: wall-clock seconds are then too high.
