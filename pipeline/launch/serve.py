@@ -31,7 +31,7 @@ from pipeline.types import Prediction, RawInput
 HOST = "127.0.0.1"
 BATCH = 64  # the most inputs of a batch
 IN_WORK = 2  # batches of a replica: it predicts one while the other travels
-# That a replica takes, which is never reached: Ray Serve asks a replica that it believes full before each call.
+# Ray Serve's own limit of calls in a replica, far above IN_WORK: near its limit it asks a replica before each call.
 ONGOING = 64
 QUEUED = 256  # requests that wait, beyond which others get status 503
 TRIES, PAUSE_S = 8, 0.05  # of a batch whose replicas die; the pause doubles with each

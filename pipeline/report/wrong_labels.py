@@ -53,7 +53,7 @@ def in_train() -> list[str]:
         "",
         "Confident learning in cross-validation (Northcutt, Jiang, Chuang 2021, arXiv:1911.00068) with five small nets "
         f"names {len(JUDGED)} of the {TRAIN_IMAGES:,} train labels as wrong, {100 * len(JUDGED) / TRAIN_IMAGES:.2f} %. "
-        "One judge, who saw each image magnified with its label and the suspected class beside it, finds "
+        "One judge, not blind and not confirmed by a second, with each image magnified beside both classes, finds "
         f"{wrong} plainly wrong, {ambiguous} ambiguous and {right} right. The precision is "
         f"{100 * wrong / len(JUDGED):.0f} % (95 % interval {100 * low:.0f} to {100 * high:.0f} %), or "
         f"{100 * (wrong + ambiguous) / len(JUDGED):.0f} % if ambiguous ones count as well. Among the test labels the "
