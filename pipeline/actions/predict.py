@@ -16,6 +16,7 @@ from pipeline.kinds import kind_of, load, read_config
 from pipeline.runs import lookup
 from pipeline.types import Prediction, Predictor
 
+encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_LINE_BYTES = 16 << 20  # of an output file; a longer line is not a prediction
 
 
@@ -46,7 +47,8 @@ def predict(
 
     Raises: DataError if there is nothing to read, or the model takes no input.
     """
-    predict_chunks, found, _ = _prepare(run, inputs, root, stdin, cluster, coverage)
+    # A line of standard input has its prediction when its chunk is full, whatever follows.
+    predict_chunks, found, _ = _prepare(run, inputs, root, stdin, cluster, coverage, read_ahead=STDIN not in inputs)
     return chain.from_iterable(predict_chunks(found))
 
 
@@ -69,11 +71,11 @@ def predict_to(
     inputs.
     """
     output_file.check(out, "--out")
-    predict_chunks, found, model = _prepare(run, inputs, root, stdin, cluster, coverage)
+    predict_chunks, found, model = _prepare(run, inputs, root, stdin, cluster, coverage, read_ahead=True)
     total = 0
     if STDIN not in inputs:
         found = list(found)
-        total = sum(len(chunk.names) for chunk in found)
+        total = sum(chunk.size for chunk in found)
     remaining = iter(found)
     first = next(remaining, None)  # raises for empty inputs, before the file is made
     with out.open("a+b") as file:
@@ -85,8 +87,8 @@ def predict_to(
         for predictions in predict_chunks(chain([chunk], remaining) if chunk else ()):
             new = predictions[skipped:]
             # A name that is not UTF-8 is stored with escapes, which JSON reads back.
-            lines = [json.dumps({"model": model, **prediction}, ensure_ascii=False) for prediction in new]
-            file.write("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
+            lines = [f"{encode({'model': model, **prediction})}\n" for prediction in new]
+            file.write("".join(lines).encode(errors="backslashreplace"))
             file.flush()
             errors += sum("error" in prediction for prediction in new)
             count, skipped = count + len(new), 0
@@ -102,6 +104,7 @@ def _prepare(
     stdin: Iterable[str | bytes] | None,
     cluster: bool,
     coverage: float | None,
+    read_ahead: bool,
 ) -> tuple[ChunkPredictor, Iterable[InputChunk], str]:
     """The function that predicts chunks, the chunks, and the model's name in an output line."""
     folder = lookup.model_dir(run, root)
@@ -118,7 +121,9 @@ def _prepare(
     found = chunks(inputs, input_type, stdin)
 
     def predict_chunks(some: Iterable[InputChunk]) -> Iterator[list[Prediction]]:
-        return (predict_chunk(predictor, chunk) for chunk in some)
+        from pipeline.inference.parallel import map_in_threads
+
+        return map_in_threads(lambda chunk: predict_chunk(predictor, chunk), some, read_ahead=read_ahead)
 
     def predict_on_cluster(some: Iterable[InputChunk]) -> Iterator[list[Prediction]]:
         from pipeline.launch import batch

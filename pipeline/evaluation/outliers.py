@@ -33,8 +33,17 @@ class OutlierDetector:
         return nearest_N
 
     def is_outlier(self, features_NF: np.ndarray) -> np.ndarray:
-        """(N,) whether a sample is farther from all classes than 99 % of validation."""
-        outlier_N: np.ndarray = self.distance(features_NF) > self.threshold
+        """(N,) whether a sample is farther from all classes than 99 % of validation.
+
+        (x - m)'P(x - m) is expanded to x'Px - 2m'Px + m'Pm, which takes one product with P instead of one a class.
+        `distance` keeps the other form, since stored thresholds depend on its rounding.
+        """
+        centre_F = self.means_CF.mean(axis=0)  # as the origin, so that no large numbers cancel
+        offset_NF, mean_CF = features_NF - centre_F, self.means_CF - centre_F
+        projected_NF, projected_CF = offset_NF @ self.precision_FF, mean_CF @ self.precision_FF
+        own_N = np.einsum("nf,nf->n", offset_NF, projected_NF)
+        to_class_NC = np.einsum("cf,cf->c", mean_CF, projected_CF) - 2 * offset_NF @ projected_CF.T
+        outlier_N: np.ndarray = own_N + to_class_NC.min(axis=1) > self.threshold
         return outlier_N
 
 

@@ -15,7 +15,7 @@ from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel
-from pipeline.inference.prediction import class_prediction, with_unfamiliar
+from pipeline.inference.prediction import class_predictions, with_unfamiliar
 from pipeline.types import Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N texts, C class
@@ -58,7 +58,7 @@ class BaselineClassifier:
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         texts = cast(Sequence[str], inputs)
         scores_NC = self.text_probabilities(texts)
-        predictions = [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
+        predictions = class_predictions(scores_NC, self.labels, self.calibration)
         return with_unfamiliar(predictions, self._without_word(scores_NC))
 
     def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:

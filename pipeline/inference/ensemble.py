@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
-from pipeline.inference.prediction import class_prediction, with_unfamiliar
+from pipeline.inference.prediction import class_predictions, with_unfamiliar
 from pipeline.inference.predictor import ReadsTexts
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
@@ -65,7 +65,7 @@ class Ensemble:
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         scores_NC = self.class_probabilities(inputs)
-        predictions = [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
+        predictions = class_predictions(scores_NC, self.labels, self.calibration)
         if self.input_type != "texts":
             return predictions
         return with_unfamiliar(predictions, self.unfamiliar(cast(Sequence[str], inputs)))

@@ -32,6 +32,11 @@ class InputChunk:
     source: str = ""  # the stream that texts come from; empty for arguments
 
     @property
+    def size(self) -> int:
+        """The number of inputs."""
+        return self.count if self.kind == "range" else len(self.items)
+
+    @property
     def names(self) -> list[str]:
         """The name of each input in the output."""
         if self.kind == "range":

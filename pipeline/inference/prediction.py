@@ -12,10 +12,24 @@ from pipeline.types import Prediction
 
 def class_prediction(score_C: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None) -> Prediction:
     """The most probable class, its probability, and the probabilities of all classes, calibrated if possible."""
-    best = int(score_C.argmax())
-    score_C = calibration.scores(score_C) if calibration else score_C
-    probabilities = {label: float(score) for label, score in zip(labels, score_C, strict=True)}
-    return {"label": labels[best], "probability": float(score_C[best]), "probabilities": probabilities}
+    (prediction,) = class_predictions(score_C[np.newaxis], labels, calibration)
+    return prediction
+
+
+def class_predictions(
+    score_NC: np.ndarray, labels: Sequence[str], calibration: Calibration | None = None
+) -> list[Prediction]:
+    """The `class_prediction` of each input."""
+    best_N = score_NC.argmax(axis=1).tolist()
+    probability_NC = (calibration.scores(score_NC) if calibration else score_NC).tolist()
+    return [
+        {
+            "label": labels[best],
+            "probability": probability_C[best],
+            "probabilities": dict(zip(labels, probability_C, strict=True)),
+        }
+        for best, probability_C in zip(best_N, probability_NC, strict=True)
+    ]
 
 
 def with_unfamiliar(predictions: Sequence[Prediction], unfamiliar_N: np.ndarray) -> list[Prediction]:

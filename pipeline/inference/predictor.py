@@ -24,7 +24,7 @@ from pipeline.evaluation.outliers import fit as fit_outliers
 from pipeline.inference import detectors
 from pipeline.inference.export import ExportableModel, facts, first_inputs, with_softmax
 from pipeline.inference.hooks import recording
-from pipeline.inference.prediction import class_prediction, with_unfamiliar
+from pipeline.inference.prediction import class_predictions, with_unfamiliar
 from pipeline.runs import checkpoints
 from pipeline.types import (
     Evaluation,
@@ -100,7 +100,7 @@ class Classifier(Net):
         scores_NC = self.class_probabilities(inputs)
         if not has_probabilities(self.config):
             return [{"label": self.labels[best]} for best in scores_NC.argmax(axis=1)]
-        return [class_prediction(score_C, self.labels, self.calibration) for score_C in scores_NC]
+        return class_predictions(scores_NC, self.labels, self.calibration)
 
     def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of points, or of arrays in the form of the net's input."""
@@ -162,9 +162,7 @@ class ImageClassifier(Classifier):
         found: list[Prediction] = []
         for batch in torch.from_numpy(as_images(inputs, self.config)).float().split(BATCH):
             features_BF, probabilities_BC = self.features_and_probabilities(batch)
-            predictions = [
-                class_prediction(score_C, self.labels, self.calibration) for score_C in probabilities_BC.numpy()
-            ]
+            predictions = class_predictions(probabilities_BC.numpy(), self.labels, self.calibration)
             found += with_unfamiliar(predictions, self.outliers.is_outlier(features_BF.double().numpy()))
         return found
 

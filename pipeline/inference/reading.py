@@ -11,14 +11,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 from pipeline.data.images.digits import SIDE, centred
 from pipeline.data.images.idx import read_idx, read_images
 from pipeline.data.jsonl import LINE_BYTES
 from pipeline.errors import DataError
 from pipeline.types import RawInput
 
-if TYPE_CHECKING:  # chunks are made with `read_idx_images`
-    import numpy as np
+if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.inference.inputs import InputChunk
@@ -143,9 +144,7 @@ def _image(
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: expected {IMAGE_FORMATS}, got one that can't be read ({error}).") from error
     if image_reader:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of grey pixels in memory that Pillow holds: they are only read
-            return image_reader(path)[0]
+        return image_reader(path)[0]
     if digits and size != (SIDE, SIDE):
         (grey,) = read_images(path, size[1], size[0])
         return centred(grey)
@@ -155,7 +154,7 @@ def _image(
 
 def _idx_rows(chunk: "InputChunk", in_shape: Sequence[int] | None) -> "Iterator[np.ndarray]":
     path = chunk.items[0]
-    images = read_idx_images(path)[chunk.first : chunk.first + chunk.count]
+    images = np.asarray(read_idx_images(path)[chunk.first : chunk.first + chunk.count])  # rows of a memmap cost more
     if in_shape is None or images.shape[1:] != tuple(in_shape[1:]):
         expected = "x".join(map(str, (in_shape or ())[1:]))
         found = "x".join(map(str, images.shape[1:]))

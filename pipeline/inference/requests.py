@@ -1,5 +1,6 @@
 """Predictions for raw inputs, in one form for the command line, the HTTP server and the pages."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -72,6 +73,8 @@ def read_inputs(predictor: Predictor, chunk: InputChunk) -> list[NamedInput]:
 def _image_reader(predictor: Predictor) -> Callable[[InputChunk], list[NamedInput]]:
     """A function that reads images as the model's data set did in training."""
     data: BatchedData = build_data(predictor.config, Path("data"))
+    # Pillow holds the pixels, which are only read. Filtered once, since `catch_warnings` is not for threads.
+    warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
     shape, digits, reader = predictor.config["data"].get("in_shape"), data.centred_digits, data.picture_reader()
     return lambda chunk: list(read(chunk, "images", shape, digits=digits, image_reader=reader))
 
