@@ -69,7 +69,7 @@ class Benchmark:
     shown: tuple[str, ...] = ("cpu_s", "wall_s", "peak_mb")  # measures in the table, the first in the figure
     parts: bool = False  # whether these are parts of a whole, so that the figure shows all
     pairs: int = 5
-    warm: tuple[str, ...] = ()
+    warm: tuple[str, ...] = ()  # trainings that come first, each by its words
     more: Callable[[Sequence[Pair]], str] = lambda pairs: ""  # Markdown below the table, from the pairs
 
 

@@ -127,12 +127,15 @@ def measure(contender: Contender, number: int, folder: Path) -> Figures:
 
 
 def compare(name: str, contenders: Sequence[Contender], pairs: int, *, warm: Sequence[str] = ()) -> None:
-    """Measure until there are `pairs` pairs; each run is saved as it ends. `warm` is trained first, uncounted."""
+    """Measure until there are `pairs` pairs; each run is saved as it ends.
+
+    What the words of each line of `warm` describe is trained first, uncounted.
+    """
     measured = load(name)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         folder = project(Path(scratch))
-        if warm:
-            execute(Contender("warm-up", [*PIPELINE, "train", *warm]), 0, folder)
+        for words in warm:
+            execute(Contender("warm-up", [*PIPELINE, "train", *words.split()]), 0, folder)
         for number in range(pairs):
             measured += [{}] if number == len(measured) else []
             turn = number % len(contenders)

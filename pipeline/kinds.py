@@ -85,9 +85,9 @@ class _OneWorker:
 
 def predictor_class(config: Config) -> "type[Net]":
     """The predictor class of a net, chosen by its task and, for classifiers, by the rank of the input shape."""
-    from pipeline.inference import generator, language_model, predictor, translator
+    from pipeline.inference import generator, language_model, predictor, text_classifier, translator
 
-    classifiers: dict[int, type[Net]] = {0: predictor.TextClassifier, 3: predictor.ImageClassifier}
+    classifiers: dict[int, type[Net]] = {0: text_classifier.TextClassifier, 3: predictor.ImageClassifier}
     shape = config["data"].get("in_shape") or ()
     return {
         "classify": classifiers.get(len(shape), predictor.PointClassifier),

@@ -14,7 +14,7 @@ from pipeline.app.pages import Page
 
 if TYPE_CHECKING:
     from pipeline.evaluation.calibration import CalibratedClassifier
-    from pipeline.inference.predictor import ReadsTexts, TextClassifier
+    from pipeline.inference.text_classifier import ReadsTexts, TextClassifier
     from pipeline.models.recurrent import Recurrent
     from pipeline.types import Predictor
 

@@ -17,7 +17,7 @@ from pipeline.evaluation import classification
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.export import ExportableModel, Mean, calibrated, facts
 from pipeline.inference.prediction import class_predictions, with_unfamiliar
-from pipeline.inference.predictor import ReadsTexts
+from pipeline.inference.text_classifier import ReadsTexts
 from pipeline.types import Classifier, Evaluation, InputType, Judge, Manifest, Prediction, Predictions, RawInput, Split
 
 # N samples, B batch, C class

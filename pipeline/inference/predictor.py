@@ -1,4 +1,4 @@
-"""Predictors for trained nets: classifiers of images, points and texts."""
+"""Predictors for trained nets, and those for classifiers of images and points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,10 @@ from typing import ClassVar, Protocol, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.config import Config, build
 from pipeline.data.batches import BatchedData
-from pipeline.data.texts.encoded import lengths
-from pipeline.data.texts.text_data import TextData, encode_truncated
-from pipeline.data.texts.vocabulary import FILE, UNKNOWN, Vocabulary, tokenize
+from pipeline.data.texts.vocabulary import FILE, Vocabulary
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation import calibration as calibrating
 from pipeline.evaluation import classification
@@ -40,7 +37,6 @@ from pipeline.types import (
 
 # N samples, B batch, C classes (of images: channels), F features, H height, W width, T time
 BATCH = 1000  # images or points in a batch
-TEXT_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +93,10 @@ class Classifier(Net):
         return classification.evaluate(self.predict_split(data, split), data, split, self.calibration)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        scores_NC = self.class_probabilities(inputs)
+        return self.predictions(self.class_probabilities(inputs))
+
+    def predictions(self, scores_NC: np.ndarray) -> list[Prediction]:
+        """The prediction for each row of class probabilities; a class alone if they are none."""
         if not has_probabilities(self.config):
             return [{"label": self.labels[best]} for best in scores_NC.argmax(axis=1)]
         return class_predictions(scores_NC, self.labels, self.calibration)
@@ -221,55 +220,6 @@ class FrozenClassifier(ImageClassifier):
                 strict=True,
             )
         return Predictions(torch.cat(truth).numpy(), torch.cat(scores).numpy().astype(np.float64), data.labels)
-
-
-class ReadsTexts(Protocol):
-    """A classifier of texts of any kind, which knows the words that it was trained on."""
-
-    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
-        """(N,) whether a text has none of these words: its prediction does not depend on what it says."""
-
-
-class TextClassifier(Classifier):
-    """A classifier of texts, encoded by its vocabulary as (B, T) int64 word indices."""
-
-    __slots__ = ()
-    input_type: ClassVar[InputType | None] = "texts"
-
-    def predict_split(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).encoded_split(split)
-        return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
-
-    def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
-        return with_unfamiliar(super().predict(inputs), self.unfamiliar(cast(Sequence[str], inputs)))
-
-    def unfamiliar(self, texts: Sequence[str]) -> np.ndarray:
-        """(N,) whether a text has no word of the vocabulary: its prediction does not depend on what it says."""
-        assert self.vocabulary is not None
-        known_N = [any(number > UNKNOWN for number in self.vocabulary.numbers(tokenize(text))) for text in texts]
-        return ~np.array(known_N, dtype=bool)
-
-    def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
-        return self.text_probabilities(cast(Sequence[str], inputs))
-
-    def text_probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """(N, C) class probabilities of raw texts."""
-        assert self.vocabulary is not None
-        data = self.config["data"]
-        rows = [
-            encode_truncated(self.vocabulary, tokenize(text), data["max_tokens"], data["truncation_side"])
-            for text in texts
-        ]
-        return self._of_rows(rows)
-
-    def _of_rows(self, rows: Sequence[Tensor]) -> np.ndarray:
-        # Batches of similar length: padding does not change the result, but costs time.
-        order_N = lengths(rows).argsort(stable=True)
-        batches = (
-            pad_sequence([rows[row] for row in batch.tolist()], batch_first=True) for batch in order_N.split(TEXT_BATCH)
-        )
-        scores_NC = torch.cat([self.probabilities(tokens_BT) for tokens_BT in batches])
-        return scores_NC[order_N.argsort()].numpy()
 
 
 def as_images(inputs: Sequence[RawInput], config: Config) -> np.ndarray:

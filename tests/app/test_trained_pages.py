@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from pipeline.app import digits, live, piglatin, reviews, server, stored
 from pipeline.config import load_config, resolve
 from pipeline.data.texts.vocabulary import Vocabulary
-from pipeline.inference.predictor import TextClassifier
+from pipeline.inference.text_classifier import TextClassifier
 from pipeline.models.recurrent import Recurrent
 from pipeline.training.fixed_unit import assemble
 

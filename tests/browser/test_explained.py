@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from torch.nn import functional as F
 
 from pipeline.data.texts.vocabulary import tokenize
-from pipeline.inference.predictor import ImageClassifier, TextClassifier
+from pipeline.inference.predictor import ImageClassifier
+from pipeline.inference.text_classifier import TextClassifier
 from pipeline.kinds import load
 from pipeline.models.cnn import CNN
 from pipeline.models.recurrent import Recurrent

@@ -37,6 +37,13 @@ def test_one_in_a_hundred_known_samples_and_every_foreign_one_is_an_outlier() ->
     assert detector.is_outlier(foreign_MF).all()
 
 
+def test_outliers_are_those_whose_distance_is_over_the_threshold() -> None:
+    detector, (samples_NF, _) = fitted(), features(4000, 2)
+    far_NF = samples_NF + 1e3  # where numbers could cancel
+    for each_NF in (samples_NF, far_NF):
+        np.testing.assert_array_equal(detector.is_outlier(each_NF), detector.distance(each_NF) > detector.threshold)
+
+
 def test_too_few_samples_or_too_many_features_give_no_detector() -> None:
     assert outliers.fit(*features(50, 0)) is None
     assert outliers.fit(np.zeros((300, 2000)), np.zeros(300, int)) is None

@@ -17,7 +17,8 @@ from pipeline.data.piglatin.rule import SYMBOLS, translate
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.inference import detectors, translator
 from pipeline.inference.generator import Generator
-from pipeline.inference.predictor import ImageClassifier, TextClassifier
+from pipeline.inference.predictor import ImageClassifier
+from pipeline.inference.text_classifier import TextClassifier
 from pipeline.models import gan
 from pipeline.models.backprop import Backprop
 from pipeline.models.cnn import CNN

@@ -16,9 +16,10 @@ from pipeline.actions.export import onnx_example
 from pipeline.config import build, build_data, load_config, resolve
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.inputs import InputChunk
-from pipeline.inference.predictor import Classifier, ImageClassifier, TextClassifier
+from pipeline.inference.predictor import Classifier, ImageClassifier
 from pipeline.inference.preprocessing import preprocessing
 from pipeline.inference.requests import predict_chunk
+from pipeline.inference.text_classifier import TextClassifier
 from pipeline.types import Manifest
 
 SNIPPETS = Path(__file__).parents[2] / "docs/how-to"
