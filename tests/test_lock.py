@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCKS = ("requirements.lock", "infra/requirements.lock", "benchmarks/requirements.lock", "docs/requirements.lock")
+LOCKS = ("requirements.lock", *(f"{folder}/requirements.lock" for folder in ("tests", "infra", "benchmarks", "docs")))
 
 
 def locked() -> dict[str, str]:
