@@ -6,12 +6,14 @@ from statistics import median
 
 from benchmarks import (
     accuracy,
+    growth,
     memory,
     noop,
     prediction,
     repro,
     scaling,
     serving,
+    setup,
     shards,
     stages,
     startup,
@@ -39,9 +41,11 @@ BENCHMARKS: tuple[Benchmark, ...] = tuple(
         text,
         tracking,
         memory,
+        growth,
         noop,
         repro,
         stages,
+        setup,
     )
 )
 FIGURES = ROOT / "docs/images/performance"

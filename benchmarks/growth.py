@@ -1,0 +1,60 @@
+"""`python -m benchmarks.growth`: memory and time as pictures and predictions grow, for 1, 10 and 100 times as many."""
+
+import shutil
+
+from benchmarks.benchmark import Benchmark, Claim, main, ratio
+from benchmarks.harness import DATA, PIPELINE, PYTHON, ROOT, Contender, no_figures
+from benchmarks.prediction import TEXT_MODEL
+
+PICTURES = {count: f"{count:,} pictures" for count in (1_000, 10_000, 100_000)}
+REVIEWS = {count: f"{count:,} predictions" for count in (2_500, 25_000, 250_000)}
+FEW, MORE, MOST = PICTURES.values()
+SHORT, LONG, LONGEST = REVIEWS.values()
+
+
+def write() -> None:
+    """Write JSON Lines files of reviews: the 25,000 of IMDB's test set, a tenth of them, and ten times the file."""
+    reviews = ROOT / "data/imdb/test.jsonl"
+    DATA.mkdir(parents=True, exist_ok=True)
+    with reviews.open("rb") as file:
+        (DATA / "reviews-2500.jsonl").write_bytes(b"".join(next(file) for _ in range(2_500)))
+    shutil.copyfile(reviews, DATA / "reviews-25000.jsonl")
+    with (DATA / "reviews-250000.jsonl").open("wb") as out:
+        for _ in range(10):
+            out.write(reviews.read_bytes())
+
+
+def _predict(count: int) -> Contender:
+    words = ["predict", "reviews@latest", str(DATA / f"reviews-{count}.jsonl"), "--out", f"{count}-{{pair}}.jsonl"]
+    return Contender(REVIEWS[count], [*PIPELINE, *words], no_figures)
+
+
+BENCHMARK = Benchmark(
+    "growth",
+    "Growing data",
+    "Class folders of PNG files of 32x32 pixels: `prepare` digests, decodes and compares them through "
+    "`data=image_folder` and splits them, a CNN then trains on 100 batches (`steps`), `again` reads from the cache. "
+    "`anon_mb` is the process's own memory at its highest, without pages of files. Near-duplicates stay in one split, "
+    "so each picture is compared with all others: 2,048 rows of this matrix are in memory at a time, 8 kB a picture, "
+    "and from some ten thousand pictures on their comparison takes most of the time. Predictions: `pipeline predict` "
+    "of reviews in JSON Lines to a file, the whole process.",
+    (
+        *(Contender(name, [*PYTHON, "benchmarks.contenders.pictures", str(count)]) for count, name in PICTURES.items()),
+        *map(_predict, REVIEWS),
+    ),
+    (
+        Claim("pictures: time to prepare, x100 / x10", ratio("prepare_cpu_s", MOST, MORE), 11, "{:.1f}x", least=False),
+        Claim("pictures: time to read again, x100 / x10", ratio("again_cpu_s", MOST, MORE), 11, "{:.1f}x", least=False),
+        Claim("pictures: time of 100 steps, x100 / x1", ratio("steps_cpu_s", MOST, FEW), 1.1, least=False),
+        Claim("pictures: memory, x100 / x1", ratio("anon_mb", MOST, FEW), 1.1, least=False),
+        Claim("predictions: time, x100 / x10", ratio("cpu_s", LONGEST, LONG), 11, "{:.1f}x", least=False),
+        Claim("predictions: memory, x100 / x1", ratio("peak_mb", LONGEST, SHORT), 1.1, least=False),
+    ),
+    shown=("cpu_s", "prepare_cpu_s", "steps_cpu_s", "again_cpu_s", "anon_mb", "peak_mb"),
+    warm=(TEXT_MODEL,),
+    pairs=1,
+)
+
+if __name__ == "__main__":
+    write()
+    main(BENCHMARK)
