@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.neuron import gate
@@ -33,6 +34,30 @@ def test_a_confusion_matrix_has_a_number_in_each_cell_that_has_a_count_unless_th
     figures.confusion_matrix(predictions, "title", tmp_path / "matrix.png")
     assert sorted(written) == ["1", "2"][:numbers]
     assert (tmp_path / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_each_wrong_prediction_has_its_undistorted_picture_and_caption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path, dpi: drawn.append(self))
+    scores = np.array([[0.3, 0.7], [0.9, 0.1], [0.2, 0.8], *[[0.45, 0.55]] * 7])  # the second is right
+    predictions = Predictions(np.zeros(10, dtype=int), scores, ("a", "b"))
+    images = np.random.default_rng(0).random((10, 20, 30, 3))
+    figures.error_grid(images, predictions, tmp_path / "errors.png")
+    (axes,) = drawn[0].axes
+    captions = [text.get_text() for text in axes.texts]
+    assert captions == [
+        "a, not b (80%)",
+        "a, not b (70%)",
+        *["a, not b (55%)"] * 7,
+        "9 of 9 errors, the most confident first",
+    ]
+    np.testing.assert_array_equal(axes.images[0].get_array(), images[2])
+    boxes = np.array([image.get_window_extent().bounds for image in axes.images])
+    np.testing.assert_allclose(boxes[:, 2] / boxes[:, 3], 30 / 20)
+    assert len({(round(left), round(bottom)) for left, bottom, _, _ in boxes}) == 9
+    assert len({round(bottom) for _, bottom, _, _ in boxes}) == 2  # eight a row
 
 
 @pytest.mark.parametrize(
