@@ -19,8 +19,8 @@ AVX2 = {
 
 LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")  # that compute and store weights
 
-# Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX. Every block comes from the heap, however large
-# (the states of an LSTM over a batch have 40 MB); the heap grows by the third, and gives nothing back below the second.
+# Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX. Every block comes from the heap, even the
+# 40 MB of an LSTM's states over a batch; the heap grows by the third, and gives nothing back below the second.
 KEPT = {-3: 32 << 20, -1: (1 << 31) - 1, -2: 64 << 20, -4: 0}
 
 
