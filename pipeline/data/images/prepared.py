@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -121,24 +122,25 @@ MAX_DISTANCE = 40  # differing bits of 256 of near-duplicates; different photogr
 
 
 def near_duplicates(bits_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
-    """(N,) group of each image: equal where difference hashes, of images or mirror images, differ in few bits."""
+    """(N,) group of each image: equal where difference hashes, of images or mirror images, differ in few bits.
+
+    All pairs are compared, `block` x `block` at a time.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     count = len(bits_N2B)
     signs = bits_N2B.astype(np.float32) * 2 - 1
-    least = (
-        signs.shape[-1] - 2 * MAX_DISTANCE
-    )  # the product of two hashes is the number of equal bits less that of different bits
-    pairs = []
-    for start in range(0, count, block):
-        for side in (0, 1):
-            rows_M, columns_M = np.nonzero(signs[start : start + block, 0] @ signs[:, side].T >= least)
-            pairs.append((rows_M + start, columns_M))
-    rows, columns = (
-        (np.concatenate(indices) for indices in zip(*pairs, strict=True)) if pairs else (np.array([], int),) * 2
-    )
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(count, count))
+    # The product of two hashes is the number of equal bits less that of different bits.
+    least = signs.shape[-1] - 2 * MAX_DISTANCE
+    rows, columns = [np.array([], int)], [np.array([], int)]
+    for row, column, side in product(range(0, count, block), range(0, count, block), (0, 1)):
+        products = signs[row : row + block, 0] @ signs[column : column + block, side].T
+        rows_M, columns_M = np.nonzero(products >= least)
+        rows.append(rows_M + row)
+        columns.append(columns_M + column)
+    edges = np.concatenate(rows), np.concatenate(columns)
+    graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(count, count))
     groups: np.ndarray = connected_components(graph, directed=False)[1]
     return groups
 
