@@ -6,6 +6,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.addnodes import desc_content
 
 from docs.generators import outside, pages
 
@@ -16,6 +17,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("source-read", _relocate_links)
     app.connect("doctree-resolved", _let_code_in_tables_break)
     app.connect("doctree-resolved", _keep_numbers_whole)
+    app.connect("doctree-resolved", _colour_examples)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -54,11 +56,18 @@ def _keep_numbers_whole(app: Any, tree: nodes.document, name: str) -> None:
             text.parent.replace(text, nodes.Text(whole))
 
 
+def _colour_examples(app: Any, tree: nodes.document, name: str) -> None:
+    """Highlight the examples in docstrings as Python; other literal blocks are commands and output."""
+    for described in tree.findall(desc_content):
+        for block in described.findall(nodes.literal_block):
+            block["language"] = "python"
+
+
 def _inline(writer: Any, node: nodes.math) -> None:
     writer.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    writer.body.append(f'<div class="math" tabindex="0">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode
