@@ -124,7 +124,9 @@ def worst(found: Sequence[Reproduction]) -> trail.Verdict:
 
 def lines(found: Reproduction) -> Iterator[str]:
     """Yield the verdict and what differs, a line each."""
-    where = "" if found.verdict == "unverifiable" else f", {found.steps:,} of {found.of:,} steps compared"
+    where = (
+        "" if found.verdict == "unverifiable" or not found.of else f", {found.steps:,} of {found.of:,} steps compared"
+    )
     first = f", first difference after step {found.first_difference:,}" if found.first_difference is not None else ""
     yield f"{found.run}: {found.verdict}{where}{first}{f': {found.reason}' if found.reason else ''}"
     for aspect, (then, now) in found.differs.items():

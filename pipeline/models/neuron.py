@@ -141,5 +141,8 @@ def gate(name: str) -> Neuron:
     Raises: ConfigError for a gate without weights in `GATES`.
     """
     if name not in GATES:
-        raise ConfigError(f"model.net.gate: unknown gate {name!r}. Choose one of {', '.join(GATES)}.")
+        raise ConfigError(
+            f"data.gate: unknown gate {name!r}. Choose one of {', '.join(GATES)}: a unit with weights set by hand "
+            f"computes no other. Or train a net: model=mlp data=gate data.gate={name}."
+        )
     return Neuron(*GATES[name])

@@ -19,9 +19,9 @@ AVX2 = {
 
 LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")  # that compute and store weights
 
-# Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD. A block up to the first size (the most that glibc takes)
-# comes from the heap, which grows by the third, and of which nothing is given back below the second.
-KEPT = {-3: 32 << 20, -1: (1 << 31) - 1, -2: 64 << 20}
+# Of mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX. Every block comes from the heap, even the
+# 40 MB of an LSTM's states over a batch; the heap grows by the third, and gives nothing back below the second.
+KEPT = {-3: 32 << 20, -1: (1 << 31) - 1, -2: 64 << 20, -4: 0}
 
 
 def fix_instructions() -> dict[str, str]:
@@ -37,8 +37,10 @@ def fix_instructions() -> dict[str, str]:
 def keep_memory() -> None:
     """Let glibc keep what a step of training gives back, for the next step takes it anew.
 
-    Else each step of a small convolutional net finds 1,000 of its pages missing, a worker's of a group 5,000: each is a
-    trap into the kernel, which clears it. Does nothing where there is another C library.
+    Else each step of a small convolutional net finds 1,000 of its pages missing, a worker's of a group 5,000, an LSTM's
+    12,000: each is a trap into the kernel, which clears it, and two workers wait for each other there. Batches of
+    different lengths leave gaps in the heap: an LSTM keeps up to twice the memory. Does nothing where there is another
+    C library.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         for parameter, value in KEPT.items():

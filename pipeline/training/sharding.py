@@ -6,7 +6,7 @@ S / W shards each end with the same bits for every W. Source of the idea: EasySc
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning.pytorch.strategies import SingleDeviceStrategy
@@ -18,6 +18,7 @@ from pipeline.tasks.task import Task
 from pipeline.training.exchange import Alone, Exchange
 
 CPU = torch.device("cpu")
+Parts = tuple[Tensor, ...]  # what a shard, or several, add to a step, as `Layout` orders it
 MICRO = 2_654_435_761  # odd, about 2^32 / golden ratio: the seeds of micro-batches lie far from those of steps
 
 
@@ -68,20 +69,22 @@ class ShardedStrategy(SingleDeviceStrategy):
         filled = {shard.number: shard for shard in batch}
         before = self.layout.buffers()
 
-        def vector(low: int, high: int) -> Tensor:
-            """The sum over the shards from `low` to below `high`; of two halves, at most one vector waits."""
+        def summed(low: int, high: int) -> Parts:
+            """The sum over the shards from `low` to below `high`; of two halves, at most one waits."""
             if high - low > 1:
                 middle = (low + high) // 2
-                return vector(low, middle).add_(vector(middle, high))
-            return self._vector(filled.get(low), batch_idx, micro, before)
+                return torch._foreach_add(summed(low, middle), summed(middle, high))
+            return self._parts(filled.get(low), batch_idx, micro, before)
 
-        summed = vector(self.shards.own.start, self.shards.own.stop)
-        self.layout.flags(summed).copy_(torch.tensor(self.wishes, dtype=summed.dtype))
-        self.gradients, loss, self.wishes = self.layout.unpack(self.exchange.sum(summed), before)
+        parts = summed(self.shards.own.start, self.shards.own.stop)
+        self.layout.flags(parts).copy_(torch.tensor(self.wishes, dtype=self.layout.dtype))
+        if self.exchange.workers > 1:
+            parts = self.layout.split(self.exchange.sum(flattened(parts)))
+        self.gradients, loss, self.wishes = self.layout.unpack(parts, before)
         return loss
 
-    def _vector(self, shard: Shard | None, batch_idx: int, micro: int, before: tuple[Tensor, Tensor]) -> Tensor:
-        """The vector that one shard adds to the step."""
+    def _parts(self, shard: Shard | None, batch_idx: int, micro: int, before: "Buffers") -> Parts:
+        """What one shard adds to the step."""
         task, layout = self.lightning_module, self.layout
         assert layout is not None
         if shard is None:
@@ -94,7 +97,7 @@ class ShardedStrategy(SingleDeviceStrategy):
         weight = task.weight(shard.batch) / shard.total
         scaled = self.precision_plugin.pre_backward(loss * weight / task.trainer.accumulate_grad_batches, task)
         gradients = torch.autograd.grad(scaled, layout.parameters, allow_unused=True)
-        return layout.pack(gradients, before, loss.detach(), weight, first=shard.number == 0)
+        return layout.pack(gradients, before, loss.detach(), float(weight), first=shard.number == 0)
 
     def backward(self, closure_loss: Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Add the step's gradients, which are known already, to those of earlier micro-batches."""
@@ -128,12 +131,20 @@ class ShardedStrategy(SingleDeviceStrategy):
         self.exchange.sum(torch.zeros(1, device=self.root_device))
 
 
-class Layout:
-    """Where the results of a shard lie in one vector, so that one exchange adds all of them.
+class Buffers(NamedTuple):
+    """Copies of a module's buffers: the floating-point ones, and the others."""
 
-    First what is divided by the shards' whole weight: gradients, changes of floating-point buffers, the loss. Then what
-    is not: the changes of integer buffers (shard 0's), a 1 for each parameter with a gradient, the weight, two flags.
-    Each gradient lies as its parameter lies in memory: fused AdamW on CPUs is silently wrong where strides differ.
+    floats: tuple[Tensor, ...]
+    integers: tuple[Tensor, ...]
+
+
+class Layout:
+    """What a shard adds to a step, as a list of tensors: their sums over the shards are the step's.
+
+    First what is divided by the shards' whole weight: the gradients and the changes of the floating-point buffers. The
+    last tensor holds the loss, which is divided, too, then the changes of the integer buffers (shard 0's), a 1 for
+    each parameter with a gradient, the weight, and two flags. Each gradient has the strides of its parameter: fused
+    AdamW on CPUs is silently wrong where they differ.
     """
 
     def __init__(self, module: nn.Module):
@@ -141,67 +152,73 @@ class Layout:
         self.floats = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
         self.integers = [buffer for buffer in module.buffers() if not buffer.is_floating_point()]
         self.device, self.dtype = self.parameters[0].device, self.parameters[0].dtype
-        sizes = [sum(part.numel() for part in parts) for parts in (self.parameters, self.floats, self.integers)]
-        self.sizes = [sizes[0], sizes[1], 1, sizes[2], len(self.parameters), 3]  # in the order of the docstring
-        self.divided = sum(self.sizes[:3])
+        self.counts = [buffer.numel() for buffer in self.integers]
+        self.rest = 1 + sum(self.counts) + len(self.parameters) + 3  # numbers of the last tensor
 
-    def empty(self) -> Tensor:
-        return torch.zeros(sum(self.sizes), dtype=self.dtype, device=self.device)
+    def empty(self) -> Parts:
+        rest = torch.zeros(self.rest, dtype=self.dtype, device=self.device)
+        return (*map(torch.zeros_like, self.parameters), *map(torch.zeros_like, self.floats), rest)
 
-    def flags(self, vector: Tensor) -> Tensor:
-        return vector[-2:]
+    def flags(self, parts: Parts) -> Tensor:
+        return parts[-1][-2:]
 
-    def buffers(self) -> tuple[Tensor, Tensor]:
-        """Copies of the floating-point buffers and of the others, each in one dimension."""
-        return flattened(self.floats, self.dtype, self.device), flattened(self.integers, torch.int64, self.device)
+    def buffers(self) -> Buffers:
+        return Buffers(tuple(map(torch.clone, self.floats)), tuple(map(torch.clone, self.integers)))
 
-    def set_buffers(self, values: tuple[Tensor, Tensor]) -> None:
-        for buffers, flat in zip((self.floats, self.integers), values, strict=True):
+    def set_buffers(self, values: Buffers) -> None:
+        for buffers, new in ((self.floats, values.floats), (self.integers, values.integers)):
             if buffers:
-                parts = flat.split([buffer.numel() for buffer in buffers])
-                torch._foreach_copy_(buffers, [part.view(b.shape) for part, b in zip(parts, buffers, strict=True)])
+                torch._foreach_copy_(buffers, new)
 
     def pack(
-        self,
-        gradients: Sequence[Tensor | None],
-        before: tuple[Tensor, Tensor],
-        loss: Tensor,
-        weight: float | Tensor,
-        *,
-        first: bool,
-    ) -> Tensor:
-        """The vector of one shard, from its gradients, its loss, and the buffers as they are and were before it."""
-        pairs = zip(gradients, self.parameters, strict=True)
-        parts = [p.new_zeros(p.numel()) if g is None else in_memory_order(g, p) for g, p in pairs]
-        floats, integers = self.buffers()
-        counted = (integers - before[1]).to(self.dtype) * first
-        tail = [*(float(gradient is not None) for gradient in gradients), float(weight), 0.0, 0.0]
-        rest = torch.tensor(tail, dtype=self.dtype, device=self.device)
-        return torch.cat([*parts, (floats - before[0]) * weight, (loss * weight).reshape(1), counted, rest])
+        self, gradients: Sequence[Tensor | None], before: Buffers, loss: Tensor, weight: float, *, first: bool
+    ) -> Parts:
+        """The parts of one shard, from its gradients, its loss, and the buffers as they are and were before it."""
+        own = [
+            torch.zeros_like(parameter) if gradient is None else with_strides_of(parameter, gradient)
+            for parameter, gradient in zip(self.parameters, gradients, strict=True)
+        ]
+        if self.floats:
+            own += torch._foreach_mul(torch._foreach_sub(self.floats, before.floats), weight)
+        pairs = zip(self.integers, before.integers, strict=True)
+        counted = [(now - then).to(self.dtype).mul_(first) for now, then in pairs]
+        tail = [*(float(gradient is not None) for gradient in gradients), weight, 0.0, 0.0]
+        rest = [(loss * weight).to(self.dtype), *counted, torch.tensor(tail, dtype=self.dtype, device=self.device)]
+        return (*own, flattened(rest))
 
-    def unpack(self, total: Tensor, before: tuple[Tensor, Tensor]) -> tuple[list[Tensor | None], Tensor, list[bool]]:
+    def split(self, vector: Tensor) -> Parts:
+        """The parts in a vector that holds all of them, each as it lies in memory."""
+        likes = [*self.parameters, *self.floats]
+        *parts, rest = vector.split([*(like.numel() for like in likes), self.rest])
+        pairs = zip(parts, likes, strict=True)
+        return (*(part.as_strided(like.shape, like.stride()) for part, like in pairs), rest)
+
+    def unpack(self, parts: Parts, before: Buffers) -> tuple[list[Tensor | None], Tensor, list[bool]]:
         """The mean gradients, the mean loss and the flags of a step; its buffers are set to what they have become."""
-        *used, weight, due, stop = total[-sum(self.sizes[4:]) :].tolist()
+        *divided, rest = parts
+        loss, *counted, used, last = rest.split([1, *self.counts, len(self.parameters), 3])
+        weight, due, stop = last.tolist()
         if weight not in (0.0, 1.0):
-            total[: self.divided] /= weight
-        flat, floats, loss, integers, *_ = total.split(self.sizes)
-        self.set_buffers((before[0] + floats, before[1] + integers.to(before[1].dtype)))
-        parts = flat.split([parameter.numel() for parameter in self.parameters])
-        pairs = zip(self.parameters, parts, used, strict=True)
-        gradients = [part.as_strided(p.shape, p.stride()) if has else None for p, part, has in pairs]
-        return gradients, loss[0], [bool(due), bool(stop)]
+            torch._foreach_div_([*divided, loss], weight)
+        gradients, changes = divided[: len(self.parameters)], divided[len(self.parameters) :]
+        integers = tuple(
+            then + change.view(then.shape).to(then.dtype) for then, change in zip(before.integers, counted, strict=True)
+        )
+        self.set_buffers(Buffers(torch._foreach_add(before.floats, changes) if changes else (), integers))
+        own = [g if has else None for g, has in zip(gradients, used.tolist(), strict=True)]
+        return own, loss[0], [bool(due), bool(stop)]
 
 
-def flattened(tensors: Sequence[Tensor], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """All numbers of some tensors in one dimension."""
-    return torch.cat([torch.empty(0, dtype=dtype, device=device), *(tensor.reshape(-1) for tensor in tensors)])
+def flattened(tensors: Sequence[Tensor]) -> Tensor:
+    """All numbers of some tensors in one dimension, each as it lies in memory."""
+    return torch.cat([tensor.as_strided((tensor.numel(),), (1,)) for tensor in tensors])
 
 
-def in_memory_order(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """The gradient's numbers in one dimension, in the order in which its parameter's lie in memory."""
-    if gradient.stride() != parameter.stride() or gradient.dtype != parameter.dtype:
-        gradient = torch.empty_like(parameter).copy_(gradient)
-    return gradient.as_strided((gradient.numel(),), (1,))
+def with_strides_of(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient, laid out in memory as its parameter is."""
+    if gradient.stride() == parameter.stride() and gradient.dtype == parameter.dtype:
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def draws_seed(seed: int, step: int, shard: int, micro: int) -> int:

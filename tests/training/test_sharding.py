@@ -13,7 +13,7 @@ from pipeline.config import build_data, load_config, resolve
 from pipeline.launch.local_group import Failure, Job, start, watch
 from pipeline.runs import checkpoints, trail
 from pipeline.training.fit import build_task, fit
-from pipeline.training.sharding import MICRO, Layout, draws_seed, in_memory_order
+from pipeline.training.sharding import MICRO, Layout, draws_seed, flattened, with_strides_of
 from pipeline.types import FitResult
 from tests.conftest import TINY, TINY_TEXT
 from tests.training.test_resume import Killed, cut, epochs, kept, weights
@@ -184,8 +184,8 @@ def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
     before = layout.buffers()
     given = [torch.randn(p.shape).contiguous() for p in layout.parameters]
     gradients = [None if p is net.unused else g for p, g in zip(layout.parameters, given, strict=True)]
-    vector = layout.pack(gradients, before, torch.tensor(3.0), 1.0, first=True)
-    found, loss, _ = layout.unpack(vector, before)
+    parts = layout.pack(gradients, before, torch.tensor(3.0), 1.0, first=True)
+    found, loss, _ = layout.unpack(layout.split(flattened(parts)), before)
     assert loss.item() == 3
     for parameter, expected, gradient in zip(layout.parameters, gradients, found, strict=True):
         if expected is None:
@@ -194,7 +194,7 @@ def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
         assert gradient is not None
         assert torch.equal(gradient, expected)
         assert gradient.stride() == parameter.stride()
-    assert in_memory_order(given[0], layout.parameters[0]).ndim == 1
+    assert with_strides_of(layout.parameters[0], given[0]).stride() == layout.parameters[0].stride()
 
 
 def test_buffers_move_by_the_weighted_mean_of_the_shards_changes_and_count_steps_once() -> None:
@@ -206,7 +206,9 @@ def test_buffers_move_by_the_weighted_mean_of_the_shards_changes_and_count_steps
         layout.set_buffers(before)
         net.layers[1].running_mean.add_(mean)
         net.layers[1].num_batches_tracked.add_(1)
-        total += layout.pack([None] * len(layout.parameters), before, torch.tensor(0.0), samples / 4, first=shard == 0)
+        unused = [None] * len(layout.parameters)
+        parts = layout.pack(unused, before, torch.tensor(0.0), samples / 4, first=shard == 0)
+        total = torch._foreach_add(total, parts)
     layout.unpack(total, before)
     assert net.layers[1].running_mean.tolist() == [2.0] * 4
     assert net.layers[1].running_var.tolist() == [1.0] * 4

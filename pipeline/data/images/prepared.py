@@ -52,7 +52,10 @@ def prepare(path: Path, in_shape: tuple[int, ...], cache: Path) -> PreparedImage
     lost = sorted(set(listed.classes) - set(index["labels"]))
     if lost:
         examples = "; ".join(f"{name} {why}" for name, why in list(set_aside.items())[:3])
-        raise DataError(f"{path}: no usable image in {', '.join(lost)} ({examples}). Fix or remove that class.")
+        raise DataError(
+            f"{path}: no usable image in {', '.join(lost)} ({examples}). Fix or remove that class, or see "
+            "`pipeline data check`."
+        )
     # Copy on write, because torch requires a writable array.
     pixels = np.load(folder / "array.npy", mmap_mode="c")
     names, labels = tuple(index["names"]), tuple(index["labels"])

@@ -160,5 +160,6 @@ def _unclear(path: Path, header: list[str], got: str, what: str) -> DataError:
     shown = ", ".join(repr(name[:40]) for name in header[:10])
     return DataError(
         f"{path}: expected a header with the columns text and label (or file and label), got {got} in the first line: "
-        f"{shown}. Name it with data.{what}_column=…, or add a header line if there is none."
+        f"{shown}. Name it with data.{what}_column=… (data check: --{what}-column …), or add a header line if there "
+        "is none."
     )

@@ -136,7 +136,7 @@ class OwnTexts(TextData):
         if wordless := sum(int((np.diff(self.tokens(p).bounds) == 0).sum()) for p in self.source_texts.parts):
             yield f"wordless    {wordless:,} texts hold no word (letters or digits); nothing can be learned from them"
         if len(self.truth["train"]) < FEW:
-            yield f"few         {len(texts_N):,} texts are few: model=tfidf, or more trainer.max_epochs, helps"
+            yield f"few         {len(texts_N):,} texts are few for a net: try model=tfidf, or more trainer.max_epochs"
 
     def _held_out(self, part: str, rows: np.ndarray, size: int, split: Split) -> np.ndarray:
         groups = self.tokens(part).digests(rows)
@@ -176,7 +176,10 @@ class OwnTexts(TextData):
         aside = [f"{name} {why}" for name, why in list(self.source_texts.set_aside().items())[:3]]
         if lost := self.source_texts.folders() - found:
             where = f"{', '.join(sorted(lost))} ({'; '.join(aside)})"
-            raise DataError(f"{self.path}: no usable text in {where}. Fix or remove that class.")
+            raise DataError(
+                f"{self.path}: no usable text in {where}. Fix or remove that class, or see `pipeline data check`: of "
+                "pictures, data=image_folder is right."
+            )
         if len(names) < 2:
             raise DataError(
                 f"{self.path}: expected samples of at least two classes, got {count} of {len(names)}. Make a subfolder "
