@@ -1,6 +1,6 @@
 """The Protocols of classes of one's own: a net, a task, a data module, an augmentation, a metric.
 
-A configuration names such a class in `_target_`; docs/your-project.md shows each in use.
+A configuration names such a class in `_target_`; docs/how-to/your-project.md shows each in use.
 """
 
 from pathlib import Path

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from tests.launch.nodes import nodes
 
@@ -62,12 +61,11 @@ def type_commands(text: str, folder: Path, **environment: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone of the project in the folder `work`, with the data that is there, and a picture of a digit."""
+    """A clone of the project in the folder `work`, with the data that is there."""
     work = tmp_path / "work"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(work)], check=True)
     if (ROOT / "data").is_dir():
         shutil.copytree(ROOT / "data", work / "data", copy_function=os.link, dirs_exist_ok=True)
-    Image.new("L", (28, 28)).save(work / "digit.png")
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""Sphinx extension: generates pages before a build, draws formulas as MathML, breaks lines of code in tables."""
+"""Sphinx extension: generates pages before a build, draws formulas as MathML, decides where lines may break."""
 
 import re
 import shutil
@@ -6,6 +6,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.addnodes import desc_content
 
 from docs.generators import outside, pages
 
@@ -15,6 +16,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", _write_pages)
     app.connect("source-read", _relocate_links)
     app.connect("doctree-resolved", _let_code_in_tables_break)
+    app.connect("doctree-resolved", _keep_numbers_whole)
+    app.connect("doctree-resolved", _colour_examples)
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -45,11 +48,26 @@ def _let_code_in_tables_break(app: Any, tree: nodes.document, name: str) -> None
                 code += [nodes.Text(part), nodes.raw("", "<wbr>", format="html")]
 
 
+def _keep_numbers_whole(app: Any, tree: nodes.document, name: str) -> None:
+    """Keep `89.05 ± 0.04 %` on one line, by spaces that do not break."""
+    for text in [*tree.findall(nodes.Text)]:
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block | nodes.raw):
+            whole = re.sub(r"(?<=\d) (?=[%±])|(?<=±) (?=\d)", "\N{NO-BREAK SPACE}", text)
+            text.parent.replace(text, nodes.Text(whole))
+
+
+def _colour_examples(app: Any, tree: nodes.document, name: str) -> None:
+    """Highlight the examples in docstrings as Python; other literal blocks are commands and output."""
+    for described in tree.findall(desc_content):
+        for block in described.findall(nodes.literal_block):
+            block["language"] = "python"
+
+
 def _inline(writer: Any, node: nodes.math) -> None:
     writer.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def _block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    writer.body.append(f'<div class="math" tabindex="0">{tex2mathml(node.astext(), as_block=True)}</div>')
     raise nodes.SkipNode

@@ -34,16 +34,20 @@ def quoted_results() -> dict[str, str]:
     `playground_speed` is the measured speed of the Playground.
     """
     entries = results.committed(ROOT)
-    verdicts = {
-        f"claim_{row.number}": f"**Claim.** {row.claim}. **{row.sign} {row.verdict}** Evidence: {row.evidence}."
-        for row in claims.table(entries)
-    }
+    verdicts = {f"claim_{row.number}": _verdict(row) for row in claims.table(entries)}
     costs = markdown.costs(entries)
     scores = {
         f"score_{name}": f"{markdown.score(group)} ({len(group)} seeds, {np.mean(costs[name]):,.0f} CPU-s)"
         for name, group in markdown.grouped(entries).items()
     }
     return {**verdicts, **scores, "playground_speed": _playground_speed()}
+
+
+def _verdict(row: claims.Claim) -> str:
+    """Return a claim, its verdict and its evidence; evidence of several parts is a list."""
+    parts = row.evidence.split("; ")
+    evidence = f"{parts[0]}." if len(parts) == 1 else "\n\n" + "\n".join(f"- {part}" for part in parts)
+    return f"**Claim.** {row.claim}. **{row.sign} {row.verdict}** Evidence: {evidence}"
 
 
 def _playground_speed() -> str:

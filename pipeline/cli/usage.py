@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from pipeline.config.checks import suggest
 from pipeline.config.schema import SCHEMA
 from pipeline.errors import ConfigError
 
@@ -38,7 +39,8 @@ def _option(option: str, error: Any, verb: str, words: Sequence[str]) -> str:
         key, dashes = option.lstrip("-"), "Configuration is written without dashes"
         if _is_key(key):
             return f"{found} {dashes}: `{key}={_value(option, words)}`."
-        return f"{found}{_guess(option, error)} {dashes}: `KEY=VALUE`; `pipeline config` lists the keys."
+        guess = _guess(option, error) or suggest(key.replace("-", "_"), SCHEMA)
+        return f"{found}{guess} {dashes}: `KEY=VALUE`; `pipeline config` lists the keys."
     return f"{found}{_guess(option, error)} `{verb} --help` lists the options."
 
 

@@ -18,6 +18,7 @@ from pipeline.cli.command import _run, app
         ("train --model.net.hidden=3", "Configuration is written without dashes: `model.net.hidden=3`."),
         ("sweep --seed", "Configuration is written without dashes: `seed=…`."),
         ("config --lr 3", "Configuration is written without dashes: `KEY=VALUE`; `pipeline config` lists the keys."),
+        ("train --epochs 3", "Did you mean trainer.max_epochs? Configuration is written without dashes: `KEY=VALUE`;"),
         ("train --recrod", "--recrod: no such option of `pipeline train`. Did you mean --record?"),
         ("runs --experiment x", "--experiment: no such option of `pipeline runs`. `pipeline runs --help` lists the"),
         ("trian", "trian: no such verb. Did you mean `pipeline train`? `pipeline --help` lists the verbs."),
