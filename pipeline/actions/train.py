@@ -12,6 +12,7 @@ from typing import cast
 from pipeline.actions import requirements, run_description, stored_copy
 from pipeline.actions.data import obtain
 from pipeline.actions.few_samples import STEPS, enough_epochs
+from pipeline.actions.finish import finish
 from pipeline.actions.log_file import redirect_output
 from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
@@ -24,12 +25,10 @@ from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
 from pipeline.runs import storage as storages
-from pipeline.runs.best import best_validation
-from pipeline.runs.goodput import goodput
 from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
 from pipeline.tracking.address import check
-from pipeline.tracking.run import Run, open_run
+from pipeline.tracking.run import open_run
 from pipeline.training import cpu
 from pipeline.types import Console, DataSet, FitResult
 
@@ -281,29 +280,3 @@ def _launch(
     if result.stopped:
         raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
     return result
-
-
-def finish(
-    config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
-) -> dict[str, float]:
-    """Calibrate the stored model, evaluate it on test, draw its figures, and log both with the portable model."""
-    from pipeline.actions import assess, export  # import numpy and torch
-    from pipeline.actions.calibrate import calibrate
-    from pipeline.report.figures import learning_curves
-
-    data = build_data(config, root / "data")
-    predictor = calibrate(run_dir / "model", data)
-    figures = run_dir / "figures"
-    figures.mkdir(exist_ok=True)
-    evaluation = assess.assess(predictor, data, "test", root=root)
-    assess.draw(evaluation, predictor, data, "test", figures)
-    scores = assess.named_metrics(evaluation, "test")
-    history = events.read(run_dir)[0]
-    if history:
-        learning_curves(history, figures / "learning_curves.png")
-    run.log_result({**scores, "train/cpu_s": cpu_s, **best_validation(history), **goodput(history)}, figures)
-    if example := export.onnx_example(predictor, data, run_dir / "model.onnx"):
-        run.log_model(run_dir / "model.onnx", *example)
-    else:
-        run.log_files(run_dir / "model", "model")
-    return {**extra, **scores}

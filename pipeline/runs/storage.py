@@ -41,10 +41,6 @@ class Storage:
     files: "FileSystem"
     folder: str
 
-    def run(self, name: str) -> str:
-        """The folder of a run's copy."""
-        return f"{self.folder}/{name}"
-
     def names(self) -> list[str]:
         """The names of the runs."""
         from pyarrow.fs import FileSelector
@@ -57,7 +53,7 @@ class Storage:
         """The paths of the files of a run's copy, by their names in the run's folder."""
         from pyarrow.fs import FileSelector
 
-        top = self.run(run)
+        top = f"{self.folder}/{run}"
         found = self.files.get_file_info(FileSelector(top, recursive=True, allow_not_found=True))
         return {info.path.removeprefix(f"{top}/"): info.path for info in found if info.is_file}
 
@@ -171,7 +167,7 @@ class RunCopy:
         """Copy a file, unless it is gone: checkpoints are pruned."""
         from pyarrow.fs import LocalFileSystem
 
-        target = f"{self.storage.run(self.run_dir.name)}/{name}"
+        target = f"{self.storage.folder}/{self.run_dir.name}/{name}"
         with suppress(FileNotFoundError), (self.run_dir / name).open("rb") as here:
             if isinstance(self.storage.files, LocalFileSystem):  # object storage has no folders
                 self.storage.files.create_dir(target.rpartition("/")[0])
@@ -180,7 +176,7 @@ class RunCopy:
 
     def remove(self, name: Path, *, whole: bool) -> None:
         """Remove a file from the copy, or with `whole` the folder that it was in."""
-        place = Path(self.storage.run(self.run_dir.name), name)
+        place = Path(self.storage.folder, self.run_dir.name, name)
         with suppress(FileNotFoundError):
             if whole:  # `delete_file` would leave an object that marks the empty folder
                 self.storage.files.delete_dir(str(place.parent))
