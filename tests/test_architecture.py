@@ -47,7 +47,7 @@ HOMES = {
     "jinja2": {"report"},
     "fastapi": {"app", "launch"},
     "uvicorn": {"app", "launch"},
-    "pyarrow": {"data"},
+    "pyarrow": {"data", "runs"},
     "PIL": {"data", "inference", "report"},
     "efficientnet_lite_pytorch": {"models"},
 }

@@ -36,7 +36,9 @@ def cluster(folder: Path) -> Iterator[str]:
     os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_agent_register_timeout_ms="120000")
     head = ["--head", f"--port={port}", "--num-cpus=0", f"--dashboard-port={dashboard}", f"--temp-dir={folder}/head"]
     head.append(f"--dashboard-agent-listen-port={others[0]}")
-    node = [f"--address=127.0.0.1:{port}", "--num-cpus=2", f"--dashboard-agent-listen-port={others[1]}"]
+    # With a folder of its own: on a shared one, Ray's agents delete each other's copy of a job's code.
+    node = [f"--address=127.0.0.1:{port}", "--num-cpus=2", f"--temp-dir={folder}/node"]
+    node.append(f"--dashboard-agent-listen-port={others[1]}")
     started = []
     try:
         for words in (head, node):
@@ -63,26 +65,28 @@ def until_ready(address: str) -> None:
 
 def measured(address: str, storage: Path) -> dict[str, Any]:
     """Submit a training and follow it to its end; seconds from the command's start."""
-    before = set(storage.glob("runs/*"))
+    before = set(storage.glob("runs/*/run.json"))
     command = [sys.executable, "-m", "pipeline", "submit", *TRAINING, "--address", address, "--storage", str(storage)]
     began = time.time()
     lines: dict[str, float] = {}  # the first time of each line, by its first word
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
+    output = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
         assert job.stdout
         for line in job.stdout:
             lines.setdefault(line.split()[0] if line.split() else "", time.time() - began)
+            output.append(line)
     ended = time.time()
-    assert job.returncode == 0, f"exit {job.returncode}"
-    [run] = set(storage.glob("runs/*")) - before
-    events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    if job.returncode:
+        raise SystemExit(f"exit {job.returncode}: {''.join(output[-30:])}")
+    [record] = set(storage.glob("runs/*/run.json")) - before
+    events = [json.loads(line) for line in record.with_name("events.jsonl").read_text().splitlines()]
     first = {key: next(event["time"] for event in events if key in event) - began for key in ("workers", "total")}
-    record = json.loads((run / "run.json").read_text())
     return {
         "accepted_s": lines["job"],  # the cluster has the code
         "workers_s": first["workers"],  # all workers have started
         "first_step_s": first["total"],
         "whole_s": ended - began,
-        "train_cpu_s": record["cpu_s"],
+        "train_cpu_s": json.loads(record.read_text())["cpu_s"],
     }
 
 

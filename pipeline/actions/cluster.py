@@ -11,6 +11,7 @@ from pipeline.runs import provenance
 from pipeline.types import Console
 
 VERBS = ("train", "resume", "sweep", "evaluate", "predict", "repro")  # that can be a job
+COPIED = ("train", "resume")  # their runs can be copied to an address
 ON_CLUSTER = ("train", "repro")  # use its nodes; the others run where the job is started
 
 
@@ -24,7 +25,7 @@ def submit(
     Raises: ConfigError for a wrong override or a word with a secret; LaunchError if the cluster can't be used.
     """
     verb, rest = (words[0], words[1:]) if words and words[0] in VERBS else ("train", words)
-    for word in rest:
+    for word in (*rest, storage):
         if redact(word) != word:
             raise ConfigError(
                 f"{redact(word)}: holds a secret, which all who see the cluster's jobs could read. Name a "
@@ -34,6 +35,10 @@ def submit(
         rest = ["cluster=ray", "cluster.address=auto", *rest]
     name = load_config(*_overrides(rest), root=root, config_dir=config_dir).name if verb == "train" else verb
     options = ["--config-dir", jobs.CONFIG_DIR] if config_dir else []
+    if jobs.is_address(storage):
+        if verb not in COPIED:
+            raise ConfigError(f"--storage {storage}: {verb} takes a folder of the cluster. Only trainings are copied.")
+        options += ["--storage", storage]
     with jobs.packed(root, config_dir) as (folder, size):
         console.print(f"sending     {size / 1e6:.1f} MB of code and configuration, no data")
         for warning in provenance.gaps(root):

@@ -5,13 +5,14 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import cast
 
-from pipeline.actions import requirements, run_description
+from pipeline.actions import requirements, run_description, stored_copy
 from pipeline.actions.data import obtain
 from pipeline.actions.few_samples import STEPS, enough_epochs
+from pipeline.actions.finish import finish
 from pipeline.actions.log_file import redirect_output
 from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
@@ -23,12 +24,11 @@ from pipeline.launch.local import LocalWorkers
 from pipeline.launch.train import prepare
 from pipeline.launch.train import train as launch
 from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
-from pipeline.runs.best import best_validation
-from pipeline.runs.goodput import goodput
+from pipeline.runs import storage as storages
 from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
 from pipeline.tracking.address import check
-from pipeline.tracking.run import Run, open_run
+from pipeline.tracking.run import open_run
 from pipeline.training import cpu
 from pipeline.types import Console, DataSet, FitResult
 
@@ -44,10 +44,12 @@ def train(
     verbose: bool = False,
     resume_if_interrupted: bool = False,
     run_name: str | None = None,
+    storage: str | None = None,
 ) -> RunRecord:
     """Train an experiment, or with `resume_if_interrupted` resume its interrupted run: same configuration, data, code.
 
-    A run of the name `run_name` is resumed unless it is finished; then it is not trained again.
+    A run of the name `run_name` is resumed unless it is finished; then it is not trained again. The run is copied to
+    `storage`, where a run of that name is looked for, too.
 
     Returns: the run's summary, see `_train`.
     Raises: PipelineError for what the user can fix, before training where it can be known.
@@ -57,6 +59,8 @@ def train(
     chosen = resolve(config)
     bits.choose(chosen["cluster"])
     _check_workers(chosen)
+    if storage:
+        storages.connect(storage)
     config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
     if epochs := enough_epochs(plain, overrides, root=root):
         console.print(
@@ -68,9 +72,11 @@ def train(
     identity = fingerprint.identity(training(plain), root)
     if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
         console.print(f"resuming    {interrupted.name}, which was interrupted")
-        return _train(plain, interrupted, console, root=root, verbose=verbose)
+        return _train(plain, interrupted, console, root=root, verbose=verbose, storage=storage)
+    if run_name and storage:
+        stored_copy.fetch(run_name, storage, console, root=root)
     if run_name and (named := lookup.named(run_name, root)):
-        return _continue(named, identity, plain, console, root=root, verbose=verbose)
+        return _continue(named, identity, plain, console, root=root, verbose=verbose, storage=storage)
     facts: RunRecord = {
         **provenance.provenance(root),
         "identity": identity,
@@ -82,11 +88,18 @@ def train(
         console.print(warning)
     run_dir = records.create(root, plain, facts, run_name)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
-    return _train(plain, run_dir, console, root=root, verbose=verbose)
+    return _train(plain, run_dir, console, root=root, verbose=verbose, storage=storage)
 
 
 def _continue(
-    record: RunRecord, identity: str, config: Config, console: Console, *, root: Path, verbose: bool
+    record: RunRecord,
+    identity: str,
+    config: Config,
+    console: Console,
+    *,
+    root: Path,
+    verbose: bool,
+    storage: str | None,
 ) -> RunRecord:
     """Resume the run of a name; of a finished one, only return its summary.
 
@@ -102,7 +115,7 @@ def _continue(
         console.print(f"finished    {name} was trained before, and is not trained again")
         return cast(RunRecord, {key: value for key, value in record.items() if key in SUMMARY})
     console.print(f"resuming    {name}, which was {record['status']}")
-    return _train(config, Path(record["run_dir"]), console, root=root, verbose=verbose)
+    return _train(config, Path(record["run_dir"]), console, root=root, verbose=verbose, storage=storage)
 
 
 def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -118,12 +131,24 @@ def require(config: Config, console: Console, *, root: Path, config_dir: Path | 
             )
 
 
-def resume(run: str, console: Console, *, root: Path, verbose: bool = False, allow_drift: bool = False) -> RunRecord:
+def resume(
+    run: str,
+    console: Console,
+    *,
+    root: Path,
+    verbose: bool = False,
+    allow_drift: bool = False,
+    storage: str | None = None,
+) -> RunRecord:
     """Resume an interrupted or failed run from its newest checkpoint that verifies, from the start if it has none.
+
+    A run that is not on this machine is fetched from `storage`.
 
     Raises: LaunchError if the run is finished or still running, or if code, configuration, data or packages have
     changed, unless `allow_drift`. The number of workers may change.
     """
+    if storage:
+        stored_copy.provide(run, storage, console, root=root)
     record = lookup.find(run, root)
     if "sweep" in record:
         raise LaunchError(f"{record['name']}: is a sweep. Resume it: `pipeline sweep --resume {record['name']}`.")
@@ -143,10 +168,31 @@ def resume(run: str, console: Console, *, root: Path, verbose: bool = False, all
         records.update(run_dir, fingerprint=fingerprint.parts(config, root))
     if config["cluster"].get("address"):  # the cluster that it began on may be gone
         config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
-    return _train(config, run_dir, console, root=root, verbose=verbose)
+    return _train(config, run_dir, console, root=root, verbose=verbose, storage=storage)
 
 
-def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRecord:
+def _train(
+    config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool, storage: str | None
+) -> RunRecord:
+    """Train, evaluate and track a run in its folder; its copy is kept in `storage`, or in the one that it began with.
+
+    Returns: as `_run`.
+    """
+    if storage:
+        records.update(run_dir, storage=storage)
+    with storages.copied(run_dir, records.read(run_dir).get("storage"), console.print) as copying:
+        return _run(config, run_dir, console, copying, root=root, verbose=verbose)
+
+
+def _run(
+    config: Config,
+    run_dir: Path,
+    console: Console,
+    copying: AbstractContextManager[None],
+    *,
+    root: Path,
+    verbose: bool,
+) -> RunRecord:
     """Train, evaluate and track a run in its folder.
 
     Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s.
@@ -162,7 +208,8 @@ def _train(config: Config, run_dir: Path, console: Console, *, root: Path, verbo
         config["cluster"]["gpus_per_worker"] = cluster.resolve_gpus(config["cluster"])
         check_precision(config)
         data, model = run_description.announce(config, console, root=root, run_dir=run_dir)
-        local = stack.enter_context(prepare(config))  # forks, so before tracking starts its threads
+        local = stack.enter_context(prepare(config))  # forks, so before tracking and storage start their threads
+        stack.enter_context(copying)
         console.print(f"tracked in  {redact(uri)}")
         record = records.read(run_dir)
         run = stack.enter_context(
@@ -233,29 +280,3 @@ def _launch(
     if result.stopped:
         raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
     return result
-
-
-def finish(
-    config: Config, run_dir: Path, *, root: Path, run: Run, extra: dict[str, float], cpu_s: float
-) -> dict[str, float]:
-    """Calibrate the stored model, evaluate it on test, draw its figures, and log both with the portable model."""
-    from pipeline.actions import assess, export  # import numpy and torch
-    from pipeline.actions.calibrate import calibrate
-    from pipeline.report.figures import learning_curves
-
-    data = build_data(config, root / "data")
-    predictor = calibrate(run_dir / "model", data)
-    figures = run_dir / "figures"
-    figures.mkdir(exist_ok=True)
-    evaluation = assess.assess(predictor, data, "test", root=root)
-    assess.draw(evaluation, predictor, data, "test", figures)
-    scores = assess.named_metrics(evaluation, "test")
-    history = events.read(run_dir)[0]
-    if history:
-        learning_curves(history, figures / "learning_curves.png")
-    run.log_result({**scores, "train/cpu_s": cpu_s, **best_validation(history), **goodput(history)}, figures)
-    if example := export.onnx_example(predictor, data, run_dir / "model.onnx"):
-        run.log_model(run_dir / "model.onnx", *example)
-    else:
-        run.log_files(run_dir / "model", "model")
-    return {**extra, **scores}

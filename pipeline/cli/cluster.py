@@ -28,7 +28,11 @@ def submit(
     ] = None,
     address: Address = LOCAL,
     storage: Annotated[
-        str, typer.Option(help="The folder on the cluster that holds data/ and runs/; one that all nodes share.")
+        str,
+        typer.Option(
+            help="The folder on the cluster with data/ and runs/, one that all nodes share; or s3://BUCKET/PREFIX, "
+            "for a run that outlives the cluster: it is copied there with each checkpoint.",
+        ),
     ] = DEFAULT_STORAGE,
     config_dir: ConfigDir = None,
     wait: Annotated[bool, typer.Option(help="Print the job's log until it ends.")] = True,

@@ -80,3 +80,12 @@ Run = Annotated[
         help="A run's name or its first characters, its MLflow id, its folder, 'latest', or EXPERIMENT@latest."
     ),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI",
+        envvar="PIPELINE_STORAGE",
+        help="s3://BUCKET/PREFIX, or file:///FOLDER of a shared folder: the run is copied there with each checkpoint, "
+        "and can be resumed on another machine.",
+    ),
+]

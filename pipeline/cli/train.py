@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Verbose, project_root
+from pipeline.cli.options import ConfigDir, Json, Overrides, Record, RecordAs, Run, Storage, Verbose, project_root
 from pipeline.cli.terminal import Terminal
 from pipeline.config import check_name
 from pipeline.errors import ConfigError
@@ -35,6 +35,7 @@ def train(
             "finished one is not trained again.",
         ),
     ] = None,
+    storage: Storage = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -62,6 +63,7 @@ def train(
             verbose=verbose,
             resume_if_interrupted=resume_if_interrupted,
             run_name=run_name,
+            storage=storage,
         )
         if record or record_as:
             recording.model(summary, project_root(), record_as)
@@ -78,12 +80,13 @@ def resume(
     address: Annotated[
         str | None, typer.Option(help="URL of a cluster's dashboard: RUN is a job there, and is resumed there.")
     ] = None,
+    storage: Storage = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Resume an interrupted or failed run from its checkpoint.
 
-    With --address the run of a job on a cluster is resumed there.
+    With --address the run of a job on a cluster is resumed there. With --storage a run that is not here is fetched.
 
     Example: pipeline resume latest
     """
@@ -93,7 +96,9 @@ def resume(
     from pipeline.actions import train as action
 
     with Terminal() as console:
-        summary = action.resume(run, console, root=project_root(), verbose=verbose, allow_drift=allow_drift)
+        summary = action.resume(
+            run, console, root=project_root(), verbose=verbose, allow_drift=allow_drift, storage=storage
+        )
         console.close(summary, as_json)
 
 

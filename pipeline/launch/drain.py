@@ -4,7 +4,6 @@ Trainings that were started on this machine store a checkpoint and end. Those wi
 elsewhere, because the machine's Ray node is drained, as `ray drain-node` does.
 """
 
-import os
 import sys
 import time
 from itertools import pairwise
@@ -49,7 +48,7 @@ def drain_node(ends: float) -> None:
     from ray.exceptions import RayError
 
     try:
-        address = head.resolve(os.environ.get("RAY_ADDRESS") or "auto")
+        address = head.resolve("auto")
         head.connect(address)
         client, deadline_ms = GcsClient(address=address), int(1000 * (time.time() + ends - time.monotonic()))
         for node in own_nodes(client):

@@ -76,10 +76,12 @@ def reach() -> None:
 
 
 def resolve(address: str) -> str:
-    """The head's host:port; `auto` reads the address that Ray stored when it started on this machine.
+    """The head's host:port; `auto` is RAY_ADDRESS, else the address that Ray stored when it last started here.
 
     Raises: LaunchError if `auto` finds none.
     """
+    if address == "auto":  # in a job Ray sets the variable to the job's own cluster: a machine may run several
+        address = os.environ.get("RAY_ADDRESS") or address
     if address != "auto":
         return address.removeprefix("ray://")
     stored = ray_folder() / "ray/ray_current_cluster"

@@ -30,7 +30,8 @@ READY_S = 60  # a new cluster's time to accept a job
 STOP_S = 60  # a job's time to store its state before it is killed
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 CONFIG_DIR = "$SENT/config_dir"  # the user's own configuration on the cluster
-STORAGE = "storage"  # of a job's facts on the cluster: its folder there
+STORAGE = "storage"  # of a job's facts on the cluster: its folder there, or the address to which its run is copied
+FOLDER = "~/lecture-pipeline"  # of a job on the cluster whose storage is an address
 RUN_LINE = re.compile(r"^run +(\S+) \(log: ", re.MULTILINE)  # with which a training names its run
 ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 
@@ -87,12 +88,13 @@ def _copy_project(project: Project, folder: Path) -> None:
 
 
 def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path, storage: str, experiment: str) -> str:
-    """Start `pipeline WORDS` in the folder `storage` of the cluster; the job's name.
+    """Start `pipeline WORDS` in the folder `storage` of the cluster, or of an address in `FOLDER`; the job's name.
 
     Raises: LaunchError if the cluster does not accept it.
     """
     name = f"{re.sub(r'[^A-Za-z0-9_-]', '-', experiment)}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-    target = shlex.quote(storage) if not storage.startswith("~/") else f"~/{shlex.quote(storage[2:])}"
+    place = FOLDER if is_address(storage) else storage
+    target = shlex.quote(place) if not place.startswith("~/") else f"~/{shlex.quote(place[2:])}"
     command = shlex.join(words).replace(f"'{CONFIG_DIR}'", f'"{CONFIG_DIR}"')
     ends = time.monotonic() + READY_S
     while True:
@@ -113,6 +115,11 @@ def submit(client: "JobSubmissionClient", words: Sequence[str], *, folder: Path,
             time.sleep(2)
         else:
             return job
+
+
+def is_address(storage: str) -> bool:
+    """Whether a job's storage is an address, such as s3://BUCKET/PREFIX, rather than a folder of the cluster."""
+    return "://" in storage
 
 
 def connect(address: str) -> "JobSubmissionClient":

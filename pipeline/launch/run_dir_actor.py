@@ -52,10 +52,14 @@ class RunDirActor:
         """The token in `MARK`."""
         return self.token
 
-    def enter(self, rank: int, workers: int, node: str, process: int, group: PlacementGroup | None) -> None:
+    def hold(self, group: PlacementGroup | None) -> None:
+        """Remember the resources of the newest group, to be given back if its controller dies."""
+        self.group = group
+
+    def enter(self, rank: int, workers: int, node: str, process: int) -> None:
         """Register a worker that has started on a node; rank 0 appends its group's start to the event log."""
         if rank == 0:
-            self.used, self.group = set(), group
+            self.used = set()
             event_log = events.EventLog(self.run_dir)
             event_log.append(step=newest_step(self.run_dir), workers=workers, restarts=self.groups)
             if self.groups:

@@ -16,7 +16,6 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from ray.util.placement_group import PlacementGroup, get_current_placement_group, remove_placement_group
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -31,6 +30,7 @@ from pipeline.launch.failures import Failures, TooFewNodes, causes, root
 from pipeline.launch.node_monitor import reporting
 from pipeline.launch.process_group import ProcessGroupConfig
 from pipeline.launch.run_dir_actor import RunDirActor, workspace
+from pipeline.launch.trainer import Trainer
 from pipeline.runs import interruption
 from pipeline.training import cpu
 from pipeline.types import DataSet, FitResult
@@ -114,10 +114,10 @@ class _Groups:
 
     def group(self, workers: int, failures: Failures) -> FitResult:
         """Train with a group of workers; its result."""
-        ray.get(self.actor.forget_nodes.remote())
+        self.actor.forget_nodes.remote()  # without waiting: the actor may start while the group does
         self.used, self.resources = set(), None
         failures.workers = workers
-        trainer = DataParallelTrainer(
+        trainer = Trainer(
             _worker,
             train_loop_config=self.arguments,
             backend_config=ProcessGroupConfig("nccl" if self.cluster["gpus_per_worker"] else "gloo", COLLECTIVE_S),
@@ -197,6 +197,8 @@ class _Groups:
 
 def _worker(arguments: dict[str, Any]) -> FitResult:
     """Train in one worker process."""
+    actor = arguments["actor"]
+    actor.hold.remote(get_current_placement_group())  # before the imports, during which the controller may die
     bits.choose(arguments["config"]["cluster"])
     cpu.fix_instructions()  # its node may have been started without them
     from ray.train.torch import get_device
@@ -206,9 +208,8 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
     from pipeline.training.fit import fit
 
     logging.getLogger("lightning").propagate = False  # it has a handler, as has Ray's root logger: each line came twice
-    actor, bundle, context = arguments["actor"], arguments["bundle"], ray.train.get_context()
-    node, group = ray.get_runtime_context().get_node_id(), get_current_placement_group()
-    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, os.getpid(), group))
+    bundle, context, node = arguments["bundle"], ray.train.get_context(), ray.get_runtime_context().get_node_id()
+    ray.get(actor.enter.remote(context.get_world_rank(), context.get_world_size(), node, os.getpid()))
     config, exchange = arguments["config"], TimedExchange(ProcessGroup())
     measured = WorkerMetrics(Path(arguments["run_dir"]).name, exchange, config["data"]["batch_size"])
     elsewhere = node != arguments["driver"] and context.get_local_rank() == 0
@@ -227,7 +228,7 @@ def _worker(arguments: dict[str, Any]) -> FitResult:
         )
 
 
-def _outcome(trainer: DataParallelTrainer) -> Any:
+def _outcome(trainer: Trainer) -> Any:
     try:
         return trainer.fit().return_value
     except BaseException as error:

@@ -68,6 +68,7 @@ class RunRecord(TypedDict, total=False):
     dvc_stage: str | None
     dvc_experiment: str | None
     command: str
+    storage: str  # the address to which the run is copied, if it is
     hardware: str
     environment: dict[str, str | None]  # see `cpu.environment`
     identity: str

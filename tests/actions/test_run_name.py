@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.actions import train as action
 from pipeline.errors import LaunchError
-from pipeline.runs import lookup, records
+from pipeline.runs import lookup, records, storage
 from tests.conftest import Quiet
 
 XOR = ["experiment=mlp_xor", "trainer.max_epochs=2"]
@@ -27,8 +27,8 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def train(project: Path, *words: str, name: str | None = "job-1") -> Any:
-    return action.train([*XOR, *words], Quiet(), root=project, run_name=name)
+def train(project: Path, *words: str, name: str | None = "job-1", storage: str | None = None) -> Any:
+    return action.train([*XOR, *words], Quiet(), root=project, run_name=name, storage=storage)
 
 
 def test_a_job_that_is_started_again_resumes_its_own_run_and_no_other(project: Path, trained: list[str]) -> None:
@@ -38,6 +38,20 @@ def test_a_job_that_is_started_again_resumes_its_own_run_and_no_other(project: P
     train(project)
     assert trained[1:] == ["job-1", "job-2", "job-1"]
     assert len(lookup.listing(project)) == 3
+
+
+def test_a_job_that_is_started_again_on_another_machine_resumes_the_copy_of_its_run(
+    project: Path, trained: list[str]
+) -> None:
+    (project / "there").mkdir()
+    uri = f"file://{project}/there"
+    train(project, storage=uri)
+    with storage.copied(project / "runs/job-1", uri, print):
+        pass
+    (project / "runs").rename(project / "lost")
+    train(project, storage=uri)
+    assert trained == ["job-1", "job-1"]
+    assert (project / "runs/job-1/config.json").read_bytes() == (project / "lost/job-1/config.json").read_bytes()
 
 
 def test_a_finished_run_is_not_trained_again_and_another_configuration_is_refused(

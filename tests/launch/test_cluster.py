@@ -61,7 +61,21 @@ def test_ray_is_not_started_where_it_finds_no_room(disk: Path, token: Path, monk
     assert not token.exists()
 
 
+def test_a_job_uses_its_own_cluster_where_another_one_started_later_on_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray/ray_current_cluster").write_text("10.0.0.1:2")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:1")  # as Ray sets it in a job
+    assert head.resolve("auto") == "10.0.0.1:1"
+    monkeypatch.delenv("RAY_ADDRESS")
+    assert head.resolve("auto") == "10.0.0.1:2"
+    assert head.resolve("10.0.0.1:3") == "10.0.0.1:3"
+
+
 def test_an_ended_session_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray/ray_current_cluster").write_text("127.0.0.1:1\n")  # Ray leaves its note behind when it is killed
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))

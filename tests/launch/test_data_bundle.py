@@ -108,5 +108,5 @@ def test_the_load_of_a_node_is_logged_with_the_seconds_since_the_runs_start(tmp_
 def test_the_newest_process_of_each_worker_is_known(tmp_path: Path) -> None:
     driver = run_dir_actor.RunDirActor(str(tmp_path), keep=1)
     for rank, process in ((0, 10), (1, 11), (0, 20), (1, 21)):
-        driver.enter(rank, 2, f"node-{rank}", process, None)
+        driver.enter(rank, 2, f"node-{rank}", process)
     assert driver.worker_processes() == {0: ("node-0", 20), 1: ("node-1", 21)}

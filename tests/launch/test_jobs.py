@@ -170,6 +170,27 @@ def test_any_verb_that_works_for_long_can_be_a_job(
     assert sent["entrypoint"].endswith(f"exec python -P -m pipeline {command}")
 
 
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["seed=1"], "train --storage s3://box/runs cluster=ray cluster.address=auto seed=1"),
+        (["resume", "xor-s0-1"], "resume --storage s3://box/runs xor-s0-1"),
+    ],
+)
+def test_a_job_copies_its_run_to_an_address_which_the_next_job_of_the_run_is_given_too(
+    words: list[str], command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, Any] = {}
+    client = SimpleNamespace(submit_job=lambda **given: sent.update(given) or given["submission_id"])
+    monkeypatch.setattr(jobs, "connect", lambda address: client)
+    where: dict[str, Any] = {"address": "http://127.0.0.1:1", "storage": "s3://box/runs", "root": project}
+    cluster.submit(words, Quiet(), **where, config_dir=None)
+    assert sent["entrypoint"].endswith(f"cd ~/lecture-pipeline && exec python -P -m pipeline {command}")
+    assert sent["metadata"]["storage"] == "s3://box/runs"
+    with pytest.raises(ConfigError, match="Only trainings are copied"):
+        cluster.submit(["evaluate", "latest"], Quiet(), **where, config_dir=None)
+
+
 def test_a_submitted_job_is_the_command_in_its_folder_with_no_value_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
