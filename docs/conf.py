@@ -11,6 +11,7 @@ html_title = "Lecture pipeline"
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "../pipeline/app/static/icon.svg"
 html_show_copyright = False
 html_show_sphinx = False
