@@ -69,7 +69,10 @@ class Proof(TypedDict, total=False):
     teacher: str
     steps: int
     experiments: dict[str, dict[str, Any]]  # verdicts
-    fingerprints: dict[str, str]
+    fingerprints: dict[str, str]  # of the working tree
+    commit_fingerprints: dict[
+        str, str
+    ]  # MD5 of the files that dvc.lock names where the commit's results are up to date
     identical: int
     of: int
 
@@ -93,6 +96,7 @@ def prove(
         before = Side(commit[:12], tree, _folder(root, commit[:12], proof))
         now = Side("the working tree", root, _folder(root, f"tree-{proof['working_tree']['digest']}", proof))
         _remove_other_trees(now.folder.parent)
+        proof["commit_fingerprints"] = _fingerprints(before, pairs)
         verdicts = unpaired
         with (
             _training(before, [old for _, old in pairs], root, steps, missing),
@@ -158,6 +162,17 @@ def _training(side: Side, experiments: list[str], root: Path, steps: int, missin
     finally:
         side.process.terminate()
         side.process.wait()
+
+
+def _fingerprints(before: Side, pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the MD5 of each experiment's fingerprint as the commit's own code writes it; {} if it can't."""
+    folder = before.folder / "fingerprint"
+    command = [sys.executable, "-m", "pipeline", "fingerprint", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(before.tree)}
+    if subprocess.run(command, cwd=before.tree, env=environment, capture_output=True, check=False).returncode:
+        return {}
+    files = {new: folder / f"{old}.json" for new, old in pairs}
+    return {new: hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() for new, file in files.items()}
 
 
 def _missing(names: set[str], root: Path, console: Console) -> list[str]:

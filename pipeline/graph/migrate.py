@@ -39,28 +39,29 @@ class TrainStage(TypedDict):
 def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
     """Rewrite dvc.lock and results/ for every experiment that a proof found identical; the others stay stale.
 
-    A proof is void for an experiment whose training fingerprint has changed since.
+    A proof is void for an experiment whose training fingerprint has changed since. A stage stays stale if it was stale
+    at the proof's commit already: what it recorded is of other code or another configuration than what was compared.
     The stages that prepare data and fingerprints have to be up to date: `dvc repro prepare fingerprint` first.
 
     Returns: the stages that were migrated, and those that stay stale.
     Raises: DataError if a file is not a proof, or prepared/ lacks a file.
     """
-    identical = {name for proof in proofs for name in _proven(proof, root)}
+    proven = {name: md5 for proof in proofs for name, md5 in _proven(proof, root).items()}
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
-    outputs = dict(_outputs(lock["stages"]))
+    outputs, fingerprints = dict(_outputs(lock["stages"])), dict(_fingerprints(lock["stages"]))
     stages = {name: entry for name, entry in lock["stages"].items() if _prepares(name)}
     migrated, stale = list[str](), list[str]()
     for name, stage in _train_stages(root).items():
-        model = outputs.get(stage["out"])
-        if stage["experiment"] not in identical or model is None:
+        model, trained_by = outputs.get(stage["out"]), proven.get(stage["experiment"])
+        if model is None or trained_by is None or trained_by != fingerprints.get(stage["out"]):
             stale.append(name)
             continue
         deps = [outputs[path] if path.startswith("models/") else _entry(root, path) for path in stage["deps"]]
         stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
         migrated.append(name)
     write(stages, root)
-    for experiment in sorted(identical):
-        _update_digests(experiment, root)
+    for experiment in sorted({stage.removeprefix("train@").rpartition("-")[0] for stage in migrated}):
+        _update_digests(experiment, migrated, root)
     return migrated, stale
 
 
@@ -78,21 +79,39 @@ def _outputs(stages: dict[str, LockEntry]) -> Iterator[tuple[str, LockedFile]]:
     """Yield every output of the former stages with its path, a renamed experiment's with today's path."""
     for stage in stages.values():
         for out in stage.get("outs", ()):
-            folder, slash, name = out["path"].rpartition("/")
-            experiment, dash, seed = name.rpartition("-")
-            path = f"{folder}{slash}{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
+            path = _path_today(out["path"])
             yield path, {**out, "path": path}
 
 
-def _proven(proof: Path, root: Path) -> set[str]:
-    """Return the experiments that a proof found identical and whose training fingerprint is still the proven one."""
+def _fingerprints(stages: dict[str, LockEntry]) -> Iterator[tuple[str, str]]:
+    """Yield the path of every former output, and the MD5 of the fingerprint with which it was made."""
+    for stage in stages.values():
+        for dep in stage.get("deps", ()):
+            if dep["path"].startswith("prepared/fingerprint/"):
+                yield from ((_path_today(out["path"]), dep["md5"]) for out in stage.get("outs", ()))
+
+
+def _path_today(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    experiment, dash, seed = name.rpartition("-")
+    return f"{folder}{slash}{EXPERIMENTS.get(experiment, experiment)}{dash}{seed}"
+
+
+def _proven(proof: Path, root: Path) -> dict[str, str]:
+    """Return the experiments that a proof found identical and whose training fingerprint is still the proven one.
+
+    With each, the MD5 of its fingerprint at the proof's commit.
+    """
     try:
         content = json.loads(proof.read_text())
         identical = [name for name, verdict in content["experiments"].items() if verdict["verdict"] == "identical"]
         proven = {name: content["fingerprints"][name] for name in identical}
+        before: dict[str, str] = content["commit_fingerprints"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{proof}: not a proof ({error!r}). `pipeline prove COMMIT` writes one.") from error
-    return {name for name, identity in proven.items() if identity == _identity(name, root)}
+    return {
+        name: before[name] for name, identity in proven.items() if name in before and identity == _identity(name, root)
+    }
 
 
 def _identity(experiment: str, root: Path) -> str:
@@ -130,13 +149,12 @@ def _entry(root: Path, path: str) -> LockedFile:
     }
 
 
-def _update_digests(experiment: str, root: Path) -> None:
-    """Write the digest of today's configuration into each committed result of an experiment."""
+def _update_digests(experiment: str, migrated: Sequence[str], root: Path) -> None:
+    """Write the digest of today's configuration into each committed result whose stage was migrated."""
     path = results.path_of(experiment, root)
     content = results.read(path)
     for run in content["runs"]:
-        run["config_digest"] = digest(
-            resolve(load_config(f"experiment={experiment}", f"seed={run['seed']}", root=root))
-        )
-    if content["runs"]:
-        atomic_write(path, results.as_text(content))
+        if f"train@{experiment}-{run['seed']}" in migrated:
+            configured = load_config(f"experiment={experiment}", f"seed={run['seed']}", root=root)
+            run["config_digest"] = digest(resolve(configured))
+    atomic_write(path, results.as_text(content))

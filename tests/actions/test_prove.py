@@ -64,6 +64,7 @@ def test_cut_runs_parents_and_what_can_not_be_trained_have_their_lines(clone: Pa
     assert [found[name] for name in ("digits_mlp", "lecture_gan", "neuron", "faster")] == expected
     proof = json.loads(next((clone / ".cache/proof").glob("*.json")).read_text())
     assert proof["experiments"]["lecture_gan"]["steps"] == 3
+    assert proof["commit_fingerprints"].keys() == {"digits_mlp", "lecture_gan", "neuron"}
     assert proof["working_tree"]["dirty"]
 
 

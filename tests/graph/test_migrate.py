@@ -25,8 +25,8 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with two recorded models under former stage names, and a proof that one of them is unchanged."""
     former = {
         "prepare@mnist": {"cmd": "pull", "deps": [], "outs": []},
-        "train_once@mlp_xor-0": {"cmd": "old", "deps": [], "outs": [MODEL]},
-        "train_once@neuron-0": {"cmd": "old", "deps": [], "outs": [OTHER]},
+        "train_once@mlp_xor-0": {"cmd": "old", "deps": [made_by("mlp_xor")], "outs": [MODEL]},
+        "train_once@neuron-0": {"cmd": "old", "deps": [made_by("neuron")], "outs": [OTHER]},
         "evaluate@mlp_xor-0": {"cmd": "old", "deps": [MODEL], "outs": []},
     }
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": former}))
@@ -39,11 +39,18 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         results.path_of(name, project).write_text(results.as_text(results.content_of(name, [run], None)))
     verdicts = {"mlp_xor": {"verdict": "identical"}, "neuron": {"verdict": "different"}}
     fingerprints = {name: migrate._identity(name, project) for name in NAMES}
-    (project / "proof.json").write_text(json.dumps({"experiments": verdicts, "fingerprints": fingerprints}))
+    content = {"experiments": verdicts, "fingerprints": fingerprints}
+    content["commit_fingerprints"] = {name: made_by(name)["md5"] for name in NAMES}
+    (project / "proof.json").write_text(json.dumps(content))
     monkeypatch.setattr(
         migrate, "_train_stages", lambda root: {f"train@{n}-0": stage(n) for n in ("mlp_xor", "neuron")}
     )
     return project
+
+
+def made_by(name: str) -> LockedFile:
+    """The fingerprint of an experiment at the proof's commit, as dvc.lock names it."""
+    return {"path": f"prepared/fingerprint/{name}.json", "hash": "md5", "md5": f"of {name}", "size": 9}
 
 
 def stage(name: str) -> dict[str, Any]:
@@ -93,6 +100,16 @@ def test_a_proof_of_other_code_is_void(recorded: Path) -> None:
     proof["fingerprints"]["mlp_xor"] = "of the code before"
     (recorded / "proof.json").write_text(json.dumps(proof))
     assert migrate.migrate([recorded / "proof.json"], recorded) == ([], ["train@mlp_xor-0", "train@neuron-0"])
+
+
+def test_what_was_stale_at_the_proofs_commit_stays_stale_and_keeps_its_digest(recorded: Path) -> None:
+    """Its model is of another configuration than the one whose first steps were compared."""
+    proof = json.loads((recorded / "proof.json").read_text())
+    proof["commit_fingerprints"]["mlp_xor"] = "of two shards"
+    (recorded / "proof.json").write_text(json.dumps(proof))
+    assert migrate.migrate([recorded / "proof.json"], recorded) == ([], ["train@mlp_xor-0", "train@neuron-0"])
+    (run,) = results.read(results.path_of("mlp_xor", recorded))["runs"]
+    assert run["config_digest"] == "of another spelling"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"experiments": {"mlp_xor": 1}}'])
