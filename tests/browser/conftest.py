@@ -23,8 +23,9 @@ def find_browser(own: str) -> str | None:
     return found or (own if Path(own).is_file() else None)
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+@contextmanager
+def launched() -> Iterator[Any]:
+    """A browser; without one the test is skipped."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=TIMEOUT_S * 1000)
@@ -35,6 +36,12 @@ def browser() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with launched() as running:
+        yield running
 
 
 @contextmanager

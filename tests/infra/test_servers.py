@@ -1,5 +1,6 @@
 """Where users outgrow sqlite and folders: runs in Postgres, artifacts and data in an S3 store, on real servers."""
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.browser.conftest import launched
 from tests.infra.conftest import SECRET, bucket
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +155,87 @@ def test_a_run_is_tracked_in_postgres_and_its_artifacts_stand_in_s3(
     original = (project / "runs" / name / "figures/learning_curves.png").read_bytes()
     assert stored["learning_curves.png"].get()["Body"].read() == original
     assert SECRET not in done.stdout + done.stderr + (project / "runs" / name / "log.txt").read_text()
+
+
+def pipeline(*words: str) -> str:
+    done = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "pipeline", *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.slow
+def test_mlflows_pages_show_a_teams_runs_models_sweeps_and_comparisons(project: Path, postgres: int, s3: str) -> None:
+    from mlflow import MlflowClient
+    from playwright.sync_api import expect
+
+    bucket(s3, "mlflow")
+    with tracking_server(postgres, s3, project) as address, launched() as browser:
+        tracked = f"tracking.uri={address}"
+        interrupt_and_resume("experiment=digits_mlp", "trainer.max_epochs=60", tracked)
+        pipeline("train", "experiment=digits_mlp", "seed=1", "trainer.max_epochs=3", tracked)
+        pipeline("promote", "latest")
+        searched = ("model.optimizer.lr=choice(0.1,0.03)", "trainer.max_epochs=5", "--trials", "2")
+        pipeline("sweep", "experiment=mlp_xor", *searched, tracked)
+
+        server = MlflowClient(address)
+        digits, gate = (server.get_experiment_by_name(name).experiment_id for name in ("digits", "gate"))
+        second, first = server.search_runs([digits])  # one run, though it was interrupted and resumed
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+
+        page.goto(f"{address}/#/experiments/{digits}/runs")
+        expect(page.get_by_text("2 matching runs")).to_be_visible()
+        for run in (first, second):
+            expect(page.get_by_text(run.info.run_name).first).to_be_visible()
+
+        page.goto(f"{address}/#/experiments/{digits}/runs/{first.info.run_id}")
+        expect(page.get_by_text("test/accuracy", exact=True).first).to_be_visible()
+        expect(page.get_by_text(f"pipeline resume {first.info.run_name}").first).to_be_attached()
+        page.goto(f"{address}/#/experiments/{digits}/runs/{first.info.run_id}/artifacts/figures")
+        page.get_by_text("learning_curves.png").first.click()
+        expect(page.get_by_role("img", name="learning_curves.png")).to_be_visible()  # read from S3 by the server
+
+        page.goto(f"{address}/#/models/digits/versions/1")
+        expect(page.get_by_text("champion").first).to_be_visible()
+        expect(page.get_by_role("heading", name="Model Card")).to_be_visible()
+        model = server.search_logged_models([digits])[0]
+        page.goto(f"{address}/#/experiments/{digits}/models/{model.model_id}/artifacts")
+        page.get_by_text("MLmodel").first.click()
+        expect(page.get_by_text("signature:").first).to_be_visible()
+
+        page.goto(f"{address}/#/experiments/{gate}/runs")
+        expect(page.get_by_text("3 matching runs")).to_be_visible()  # in one row, until it is opened
+        sweep = next(run for run in server.search_runs([gate]) if "mlflow.parentRunId" not in run.data.tags)
+        trials = [f"{sweep.info.run_name}/00{number}" for number in (1, 2)]
+        expect(page.get_by_text(trials[0])).to_have_count(0)
+        page.get_by_role("row").filter(has_text=sweep.info.run_name).get_by_role("button").first.click()
+        for trial in trials:
+            expect(page.get_by_text(trial).first).to_be_visible()
+
+        pair = json.dumps([first.info.run_id, second.info.run_id])
+        page.goto(f"{address}/#/compare-runs?runs={pair}&experiments={json.dumps([digits])}")
+        expect(page.get_by_text("Comparing 2 Runs from 1 Experiment").first).to_be_visible()
+        for run in (first, second):
+            expect(page.get_by_text(run.info.run_name).first).to_be_attached()
+
+
+def interrupt_and_resume(*words: str) -> None:
+    """Train until the first epoch is known, press Ctrl-C, and continue."""
+    with subprocess.Popen(command("train", *words), env=environment(), start_new_session=True) as training:
+        while not any('"metrics"' in log.read_text() for log in Path("runs").glob("*/events.jsonl")):
+            assert training.poll() is None
+            time.sleep(0.1)
+        os.killpg(training.pid, signal.SIGINT)
+    assert training.returncode == 130
+    assert "finished" not in pipeline("runs", "--json")
+    pipeline("resume", "latest")
 
 
 def dvc(*words: str, cwd: Path) -> str:
