@@ -70,9 +70,7 @@ class Proof(TypedDict, total=False):
     steps: int
     experiments: dict[str, dict[str, Any]]  # verdicts
     fingerprints: dict[str, str]  # of the working tree
-    commit_fingerprints: dict[
-        str, str
-    ]  # MD5 of the files that dvc.lock names where the commit's results are up to date
+    commit_fingerprints: dict[str, str]  # of the commit: MD5 of each file, as dvc.lock holds it
     identical: int
     of: int
 

@@ -150,6 +150,15 @@ def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
     assert "canary" not in str(error.value)
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a cluster was given when a job was submitted to it."""
+    given: dict[str, Any] = {}
+    client = SimpleNamespace(submit_job=lambda **words: given.update(words) or words["submission_id"])
+    monkeypatch.setattr(jobs, "connect", lambda address: client)
+    return given
+
+
 @pytest.mark.parametrize(
     ("words", "command"),
     [
@@ -161,11 +170,8 @@ def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
     ],
 )
 def test_any_verb_that_works_for_long_can_be_a_job(
-    words: list[str], command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], command: str, project: Path, sent: dict[str, Any]
 ) -> None:
-    sent: dict[str, Any] = {}
-    client = SimpleNamespace(submit_job=lambda **given: sent.update(given) or given["submission_id"])
-    monkeypatch.setattr(jobs, "connect", lambda address: client)
     cluster.submit(words, Quiet(), address="http://127.0.0.1:1", storage="~/x", root=project, config_dir=None)
     assert sent["entrypoint"].endswith(f"exec python -P -m pipeline {command}")
 
@@ -178,11 +184,8 @@ def test_any_verb_that_works_for_long_can_be_a_job(
     ],
 )
 def test_a_job_copies_its_run_to_an_address_which_the_next_job_of_the_run_is_given_too(
-    words: list[str], command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], command: str, project: Path, sent: dict[str, Any]
 ) -> None:
-    sent: dict[str, Any] = {}
-    client = SimpleNamespace(submit_job=lambda **given: sent.update(given) or given["submission_id"])
-    monkeypatch.setattr(jobs, "connect", lambda address: client)
     where: dict[str, Any] = {"address": "http://127.0.0.1:1", "storage": "s3://box/runs", "root": project}
     cluster.submit(words, Quiet(), **where, config_dir=None)
     assert sent["entrypoint"].endswith(f"cd ~/lecture-pipeline && exec python -P -m pipeline {command}")
