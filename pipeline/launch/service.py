@@ -26,9 +26,13 @@ class Settings(BaseModel):
 
 
 def build(args: Settings) -> Application:
-    """The application: the deployment `api` reads requests, the deployment `model` predicts them in batches."""
+    """The application: the deployment `api` reads requests, the deployment `model` predicts them in batches.
+
+    Both ask for a part of a CPU, so that neither is placed on a head without CPUs: the service answers without the head.
+    """
     model = serve.deployment(Replica, name="model", max_ongoing_requests=ONGOING, health_check_period_s=1)
-    api = serve.deployment(serve.ingress()(_Api), name="api", ray_actor_options={"num_cpus": 0})
+    model = model.options(ray_actor_options={"num_cpus": 0.9})
+    api = serve.deployment(serve.ingress()(_Api), name="api", ray_actor_options={"num_cpus": 0.1})
     return api.bind(model.bind(str(args.model), "/"), args)
 
 

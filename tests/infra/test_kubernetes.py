@@ -22,7 +22,7 @@ JOBS = ("dev", "gpu", "spot", "queued")
 KINDS = {  # of each folder that is given to kubectl
     **{f"kuberay/overlays/{name}": {*SHARED, "RayCluster"} for name in ("dev", "gpu", "spot")},
     **{f"kuberay/jobs/{name}": {*SHARED, "RayJob"} for name in JOBS},
-    "kuberay/service": {*SHARED, "RayService"},
+    "kuberay/service": {*SHARED, "RayService", "Service", "StatefulSet"},
     "kuberay/queues": {"ResourceFlavor", "ClusterQueue", "LocalQueue", "WorkloadPriorityClass"},
     "kuberay/monitoring": {"ConfigMap", "PodMonitor"},
     "mlflow": {"ConfigMap", "Service", "StatefulSet", "Deployment", "CronJob", "NetworkPolicy"},
@@ -113,7 +113,7 @@ def test_a_mistake_is_found(file: str, right: str, wrong: str) -> None:
     assert [found for document in yaml.safe_load_all(text.replace(right, wrong)) for found in problems(document)]
 
 
-@pytest.mark.parametrize("right", ["serveConfigV2", "excludeHeadPodFromServeSvc", "rayVersion"])
+@pytest.mark.parametrize("right", ["serveConfigV2", "excludeHeadPodFromServeSvc", "rayVersion", "redisAddress"])
 def test_a_mistake_in_the_service_is_found(right: str) -> None:
     text = json.dumps(by_kind(KUBERAY / "service")["RayService"])
     assert right in text
@@ -134,6 +134,18 @@ def test_the_head_is_protected_and_every_ray_pod_drains_before_it_ends(folder: s
         assert command[:3] == ["python", "-m", "pipeline.launch.drain"]
         assert float(command[3]) < pod["terminationGracePeriodSeconds"]
         assert {"configMapRef": {"name": "pipeline"}} in pod["containers"][0]["envFrom"]
+
+
+def test_a_services_head_keeps_what_it_knows_in_a_store_that_only_ray_reaches() -> None:
+    documents = {(one["kind"], one["metadata"]["name"]): one for one in rendered(KUBERAY / "service")}
+    options = cluster_of(documents["RayService", "pipeline"])["gcsFaultToleranceOptions"]
+    host, port = options["redisAddress"].split(":")
+    assert documents["Service", host]["spec"]["ports"] == [{"port": int(port)}]
+    [server] = documents["StatefulSet", host]["spec"]["template"]["spec"]["containers"]
+    assert {"name": "PASSWORD", **options["redisPassword"]} in server["env"]
+    policy = documents["NetworkPolicy", host]["spec"]
+    assert policy["podSelector"] == documents["StatefulSet", host]["spec"]["selector"]
+    assert policy["ingress"][0]["from"] == [{"podSelector": {"matchLabels": {"ray.io/is-ray-node": "yes"}}}]
 
 
 def test_spot_machines_get_workers_and_never_the_head() -> None:

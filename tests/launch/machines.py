@@ -37,13 +37,16 @@ class Machines:
             "RAY_AUTH_TOKEN_PATH": str(token),
         }
 
-    def begin(self) -> None:
-        """Create the network and start the head."""
+    def create_network(self) -> None:
+        """Create the network, with the head's machine on it."""
         _ip("netns", "add", self.space(1))
         for words in ("link add br0 type bridge", f"addr add {NETWORK}.1/24 dev br0", "link set br0 up"):
             _ip("-n", self.space(1), *words.split())
         _ip("-n", self.space(1), "link", "set", "lo", "up")
-        self._ray(1, "--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false")
+
+    def start_head(self, *words: str) -> None:
+        """Start Ray's head, or start it again."""
+        self._ray(1, "--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false", *words)
 
     def space(self, number: int) -> str:
         """A machine's network namespace."""
@@ -118,19 +121,27 @@ class Machines:
 
 
 @contextmanager
-def machines(hidden: Path, count: int) -> Iterator[Machines]:
-    """A head and so many machines; only the head sees the folder `hidden`."""
+def network(hidden: Path) -> Iterator[Machines]:
+    """A network with the head's machine alone, which alone sees the folder `hidden`; nothing runs yet."""
     folder = Path(tempfile.mkdtemp(prefix="net-"))  # short: a socket's path has at most 107 bytes
     together = Machines(folder, hidden)
     try:
-        together.begin()
-        for number in range(2, 2 + count):
-            together.connect(number)
-            together.start(number)
+        together.create_network()
         yield together
     finally:
         together.close()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def machines(hidden: Path, count: int) -> Iterator[Machines]:
+    """A head and so many machines; only the head sees the folder `hidden`."""
+    with network(hidden) as together:
+        together.start_head()
+        for number in range(2, 2 + count):
+            together.connect(number)
+            together.start(number)
+        yield together
 
 
 def impossible() -> str:
