@@ -28,7 +28,7 @@ class Settings(BaseModel):
 def build(args: Settings) -> Application:
     """The application: the deployment `api` reads requests, the deployment `model` predicts them in batches.
 
-    Both ask for a part of a CPU, so that neither is placed on a head without CPUs: the service answers without the head.
+    Each asks for a part of a CPU, so that none is placed on a head without CPUs, and all answer while it is away.
     """
     model = serve.deployment(Replica, name="model", max_ongoing_requests=ONGOING, health_check_period_s=1)
     model = model.options(ray_actor_options={"num_cpus": 0.9})
