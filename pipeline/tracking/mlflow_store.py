@@ -119,6 +119,7 @@ class MLflowStore:
         Runs of one data set share an experiment: there, and only there, are their metrics comparable.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+        from mlflow.exceptions import MlflowException
 
         experiment = self._experiment(run["dataset"]["name"])
         existing = self.client.search_runs([experiment], f"tags.`{KEY}` = '{run['key']}'")
@@ -134,7 +135,11 @@ class MLflowStore:
             self.client.log_batch(run_id, params=params[start : start + 100])
         # MLflow stores 36 characters of a digest; the tag `data.digest` holds all of them.
         data = Dataset(run["dataset"]["name"], run["dataset"]["digest"][:32], "code", "{}")
-        self.client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+        inputs = [DatasetInput(data, [InputTag("mlflow.data.context", "training")])]
+        try:
+            self.client.log_inputs(run_id, inputs)
+        except MlflowException:  # another run brought the same data to Postgres at the same time
+            self.client.log_inputs(run_id, inputs)
         return run_id, experiment
 
     def reopen(self, run_id: str) -> None:

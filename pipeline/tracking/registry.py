@@ -1,5 +1,6 @@
 """MLflow's model registry: versions of a registered model, and the alias of the one in use."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.errors import LaunchError
@@ -30,10 +31,13 @@ class Registry:
 
         Raises: LaunchError if MLflow has no model of the run.
         """
+        from mlflow.exceptions import MlflowException
+
         with self.store.translated_errors():
             client = self.store.client
             if not client.search_registered_models(f"name = '{self.name}'"):
-                client.create_registered_model(self.name)
+                with suppress(MlflowException):  # another promotion was faster, or the next request says why not
+                    client.create_registered_model(self.name)
             versions = list(client.search_model_versions(f"name = '{self.name}' and run_id = '{run_id}'"))
             if not versions:
                 source, model_id = self._model(run_id)

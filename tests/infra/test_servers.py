@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -224,6 +225,39 @@ def test_mlflows_pages_show_a_teams_runs_models_sweeps_and_comparisons(project: 
         expect(page.get_by_text("Comparing 2 Runs from 1 Experiment").first).to_be_visible()
         for run in (first, second):
             expect(page.get_by_text(run.info.run_name).first).to_be_attached()
+
+
+@pytest.mark.slow
+def test_mlflows_page_of_a_reproduction_leads_to_its_trainings_and_back(
+    project: Path, postgres: int, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from playwright.sync_api import expect
+
+    bucket(s3, "mlflow")
+    training = "{} train experiment=mlp_xor seed={} trainer.max_epochs=3"
+    stages = {f"train-{seed}": {"cmd": training.format(shlex.join(command()), seed)} for seed in range(2)}
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, width=10**6))
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    dvc("init", "-q", cwd=project)
+    with tracking_server(postgres, s3, project) as address, launched() as browser:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        pipeline("repro")
+
+        server = MlflowClient(address)
+        reproductions, gate = (server.get_experiment_by_name(name).experiment_id for name in ("reproductions", "gate"))
+        [parent] = server.search_runs([reproductions])
+        children = server.search_runs([gate])
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        for child in children:
+            page.goto(f"{address}/#/experiments/{reproductions}/runs/{parent.info.run_id}")
+            with page.expect_popup() as opened:
+                page.get_by_role("link", name=child.info.run_name).click()
+            of_child = opened.value
+            expect(of_child.get_by_role("heading", name=child.info.run_name)).to_be_visible()
+            of_child.get_by_role("link", name=parent.info.run_name).click()
+            expect(of_child.get_by_role("heading", name=parent.info.run_name)).to_be_visible()
+        assert len(children) == 2
 
 
 def interrupt_and_resume(*words: str) -> None:

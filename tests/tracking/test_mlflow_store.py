@@ -104,6 +104,26 @@ def test_lost_responses_leave_one_run_and_no_doubled_point(root: Path, monkeypat
         assert database.execute("select count(*) from inputs").fetchone() == (1,)
 
 
+def test_two_runs_that_bring_the_same_data_at_once_are_both_stored(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    honest, refusals = MlflowClient.log_inputs, [MlflowException("(UniqueViolation) duplicate key", 4)]
+
+    def second(self: MlflowClient, *arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return honest(self, *arguments)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", second)
+    lines: list[str] = []
+    with a_run(root, lines):
+        pass
+    assert not lines
+    assert not refusals
+    assert stored(root).inputs.dataset_inputs[0].dataset.name == "mnist"
+
+
 @pytest.mark.parametrize("deleted", ["experiment", "run"])
 def test_a_deleted_experiment_or_run_keeps_the_events_and_names_the_command_that_restores_it(
     root: Path, deleted: str
