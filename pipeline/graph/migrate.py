@@ -109,6 +109,11 @@ def _proven(proof: Path, root: Path) -> dict[str, str]:
         before: dict[str, str] = content["commit_fingerprints"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{proof}: not a proof ({error!r}). `pipeline prove COMMIT` writes one.") from error
+    if not before:
+        raise DataError(
+            f"{proof}: its commit is older than `pipeline fingerprint`, so what dvc.lock names can't be compared with "
+            "it. Prove against a newer commit."
+        )
     return {
         name: before[name] for name, identity in proven.items() if name in before and identity == _identity(name, root)
     }

@@ -112,6 +112,13 @@ def test_what_was_stale_at_the_proofs_commit_stays_stale_and_keeps_its_digest(re
     assert run["config_digest"] == "of another spelling"
 
 
+def test_a_commit_without_fingerprints_is_named(recorded: Path) -> None:
+    proof = json.loads((recorded / "proof.json").read_text())
+    (recorded / "proof.json").write_text(json.dumps({**proof, "commit_fingerprints": {}}))
+    with pytest.raises(DataError, match=r"proof.json: its commit is older.*Prove against a newer commit"):
+        migrate.migrate([recorded / "proof.json"], recorded)
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"experiments": {"mlp_xor": 1}}'])
 def test_without_a_proof_nothing_is_written(recorded: Path, content: str) -> None:
     before = (recorded / "dvc.lock").read_bytes()
