@@ -20,7 +20,10 @@ TRAINING = ["data=mnist-5k", "model=cnn", "trainer.max_epochs=2", "trainer.shard
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="submit-") as folder, cluster(Path(folder)) as address:
+    with (
+        tempfile.TemporaryDirectory(prefix="submit-", ignore_cleanup_errors=True) as folder,
+        cluster(Path(folder)) as address,
+    ):
         storage = Path(folder) / "storage"
         storage.mkdir()
         (storage / "data").symlink_to(Path.cwd() / "data")

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import HTTPException
 from ray import serve
 from ray.exceptions import RayActorError
+from threadpoolctl import threadpool_limits
 
 from pipeline.inference.requests import predict
 from pipeline.kinds import load
@@ -48,6 +49,7 @@ class Replica:
         os.chdir(folder)
         torch.set_num_threads(1)
         self.predictor = load(Path(model_dir))
+        threadpool_limits(1)  # numpy's threads spin while they wait, on cores that the server and its clients need
 
     def predict_many(self, inputs: list[RawInput]) -> list[Prediction]:
         """The predictions for the inputs of a batch."""

@@ -17,9 +17,11 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+import torch
 from fastapi import HTTPException
 from PIL import Image
 from ray.exceptions import ActorDiedError
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.actions.predict import predict
 from pipeline.actions.train import train
@@ -57,6 +59,17 @@ def test_a_request_whose_replicas_die_goes_to_another_until_it_is_answered(monke
     with pytest.raises(HTTPException) as error:
         asyncio.run(serve.retrying(always_dies)([1]))
     assert error.value.status_code == 503
+
+
+def test_a_replica_computes_on_one_thread_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(serve, "load", lambda folder: None)
+    with threadpool_limits(2):
+        serve.Replica("model", str(tmp_path))
+        assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+    assert torch.get_num_threads() == 1
 
 
 def test_requests_that_wait_are_sent_together_and_each_gets_its_own_predictions() -> None:
