@@ -20,7 +20,9 @@ BENCHMARK = Benchmark(
     "where one core trained. `before_s` is from the start of the process to the end of the first step, `after_s` from "
     "the end of the last epoch to the end of the process. In that time the pipeline calibrates and tests the model, "
     "draws figures, writes the portable model and sends it to MLflow. Ray's documented Lightning example, which trains "
-    "for one epoch on two workers, does none of these.",
+    "for one epoch on two workers, does none of these.\n\n"
+    "Two workers share training alone. What one process does before and after it stays: until the first step the "
+    "imports of torch and Lightning, then MLflow's, whose server may refuse the run before it trains.",
     (
         training(NOW, *WORDS),
         Contender(

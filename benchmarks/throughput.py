@@ -39,7 +39,9 @@ BENCHMARK = Benchmark(
     "and processes.\n\n"
     "The pipeline keeps memory that a step freed; the others take it from the kernel again, page by page "
     "([decisions](explanation/decisions.md)). Batches are copied row by row (20 µs for 128 images, 118 before). In "
-    "torch's profile of the MLP's step, 58 % are matrix products at 79 GFLOPS, all that a core has.",
+    "torch's profile of the MLP's step, 58 % are matrix products at 79 GFLOPS, all that a core has. Each worker adds "
+    "all gradients of both and computes the optimiser's step for all parameters, where the bare loop's threads share "
+    "it: that limits the ratios of the MLP, which has many parameters for its work.",
     (*map(_pipeline, LOADS), *map(_loop, LOADS), *map(_lightning, LIGHTNING)),
     (
         *(
