@@ -59,8 +59,12 @@ UNITS = {
     "epochs": "{:.0f}",
     "texts": "{:,.0f}",
 }
-LABELS = {
+LABELS = {  # of measures that a figure shows
     "wall_s": "seconds",
+    "cpu_s": "CPU-seconds",
+    "repro_s": "seconds",
+    "first_step_s": "seconds until the first step",
+    "disk_mb": "MB",
     "before_s": "seconds from the start of the process to the end of the first step",
     "peak_mb": "MB",
     "p50_ms": "ms a request (p50)",
@@ -83,7 +87,7 @@ The first command takes one measurement, and resumes it if it was interrupted. T
   contender, in immediate succession, each in a process of its own, on all cores if nothing else is said.
 - Wall-clock seconds come first: they are what a person waits. CPU-seconds are of a process and all that it started;
   `peak_mb` is of its largest process.
-- Where the load average before a run is over 1, other work ran at the same time: wall-clock seconds are then too high.
+- The load average before a run is of the minute before it, in which another run of the benchmark may have been busy.
 - Contenders are written from published recipes in their own idiom (`benchmarks/contenders/`). Keras, on its torch
   backend, is installed by `pip install --no-deps -r benchmarks/requirements.lock`.
 
@@ -163,7 +167,7 @@ def draw(benchmark: Benchmark, pairs: Sequence[Pair]) -> None:
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel(LABELS.get(measure, "CPU-seconds"))
+    axes.set_xlabel("CPU-seconds" if benchmark.parts else LABELS[measure])
     axes.spines[["top", "right"]].set_visible(False)
     FIGURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURES / f"{benchmark.name}.png", dpi=110, metadata={"Software": None})
