@@ -114,7 +114,7 @@ def collect(experiment: str, root: Path) -> Path:
     A run with the committed weights and metrics keeps its committed provenance, cost and trail; metrics that
     the committed result lacks are added.
 
-    Raises: DataError if there is no evaluation.
+    Raises: DataError if there is no evaluation, or the training of one is not known: its result could not be checked.
     """
     path = results.path_of(experiment, root)
     folders = sorted((root / "evaluations" / experiment).glob(f"*/{RESULT}"), key=lambda file: int(file.parent.name))
@@ -123,6 +123,11 @@ def collect(experiment: str, root: Path) -> Path:
     committed = results.read(path)
     known = {run["seed"]: run for run in committed["runs"]}
     found = [_run(file.parent, known, root) for file in folders]
+    if unknown := [f"{experiment}-{run['seed']}" for run in found if run.get("cpu_s") is None]:
+        raise DataError(
+            f"{', '.join(unknown)}: the training is not in runs/, so commit, processor and cost are not known. Train "
+            f"here: `dvc repro --force --single-item train@{unknown[0]}`."
+        )
     details = _details(folders[0].parent) or committed.get("details")
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, results.as_text(results.content_of(experiment, found, details)))

@@ -59,17 +59,8 @@ def collect(
     """
     root = required_project()
     from pipeline.actions.record import collect as action
-    from pipeline.runs import results
 
-    path = action(experiment, root)
-    print(path)
-    for run in results.read(path)["runs"]:
-        if run.get("name") is None:
-            result = f"{experiment}-{run['seed']}"
-            print(
-                f"WARNING     {result}: its training is not in runs/, so its commit, processor and cost are unknown. "
-                f"`dvc repro --force --single-item train@{result}` trains it here."
-            )
+    print(action(experiment, root))
 
 
 @app.command()

@@ -41,6 +41,30 @@ def commit(root: Path, **change: Any) -> None:
     path.write_text(results.as_text(content))
 
 
+FACTS_OF = record._facts
+
+
+@pytest.fixture(autouse=True)
+def costs_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every training cost two CPU-seconds, also where its folder is not in runs/."""
+
+    def facts(result: Result, root: Path) -> dict[str, Any]:
+        found = FACTS_OF(result, root)
+        return {**found, "cpu_s": found["cpu_s"] or 2.0}
+
+    monkeypatch.setattr(record, "_facts", facts)
+
+
+def test_a_result_of_an_unknown_training_is_refused_and_nothing_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "_facts", FACTS_OF)
+    evaluate(project, 0, 0.5, "weights of another machine")
+    with pytest.raises(DataError, match=r"^net-0: the training is not in runs/.*--single-item train@net-0`"):
+        record.collect("net", project)
+    assert not results.path_of("net", project).exists()
+
+
 def test_a_repeated_result_keeps_its_record_and_the_file_its_bytes(project: Path) -> None:
     for seed in (0, 1):
         evaluate(project, seed, 0.5, f"weights{seed}")
@@ -74,7 +98,7 @@ def test_a_result_without_a_trail_takes_the_record_and_the_trail_of_a_repetition
     commit(project, commit="old", dirty=True)
     stored = trail.Entry(3, 1, "weights0")
     (project / "evaluations/net/0" / trail.FILE).write_text(json.dumps(trail.columns([stored])))
-    facts: dict[str, Any] = {"name": None, "commit": None}
+    facts: dict[str, Any] = {"name": None, "commit": None, "cpu_s": 2.0}
     monkeypatch.setattr(record, "_facts", lambda *_: facts)
     assert results.read(record.collect("net", project))["runs"][0]["commit"] == "old"  # the run's folder is not here
     facts.update(name="net-s0", commit="new", dirty=False)

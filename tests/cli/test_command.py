@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.cli.command import _run
 from pipeline.report import gradient_check
-from tests.actions.test_record import evaluate
 from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -212,19 +211,6 @@ def test_the_mirrors_password_is_never_printed(
     done = called(capsys, "config")
     assert "canary" not in done.stdout + done.stderr
     assert "mirror.example" in done.stdout
-
-
-def test_collect_says_where_the_training_of_a_result_is_not_known(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (project / "conf").mkdir()
-    for name in ("conf/config.yaml", "data.dvc"):
-        (project / name).touch()
-    evaluate(project, 0, 0.5, "weights of another machine")
-    done = called(capsys, "collect", "net")
-    assert done.returncode == 0
-    assert "net-0: its training is not in runs/, so its commit, processor and cost are unknown" in done.stdout
-    assert "`dvc repro --force --single-item train@net-0`" in done.stdout
 
 
 def test_doctor_names_what_is_missing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
