@@ -145,7 +145,7 @@ def evaluated(folder: Path, root: Path) -> results.Result:
 def _run(folder: Path, known: dict[int, results.Result], root: Path) -> results.Result:
     result = evaluated(folder, root)
     before = known.get(result["seed"])
-    if before is None or not results.agree(before, result):
+    if before is None or before.get("cpu_s") is None or not results.agree(before, result):
         return result
     # Results that were committed before there were trails take the record of the run that has one.
     if "trail" in result and "trail" not in before and result["name"]:

@@ -65,6 +65,14 @@ def test_a_result_of_an_unknown_training_is_refused_and_nothing_written(
     assert not results.path_of("net", project).exists()
 
 
+def test_a_committed_result_of_an_unknown_training_takes_the_record_of_a_repetition(project: Path) -> None:
+    evaluate(project, 0, 0.5, "weights0")
+    record.collect("net", project)
+    commit(project, commit=None, cpu_s=None)
+    (run,) = results.read(record.collect("net", project))["runs"]
+    assert run["cpu_s"] == 2.0
+
+
 def test_a_repeated_result_keeps_its_record_and_the_file_its_bytes(project: Path) -> None:
     for seed in (0, 1):
         evaluate(project, seed, 0.5, f"weights{seed}")
