@@ -63,16 +63,14 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 
 QUICK = [["config"], ["runs"], ["doctor"], ["claims"]]
 IMPORTED_BY = """
-import contextlib, io, json, sys, time
+import contextlib, io, json, sys
 from pipeline.cli.command import _run
 from pipeline.report import gradient_check
 
 for words, expected in json.loads(sys.argv[1]):
-    before = time.process_time()  # not the clock: the machine may be busy
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         code = _run(words, False)
-    spent = time.process_time() - before
-    assert (code, spent < 2) == (expected, True), (words, code, spent)
+    assert code == expected, (words, code)
     slow = sorted({"lightning", "mlflow", "ray", "torch"} & sys.modules.keys())
     assert not slow, (words, slow)
 """
