@@ -206,9 +206,9 @@ class RunCopy:
         done = threading.Event()
 
         def loop() -> None:
-            known = manifests(self.run_dir)
+            known = manifests(self.stamps or {})
             while not done.wait(POLL_S):
-                if (found := manifests(self.run_dir)) != known:
+                if (found := manifests(stamps(self.run_dir))) != known:
                     self.attempt()
                     known = found
 
@@ -241,9 +241,9 @@ def turn(name: str) -> tuple[int, str]:
     return LAST.index(last) + 1 if last in LAST else 0, name
 
 
-def manifests(run_dir: Path) -> dict[str, Stamp]:
-    """The stamps of the checkpoints' manifests."""
-    return {name: stamp for name, stamp in stamps(run_dir).items() if name.endswith(checkpoints.MANIFEST)}
+def manifests(files: dict[str, Stamp]) -> dict[str, Stamp]:
+    """Those of a run's files that are checkpoints' manifests."""
+    return {name: stamp for name, stamp in files.items() if name.endswith(checkpoints.MANIFEST)}
 
 
 def reason(error: OSError) -> str:
