@@ -67,34 +67,23 @@ def test_a_copy_follows_the_folder_and_a_fetched_run_is_the_same(
     assert records.read(fetched)["status"] == "interrupted"  # its process is gone
 
 
+@pytest.mark.parametrize("early", [False, True], ids=["while the thread runs", "before it runs"])
 def test_a_checkpoint_is_copied_while_the_run_trains(
-    run_dir: Path, there: storage.Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    early: bool, run_dir: Path, there: storage.Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "POLL_S", 0.01)
     copy = storage.RunCopy(run_dir, there, print)
     copy.update()
-    with copy.following():
+    if early:
         publish(run_dir, 2)
+    with copy.following():
+        if not early:
+            publish(run_dir, 2)
         manifest = tmp_path / "there" / NAME / "checkpoints/step-00000002/manifest.json"
         ends = time.monotonic() + 60
         while not manifest.is_file() and time.monotonic() < ends:
             time.sleep(0.01)
         assert manifest.is_file()
-
-
-def test_a_checkpoint_from_before_the_thread_runs_is_copied_too(
-    run_dir: Path, there: storage.Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(storage, "POLL_S", 0.01)
-    copy = storage.RunCopy(run_dir, there, print)
-    copy.update()
-    publish(run_dir, 2)
-    manifest = tmp_path / "there" / NAME / "checkpoints/step-00000002/manifest.json"
-    with copy.following():
-        ends = time.monotonic() + 60
-        while not manifest.is_file() and time.monotonic() < ends:
-            time.sleep(0.01)
-    assert manifest.is_file()
 
 
 def test_of_a_copy_that_was_cut_off_the_checkpoint_before_is_used(
