@@ -22,7 +22,7 @@ BENCHMARK = Benchmark(
     "draws figures, writes the portable model and sends it to MLflow. Ray's documented Lightning example, which trains "
     "for one epoch on two workers, does none of these.\n\n"
     "Two workers share training alone. What one process does before and after it stays: until the first step the "
-    "imports of torch and Lightning, then MLflow's, whose server may refuse the run before it trains.",
+    "imports of torch (1.1 s) and Lightning (2.4 s). A process of its own imports MLflow (2.4 s) meanwhile.",
     (
         training(NOW, *WORDS),
         Contender(

@@ -23,7 +23,7 @@ from pipeline.kinds import kind_of
 from pipeline.launch.cluster import in_process, resolve_gpus
 from pipeline.runs import lookup, provenance, records, requirements
 from pipeline.runs.records import RunRecord
-from pipeline.tracking import address
+from pipeline.tracking import address, mlflow_process
 from pipeline.tracking.run import describe, open_run, send_waiting
 from pipeline.types import Console, DataSet
 
@@ -124,6 +124,7 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRe
     record, config = records.read(run_dir), records.config(run_dir)
     uri, keys = config["tracking"]["uri"], record["sweep"]["keys"]
     with ExitStack() as stack:
+        mlflow = stack.enter_context(mlflow_process.start(uri, root))
         stack.enter_context(records.status(run_dir))
         stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
         data = build_data(config, root / "data").describe()
@@ -131,8 +132,8 @@ def _run(run_dir: Path, console: Console, *, root: Path, verbose: bool) -> RunRe
         console.print(f"run         {run_dir.name} (log: {run_dir / 'log.txt'})")
         parent = stack.enter_context(
             open_run(
+                mlflow,
                 uri,
-                root=root,
                 run_dir=run_dir,
                 print_line=console.print,
                 name=run_dir.name,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from pipeline.actions import requirements, run_description, stored_copy
 from pipeline.actions.data import obtain
@@ -27,10 +27,15 @@ from pipeline.runs import events, fingerprint, interruption, lookup, provenance,
 from pipeline.runs import storage as storages
 from pipeline.runs.records import RunRecord
 from pipeline.runs.requirements import members, names
+from pipeline.tracking import mlflow_process
 from pipeline.tracking.address import check
+from pipeline.tracking.mlflow_process import MLflow
 from pipeline.tracking.run import open_run
 from pipeline.training import cpu
 from pipeline.types import Console, DataSet, FitResult
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 SUMMARY = ("run_id", "run_dir", "name", "metrics", "dataset", "seconds", "cpu_s")
 
@@ -56,39 +61,46 @@ def train(
     """
     config = load_config(*overrides, root=root, config_dir=config_dir)
     check(config.tracking.uri, root)
-    chosen = resolve(config)
-    bits.choose(chosen["cluster"])
-    _check_workers(chosen)
-    if storage:
-        storages.connect(storage)
-    config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
-    if epochs := enough_epochs(plain, overrides, root=root):
-        console.print(
-            f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
-        )
-        config = load_config(*overrides, f"trainer.max_epochs={epochs}", root=root, config_dir=config_dir)
-        plain = resolve(config)
-    require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
-    identity = fingerprint.identity(training(plain), root)
-    if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
-        console.print(f"resuming    {interrupted.name}, which was interrupted")
-        return _train(plain, interrupted, console, root=root, verbose=verbose, storage=storage)
-    if run_name and storage:
-        stored_copy.fetch(run_name, storage, console, root=root)
-    if run_name and (named := lookup.named(run_name, root)):
-        return _continue(named, identity, plain, console, root=root, verbose=verbose, storage=storage)
-    facts: RunRecord = {
+    with mlflow_process.start(config.tracking.uri, root) as mlflow:
+        chosen = resolve(config)
+        bits.choose(chosen["cluster"])
+        _check_workers(chosen)
+        if storage:
+            storages.connect(storage)
+        config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
+        if epochs := enough_epochs(plain, overrides, root=root):
+            console.print(
+                f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
+            )
+            config = load_config(*overrides, f"trainer.max_epochs={epochs}", root=root, config_dir=config_dir)
+            plain = resolve(config)
+        require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
+        identity = fingerprint.identity(training(plain), root)
+        if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
+            console.print(f"resuming    {interrupted.name}, which was interrupted")
+            return _train(plain, interrupted, console, mlflow, root=root, verbose=verbose, storage=storage)
+        if run_name and storage:
+            stored_copy.fetch(run_name, storage, console, root=root)
+        if run_name and (named := lookup.named(run_name, root)):
+            return _continue(named, identity, plain, console, mlflow, root=root, verbose=verbose, storage=storage)
+        for warning in provenance.gaps(root):
+            console.print(warning)
+        command = redact(shlex.join(["pipeline", "train", *overrides]))
+        run_dir = _create(config, plain, root, run_name, identity=identity, command=command)
+        return _train(plain, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
+
+
+def _create(config: "DictConfig", plain: Config, root: Path, run_name: str | None, **facts: Unpack[RunRecord]) -> Path:
+    """The folder of a new run, with the facts of where it is trained and its unresolved configuration."""
+    facts = {
         **provenance.provenance(root),
-        "identity": identity,
         "hardware": cpu.describe(),
         "environment": cpu.environment(),
-        "command": redact(shlex.join(["pipeline", "train", *overrides])),
+        **facts,
     }
-    for warning in provenance.gaps(root):
-        console.print(warning)
     run_dir = records.create(root, plain, facts, run_name)
     atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
-    return _train(plain, run_dir, console, root=root, verbose=verbose, storage=storage)
+    return run_dir
 
 
 def _continue(
@@ -96,6 +108,7 @@ def _continue(
     identity: str,
     config: Config,
     console: Console,
+    mlflow: MLflow,
     *,
     root: Path,
     verbose: bool,
@@ -115,7 +128,7 @@ def _continue(
         console.print(f"finished    {name} was trained before, and is not trained again")
         return cast(RunRecord, {key: value for key, value in record.items() if key in SUMMARY})
     console.print(f"resuming    {name}, which was {record['status']}")
-    return _train(config, Path(record["run_dir"]), console, root=root, verbose=verbose, storage=storage)
+    return _train(config, Path(record["run_dir"]), console, mlflow, root=root, verbose=verbose, storage=storage)
 
 
 def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -156,23 +169,37 @@ def resume(
         raise LaunchError(f"{record['name']}: is {record['status']}. Only an interrupted or failed run can be resumed.")
     run_dir = Path(record["run_dir"])
     config = records.config(run_dir)
-    bits.choose(config["cluster"])
+    with mlflow_process.start(config["tracking"]["uri"], root) as mlflow:
+        bits.choose(config["cluster"])
+        _check_drift(record, config, console, root, allow_drift)
+        if "fingerprint" not in record:  # of an older run, or of one that `reproduce` repeats
+            records.update(run_dir, fingerprint=fingerprint.parts(config, root))
+        if config["cluster"].get("address"):  # the cluster that it began on may be gone
+            config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
+        return _train(config, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
+
+
+def _check_drift(record: RunRecord, config: Config, console: Console, root: Path, allow: bool) -> None:
+    """Raises: LaunchError if code, configuration, data or packages changed since a run began; a warning if allowed."""
     if drift := provenance.drift(record, config, build_data(config, root / "data").describe().digest, root):
-        if not allow_drift:
+        changed = f"changed since the run began: {'; '.join(drift)}"
+        if not allow:
             raise LaunchError(
-                f"{record['name']}: changed since the run began: {'; '.join(drift)}. Undo the change, or resume with "
-                "--allow-drift, which gives other weights."
+                f"{record['name']}: {changed}. Undo the change, or resume with --allow-drift, which gives other "
+                "weights."
             )
-        console.print(f"WARNING     resumed although changed since the run began: {'; '.join(drift)}")
-    if "fingerprint" not in record:  # of an older run, or of one that `reproduce` repeats
-        records.update(run_dir, fingerprint=fingerprint.parts(config, root))
-    if config["cluster"].get("address"):  # the cluster that it began on may be gone
-        config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
-    return _train(config, run_dir, console, root=root, verbose=verbose, storage=storage)
+        console.print(f"WARNING     resumed although {changed}")
 
 
 def _train(
-    config: Config, run_dir: Path, console: Console, *, root: Path, verbose: bool, storage: str | None
+    config: Config,
+    run_dir: Path,
+    console: Console,
+    mlflow: MLflow,
+    *,
+    root: Path,
+    verbose: bool,
+    storage: str | None,
 ) -> RunRecord:
     """Train, evaluate and track a run in its folder; its copy is kept in `storage`, or in the one that it began with.
 
@@ -181,13 +208,14 @@ def _train(
     if storage:
         records.update(run_dir, storage=storage)
     with storages.copied(run_dir, records.read(run_dir).get("storage"), console.print) as copying:
-        return _run(config, run_dir, console, copying, root=root, verbose=verbose)
+        return _run(config, run_dir, console, mlflow, copying, root=root, verbose=verbose)
 
 
 def _run(
     config: Config,
     run_dir: Path,
     console: Console,
+    mlflow: MLflow,
     copying: AbstractContextManager[None],
     *,
     root: Path,
@@ -214,8 +242,8 @@ def _run(
         record = records.read(run_dir)
         run = stack.enter_context(
             open_run(
+                mlflow,
                 uri,
-                root=root,
                 run_dir=run_dir,
                 print_line=console.print,
                 name=run_dir.name,

@@ -27,6 +27,7 @@ TIMEOUT_S = 10
 KEY = "run.key"  # the tag that identifies a run whose creation was never confirmed
 TEMPORARY = (401, 403, 408, 429)  # refusals that may end, as may all of 500 and above
 DELETED = re.compile(r"The (experiment|run) (\S+) must be in the 'active' state")
+REQUIREMENTS = ("onnx", "onnxruntime", "numpy")  # of an exported model
 
 
 class OutageError(PipelineError):
@@ -48,6 +49,18 @@ class MLflowStore:
         # A stored address has no password: MLflow then takes user and password from the environment.
         self.address, self.uri, self.root = uri, resolve_uri(uri, root).replace(f"{HIDDEN}@", ""), root
         self._client: MlflowClient | None = None
+
+    def preload(self) -> None:
+        """Do what later calls would do first, which takes seconds; do not connect."""
+        import mlflow.models
+        import mlflow.onnx
+        import onnxruntime  # noqa: F401  # of the flavour `mlflow.onnx`
+        from mlflow.utils.requirements_utils import warn_dependency_requirement_mismatches
+
+        if not is_server(self.uri):
+            import mlflow.store.db.utils
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+        warn_dependency_requirement_mismatches(list(REQUIREMENTS))  # reads which packages are installed, once a process
 
     @property
     def client(self) -> "MlflowClient":
@@ -189,7 +202,7 @@ class MLflowStore:
             onnx_model=net,
             signature=ModelSignature(_schema(net.graph.input, example), _schema(net.graph.output, example)),
             input_example={port.name: example[port.name] for port in net.graph.input},
-            pip_requirements=["onnx", "onnxruntime", "numpy"],
+            pip_requirements=list(REQUIREMENTS),
             save_as_external_data=False,
         )
 

@@ -11,6 +11,7 @@ from pipeline.config.compose import LATER
 from pipeline.config.redaction import redact
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.runs.events import EventLog, scan
+from pipeline.tracking.mlflow_process import MLflow
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
@@ -70,9 +71,9 @@ class Run:
 
 @contextmanager
 def open_run(
+    mlflow: MLflow,
     uri: str,
     *,
-    root: Path,
     run_dir: Path,
     print_line: Callable[[str], None],
     name: str,
@@ -81,7 +82,7 @@ def open_run(
     tags: dict[str, str],
     data: DataSet,
 ) -> Iterator[Run]:
-    """A run in MLflow with the status that the block ends with: FINISHED, FAILED, or KILLED by an interrupt.
+    """A run in the MLflow at `uri`. The block's end is its status: FINISHED, FAILED, or KILLED by an interrupt.
 
     While MLflow can't be reached, or where `uri` is `later`, events wait in `run_dir` and training continues. Opened
     again, a run is resumed.
@@ -89,7 +90,7 @@ def open_run(
     Raises: LaunchError if another version of MLflow created its tables, if MLflow refuses the run, or if the project
     was moved without its artifacts.
     """
-    queue = UploadQueue(run_dir, MLflowStore(uri, root))
+    queue = UploadQueue(run_dir, mlflow.store)
     run = Run(run_dir, EventLog(run_dir), queue)
     log_start(run_dir, describe(name=name, description=description, params=params, tags=tags, data=data))
     with queue.locked(), ExitStack() as stack:
@@ -97,7 +98,7 @@ def open_run(
         if uri == LATER:
             stack.callback(run.event_log.close)
         else:
-            uploader = stack.enter_context(Uploader(queue, run.event_log, redact(uri), print_line))
+            uploader = stack.enter_context(Uploader(queue, mlflow.monitor, run.event_log, redact(uri), print_line))
         try:
             yield run
         except BaseException as error:

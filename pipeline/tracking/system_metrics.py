@@ -1,6 +1,11 @@
 """The load of a machine (processors, memory, disk, network, GPUs), as MLflow measures it."""
 
 from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
 
 EVERY_S = 5.0  # between two measurements
 
@@ -9,15 +14,19 @@ class MachineMonitor:
     """Measures this machine; `prefix` begins the names of its metrics."""
 
     def __init__(self, prefix: str = "system/"):
+        self.prefix = prefix
+
+    @cached_property
+    def monitors(self) -> "list[BaseMetricsMonitor]":
         from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
         from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
         from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
         from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
-        self.prefix = prefix
-        self.monitors = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
+        monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
         with suppress(Exception):  # no GPU, or no library that measures it
-            self.monitors.append(GPUMonitor())
+            monitors.append(GPUMonitor())
+        return monitors
 
     def measure(self) -> dict[str, float]:
         """The machine's load now."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipeline.config.redaction import redact
 from pipeline.errors import LaunchError
@@ -23,8 +24,16 @@ class Uploader:
     Raises: LaunchError on entry, if MLflow can never take this run.
     """
 
-    def __init__(self, queue: UploadQueue, event_log: EventLog, address: str, print_line: Callable[[str], None]):
+    def __init__(
+        self,
+        queue: UploadQueue,
+        machine: MachineMonitor,
+        event_log: EventLog,
+        address: str,
+        print_line: Callable[[str], None],
+    ):
         self.queue, self.event_log, self.address, self.print_line = queue, event_log, address, print_line
+        self.machine = machine
         self.tried, self.done = threading.Event(), threading.Event()
         self.problem: Exception | None = None
         self.thread = threading.Thread(target=self._loop, name="tracking", daemon=True)
@@ -89,7 +98,7 @@ class Uploader:
 
     def _monitor_machine(self) -> None:
         """Log the machine's load."""
-        monitor = MachineMonitor()
         started = next(scan(self.queue.run_dir))[0]["time"]
-        while not self.done.wait(SYSTEM_S):
-            self.event_log.append(system=monitor.measure(), second=int(time.time() - started))
+        with suppress(OutageError):  # the process that measures it was killed
+            while not self.done.wait(SYSTEM_S):
+                self.event_log.append(system=self.machine.measure(), second=int(time.time() - started))

@@ -9,8 +9,10 @@ import pytest
 
 from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog
+from pipeline.tracking.mlflow_process import MLflow
 from pipeline.tracking.mlflow_store import MLflowStore, OutageError
 from pipeline.tracking.run import open_run
+from pipeline.tracking.system_metrics import MachineMonitor
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.types import DataSet, RunStart
 
@@ -28,7 +30,8 @@ def root(project: Path, empty_database: Path) -> Path:
 def a_run(root: Path, lines: list[str] | None = None, name: str = "n") -> Any:
     print_line = (lines if lines is not None else []).append
     facts: dict[str, Any] = {"name": name, "description": "d", "params": {"a": 1}, "tags": {"seed": "0"}, "data": DATA}
-    return open_run(URI, root=root, run_dir=root / "runs/r", print_line=print_line, **facts)
+    mlflow = MLflow(MLflowStore(URI, root), MachineMonitor())
+    return open_run(mlflow, URI, run_dir=root / "runs/r", print_line=print_line, **facts)
 
 
 def stored(root: Path) -> Any:

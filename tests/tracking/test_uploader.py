@@ -11,6 +11,7 @@ from pipeline.errors import LaunchError
 from pipeline.runs.events import EventLog
 from pipeline.tracking import uploader as module
 from pipeline.tracking.mlflow_store import OutageError
+from pipeline.tracking.system_metrics import MachineMonitor
 from pipeline.tracking.upload_queue import UploadQueue
 from pipeline.tracking.uploader import Uploader
 from tests.tracking.test_upload_queue import RUN, FakeMLflow
@@ -40,7 +41,8 @@ class Moody(FakeMLflow):
 def sender(folder: Path, mlflow: FakeMLflow, lines: list[str]) -> tuple[Uploader, EventLog]:
     log = EventLog(folder)
     log.append(run=RUN)
-    return Uploader(UploadQueue(folder, mlflow), log, "http://m", lines.append), log  # type: ignore[arg-type]
+    queue = UploadQueue(folder, mlflow)  # type: ignore[arg-type]
+    return Uploader(queue, MachineMonitor(), log, "http://m", lines.append), log
 
 
 def until(condition: Any) -> None:
