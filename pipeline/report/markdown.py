@@ -33,24 +33,26 @@ def results_markdown(entries: Sequence[Result], claims: str, replays: Sequence[R
         "for as many samples as one seed is tested on, around the mean of the seeds.",
         "CPU-seconds are of training with validation, summed over the workers, including the required models: the",
         "members of an ensemble, the model that the initial weights come from, the teacher.",
+        "`pipeline train experiment=mnist_cnn seed=0` trains one.",
         "`pipeline report` also writes an HTML page with learning curves, errors and images.",
         "Ablations and negative results: [what was tried](explanation/tried.md).",
         "",
         "![Test error against the cost of training](images/costs.svg)",
         "",
-        "| experiment | data | test | 95 % interval | seeds | CPU-s | wall-clock s | hardware | command |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| experiment | data | test | 95 % interval | seeds | CPU-s | wall-clock s | hardware |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     whole = costs(entries)
+    machines = {machine: number for number, machine in enumerate(sorted({entry["hardware"] for entry in entries}), 1)}
     for name, group in groups.items():
         if _of_dogs_and_cats(group):
             continue
         cpu = spread(whole[name], 0)
         wall = spread([entry["wall_s"] for entry in group], 0)
-        data, where = group[0]["dataset"]["name"], " / ".join(sorted({entry["hardware"] for entry in group}))
-        command = f"`pipeline train experiment={name} seed=0`"
+        data, where = group[0]["dataset"]["name"], sorted({machines[entry["hardware"]] for entry in group})
         scores = f"{score(group)} | {uncertainty.interval(group)}"
-        lines.append(f"| {name} | {data} | {scores} | {seeds(group)} | {cpu} | {wall} | {where} | {command} |")
+        lines.append(f"| {name} | {data} | {scores} | {seeds(group)} | {cpu} | {wall} | {', '.join(map(str, where))} |")
+    lines += ["", "Hardware: " + "; ".join(f"{number}: {machine}" for machine, number in machines.items()) + "."]
     lines += ["", "## Test reviews that also occur in train", "", "Test accuracy on all reviews, and without those."]
     lines += ["", "| experiment | all | unseen |", "| --- | --- | --- |"]
     for name, group in groups.items():
