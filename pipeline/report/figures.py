@@ -130,18 +130,21 @@ def attention_map(weights_TS: np.ndarray, source: str, prediction: str, path: Pa
 def activations(path: Path) -> None:
     """The activation functions, each with its derivative, formula and range."""
     x = torch.linspace(-4, 4, 401)
-    columns = 5
-    figure = Figure(figsize=(columns * 2.6, -(-len(ACTIVATIONS) // columns) * 2.6), layout="constrained")
-    for axes, (name, activation) in zip(
-        figure.subplots(-(-len(ACTIVATIONS) // columns), columns).flat, ACTIVATIONS.items(), strict=False
-    ):
-        axes.plot(x.numpy(), activation.function(x).numpy(), color=COLOURS["train"], label="f")
-        axes.plot(x.numpy(), activation.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="f'")
+    rows, columns = 3, 4
+    figure = Figure(figsize=(columns * 2.4, rows * 2.4), layout="constrained")
+    *places, beside, last = figure.subplots(rows, columns).flat
+    for axes, (name, activation) in zip(places, ACTIVATIONS.items(), strict=True):
+        axes.plot(x.numpy(), activation.function(x).numpy(), color=COLOURS["train"], label="the function")
+        axes.plot(
+            x.numpy(), activation.derivative(x).numpy(), color=COLOURS["val"], linestyle="--", label="its derivative"
+        )
         low, high = activation.range
-        axes.set_title(f"{name}: {activation.formula}\nfrom {low:g} to {high:g}", fontsize=8)
-        axes.set_ylim(-1.3, 2.3)
+        axes.set_title(f"{name}\n{activation.formula}\nfrom {low:g} to {high:g}", fontsize=10)
+        axes.set(xticks=[-4, 0, 4], ylim=(-1.3, 2.3))
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=8)
+    beside.legend(*places[0].get_legend_handles_labels(), fontsize=12, loc="center")
+    for axes in beside, last:
+        axes.axis("off")
     figure.savefig(path, dpi=110)
 
 
