@@ -13,8 +13,8 @@ BENCHMARK = Benchmark(
     "stages",
     "CPU-seconds by stage",
     "CPU-seconds of `pipeline train experiment=mnist_fast` by stage, now and before they were optimised (commit "
-    f"{BEFORE}, with the recipe of that time). *Imports* are of torch, Lightning and Ray. *Beside* is the thread "
-    "that imports MLflow and writes to its database during training.",
+    f"{BEFORE}, with the recipe of that time). *Imports* are of torch, Lightning and Ray. *Beside* is the process "
+    "that imports MLflow and writes to its database.",
     (
         Contender("before", [*PYTHON, "benchmarks.contenders.at_commit", BEFORE, *WORDS]),
         Contender("pipeline", [*PYTHON, *WORDS]),

@@ -46,10 +46,11 @@ def portable(summary: RunRecord, **inputs: np.ndarray) -> np.ndarray:
     """What the stored model says through plain MLflow."""
     import mlflow
 
-    experiment = mlflow.get_run(str(summary["run_id"])).info.experiment_id
-    logged = mlflow.search_logged_models([experiment], output_format="list")
+    client = mlflow.MlflowClient(f"sqlite:///{Path(summary['run_dir']).parent}/mlflow.db")
+    experiment = client.get_run(str(summary["run_id"])).info.experiment_id
+    logged = client.search_logged_models([experiment])
     (found,) = [model for model in logged if model.source_run_id == summary["run_id"]]
-    (answer,) = mlflow.pyfunc.load_model(found.model_uri).predict(inputs).values()
+    (answer,) = mlflow.pyfunc.load_model(found.artifact_location).predict(inputs).values()
     return np.asarray(answer)
 
 

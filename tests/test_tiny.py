@@ -86,10 +86,10 @@ def is_pickle(path: Path) -> bool:
 def _answers_with_plain_mlflow(root: Path, run_id: str) -> None:
     import mlflow
 
-    here = mlflow.get_run(run_id).info.experiment_id
-    models_found = mlflow.search_logged_models([here], output_format="list")
+    client = mlflow.MlflowClient(f"sqlite:///{root}/runs/mlflow.db")
+    models_found = client.search_logged_models([client.get_run(run_id).info.experiment_id])
     assert [model.source_run_id for model in models_found] == [run_id]
-    loaded = mlflow.pyfunc.load_model(models_found[0].model_uri)
+    loaded = mlflow.pyfunc.load_model(models_found[0].artifact_location)
     for batch in (1, 5):
         answer = loaded.predict({"input": np.zeros((batch, 1, 28, 28), np.float32)})
         assert answer["probabilities"].shape == (batch, 10)

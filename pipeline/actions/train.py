@@ -3,39 +3,30 @@
 import json
 import os
 import shlex
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import Unpack, cast
 
-from pipeline.actions import requirements, run_description, stored_copy
+from pipeline.actions import requirements, stored_copy
 from pipeline.actions.data import obtain
+from pipeline.actions.execute import execute
 from pipeline.actions.few_samples import STEPS, enough_epochs
-from pipeline.actions.finish import finish
-from pipeline.actions.log_file import redirect_output
-from pipeline.config import Config, build_data, check_precision, flatten, load_config, resolve, stored, training
+from pipeline.config import Config, build_data, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
-from pipeline.errors import ConfigError, Interrupted, LaunchError
+from pipeline.config.snapshot import StoredConfig
+from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
-from pipeline.kinds import FitContext, kind_of
+from pipeline.kinds import kind_of
 from pipeline.launch import bits, cluster, placement
-from pipeline.launch.local import LocalWorkers
-from pipeline.launch.train import prepare
-from pipeline.launch.train import train as launch
-from pipeline.runs import events, fingerprint, interruption, lookup, provenance, records
+from pipeline.runs import fingerprint, lookup, provenance, records
 from pipeline.runs import storage as storages
 from pipeline.runs.records import RunRecord
-from pipeline.runs.requirements import members, names
+from pipeline.runs.requirements import names
 from pipeline.tracking import mlflow_process
 from pipeline.tracking.address import check
 from pipeline.tracking.mlflow_process import MLflow
-from pipeline.tracking.run import open_run
 from pipeline.training import cpu
-from pipeline.types import Console, DataSet, FitResult
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from pipeline.types import Console
 
 SUMMARY = ("run_id", "run_dir", "name", "metrics", "dataset", "seconds", "cpu_s")
 
@@ -78,7 +69,7 @@ def train(
         identity = fingerprint.identity(training(plain), root)
         if resume_if_interrupted and (interrupted := lookup.find_resumable(identity, root)):
             console.print(f"resuming    {interrupted.name}, which was interrupted")
-            return _train(plain, interrupted, console, mlflow, root=root, verbose=verbose, storage=storage)
+            return execute(plain, interrupted, console, mlflow, root=root, verbose=verbose, storage=storage)
         if run_name and storage:
             stored_copy.fetch(run_name, storage, console, root=root)
         if run_name and (named := lookup.named(run_name, root)):
@@ -86,11 +77,11 @@ def train(
         for warning in provenance.gaps(root):
             console.print(warning)
         command = redact(shlex.join(["pipeline", "train", *overrides]))
-        run_dir = _create(config, plain, root, run_name, identity=identity, command=command)
-        return _train(plain, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
+        run_dir = _create(stored(config), plain, root, run_name, identity=identity, command=command)
+        return execute(plain, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
 
 
-def _create(config: "DictConfig", plain: Config, root: Path, run_name: str | None, **facts: Unpack[RunRecord]) -> Path:
+def _create(written: StoredConfig, plain: Config, root: Path, run_name: str | None, **facts: Unpack[RunRecord]) -> Path:
     """The folder of a new run, with the facts of where it is trained and its unresolved configuration."""
     facts = {
         **provenance.provenance(root),
@@ -99,7 +90,7 @@ def _create(config: "DictConfig", plain: Config, root: Path, run_name: str | Non
         **facts,
     }
     run_dir = records.create(root, plain, facts, run_name)
-    atomic_write(run_dir / records.CONFIG, json.dumps(stored(config), indent=1) + "\n")
+    atomic_write(run_dir / records.CONFIG, json.dumps(written, indent=1) + "\n")
     return run_dir
 
 
@@ -128,7 +119,7 @@ def _continue(
         console.print(f"finished    {name} was trained before, and is not trained again")
         return cast(RunRecord, {key: value for key, value in record.items() if key in SUMMARY})
     console.print(f"resuming    {name}, which was {record['status']}")
-    return _train(config, Path(record["run_dir"]), console, mlflow, root=root, verbose=verbose, storage=storage)
+    return execute(config, Path(record["run_dir"]), console, mlflow, root=root, verbose=verbose, storage=storage)
 
 
 def require(config: Config, console: Console, *, root: Path, config_dir: Path | None, verbose: bool) -> None:
@@ -176,7 +167,7 @@ def resume(
             records.update(run_dir, fingerprint=fingerprint.parts(config, root))
         if config["cluster"].get("address"):  # the cluster that it began on may be gone
             config["cluster"]["address"] = os.environ.get("RAY_ADDRESS", config["cluster"]["address"])
-        return _train(config, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
+        return execute(config, run_dir, console, mlflow, root=root, verbose=verbose, storage=storage)
 
 
 def _check_drift(record: RunRecord, config: Config, console: Console, root: Path, allow: bool) -> None:
@@ -191,89 +182,6 @@ def _check_drift(record: RunRecord, config: Config, console: Console, root: Path
         console.print(f"WARNING     resumed although {changed}")
 
 
-def _train(
-    config: Config,
-    run_dir: Path,
-    console: Console,
-    mlflow: MLflow,
-    *,
-    root: Path,
-    verbose: bool,
-    storage: str | None,
-) -> RunRecord:
-    """Train, evaluate and track a run in its folder; its copy is kept in `storage`, or in the one that it began with.
-
-    Returns: as `_run`.
-    """
-    if storage:
-        records.update(run_dir, storage=storage)
-    with storages.copied(run_dir, records.read(run_dir).get("storage"), console.print) as copying:
-        return _run(config, run_dir, console, mlflow, copying, root=root, verbose=verbose)
-
-
-def _run(
-    config: Config,
-    run_dir: Path,
-    console: Console,
-    mlflow: MLflow,
-    copying: AbstractContextManager[None],
-    *,
-    root: Path,
-    verbose: bool,
-) -> RunRecord:
-    """Train, evaluate and track a run in its folder.
-
-    Returns: run_id, run_dir, name, metrics, dataset (name, digest, rows), seconds, cpu_s.
-    """
-    started = time.perf_counter()
-    uri, unresolved = config["tracking"]["uri"], json.loads((run_dir / records.CONFIG).read_text())["unresolved"]
-    config = training(config)
-    config["cluster"]["workers"] = placement.resolve_workers(config)
-    with ExitStack() as stack:
-        stack.enter_context(records.status(run_dir))
-        stack.enter_context(redirect_output(run_dir / "log.txt", verbose))
-        stack.enter_context(cluster.connect(config["cluster"]))
-        config["cluster"]["gpus_per_worker"] = cluster.resolve_gpus(config["cluster"])
-        check_precision(config)
-        data, model = run_description.announce(config, console, root=root, run_dir=run_dir)
-        local = stack.enter_context(prepare(config))  # forks, so before tracking and storage start their threads
-        stack.enter_context(copying)
-        console.print(f"tracked in  {redact(uri)}")
-        record = records.read(run_dir)
-        run = stack.enter_context(
-            open_run(
-                mlflow,
-                uri,
-                run_dir=run_dir,
-                print_line=console.print,
-                name=run_dir.name,
-                description=run_description.markdown(record, model, data),
-                params=dict(flatten(unresolved)),
-                tags=run_description.tags(record, config, data),
-                data=data,
-            )
-        )
-        records.update(run_dir, **run.ids, dataset=data.facts())
-        console.print("training")  # a baseline shows no progress, and a net's begins after some imports
-        with events.follow(run_dir, console.progress):
-            result = _fit(config, data, console, local, root=root, run_dir=run_dir)
-        console.print("evaluating on test")
-        metrics = finish(config, run_dir, root=root, run=run, extra=result.metrics, cpu_s=result.cpu_s)
-        summary: RunRecord = {
-            "run_dir": str(run_dir),
-            "name": run_dir.name,
-            "metrics": metrics,
-            "dataset": data.facts(),
-            "seconds": round(time.perf_counter() - started, 1),
-            "cpu_s": round(result.cpu_s, 1),
-        }
-        wall_s = round(result.wall_s, 1)
-        facts: RunRecord = {**summary, "wall_s": wall_s, "steps": result.steps, "workers": result.workers}
-        records.update(run_dir, **facts)
-    records.update(run_dir, **run.ids)  # MLflow may have been down until now
-    return {"run_id": run.ids.get("run_id"), **summary}
-
-
 def _check_workers(config: Config) -> None:
     """Raises: ConfigError if the workers do not fit the shards or the model; LaunchError if they can't be used."""
     if not kind_of(config).distributable(config):
@@ -282,29 +190,3 @@ def _check_workers(config: Config) -> None:
         if config["trainer"]["shards"] > 1:
             raise ConfigError("trainer.shards: this model is trained in one process only. Use trainer.shards=1.")
     cluster.check({**config["cluster"], "workers": placement.resolve_workers(config)})
-
-
-def _fit(
-    config: Config, data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
-) -> FitResult:
-    """Fit a model of any kind and store it in `run_dir/model`.
-
-    Raises: Interrupted if training was stopped; its state is kept.
-    """
-    member_dirs = {name: requirements.find(name, root) for name in members(config)}
-    context = FitContext(
-        root / "data", run_dir, member_dirs, lambda: _launch(config, data, console, local, root=root, run_dir=run_dir)
-    )
-    return kind_of(config).fit(config, context)
-
-
-def _launch(
-    config: Config, data: DataSet, console: Console, local: LocalWorkers | None, *, root: Path, run_dir: Path
-) -> FitResult:
-    """Train a net on the configured workers."""
-    requirements.fetch(config, run_dir, root, console)
-    with interruption.gracefully(run_dir, console.print) as codes:
-        result = launch(config, data, data_dir=root / "data", run_dir=run_dir, local=local)
-    if result.stopped:
-        raise Interrupted(records.interrupted(run_dir), codes[0] if codes else 75)
-    return result

@@ -1,13 +1,13 @@
 """Send the load of a node to the run's event log, from which it reaches MLflow as that of the driver's machine does."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ray.exceptions import RayError
 from ray.util import get_node_ip_address
 
+from pipeline.runs.repeat import repeating
 from pipeline.tracking import system_metrics
 
 if TYPE_CHECKING:
@@ -17,20 +17,15 @@ if TYPE_CHECKING:
 @contextmanager
 def reporting(actor: "ActorHandle", measure: bool) -> Iterator[None]:
     """Measure this node while the block runs, if `measure`: one worker of each node does but on the driver's."""
-    done = threading.Event()
-
-    def loop() -> None:
-        monitor = None
-        while not done.wait(system_metrics.EVERY_S):  # later than the start, which the import would slow
-            monitor = monitor or system_metrics.MachineMonitor(f"system/{get_node_ip_address()}/")
-            try:
-                actor.log_load.remote(monitor.measure())
-            except RayError:  # the driver is gone
-                return
-
-    if measure:
-        threading.Thread(target=loop, name="machine", daemon=True).start()
-    try:
+    if not measure:
         yield
-    finally:
-        done.set()
+        return
+    # It imports MLflow at its first measurement, later than the start, which the import would slow.
+    monitor = system_metrics.MachineMonitor(f"system/{get_node_ip_address()}/")
+
+    def report() -> None:
+        with suppress(RayError):  # the driver is gone
+            actor.log_load.remote(monitor.measure())
+
+    with repeating(report, system_metrics.EVERY_S, "machine"):
+        yield

@@ -7,7 +7,6 @@ its events, checkpoints, samples and model are sent to the driver's node and pub
 import contextlib
 import json
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from pipeline.errors import CheckpointError
 from pipeline.files import atomic_write, exists, read_folder, sha256
 from pipeline.launch.failure_count import newest_step
 from pipeline.runs import checkpoints, events, interruption
+from pipeline.runs.repeat import repeating
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -175,7 +175,6 @@ def write(folder: Path, files: Files) -> None:
 @contextmanager
 def _sending(actor: "ActorHandle", local: Path) -> Iterator[None]:
     """Send new files of a folder to the actor, from a thread while the block runs, then the rest."""
-    done = threading.Event()
     sent = {str(path.relative_to(local)) for path in (local / "checkpoints").glob("step-*")}
     position = 0
 
@@ -199,17 +198,13 @@ def _sending(actor: "ActorHandle", local: Path) -> Iterator[None]:
                 ray.get(actor.append.remote(file.read(end - position)))
             position = end
 
-    def loop() -> None:
-        while not done.wait(SEND_S):
-            send()
-            if ray.get(actor.stopping.remote()):
-                interruption.request(local)
+    def exchange() -> None:
+        send()
+        if ray.get(actor.stopping.remote()):
+            interruption.request(local)
 
-    thread = threading.Thread(target=loop, name="sender", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeating(exchange, SEND_S, "sender"):
+            yield
     finally:
-        done.set()
-        thread.join()
         send()

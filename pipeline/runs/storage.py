@@ -7,7 +7,6 @@ one before it.
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_folder
 from pipeline.runs import checkpoints, events
 from pipeline.runs.records import RECORD
+from pipeline.runs.repeat import repeating
 
 if TYPE_CHECKING:  # takes long to import
     from pyarrow.fs import FileSystem
@@ -203,22 +203,16 @@ class RunCopy:
     @contextmanager
     def following(self) -> Iterator[None]:
         """Update the copy after each new checkpoint while the block runs."""
-        done = threading.Event()
+        known = manifests(self.stamps or {})
 
-        def loop() -> None:
-            known = manifests(self.stamps or {})
-            while not done.wait(POLL_S):
-                if (found := manifests(stamps(self.run_dir))) != known:
-                    self.attempt()
-                    known = found
+        def look() -> None:
+            nonlocal known
+            if (found := manifests(stamps(self.run_dir))) != known:
+                self.attempt()
+                known = found
 
-        thread = threading.Thread(target=loop, name="storage", daemon=True)
-        thread.start()
-        try:
+        with repeating(look, POLL_S, "storage"):
             yield
-        finally:
-            done.set()
-            thread.join()
 
 
 def stamps(run_dir: Path) -> dict[str, Stamp]:

@@ -45,7 +45,7 @@ def test_epochs_that_are_chosen_and_models_that_need_none_are_left_alone(films: 
 def test_a_run_is_configured_with_these_epochs_and_says_so(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train: Any = importlib.import_module("pipeline.actions.train")
     configured: list[Config] = []
-    monkeypatch.setattr(train, "_train", lambda config, *_, **__: configured.append(config))
+    monkeypatch.setattr(train, "execute", lambda config, *_, **__: configured.append(config))
     console = Quiet()
     train.train([*GRU, "data.batch_size=2"], console, root=films.parent)
     assert configured[0]["trainer"]["max_epochs"] == 72

@@ -23,7 +23,7 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         records.update(run_dir, status="interrupted", pid=0)
         return {"name": run_dir.name}
 
-    monkeypatch.setattr(action, "_train", train)
+    monkeypatch.setattr(action, "execute", train)
     return names
 
 
