@@ -48,6 +48,14 @@ def repro(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", "-k", help="After a failure, run what does not depend on the failed stage.")
     ] = False,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Leave alone what is recorded and only missing here, as in a new clone; what stages that run read is "
+            "made again.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring DVC's stages up to date, several at once.
@@ -63,7 +71,7 @@ def repro(
     root = plan.find_dvc_root(Path.cwd()) or required_project()
     overrides = [word for word in targets or [] if OVERRIDE.match(word)]
     stages = [word for word in targets or [] if not OVERRIDE.match(word)]
-    with contextlib.chdir(root), plan.load(root, stages) as loaded, Terminal() as terminal:
+    with contextlib.chdir(root), plan.load(root, stages, allow_missing) as loaded, Terminal() as terminal:
         if dry_run:
             _print_plan(loaded, root, terminal, as_json)
             return

@@ -1,5 +1,6 @@
 """DVC's graph and which of its stages are out of date, by DVC's own rules."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -32,7 +33,13 @@ class Plan:
     needs: dict[str, list[str]]  # name -> the stages that it depends on
     entries: dict[str, str] = field(default_factory=dict)  # name -> its text in dvc.lock
     pending: dict[str, str] = field(default_factory=dict)  # name -> why
+    may_lack_outputs: set[str] = field(default_factory=set)  # stages that missing outputs don't make out of date
     nodes: Nodes | None = None  # of a cluster that runs stages; else all run on this machine
+
+    def changed(self, name: str) -> bool:
+        """Whether a stage is out of date, as things are now."""
+        upstream = [self.stages[needed] for needed in self.needs[name]]
+        return bool(self.stages[name].changed(name in self.may_lack_outputs, upstream))
 
     def behind(self, name: str) -> set[str]:
         """Return the stages that depend on a stage, directly or not."""
@@ -49,8 +56,10 @@ def find_dvc_root(start: Path) -> Path | None:
 
 
 @contextmanager
-def load(root: Path, targets: Sequence[str] = ()) -> Iterator[Plan]:
+def load(root: Path, targets: Sequence[str] = (), allow_missing: bool = False) -> Iterator[Plan]:
     """Read the graph that `dvc repro TARGETS` would reproduce; the current folder has to be `root`.
+
+    With `allow_missing` an output that is only missing makes no stage out of date, unless a stage that runs reads it.
 
     Raises: DataError for an unknown target, or a graph that DVC can't read.
     """
@@ -63,12 +72,12 @@ def load(root: Path, targets: Sequence[str] = ()) -> Iterator[Plan]:
     try:
         with Repo(str(root), _wait_for_lock=True) as repo:
             repo.lock = PromptLock(repo.lock, root / FOLDER / "repo.lock")
-            yield _read(repo, targets)
+            yield _read(repo, targets, allow_missing)
     except DvcException as error:
         raise DataError(f"{root}: DVC can't read the graph: {error}. `dvc dag` shows what it can read.") from error
 
 
-def _read(repo: "Repo", targets: Sequence[str]) -> Plan:
+def _read(repo: "Repo", targets: Sequence[str], allow_missing: bool) -> Plan:
     from dvc.repo import lock_repo
     from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
@@ -77,20 +86,35 @@ def _read(repo: "Repo", targets: Sequence[str]) -> Plan:
         graph = get_active_graph(repo.index.graph)
         stages = {stage.addressing: stage for stage in plan_repro(graph, chosen)}
         needs = {name: [needed.addressing for needed in graph.successors(stage)] for name, stage in stages.items()}
-        plan = Plan(repo, stages, needs)
+        plan = Plan(repo, stages, needs, may_lack_outputs=set(stages) if allow_missing else set())
         with _without_rwlock():
             plan.pending = dict(_pending(plan))
+            while read := {maker for name in stages for maker in _missing_makers(plan, name)}:
+                plan.may_lack_outputs -= read
+                plan.pending = dict(_pending(plan))
         plan.entries = dict(_entries(plan))
     return plan
 
 
 def _pending(plan: Plan) -> Iterator[tuple[str, str]]:
     pending: set[str] = set()
-    for name, stage in plan.stages.items():
+    for name in plan.stages:
         waits_for = [needed for needed in plan.needs[name] if needed in pending]
-        if waits_for or stage.changed(False, [plan.stages[needed] for needed in plan.needs[name]]):
+        if waits_for or plan.changed(name):
             pending.add(name)
             yield name, f"after {waits_for[0]}" if waits_for else "out of date"
+
+
+def _missing_makers(plan: Plan, name: str) -> Iterator[str]:
+    """Find the stages whose missing outputs a stage reads, or has to read to be known as up to date.
+
+    The latter is so where it depends on a part of an output: DVC's lock file holds the digest of the whole.
+    """
+    for maker in plan.may_lack_outputs.intersection(plan.needs[name]) - plan.pending.keys():
+        missing = [f"{out.fs_path}{os.sep}" for out in plan.stages[maker].outs if not out.exists]
+        parts = [dep for dep in plan.stages[name].deps if dep.fs_path.startswith(tuple(missing))]
+        if missing and (name in plan.pending or parts):
+            yield maker
 
 
 def lock_path(stage: "Stage") -> Path | None:

@@ -179,9 +179,9 @@ def _reproduce(plan: Plan, name: str, root: Path, command: Command) -> str:
     with lock_repo(repo), repo.scm_context(quiet=True):
         _refresh(plan, name)
         _log_to(file_of(name, ".log", root))
-        done = stage.reproduce(upstream=[plan.stages[needed] for needed in plan.needs[name]], interactive=False)
-        if done is None:
+        if not plan.changed(name):
             return "unchanged"
+        stage.run()
         lockfile.record(stage, _new_after(plan, name))
     return "done" if command.started else "from cache"
 

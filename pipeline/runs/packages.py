@@ -18,18 +18,21 @@ def locked(names: Iterable[str], lock: Path) -> dict[str, str]:
     """
     if not lock.is_file():
         return {}
-    pinned, needed = _pins(lock.read_text()), _required(frozenset(names))
-    return {name: pinned[name] for name in sorted(needed & pinned.keys())}
+    pinned = _pins(lock.read_text())
+    return {name: pinned[name] for name in sorted(_required(frozenset(names), frozenset(pinned)))}
 
 
 @cache
-def _required(names: frozenset[str]) -> frozenset[str]:
-    """The distributions that provide top-level modules, and what those require here, in canonical spelling."""
+def _required(names: frozenset[str], pinned: frozenset[str]) -> frozenset[str]:
+    """The pinned distributions that provide top-level modules, and what those require here, in canonical spelling.
+
+    What else is installed, such as a linter, is not followed: it may require what is pinned.
+    """
     waiting = [(own, frozenset[str]()) for name in names for own in _providers().get(name, [name])]
     seen = set()
     while waiting:
         name, extras = waiting.pop()
-        if (_canonical(name), extras) not in seen:
+        if _canonical(name) in pinned and (_canonical(name), extras) not in seen:
             seen.add((_canonical(name), extras))
             waiting += _requirements(name, extras)
     return frozenset(name for name, _ in seen)

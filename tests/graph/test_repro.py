@@ -288,6 +288,44 @@ def test_a_dry_run_changes_nothing_and_names_the_longest_path(toy: Path) -> None
     assert not (toy / "dvc.lock").exists()
 
 
+@pytest.fixture
+def clone(toy: Path, serial: Path) -> Path:
+    """The project as another machine has it that shares no cache: every stage is recorded, no output is there."""
+    shutil.copy(serial / "dvc.lock", toy)
+    return toy
+
+
+def test_in_a_new_clone_nothing_that_is_recorded_runs_if_outputs_may_be_missing(clone: Path) -> None:
+    assert set(repro("--dry-run", root=clone)["stages"]) == set(graph()["stages"])
+    assert not repro("--dry-run", "--allow-missing", root=clone)["stages"]
+    assert repro("--allow-missing", root=clone)["counts"] == {"unchanged": 12}
+    assert not notes(clone)
+
+
+def test_what_a_stage_that_runs_reads_is_made_again_and_nothing_else(clone: Path, serial: Path) -> None:
+    text = (clone / "dvc.yaml").read_text()
+    (clone / "dvc.yaml").write_text(text.replace("echo start pair-0", "echo start  pair-0"))
+    printed = repro("pair-0", "pair-1", "--allow-missing", root=clone)
+    ran = {name for name, state in states(printed).items() if state != "unchanged"}
+    assert ran == {"source", "left-0", "left-1", "right-0", "right-1", "pair-0"}
+    assert (clone / "pair-0.txt").read_text() == (serial / "pair-0.txt").read_text()
+
+
+def test_a_stage_is_run_if_only_its_files_tell_whether_what_depends_on_them_is_out_of_date(clone: Path) -> None:
+    make = "mkdir -p parts; cp params parts/one; echo 2 > parts/two"
+    stages = {
+        "parts": {"cmd": make, "deps": ["params"], "outs": ["parts"]},
+        "two": {"cmd": "cp parts/two two", "deps": ["parts/two"], "outs": ["two"]},
+    }
+    (clone / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    repro(root=clone)
+    (clone / "two").unlink()
+    shutil.rmtree(clone / "parts")
+    shutil.rmtree(clone / ".dvc/cache")
+    assert states(repro("--allow-missing", root=clone)) == {"parts": "done", "two": "unchanged"}
+    assert not (clone / "two").exists()
+
+
 def test_an_unknown_target_is_refused_in_words(toy: Path) -> None:
     process = start("nothing", root=toy)
     _, err = process.communicate(timeout=60)
