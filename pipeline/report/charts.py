@@ -9,7 +9,7 @@ from itertools import pairwise
 Point = tuple[float, float]
 Anchored = tuple[float, float, str]  # x, y and text-anchor of a label
 Box = tuple[float, float, float, float]  # left, top, right, bottom
-LETTER = 6.7  # approximate width of a letter in a label
+LETTER, LINE = 6.7, 16  # approximate width of a letter in a label, and height of a label
 # The results page sets these colours itself; a stand-alone chart includes them.
 COLOURS = """
 svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#5f6978;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
@@ -230,12 +230,12 @@ class Labels:
             cost = math.hypot(place[0] - first_x, place[1] - first_y)
             if cost >= least:  # nor can a place that is still farther away cost less
                 break
-            box = _box(place[0], place[1] - 4, size, 12, place[2])
+            box = _box(place[0], place[1] - 4, size, LINE, place[2])
             if left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom:
                 cost += 50 * sum(_overlap(box, other) for other in self.taken)
                 cost += sum(_overlap(box, piece) for piece in self.line) if cost < least else 0
                 best, least = (place, cost) if cost < least else (best, least)
-        self.taken.append(_box(best[0], best[1] - 4, size, 12, best[2]))
+        self.taken.append(_box(best[0], best[1] - 4, size, LINE, best[2]))
         return best
 
 

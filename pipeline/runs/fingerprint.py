@@ -42,6 +42,8 @@ TRAINED_BY: dict[Kind, str] = {
     "ensemble": "pipeline.training.fixed_unit",
     "fixed unit": "pipeline.training.fixed_unit",
 }
+# The command fixes the instructions before it imports any of them, so none of them has to import this.
+INSTRUCTIONS = "pipeline.training.cpu"
 LOADED_BY: dict[Kind, str] = {
     "net": "pipeline.inference.predictor",
     "baseline": "pipeline.inference.baseline",
@@ -127,7 +129,7 @@ def training(config: Config, root: Path) -> Training:
     kept["cluster"] = cluster_settings(config["cluster"])
     kept["trainer"] = weight_settings(config["trainer"])
     name, targets = config["data"]["name"], list(_targets(kept))  # a metric decides no weight
-    found = _closure([TRAINED_BY[kind_name(config)], *_modules(targets)])
+    found = _closure([TRAINED_BY[kind_name(config)], INSTRUCTIONS, *_modules(targets)])
     return {
         "config": kept,
         "data": store.digest(name) if name in store.FILES else None,

@@ -66,7 +66,7 @@ class Remote:
         self.connection, self.pid, self.connected = connection, pid, False
 
     def translated_errors(self) -> AbstractContextManager[None]:
-        """Nothing to translate: the other process has."""
+        """Errors come translated: the other process does that."""
         return nullcontext()
 
     def __getattr__(self, method: str) -> partial[object]:

@@ -8,13 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# Torch, oneDNN, MKL and OpenBLAS take the widest vectors that they find, and sums of another width are other sums: with
-# these a result does not depend on whether a processor has AVX-512.
+# Torch, oneDNN, MKL, OpenBLAS and numpy take the widest vectors that they find, and sums of another width are other
+# sums: with these a result does not depend on whether a processor has AVX-512.
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_CBWR": "AVX2",
     "OPENBLAS_CORETYPE": "HASWELL",  # numpy's and scipy's; read when they are imported
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # numpy's log and exp; read when it is imported
 }
 
 LIBRARIES = ("torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")  # that compute and store weights

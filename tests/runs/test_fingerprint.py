@@ -147,6 +147,13 @@ def test_only_packages_imported_at_run_time_make_results_stale(project: Path) ->
     assert before["mnist_cnn", "training"]["packages"]["torch"].startswith("99.")
 
 
+def test_the_instructions_that_a_processor_is_told_to_use_count_for_every_training(project: Path) -> None:
+    before = prints(project)
+    edit(project / "pipeline/training/cpu.py", lambda text: text.replace('"HASWELL"', '"ZEN"'))
+    judged = {"evaluation mnist_gan"}  # by a net that is trained, too
+    assert stale(before, prints(project)) == {f"training {name}" for name in EXPERIMENTS} | judged
+
+
 def test_without_a_lock_file_no_package_is_compared(project: Path) -> None:
     (project / "requirements.lock").unlink()
     assert fingerprint.training(config("experiment=mnist_cnn"), project)["packages"] == {}

@@ -75,6 +75,19 @@ def test_numpy_and_scipy_multiply_with_the_kernels_of_a_processor_with_avx2() ->
     assert printed.stdout.strip() == "{'Haswell'}"
 
 
+@pytest.mark.skipif(not cpu.fix_instructions(), reason="this processor has no AVX2")
+def test_numpy_computes_logarithms_with_what_a_processor_with_avx2_has() -> None:
+    code = (
+        "from pipeline.training import cpu; cpu.fix_instructions()\n"
+        "from numpy.lib.introspect import opt_func_info\n"
+        "print(*{kind['current'] for kind in opt_func_info('^log$')['log'].values()}, sep='|')"
+    )
+    unset = {name: value for name, value in os.environ.items() if name not in cpu.AVX2}
+    command = [sys.executable, "-W", "error", "-c", code]
+    printed = subprocess.run(command, env=unset, capture_output=True, text=True, check=True)
+    assert {*printed.stdout.strip().split("|")} <= {"X86_V3", "baseline(X86_V2)"}
+
+
 STEPS = """
 import resource, threading
 from pipeline.training import cpu as processor
