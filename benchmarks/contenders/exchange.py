@@ -1,6 +1,8 @@
 """Milliseconds that workers of this machine take to add a vector, as training adds gradients.
 
-`python -m benchmarks.contenders.exchange WORKERS NUMBERS`: through shared memory, `… distributed` by gloo.
+`python -m benchmarks.contenders.exchange WORKERS NUMBERS COMPUTE_MS CORES`: through shared memory, or by gloo where
+`distributed` follows. Before each sum a worker computes for COMPUTE_MS of CPU time, which is not counted; waiting for
+others that share its core is.
 """
 
 import multiprocessing
@@ -21,13 +23,18 @@ TURNS, TIMES = 11, 20
 FORK = multiprocessing.get_context("fork")
 
 
-def _work(make: Callable[[], Exchange], numbers: int, found: "multiprocessing.SimpleQueue[float]") -> None:
+def _work(
+    make: Callable[[], Exchange], numbers: int, compute_ms: float, found: "multiprocessing.SimpleQueue[float]"
+) -> None:
     torch.set_num_threads(1)
-    exchange, vector = make(), torch.zeros(numbers)
+    exchange, vector, matrix = make(), torch.zeros(numbers), torch.zeros(256, 256)
 
     def ms() -> float:
         began = time.perf_counter()
         for _ in range(TIMES):
+            until = time.process_time() + compute_ms / 1000
+            while time.process_time() < until:
+                matrix @ matrix
             exchange.sum(vector)
         return 1000 * (time.perf_counter() - began) / TIMES
 
@@ -37,7 +44,7 @@ def _work(make: Callable[[], Exchange], numbers: int, found: "multiprocessing.Si
         found.put(median(each))
 
 
-def main(workers: int, numbers: int, distributed: bool) -> None:
+def main(workers: int, numbers: int, compute_ms: float, cores: int, distributed: bool) -> None:
     memory, inboxes = mmap(-1, memory_bytes(workers)), [FORK.Pipe(duplex=False) for _ in range(workers)]
     found: multiprocessing.SimpleQueue[float] = FORK.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder:
@@ -49,14 +56,16 @@ def main(workers: int, numbers: int, distributed: bool) -> None:
             return ProcessGroup()
 
         group = [
-            FORK.Process(target=_work, args=(lambda rank=rank: make(rank), numbers, found)) for rank in range(workers)
+            FORK.Process(target=_work, args=(lambda rank=rank: make(rank), numbers, compute_ms, found))
+            for rank in range(workers)
         ]
         for process in group:
             process.start()
-        report(ms_per_step=found.get())
+        report(ms_per_step=found.get() - compute_ms * max(1, workers / cores))
         for process in group:
             process.join()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["distributed"])
+    numbers = (int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    main(*numbers, sys.argv[5:] == ["distributed"])
