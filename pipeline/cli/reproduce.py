@@ -105,7 +105,7 @@ def migrate(proofs: Annotated[list[Path], typer.Argument(help="Files that `pipel
     from pipeline.graph.migrate import migrate as action
 
     carried, left = action(proofs, root)
-    print(f"{len(carried)} stages are up to date in dvc.lock")
+    print(f"{len(carried)} stages are carried over in dvc.lock")
     print(f"{len(left)} stages stay stale{': ' if left else ''}{', '.join(left)}")
 
 

@@ -7,12 +7,13 @@ migration rewrites the entries `train@…` of dvc.lock and the `config_digest` o
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
 import yaml
 
-from pipeline.config import digest, load_config, resolve, training
+from pipeline.config import Config, digest, load_config, resolve, training
 from pipeline.config.aliases import EXPERIMENTS
 from pipeline.errors import DataError
 from pipeline.files import atomic_write
@@ -37,28 +38,30 @@ class TrainStage(TypedDict):
 
 
 def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
-    """Rewrite dvc.lock and results/ for every experiment that a proof found identical; the others stay stale.
+    """Rewrite dvc.lock and results/ for every experiment that a proof found identical; the others stay as they are.
 
     A proof is void for an experiment whose training fingerprint has changed since. A stage stays stale if it was stale
     at the proof's commit already: what it recorded is of other code or another configuration than what was compared.
-    The stages that prepare data and fingerprints have to be up to date: `dvc repro prepare fingerprint` first.
 
     Returns: the stages that were migrated, and those that stay stale.
-    Raises: DataError if a file is not a proof, or prepared/ lacks a file.
+    Raises: DataError if a file is not a proof, or prepared/ lacks a file of data: `dvc repro prepare` first.
     """
     proven = {name: md5 for proof in proofs for name, md5 in _proven(proof, root).items()}
     lock = yaml.load((root / "dvc.lock").read_bytes(), LOADER)  # noqa: S506  the safe loader
     outputs, fingerprints = dict(_outputs(lock["stages"])), dict(_fingerprints(lock["stages"]))
-    stages = {name: entry for name, entry in lock["stages"].items() if _prepares(name)}
+    names, trained = _stages(root)
+    stages = {name: entry for name, entry in lock["stages"].items() if name in names}
     migrated, stale = list[str](), list[str]()
-    for name, stage in _train_stages(root).items():
-        model, trained_by = outputs.get(stage["out"]), proven.get(stage["experiment"])
-        if model is None or trained_by is None or trained_by != fingerprints.get(stage["out"]):
+    for name, stage in trained.items():
+        model, trained_by = outputs.get(stage["out"]), fingerprints.get(stage["out"])
+        today = _fingerprint(stage["experiment"], root)
+        if model and trained_by and trained_by == proven.get(stage["experiment"]):
+            found = {**outputs, today["path"]: today}
+            deps = [found[path] if path in found else _entry(path, _content(root / path)) for path in stage["deps"]]
+            stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
+            migrated.append(name)
+        elif trained_by != today["md5"]:
             stale.append(name)
-            continue
-        deps = [outputs[path] if path.startswith("models/") else _entry(root, path) for path in stage["deps"]]
-        stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
-        migrated.append(name)
     write(stages, root)
     for experiment in sorted({stage.removeprefix("train@").rpartition("-")[0] for stage in migrated}):
         _update_digests(experiment, migrated, root)
@@ -69,10 +72,6 @@ def write(stages: dict[str, LockEntry], root: Path) -> None:
     """Replace dvc.lock."""
     content = {"schema": "2.0", "stages": stages}
     atomic_write(root / "dvc.lock", yaml.dump(content, Dumper=Dumper, sort_keys=False, width=10**6))
-
-
-def _prepares(stage: str) -> bool:
-    return stage == "fingerprint" or stage.startswith("prepare@")
 
 
 def _outputs(stages: dict[str, LockEntry]) -> Iterator[tuple[str, LockedFile]]:
@@ -119,17 +118,29 @@ def _proven(proof: Path, root: Path) -> dict[str, str]:
     }
 
 
+def _configured(experiment: str, root: Path) -> Config:
+    return resolve(load_config(f"experiment={experiment}", root=root))
+
+
 def _identity(experiment: str, root: Path) -> str:
-    return fingerprint.identity(training(resolve(load_config(f"experiment={experiment}", root=root))), root)
+    return fingerprint.identity(training(_configured(experiment, root)), root)
 
 
-def _train_stages(root: Path) -> dict[str, TrainStage]:
-    """Return the stages `train@EXPERIMENT-SEED` as DVC resolves them: experiment, command, dependencies, model."""
+@cache
+def _fingerprint(experiment: str, root: Path) -> LockedFile:
+    """The fingerprint that `pipeline fingerprint` writes today, as an entry of dvc.lock."""
+    content = fingerprint.as_text(fingerprint.training(_configured(experiment, root), root))
+    return _entry(f"prepared/fingerprint/{experiment}.json", content.encode())
+
+
+def _stages(root: Path) -> tuple[set[str], dict[str, TrainStage]]:
+    """The names of all stages, and those that train: experiment, command, dependencies, model, as DVC resolves them."""
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
+        names = {stage.addressing for stage in repo.index.stages}
         stages = [stage for stage in repo.index.stages if stage.addressing.startswith("train@")]
-        return {
+        return names, {
             stage.addressing: {
                 "experiment": stage.addressing.removeprefix("train@").rpartition("-")[0],
                 "cmd": stage.cmd,
@@ -140,18 +151,16 @@ def _train_stages(root: Path) -> dict[str, TrainStage]:
         }
 
 
-def _entry(root: Path, path: str) -> LockedFile:
-    """Return a file as an entry of dvc.lock."""
-    file = root / path
+def _content(file: Path) -> bytes:
     if not file.is_file():
-        raise DataError(f"{file}: no such file. Run `dvc repro prepare fingerprint` first.")
-    content = file.read_bytes()
-    return {
-        "path": path,
-        "hash": "md5",
-        "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
-        "size": len(content),
-    }
+        raise DataError(f"{file}: no such file. Run `dvc repro prepare` first.")
+    return file.read_bytes()
+
+
+def _entry(path: str, content: bytes) -> LockedFile:
+    """A file as an entry of dvc.lock."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return {"path": path, "hash": "md5", "md5": md5, "size": len(content)}
 
 
 def _update_digests(experiment: str, migrated: Sequence[str], root: Path) -> None:

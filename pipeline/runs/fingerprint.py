@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # records have a fingerprint
     from pipeline.runs.records import RunRecord
 
 __all__ = [
+    "as_text",
     "changes",
     "code_digest",
     "code_of",
@@ -42,7 +43,8 @@ TRAINED_BY: dict[Kind, str] = {
     "ensemble": "pipeline.training.fixed_unit",
     "fixed unit": "pipeline.training.fixed_unit",
 }
-# The command fixes the instructions before it imports any of them, so none of them has to import this.
+# Which instructions the libraries use decides the last bits of a result. No entry module imports this: the command does
+# so first, because numpy and torch read the choice when they are imported.
 INSTRUCTIONS = "pipeline.training.cpu"
 LOADED_BY: dict[Kind, str] = {
     "net": "pipeline.inference.predictor",
@@ -117,8 +119,12 @@ def write(root: Path, folder: Path) -> list[str]:
     for experiment in experiments:
         config = resolve(load_config(f"experiment={experiment}", root=root))
         for place, content in ((folder, training(config, root)), (folder / "evaluation", evaluation(config, root))):
-            (place / f"{experiment}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+            (place / f"{experiment}.json").write_text(as_text(content))
     return experiments
+
+
+def as_text(content: Training | Evaluation) -> str:
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 def training(config: Config, root: Path) -> Training:

@@ -1,4 +1,4 @@
-"""Migration after a rename: what a proof found identical is carried over in dvc.lock, everything else stays stale."""
+"""Migration after a rename: what a proof found identical is carried over in dvc.lock, all else stays as it is."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pipeline.config import digest, load_config, resolve
 from pipeline.errors import DataError
 from pipeline.graph import lockfile, migrate
 from pipeline.graph.lockfile import LockedFile, LockEntry
-from pipeline.runs import results
+from pipeline.runs import fingerprint, results
 from pipeline.runs.results import Result
 
 NAMES = "mlp_xor", "neuron"
@@ -30,9 +30,8 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "evaluate@mlp_xor-0": {"cmd": "old", "deps": [MODEL], "outs": []},
     }
     (project / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": former}))
-    for name in ("mnist.json", "fingerprint/mlp_xor.json", "fingerprint/neuron.json"):
-        (project / "prepared" / name).parent.mkdir(parents=True, exist_ok=True)
-        (project / "prepared" / name).write_text(f"content of {name}")
+    (project / "prepared").mkdir(exist_ok=True)
+    (project / "prepared/mnist.json").write_text("content of mnist.json")
     for name in NAMES:
         run: Result = {"seed": 0, "metrics": {"test/accuracy": 1.0}, "config_digest": "of another spelling"}
         results.path_of(name, project).parent.mkdir(exist_ok=True)
@@ -42,15 +41,23 @@ def recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     content = {"experiments": verdicts, "fingerprints": fingerprints}
     content["commit_fingerprints"] = {name: made_by(name)["md5"] for name in NAMES}
     (project / "proof.json").write_text(json.dumps(content))
-    monkeypatch.setattr(
-        migrate, "_train_stages", lambda root: {f"train@{n}-0": stage(n) for n in ("mlp_xor", "neuron")}
-    )
+    trained = {f"train@{name}-0": stage(name) for name in NAMES}
+    names = {"prepare@mnist", "evaluate@mlp_xor-0", *trained}
+    monkeypatch.setattr(migrate, "_stages", lambda root: (names, trained))
     return project
 
 
 def made_by(name: str) -> LockedFile:
     """The fingerprint of an experiment at the proof's commit, as dvc.lock names it."""
     return {"path": f"prepared/fingerprint/{name}.json", "hash": "md5", "md5": f"of {name}", "size": 9}
+
+
+def today(name: str, root: Path) -> LockedFile:
+    """The fingerprint that `pipeline fingerprint` writes, as dvc.lock names it."""
+    content = fingerprint.training(resolve(load_config(f"experiment={name}", root=root)), root)
+    text = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+    md5 = hashlib.md5(text).hexdigest()
+    return {"path": f"prepared/fingerprint/{name}.json", "hash": "md5", "md5": md5, "size": len(text)}
 
 
 def stage(name: str) -> dict[str, Any]:
@@ -62,16 +69,25 @@ def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of
     carried, left = migrate.migrate([recorded / "proof.json"], recorded)
     assert (carried, left) == (["train@mlp_xor-0"], ["train@neuron-0"])
     stages = yaml.safe_load((recorded / "dvc.lock").read_text())["stages"]
-    assert list(stages) == ["prepare@mnist", "train@mlp_xor-0"]
+    assert set(stages) == {"prepare@mnist", "evaluate@mlp_xor-0", "train@mlp_xor-0"}
     entry = stages["train@mlp_xor-0"]
     assert entry["cmd"] == "pipeline train mlp_xor"
     assert entry["outs"] == [MODEL]
     data, fingerprint, needed = entry["deps"]
-    content = b"content of fingerprint/mlp_xor.json"
-    assert fingerprint["md5"] == hashlib.md5(content).hexdigest()
-    assert fingerprint["size"] == len(content)
+    assert fingerprint == today("mlp_xor", recorded)
     assert data["path"] == "prepared/mnist.json"
     assert needed == OTHER
+
+
+def test_what_is_up_to_date_stays_though_the_proof_does_not_name_it(recorded: Path) -> None:
+    """A change of the code of one experiment needs no proof of the others."""
+    file = recorded / "dvc.lock"
+    lock = yaml.safe_load(file.read_text())
+    lock["stages"]["train@neuron-0"] = entry = {"cmd": "c", "deps": [today("neuron", recorded)], "outs": [OTHER]}
+    del lock["stages"]["train_once@neuron-0"]
+    file.write_text(yaml.safe_dump(lock))
+    assert migrate.migrate([recorded / "proof.json"], recorded) == (["train@mlp_xor-0"], [])
+    assert yaml.safe_load(file.read_text())["stages"]["train@neuron-0"] == entry
 
 
 def test_an_entry_that_two_stages_share_is_written_twice_so_that_one_of_them_can_be_replaced(tmp_path: Path) -> None:
@@ -128,9 +144,9 @@ def test_without_a_proof_nothing_is_written(recorded: Path, content: str) -> Non
     assert (recorded / "dvc.lock").read_bytes() == before
 
 
-def test_missing_fingerprints_are_named_with_the_command_that_writes_them(recorded: Path) -> None:
-    (recorded / "prepared/fingerprint/mlp_xor.json").unlink()
-    with pytest.raises(DataError, match="dvc repro prepare fingerprint"):
+def test_a_missing_digest_of_data_is_named_with_the_command_that_writes_it(recorded: Path) -> None:
+    (recorded / "prepared/mnist.json").unlink()
+    with pytest.raises(DataError, match=r"mnist.json: no such file.*dvc repro prepare"):
         migrate.migrate([recorded / "proof.json"], recorded)
 
 

@@ -20,6 +20,7 @@ SUFFIXES |= {".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 READ = "JPEG, PNG, WebP, GIF, BMP and TIFF are read"
 PIXELS = 64_000_000  # limit of a decoded image, against decompression bombs
 SIDE = 16  # of the hash: 16 x 16 comparisons of neighbouring pixels
+HASH_BYTES = SIDE * SIDE // 8
 
 
 class ImageDecodeError(Exception):
@@ -39,7 +40,7 @@ def is_misnamed(content: bytes, name: str) -> bool:
 
 
 def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, Bytes]:
-    """Decode an image to (C, H, W), with the difference hashes (2, 256) of the image and its mirror image.
+    """Decode an image to (C, H, W), with the difference hashes (2, 32), of 256 bits, of the image and its mirror image.
 
     The image is rotated by its EXIF orientation, composed on white where it is transparent, converted to grey for C = 1
     or RGB for C = 3, and scaled and cropped around its centre to H x W. Its format is known by its content; of several
@@ -81,5 +82,4 @@ def _difference_hash(picture: Image.Image) -> Bytes:
     """Difference hash: whether each pixel of a coarse grey version is brighter than its left neighbour."""
     coarse = np.asarray(picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)).astype(int)
     both = np.stack([coarse, coarse[:, ::-1]])
-    bits: Bytes = (both[:, :, 1:] > both[:, :, :-1]).reshape(2, -1).astype(np.uint8)
-    return bits
+    return np.packbits((both[:, :, 1:] > both[:, :, :-1]).reshape(2, -1), axis=-1)

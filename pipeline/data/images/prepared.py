@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.data.archive import contents, scan
 from pipeline.data.cache import cached_folder
-from pipeline.data.images.decode import ImageDecodeError, decode, is_misnamed
+from pipeline.data.images.decode import HASH_BYTES, ImageDecodeError, decode, is_misnamed
 from pipeline.data.own.named_files import Listing
 from pipeline.errors import DataError
 from pipeline.types import Split
@@ -90,19 +90,22 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     set_aside = {name: "is in no class folder" for name, label in files.items() if label is None}
     names = sorted(set(files) - set(set_aside))
     rows = np.lib.format.open_memmap(folder / "all.npy", "w+", np.uint8, (len(names), *in_shape))
-    bits: dict[str, np.ndarray] = {}
+    hashes = np.zeros((len(names), 2, HASH_BYTES), np.uint8)
+    decoded = np.zeros(len(names), bool)
     misnamed = 0
     place = {name: row for row, name in enumerate(names)}
     for name, content in contents(path, set(names)):
         try:
             if isinstance(content, str):
                 raise ImageDecodeError(content)
-            rows[place[name]], bits[name] = decode(content, name, in_shape)
+            row = place[name]
+            rows[row], hashes[row] = decode(content, name, in_shape)
+            decoded[row] = True
             misnamed += is_misnamed(content, name)
         except ImageDecodeError as error:
             set_aside[name] = str(error)
-    set_aside |= {name: "is missing" for name in names if name not in bits and name not in set_aside}
-    kept = [name for name in names if name in bits]
+    set_aside |= {name: "is missing" for name in names if not decoded[place[name]] and name not in set_aside}
+    kept = [name for name in names if decoded[place[name]]]
     array = np.lib.format.open_memmap(folder / "array.npy", "w+", np.uint8, (len(kept), *in_shape))
     for row, name in enumerate(kept):
         array[row] = rows[place[name]]
@@ -111,7 +114,7 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     index = {
         "names": kept,
         "labels": [files[name] for name in kept],
-        "groups": near_duplicates(np.array([bits[name] for name in kept])).tolist(),
+        "groups": near_duplicates(hashes[decoded]).tolist(),
         "set_aside": dict(sorted(set_aside.items())),
         "misnamed": misnamed,
     }
@@ -121,22 +124,25 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
 MAX_DISTANCE = 40  # differing bits of 256 of near-duplicates; different photographs differ in 70 and more
 
 
-def near_duplicates(bits_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
+def near_duplicates(hashes_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
     """(N,) group of each image: equal where difference hashes, of images or mirror images, differ in few bits.
 
-    All pairs are compared, `block` x `block` at a time.
+    A hash is its bits in B bytes. All pairs are compared, `block` x `block` at a time.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    count = len(bits_N2B)
-    signs = bits_N2B.astype(np.float32) * 2 - 1
+    def signs(first: int, side: int) -> np.ndarray:
+        return np.unpackbits(hashes_N2B[first : first + block, side], axis=-1).astype(np.float32) * 2 - 1
+
+    count = len(hashes_N2B)
     # The product of two hashes is the number of equal bits less that of different bits.
-    least = signs.shape[-1] - 2 * MAX_DISTANCE
+    least = 8 * hashes_N2B.shape[-1] - 2 * MAX_DISTANCE
     rows, columns = [np.array([], int)], [np.array([], int)]
     for row, column, side in product(range(0, count, block), range(0, count, block), (0, 1)):
-        products = signs[row : row + block, 0] @ signs[column : column + block, side].T
-        rows_M, columns_M = np.nonzero(products >= least)
+        if side == 0 and column < row:
+            continue  # compared before, with rows and columns exchanged
+        rows_M, columns_M = np.nonzero(signs(row, 0) @ signs(column, side).T >= least)
         rows.append(rows_M + row)
         columns.append(columns_M + column)
     edges = np.concatenate(rows), np.concatenate(columns)

@@ -84,7 +84,7 @@ def test_fingerprints_are_compared_with_mirrors_and_in_blocks() -> None:
     bits[6, 0], bits[6, 1] = bits[2, 0].copy(), bits[2, 1]
     bits[6, 0, :50] ^= 1
     for block in (2, 100):
-        groups = near_duplicates(bits, block)
+        groups = near_duplicates(np.packbits(bits, axis=-1), block)
         assert groups[0] == groups[3]
         assert groups[1] == groups[5]
         assert len(set(groups.tolist())) == 5
