@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
@@ -152,7 +153,8 @@ def fit(config: Config, *, data_dir: Path, run_dir: Path) -> FitResult:
     data, model = build_data(config, data_dir), build(config["model"])
     data.read()
     started, cpu = time.perf_counter(), time.process_time()
-    model.fit(data.texts["train"], data.truth["train"].numpy(), len(data.labels))
+    with threadpool_limits(1):  # OpenBLAS, which liblinear adds with, splits long sums between its threads
+        model.fit(data.texts["train"], data.truth["train"].numpy(), len(data.labels))
     wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
     accuracy = {f"{split}/accuracy": _accuracy(model, data, split) for split in ("train", "val")}
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline import kinds
 from pipeline.config import load_config, resolve
@@ -78,3 +79,18 @@ def test_a_stored_baseline_answers_as_it_did_and_reads_anything(model: str, tiny
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     again = baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb / "again")
     assert kinds.load(again.model_dir).manifest == predictor.manifest
+
+
+def test_sums_do_not_depend_on_the_number_of_threads(tiny_imdb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenBLAS gives a long sum to several threads, with other last bits."""
+    config, threads = resolve(load_config(*TINY_TEXT, "model=nbsvm")), set[int]()
+    fit = LogisticRegression.fit
+
+    def fitted(*words: Any) -> Any:
+        threads.update(pool["num_threads"] for pool in threadpool_info())
+        return fit(*words)
+
+    monkeypatch.setattr(LogisticRegression, "fit", fitted)
+    with threadpool_limits(2):
+        baselines.fit(config, data_dir=tiny_imdb / "data", run_dir=tiny_imdb)
+    assert threads == {1}
