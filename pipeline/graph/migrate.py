@@ -7,7 +7,6 @@ migration rewrites the entries `train@…` of dvc.lock and the `config_digest` o
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TypedDict
 
@@ -51,16 +50,17 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
     outputs, fingerprints = dict(_outputs(lock["stages"])), dict(_fingerprints(lock["stages"]))
     names, trained = _stages(root)
     stages = {name: entry for name, entry in lock["stages"].items() if name in names}
+    today = {name: _fingerprint(name, root) for name in {stage["experiment"] for stage in trained.values()}}
     migrated, stale = list[str](), list[str]()
     for name, stage in trained.items():
         model, trained_by = outputs.get(stage["out"]), fingerprints.get(stage["out"])
-        today = _fingerprint(stage["experiment"], root)
+        fingerprinted = today[stage["experiment"]]
         if model and trained_by and trained_by == proven.get(stage["experiment"]):
-            found = {**outputs, today["path"]: today}
+            found = {**outputs, fingerprinted["path"]: fingerprinted}
             deps = [found[path] if path in found else _entry(path, _content(root / path)) for path in stage["deps"]]
             stages[name] = {"cmd": stage["cmd"], "deps": deps, "outs": [model]}
             migrated.append(name)
-        elif trained_by != today["md5"]:
+        elif trained_by != fingerprinted["md5"]:
             stale.append(name)
     write(stages, root)
     for experiment in sorted({stage.removeprefix("train@").rpartition("-")[0] for stage in migrated}):
@@ -126,7 +126,6 @@ def _identity(experiment: str, root: Path) -> str:
     return fingerprint.identity(training(_configured(experiment, root)), root)
 
 
-@cache
 def _fingerprint(experiment: str, root: Path) -> LockedFile:
     """The fingerprint that `pipeline fingerprint` writes today, as an entry of dvc.lock."""
     content = fingerprint.as_text(fingerprint.training(_configured(experiment, root), root))

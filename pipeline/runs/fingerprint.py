@@ -7,19 +7,18 @@ imported at run time. `dvc.yaml` has its stages depend on these files: a stage r
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import resolve_name
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pipeline import config as configuration
 from pipeline.config import METRICS, SOURCE_KEYS, Config, cluster_settings, load_config, resolve, weight_settings
 from pipeline.config.kind import Does, Kind, kind_name, task_of
-from pipeline.config.source import file_of
 from pipeline.config.targets import module_of
 from pipeline.data import store
 from pipeline.runs import requirements
+from pipeline.runs.imports import Modules
 from pipeline.runs.packages import locked
-from pipeline.runs.syntax import Source, code_digest, read
+from pipeline.runs.syntax import code_digest
 
 if TYPE_CHECKING:  # records have a fingerprint
     from pipeline.runs.records import RunRecord
@@ -82,6 +81,7 @@ LEFT_OUT = {
     "pipeline.report.figures",
     "pipeline.report.markdown",
 }
+LOCK = "requirements.lock"  # of versions
 
 
 class Training(TypedDict):
@@ -124,6 +124,7 @@ def write(root: Path, folder: Path) -> list[str]:
 
 
 def as_text(content: Training | Evaluation) -> str:
+    """The file of a fingerprint, as `write` writes it."""
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
@@ -135,12 +136,13 @@ def training(config: Config, root: Path) -> Training:
     kept["cluster"] = cluster_settings(config["cluster"])
     kept["trainer"] = weight_settings(config["trainer"])
     name, targets = config["data"]["name"], list(_targets(kept))  # a metric decides no weight
-    found = _closure([TRAINED_BY[kind_name(config)], INSTRUCTIONS, *_modules(targets)])
+    modules = Modules()
+    found = modules.closure([TRAINED_BY[kind_name(config)], INSTRUCTIONS, *_modules(targets)], left_out=LEFT_OUT)
     return {
         "config": kept,
         "data": store.digest(name) if name in store.FILES else None,
         "requires": {name: identity(_configured(name, root), root) for name in requirements.built_on(config)},
-        "packages": _packages(found, root, targets),
+        "packages": locked(modules.packages(found, targets), root / LOCK),
         "code": {module: source.digest for module, source in found.items()},
     }
 
@@ -153,10 +155,11 @@ def evaluation(config: Config, root: Path) -> Evaluation:
     own = _modules(_targets([metrics, *([each["data"], each["model"].get("net", each["model"])] for each in scored)]))
     loader = LOADED_BY[kind_name(config)]
     leaves = set(SHARED) - {loader}
-    found = _closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves)
+    modules = Modules()
+    found = modules.closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves, LEFT_OUT)
     content: Evaluation = {
         "judge": identity(_configured(judge, root), root) if judge else None,
-        "packages": _packages(found, root),
+        "packages": locked(modules.packages(found), root / LOCK),
         "code": {module: source.digest for module, source in found.items()},
     }
     return {**content, "metrics": metrics} if metrics else content
@@ -194,60 +197,10 @@ def code_of(record: "RunRecord") -> str | None:
     return _sha256(code) if code else None
 
 
-def _packages(found: dict[str, Source], root: Path, targets: Iterable[str] = ()) -> dict[str, str]:
-    """The locked versions of all that the modules import from other packages."""
-    imported = {name for module, source in found.items() for name in _absolute(source.imports, module)}
-    names = {name.split(".")[0] for name in (*imported, *targets)}
-    return locked({name for name in names if not file_of(name)}, root / "requirements.lock")
-
-
 def _configured(model: str, root: Path) -> Config:
     """The configuration of the model EXPERIMENT-SEED."""
     experiment, _, seed = model.rpartition("-")
     return configuration.training(resolve(load_config(f"experiment={experiment}", f"seed={seed}", root=root)))
-
-
-def _closure(entries: Iterable[str], leaves: Iterable[str] = ()) -> dict[str, Source]:
-    """Every module that the entries import, directly or not, with the packages around it; of `leaves`, no import."""
-    waiting, modules = list(entries), dict[str, Source]()
-    while waiting:
-        module = waiting.pop()
-        file = file_of(module)
-        if file is None or module in modules or module in LEFT_OUT:
-            continue
-        source = read(file)
-        if not source.empty:
-            modules[module] = source
-        if module not in leaves:
-            waiting += _imported(source, module)
-        parent = module.rpartition(".")[0]
-        if parent and not _exports(parent):
-            waiting.append(parent)
-    return dict(sorted(modules.items()))
-
-
-def _imported(source: Source, module: str) -> Iterator[str]:
-    """Yield the modules that a module imports; a name that a package only re-exports counts as its own module's."""
-    whole = set(_absolute(source.whole, module))
-    for name in _absolute(source.imports, module):
-        package, _, attribute = name.rpartition(".")
-        if origin := _exports(package).get(attribute):
-            yield origin
-        elif name in whole or not _exports(name):
-            yield name
-
-
-def _absolute(names: Iterable[str], module: str) -> Iterator[str]:
-    """Yield the full names of a module's imports, the relative ones among them resolved."""
-    file = file_of(module)
-    package = module if file and file.name == "__init__.py" else module.rpartition(".")[0]
-    return (resolve_name(name, package) for name in names)
-
-
-def _exports(package: str) -> dict[str, str]:
-    file = file_of(package) if package else None
-    exports = (read(file).exports or {}) if file and file.name == "__init__.py" else {}
-    return dict(zip(exports, _absolute(exports.values(), package), strict=True))
 
 
 def _targets(node: object) -> Iterator[str]:
