@@ -51,9 +51,12 @@ BENCHMARK = Benchmark(
     "reviews), with the same two shards a batch in one process, on two local workers and on two raylets of a Ray "
     "cluster on this machine, which all end with the same weights; and with one shard. `before_s` runs from the start "
     "of the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.\n\n"
-    "A shard of 64 images keeps a core's kernels less busy than one of 256: shards cost more at 128 than at 512. On "
-    "raylets the workers wait a sixth of a step for gloo's exchange, and Ray's own processes take 8 % of a core "
-    "(threads of one run, by /proc).",
+    "A shard of 64 images keeps a core's kernels less busy than one of 256: shards cost more at 128 than at 512. Two "
+    "workers can't gain 2x, because each computes the whole step of the optimiser. Of the LSTM's 165 ms on a slower "
+    "processor (model 1), 140 were the passes of a worker's shard, 13 the exchange with its waits, and 11 the "
+    "optimiser and the next batch; of the CNN's 26 at 128, 20, 1.3 and 3 (timers of one run each, rank 0). On raylets "
+    "the workers wait a sixth of a step for gloo's exchange, and Ray's own processes take 8 % of a core (threads of "
+    "one run, by /proc).",
     (
         *(_steady(load, way) for load in LOADS for way in WAYS),
         _raylets("CNN at 512"),

@@ -1,33 +1,27 @@
 """Milliseconds that workers of this machine take to add a vector, as training adds gradients.
 
-`python -m benchmarks.contenders.exchange WORKERS NUMBERS COMPUTE_MS CORES`: through shared memory, or by gloo where
-`distributed` follows. Before each sum a worker computes for COMPUTE_MS of CPU time, which is not counted; waiting for
-others that share its core is.
+`python -m benchmarks.contenders.exchange WORKERS NUMBERS COMPUTE_MS CORES`: through shared memory. Before each sum a
+worker computes for COMPUTE_MS of CPU time, which is not counted; waiting for others that share its core is.
 """
 
 import multiprocessing
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from mmap import mmap
 from statistics import median
 
 import torch
-import torch.distributed as dist
 
 from benchmarks.contenders.common import report
-from pipeline.training.exchange import Exchange, ProcessGroup, SharedMemory, memory_bytes
+from pipeline.training.exchange import SharedMemory, memory_bytes
 
 TURNS, TIMES = 11, 20
 FORK = multiprocessing.get_context("fork")
 
 
-def _work(
-    make: Callable[[], Exchange], numbers: int, compute_ms: float, found: "multiprocessing.SimpleQueue[float]"
-) -> None:
+def _work(exchange: SharedMemory, numbers: int, compute_ms: float, found: "multiprocessing.SimpleQueue[float]") -> None:
     torch.set_num_threads(1)
-    exchange, vector, matrix = make(), torch.zeros(numbers), torch.zeros(256, 256)
+    vector, matrix = torch.zeros(numbers), torch.zeros(256, 256)
 
     def ms() -> float:
         began = time.perf_counter()
@@ -44,28 +38,17 @@ def _work(
         found.put(median(each))
 
 
-def main(workers: int, numbers: int, compute_ms: float, cores: int, distributed: bool) -> None:
+def main(workers: int, numbers: int, compute_ms: float, cores: int) -> None:
     memory, inboxes = mmap(-1, memory_bytes(workers)), [FORK.Pipe(duplex=False) for _ in range(workers)]
     found: multiprocessing.SimpleQueue[float] = FORK.SimpleQueue()
-    with tempfile.TemporaryDirectory() as folder:
-
-        def make(rank: int) -> Exchange:
-            if not distributed:
-                return SharedMemory(rank, workers, memory, inboxes)
-            dist.init_process_group("gloo", f"file://{folder}/meet", world_size=workers, rank=rank)
-            return ProcessGroup()
-
-        group = [
-            FORK.Process(target=_work, args=(lambda rank=rank: make(rank), numbers, compute_ms, found))
-            for rank in range(workers)
-        ]
-        for process in group:
-            process.start()
-        report(ms_per_step=found.get() - compute_ms * max(1, workers / cores))
-        for process in group:
-            process.join()
+    exchanges = [SharedMemory(rank, workers, memory, inboxes) for rank in range(workers)]
+    group = [FORK.Process(target=_work, args=(exchange, numbers, compute_ms, found)) for exchange in exchanges]
+    for process in group:
+        process.start()
+    report(ms_per_step=found.get() - compute_ms * max(1, workers / cores))
+    for process in group:
+        process.join()
 
 
 if __name__ == "__main__":
-    numbers = (int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
-    main(*numbers, sys.argv[5:] == ["distributed"])
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from benchmarks.contenders.common import WARM_S, cpu_s, report
 START_S = 900  # the longest that a first step may take on a busy machine
 
 
-def main(seconds: float, *overrides: str) -> None:
+def main(seconds: float, *overrides: str, command: Sequence[str] = (sys.executable, "-m", "pipeline", "train")) -> None:
     known = set(Path("runs").glob("*"))
     with Path("steady.log").open("w") as log:
-        child = subprocess.Popen([sys.executable, "-m", "pipeline", "train", *overrides], stdout=log, stderr=log)
+        child = subprocess.Popen([*command, *overrides], stdout=log, stderr=log)
     try:
         first = _event(child, known, after=0.0)
         begin = _event(child, known, after=first["time"] + WARM_S)
