@@ -192,6 +192,24 @@ def test_the_readme_and_the_results_page_state_the_committed_results() -> None:
     assert readme_table(entries, ROOT) in (ROOT / "README.md").read_text(), "run `pipeline report`"
 
 
+def test_the_scores_of_the_targets_and_of_what_was_recorded_anew_are_the_committed_results() -> None:
+    scores = [score for file in (ROOT / "results").glob("*.json") for score in results.read(file)["summary"].values()]
+    known = {
+        " ± ".join(f"{times * score[part]:.{digits}f}".removeprefix("0") for part in ("mean", "std"))
+        for score in scores
+        for times, digits in ((100, 2), (100, 1), (1, 2), (1, 3))  # as a percentage, or as it is
+    }
+    text = (ROOT / "docs/explanation/tried.md").read_text()
+    stated = [
+        found
+        for heading, column in (("Targets", 2), ("Recorded anew", 4))
+        for row in re.findall(r"^\| .*`.*", text.partition(f"## {heading}\n")[2].partition("\n## ")[0], re.MULTILINE)
+        for found in re.findall(r"[\d.]+ ± [\d.]+", "".join(row.split("|")[column : column + 1]))
+    ]
+    assert len(stated) > 20
+    assert [score for score in stated if score not in known] == []
+
+
 def test_make_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
