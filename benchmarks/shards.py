@@ -52,9 +52,11 @@ BENCHMARK = Benchmark(
     "cluster on this machine, which all end with the same weights; and with one shard. `before_s` runs from the start "
     "of the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.\n\n"
     "A shard of 64 images keeps a core's kernels less busy than one of 256: shards cost more at 128 than at 512. Two "
-    "workers can't gain 2x, because each computes the whole step of the optimiser. Of the LSTM's 165 ms on a slower "
-    "processor (model 1), 140 were the passes of a worker's shard, 13 the exchange with its waits, and 11 the "
-    "optimiser and the next batch; of the CNN's 26 at 128, 20, 1.3 and 3 (timers of one run each, rank 0). On raylets "
+    "workers can't gain 2x, because each computes the whole step of the optimiser. The table is older than the way in "
+    "which workers write their gradients into shared memory now: for the LSTM's 10 MB that takes 6 to 7 ms of a step "
+    "instead of 11 to 12 on a slower processor (model 1; medians of the rank that comes last, two runs each). Of the "
+    "LSTM's 150 ms there, 137 are the passes of a worker's shard, 7 the exchange with its waits, and 10 the optimiser "
+    "and the next batch; of the CNN's 26 at 128, 20, 1 and 3 (timers of one run each, rank 0). On raylets "
     "the workers wait a sixth of a step for gloo's exchange, and Ray's own processes take 8 % of a core (threads of "
     "one run, by /proc).",
     (

@@ -62,6 +62,8 @@ def migrate(proofs: Sequence[Path], root: Path) -> tuple[list[str], list[str]]:
             migrated.append(name)
         elif trained_by != fingerprinted["md5"]:
             stale.append(name)
+    for entry in stages.values():  # others read the fingerprint of a proven experiment as well
+        entry["deps"] = [_renewed(dep, proven, today) for dep in entry.get("deps", [])]
     write(stages, root)
     for experiment in sorted({stage.removeprefix("train@").rpartition("-")[0] for stage in migrated}):
         _update_digests(experiment, migrated, root)
@@ -130,6 +132,13 @@ def _fingerprint(experiment: str, root: Path) -> LockedFile:
     """The fingerprint that `pipeline fingerprint` writes today, as an entry of dvc.lock."""
     content = fingerprint.as_text(fingerprint.training(_configured(experiment, root), root))
     return _entry(f"prepared/fingerprint/{experiment}.json", content.encode())
+
+
+def _renewed(dep: LockedFile, proven: dict[str, str], today: dict[str, LockedFile]) -> LockedFile:
+    """A stage's dependency, or today's fingerprint if it is that of a proven experiment at the proof's commit."""
+    name = Path(dep["path"]).stem
+    same = name in today and dep["path"] == today[name]["path"] and dep.get("md5") == proven.get(name)
+    return today[name] if same else dep
 
 
 def _stages(root: Path) -> tuple[set[str], dict[str, TrainStage]]:

@@ -34,9 +34,9 @@ class TimedExchange:
         self.exchange, self.seconds = exchange, 0.0
         self.rank, self.workers = exchange.rank, exchange.workers
 
-    def sum(self, vector: Tensor) -> Tensor:
+    def sum(self, *pieces: Tensor) -> Tensor:
         began = time.perf_counter()
-        total = self.exchange.sum(vector)
+        total = self.exchange.sum(*pieces)
         self.seconds += time.perf_counter() - began
         return total
 

@@ -7,7 +7,6 @@ writing) is not read until it is complete, and skipped once other lines follow i
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Unpack
 
 from pipeline.errors import DataError
+from pipeline.runs.repeat import repeating
 from pipeline.types import Event
 
 NAME = "events.jsonl"
@@ -72,21 +72,16 @@ def read(run_dir: Path, start: int = 0) -> tuple[list[Event], int]:
 @contextmanager
 def follow(run_dir: Path, consume: Callable[[list[Event]], None], every_s: float = 0.5) -> Iterator[None]:
     """Hand new events to `consume` from a thread of its own for as long as the block runs, then the rest of them."""
-    done = threading.Event()
+    start = 0
 
-    def loop() -> None:
-        start = 0
-        finished = False
-        while not finished:
-            finished = done.wait(every_s)  # read once more after the block has ended
-            events, start = read(run_dir, start)
-            if events:
-                consume(events)
+    def take() -> None:
+        nonlocal start
+        events, start = read(run_dir, start)
+        if events:
+            consume(events)
 
-    thread = threading.Thread(target=loop, name="events", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeating(take, every_s, "events"):
+            yield
     finally:
-        done.set()
-        thread.join()
+        take()

@@ -8,7 +8,7 @@ workers of a pair may compute it. An all-reduce of a library keeps no such order
 import os
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from mmap import mmap
 from select import POLLIN, poll
@@ -23,7 +23,7 @@ from pipeline.errors import LaunchError
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-CHUNK_BYTES = 4 << 20  # of a vector, exchanged at a time
+CHUNK_BYTES = 1 << 20  # of a vector, exchanged at a time; with 256 kB and 4 MB the sum of 10 MB takes longer
 PATIENCE_S = 180.0  # that a worker waits for another, which may be writing a checkpoint
 
 
@@ -37,8 +37,8 @@ class Exchange(Protocol):
     rank: int
     workers: int
 
-    def sum(self, vector: Tensor) -> Tensor:
-        """Add the vectors (one dimension, one length) of all workers; each gets the same bits.
+    def sum(self, *pieces: Tensor) -> Tensor:
+        """Add the vectors of all workers, each given in pieces of one dimension; every worker gets the same bits.
 
         Raises: WorkerSilentError if another worker does not answer.
         """
@@ -49,8 +49,8 @@ class Alone:
 
     rank, workers = 0, 1
 
-    def sum(self, vector: Tensor) -> Tensor:
-        return vector
+    def sum(self, *pieces: Tensor) -> Tensor:
+        return torch.cat(pieces)
 
 
 class ProcessGroup:
@@ -63,8 +63,8 @@ class ProcessGroup:
     def __init__(self) -> None:
         self.rank, self.workers = dist.get_rank(), dist.get_world_size()
 
-    def sum(self, vector: Tensor) -> Tensor:
-        distance = 1
+    def sum(self, *pieces: Tensor) -> Tensor:
+        vector, distance = torch.cat(pieces), 1
         while distance < self.workers:
             other, theirs = self.rank ^ distance, torch.empty_like(vector)
             swap = [dist.P2POp(dist.isend, vector, other), dist.P2POp(dist.irecv, theirs, other)]
@@ -93,19 +93,19 @@ class SharedMemory:
         self.poll = poll()
         self.poll.register(self.inbox.fileno(), POLLIN)
 
-    def sum(self, vector: Tensor) -> Tensor:
-        total = torch.empty_like(vector)
-        size = CHUNK_BYTES // vector.element_size()
-        for start in range(0, len(vector), size):
-            self._add(vector[start : start + size], total[start : start + size])
+    def sum(self, *pieces: Tensor) -> Tensor:
+        total = pieces[0].new_empty(sum(map(len, pieces)))
+        size = CHUNK_BYTES // total.element_size()
+        for part, chunk in zip(total.split(size), chunks(pieces, size), strict=True):
+            self._add(chunk, part)
         return total
 
-    def _add(self, mine: Tensor, total: Tensor) -> None:
+    def _add(self, mine: list[Tensor], total: Tensor) -> None:
         number = next(self.numbers)
-        written = [slot.view(mine.dtype)[: len(mine)] for slot in self.slots[number % 2]]
-        written[self.rank].copy_(mine)
+        written = [slot.view(total.dtype)[: len(total)] for slot in self.slots[number % 2]]
+        torch.cat(mine, out=written[self.rank])
         self._meet(number)
-        total.copy_(tree(written))
+        tree(written, total)
 
     def _meet(self, number: int) -> None:
         """Wait until all workers have written chunk `number`."""
@@ -130,8 +130,22 @@ def memory_bytes(workers: int) -> int:
     return 2 * workers * CHUNK_BYTES
 
 
-def tree(vectors: Sequence[Tensor]) -> Tensor:
-    """The sum of 2^k vectors, added in neighbouring pairs, then pairs of pairs, and so on."""
-    while len(vectors) > 1:
+def chunks(pieces: Sequence[Tensor], size: int) -> Iterator[list[Tensor]]:
+    """Yield the pieces of each `size` numbers in a row; of the last, fewer."""
+    chunk: list[Tensor] = []
+    room = size
+    for piece in pieces:
+        rest = piece
+        while len(rest) > room:
+            yield [*chunk, rest[:room]]
+            chunk, rest, room = [], rest[room:], size
+        chunk.append(rest)
+        room -= len(rest)
+    yield chunk
+
+
+def tree(vectors: Sequence[Tensor], total: Tensor) -> Tensor:
+    """Write the sum of 2^k vectors, k > 0, into `total`: neighbours are added, then neighbouring sums, and so on."""
+    while len(vectors) > 2:
         vectors = [left + right for left, right in zip(vectors[0::2], vectors[1::2], strict=True)]
-    return vectors[0]
+    return torch.add(*vectors, out=total)

@@ -79,7 +79,7 @@ class ShardedStrategy(SingleDeviceStrategy):
         parts = summed(self.shards.own.start, self.shards.own.stop)
         self.layout.flags(parts).copy_(torch.tensor(self.wishes, dtype=self.layout.dtype))
         if self.exchange.workers > 1:
-            parts = self.layout.split(self.exchange.sum(flattened(parts)))
+            parts = self.layout.split(self.exchange.sum(*map(flat, parts)))
         self.gradients, loss, self.wishes = self.layout.unpack(parts, before)
         return loss
 
@@ -184,7 +184,7 @@ class Layout:
         counted = [(now - then).to(self.dtype).mul_(first) for now, then in pairs]
         tail = [*(float(gradient is not None) for gradient in gradients), weight, 0.0, 0.0]
         rest = [(loss * weight).to(self.dtype), *counted, torch.tensor(tail, dtype=self.dtype, device=self.device)]
-        return (*own, flattened(rest))
+        return (*own, torch.cat([flat(tensor) for tensor in rest]))
 
     def split(self, vector: Tensor) -> Parts:
         """The parts in a vector that holds all of them, each as it lies in memory."""
@@ -209,9 +209,9 @@ class Layout:
         return own, loss[0], [bool(due), bool(stop)]
 
 
-def flattened(tensors: Sequence[Tensor]) -> Tensor:
-    """All numbers of some tensors in one dimension, each as it lies in memory."""
-    return torch.cat([tensor.as_strided((tensor.numel(),), (1,)) for tensor in tensors])
+def flat(tensor: Tensor) -> Tensor:
+    """All numbers of a tensor in one dimension, as they lie in memory."""
+    return tensor.as_strided((tensor.numel(),), (1,))
 
 
 def with_strides_of(parameter: Tensor, gradient: Tensor) -> Tensor:

@@ -79,6 +79,18 @@ def test_a_proven_stage_keeps_its_model_and_gets_the_command_and_dependencies_of
     assert needed == OTHER
 
 
+def test_other_stages_that_read_the_fingerprint_of_a_proven_experiment_are_carried_over_too(recorded: Path) -> None:
+    """`try` reads one, and so do evaluations, in the place of the judge that only generators have."""
+    file = recorded / "dvc.lock"
+    lock = yaml.safe_load(file.read_text())
+    deps = [MODEL, made_by("mlp_xor"), made_by("neuron"), {**made_by("mlp_xor"), "md5": "of two shards"}]
+    lock["stages"]["evaluate@mlp_xor-0"]["deps"] = deps
+    file.write_text(yaml.safe_dump(lock))
+    migrate.migrate([recorded / "proof.json"], recorded)
+    found = yaml.safe_load(file.read_text())["stages"]["evaluate@mlp_xor-0"]["deps"]
+    assert found == [MODEL, today("mlp_xor", recorded), *deps[2:]]
+
+
 def test_what_is_up_to_date_stays_though_the_proof_does_not_name_it(recorded: Path) -> None:
     """A change of the code of one experiment needs no proof of the others."""
     file = recorded / "dvc.lock"

@@ -13,7 +13,7 @@ from pipeline.config import build_data, load_config, resolve
 from pipeline.launch.local_group import Failure, Job, start, watch
 from pipeline.runs import checkpoints, trail
 from pipeline.training.fit import build_task, fit
-from pipeline.training.sharding import MICRO, Layout, draws_seed, flattened, with_strides_of
+from pipeline.training.sharding import MICRO, Layout, draws_seed, flat, with_strides_of
 from pipeline.types import FitResult
 from tests.conftest import TINY, TINY_TEXT
 from tests.training.test_resume import Killed, cut, epochs, kept, weights
@@ -185,7 +185,7 @@ def test_gradients_lie_in_memory_as_their_parameters_do() -> None:
     given = [torch.randn(p.shape).contiguous() for p in layout.parameters]
     gradients = [None if p is net.unused else g for p, g in zip(layout.parameters, given, strict=True)]
     parts = layout.pack(gradients, before, torch.tensor(3.0), 1.0, first=True)
-    found, loss, _ = layout.unpack(layout.split(flattened(parts)), before)
+    found, loss, _ = layout.unpack(layout.split(torch.cat([flat(part) for part in parts])), before)
     assert loss.item() == 3
     for parameter, expected, gradient in zip(layout.parameters, gradients, found, strict=True):
         if expected is None:
