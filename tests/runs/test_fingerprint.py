@@ -293,6 +293,17 @@ def test_a_sweeps_own_name_is_not_drift(project: Path) -> None:
     assert provenance.drift(record, xor, "d", project) == []
 
 
+def test_a_name_that_a_package_re_exports_counts_as_the_module_that_defines_it() -> None:
+    assert "pipeline.config.build" in syntax.read(ROOT / "pipeline/training/fit.py").imports
+    package = syntax.read(ROOT / "pipeline/config/__init__.py").exports
+    assert package
+    assert package["build"] == "pipeline.config.instantiate"
+    code = fingerprint.training(config("experiment=mnist_cnn"), ROOT)["code"]
+    assert "pipeline.config" not in code
+    assert "pipeline.config.instantiate" in code
+    assert "pipeline.config.aliases" not in code  # no name of it is imported on the way
+
+
 def test_the_projects_own_modules_are_in_the_fingerprint_whatever_way_they_are_imported(own: Path) -> None:
     (own / "own/layers.py").write_text("from . import constants\nfrom .extra.units import Unit\n")
     (own / "own/constants.py").write_text("WIDTH = 3\n")
