@@ -1,6 +1,7 @@
 """`python -m benchmarks.shards`: what logical shards cost one worker, and what two workers gain with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 
 from benchmarks.benchmark import Benchmark, Claim, main, ratio
 from benchmarks.harness import PYTHON, Contender, Pair, last_line
@@ -30,6 +31,33 @@ def _raylets(load: str) -> Contender:
     )
 
 
+def _apart(load: str) -> str:
+    return f"{load}, two processes apart"
+
+
+def _alone(load: str) -> Contender:
+    """Two processes at the same time, each with half a batch in one shard, that exchange nothing."""
+    words, batch = LOADS[load]
+    how = (f"data.batch_size={batch // 2}", "trainer.shards=1", "cluster.workers=1")
+    return Contender(_apart(load), [*PYTHON, "benchmarks.contenders.copies", "2", "steady", SECONDS, *words, *how])
+
+
+def limits(pairs: Sequence[Pair]) -> str:
+    """A table of what two workers could gain on this machine if they had nothing to exchange, and what they do gain."""
+    rows = ""
+    for load in LOADS:
+        gains = (
+            median(pair[f"{load}, S=2, W=1"]["ms_per_step"] / pair[faster]["ms_per_step"] for pair in pairs)
+            for faster in (_apart(load), f"{load}, S=2, W=2")
+        )
+        rows += f"| {load} | {' | '.join(f'{gain:.2f}x' for gain in gains)} |\n"
+    return (
+        "\nTwo processes that compute at the same time share caches, memory and the processor's clock. Against one "
+        "worker with two shards, half a batch each:\n\n"
+        f"| | two processes apart | two workers |\n| --- | --- | --- |\n{rows}"
+    )
+
+
 def _later(pair: Pair) -> float:
     """How much later two workers have made their first step than one."""
     return pair["start, W=2"]["before_s"] - pair["start, W=1"]["before_s"]
@@ -49,7 +77,8 @@ BENCHMARK = Benchmark(
     "Logical shards",
     "The time of a step of `pipeline train`, over eight seconds of training (the LSTM on the last 100 words of "
     "reviews), with the same two shards a batch in one process, on two local workers and on two raylets of a Ray "
-    "cluster on this machine, which all end with the same weights; and with one shard. `before_s` runs from the start "
+    "cluster on this machine, which all end with the same weights; with one shard; and in two processes apart, which "
+    "exchange nothing. `before_s` runs from the start "
     "of the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.\n\n"
     "A shard of 64 images keeps a core's kernels less busy than one of 256: shards cost more at 128 than at 512. Two "
     "workers can't gain 2x, because each computes the whole step of the optimiser. The table is older than the way in "
@@ -61,6 +90,7 @@ BENCHMARK = Benchmark(
     "one run, by /proc).",
     (
         *(_steady(load, way) for load in LOADS for way in WAYS),
+        *map(_alone, LOADS),
         _raylets("CNN at 512"),
         *(training(f"start, W={count}", *START, f"cluster.workers={count}") for count in (1, 2)),
     ),
@@ -75,6 +105,7 @@ BENCHMARK = Benchmark(
     ),
     shown=("ms_per_step", "cpu_ms_per_step", "before_s"),
     warm=("experiment=mlp_xor",),
+    more=limits,
 )
 
 if __name__ == "__main__":

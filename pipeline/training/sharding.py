@@ -5,7 +5,7 @@ starts from the step's buffers. What the shards find is added in one fixed binar
 S / W shards each end with the same bits for every W. Source of the idea: EasyScale (Li et al. 2022, arXiv:2208.14228).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -69,14 +69,10 @@ class ShardedStrategy(SingleDeviceStrategy):
         filled = {shard.number: shard for shard in batch}
         before = self.layout.buffers()
 
-        def summed(low: int, high: int) -> Parts:
-            """The sum over the shards from `low` to below `high`; of two halves, at most one waits."""
-            if high - low > 1:
-                middle = (low + high) // 2
-                return torch._foreach_add(summed(low, middle), summed(middle, high))
-            return self._parts(filled.get(low), batch_idx, micro, before)
+        def parts_of(number: int) -> Parts:
+            return self._parts(filled.get(number), batch_idx, micro, before)
 
-        parts = summed(self.shards.own.start, self.shards.own.stop)
+        parts = summed(parts_of, self.shards.own)
         self.layout.flags(parts).copy_(torch.tensor(self.wishes, dtype=self.layout.dtype))
         if self.exchange.workers > 1:
             parts = self.layout.split(self.exchange.sum(*map(flat, parts)))
@@ -207,6 +203,17 @@ class Layout:
         self.set_buffers(Buffers(torch._foreach_add(before.floats, changes) if changes else (), integers))
         own = [g if has else None for g, has in zip(gradients, used.tolist(), strict=True)]
         return own, loss[0], [bool(due), bool(stop)]
+
+
+def summed(parts_of: Callable[[int], Parts], shards: range) -> Parts:
+    """The sum of what each of 2^k shards adds: neighbours first. Of two halves, at most one waits in memory.
+
+    A function that calls itself from within a method would keep each step's batch until Python searches for cycles.
+    """
+    if len(shards) == 1:
+        return parts_of(shards.start)
+    middle = len(shards) // 2
+    return torch._foreach_add(summed(parts_of, shards[:middle]), summed(parts_of, shards[middle:]))
 
 
 def flat(tensor: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Logical shards: the same weights, sums and metrics on any number of workers, for every kind of net."""
 
+import gc
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pipeline.config import build_data, load_config, resolve
 from pipeline.launch.local_group import Failure, Job, start, watch
 from pipeline.runs import checkpoints, trail
 from pipeline.training.fit import build_task, fit
-from pipeline.training.sharding import MICRO, Layout, draws_seed, flat, with_strides_of
+from pipeline.training.sharding import MICRO, Layout, ShardedStrategy, draws_seed, flat, with_strides_of
 from pipeline.types import FitResult
 from tests.conftest import TINY, TINY_TEXT
 from tests.training.test_resume import Killed, cut, epochs, kept, weights
@@ -213,3 +214,23 @@ def test_buffers_move_by_the_weighted_mean_of_the_shards_changes_and_count_steps
     assert net.layers[1].running_mean.tolist() == [2.0] * 4
     assert net.layers[1].running_var.tolist() == [1.0] * 4
     assert net.layers[1].num_batches_tracked.item() == 1
+
+
+@pytest.mark.parametrize("kind", ["cnn", "gan", "seq2seq"])
+def test_a_step_leaves_no_tensor_to_pythons_search_for_cycles(
+    kind: str, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search comes so rarely that a step's batch would otherwise stay in memory for an epoch."""
+    alive, step = [], ShardedStrategy.training_step
+
+    def counted(strategy: ShardedStrategy, batch: Any, batch_idx: int) -> Any:
+        alive.append(sum(isinstance(each, torch.Tensor) for each in gc.get_objects()))
+        return step(strategy, batch, batch_idx)
+
+    monkeypatch.setattr(ShardedStrategy, "training_step", counted)
+    gc.disable()
+    try:
+        run(tiny_mnist, "one", 1, *KINDS[kind], "trainer.shards=2")
+    finally:
+        gc.enable()
+    assert alive[-1] == alive[-2]  # of the last epoch
