@@ -95,9 +95,8 @@ class Training(TypedDict):
 
 
 class Evaluation(TypedDict):
-    """Scoring's dependencies beside the stored model."""
+    """Scoring's dependencies beside the stored models: the judge's is one, if it has one."""
 
-    judge: str | None  # identity
     packages: dict[str, str]
     code: dict[str, str]
     metrics: NotRequired[Mapping[str, object]]  # of one's own
@@ -148,9 +147,9 @@ def training(config: Config, root: Path) -> Training:
 
 
 def evaluation(config: Config, root: Path) -> Evaluation:
-    """Scoring's dependencies beside the stored model: code, packages, and the identity of the judge, if it has one."""
-    judge = requirements.judge(config)
-    scored = [config, *(_configured(member, root) for member in sorted(set(requirements.members(config))))]
+    """Scoring's dependencies beside the stored models: code, packages, and metrics of one's own."""
+    others = {*requirements.members(config), *filter(None, [requirements.judge(config)])}
+    scored = [config, *(_configured(model, root) for model in sorted(others))]
     metrics = config.get(METRICS, {})
     own = _modules(_targets([metrics, *([each["data"], each["model"].get("net", each["model"])] for each in scored)]))
     loader = LOADED_BY[kind_name(config)]
@@ -158,7 +157,6 @@ def evaluation(config: Config, root: Path) -> Evaluation:
     modules = Modules()
     found = modules.closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves, LEFT_OUT)
     content: Evaluation = {
-        "judge": identity(_configured(judge, root), root) if judge else None,
         "packages": locked(modules.packages(found), root / LOCK),
         "code": {module: source.digest for module, source in found.items()},
     }
