@@ -81,13 +81,15 @@ BENCHMARK = Benchmark(
     "exchange nothing. `before_s` runs from the start "
     "of the process to the end of the first step. [Determinism](explanation/determinism.md) describes shards.\n\n"
     "A shard of 64 images keeps a core's kernels less busy than one of 256: shards cost more at 128 than at 512. Two "
-    "workers can't gain 2x, because each computes the whole step of the optimiser. The table is older than the way in "
-    "which workers write their gradients into shared memory now: for the LSTM's 10 MB that takes 6 to 7 ms of a step "
-    "instead of 11 to 12 on a slower processor (model 1; medians of the rank that comes last, two runs each). Of the "
-    "LSTM's 150 ms there, 137 are the passes of a worker's shard, 7 the exchange with its waits, and 10 the optimiser "
-    "and the next batch; of the CNN's 26 at 128, 20, 1 and 3 (timers of one run each, rank 0). On raylets "
-    "the workers wait a sixth of a step for gloo's exchange, and Ray's own processes take 8 % of a core (threads of "
-    "one run, by /proc).",
+    "workers don't gain 2x, because two processes that exchange nothing don't either, and because at each step the "
+    "faster worker waits for the slower. In turns of 1.5 s, the CNN at 512 took 64 ms a step on two workers, 58 if "
+    "they exchanged without waiting, with wrong sums, and 59 in two processes apart (medians of 12 turns on model 1). "
+    "Of the LSTM's 150 ms, 137 are the passes of a worker's shard, 7 the exchange of 10 MB with its waits, and 10 the "
+    "optimiser and the next batch (timers of one run). The machine is noisy: the same contender takes up to a third "
+    "longer in another pair. On model 17 two workers gained 1.69x, 1.79x and 1.69x (n=5), before they wrote gradients "
+    "straight into shared memory, and when a step still left its batch to Python's search for cycles. On raylets the "
+    "workers wait a sixth of a step for gloo's exchange, and Ray's own processes take 8 % of a core (threads of one "
+    "run, by /proc).",
     (
         *(_steady(load, way) for load in LOADS for way in WAYS),
         *map(_alone, LOADS),
