@@ -216,7 +216,7 @@ def test_buffers_move_by_the_weighted_mean_of_the_shards_changes_and_count_steps
     assert net.layers[1].num_batches_tracked.item() == 1
 
 
-@pytest.mark.parametrize("kind", ["cnn", "gan", "seq2seq"])
+@pytest.mark.parametrize("kind", ["cnn", "gan"])
 def test_a_step_leaves_no_tensor_to_pythons_search_for_cycles(
     kind: str, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
