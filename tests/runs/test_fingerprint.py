@@ -162,6 +162,8 @@ def test_a_judge_trained_otherwise_changes_no_fingerprint_of_a_generator(project
     before = prints(project)
     edit(project / "conf/model/cnn.yaml", lambda text: text.replace("lr: ", "lr: 0.123 #"))  # of required models only
     assert not stale(before, prints(project))
+    edit(project / "conf/experiment/mnist_cnn.yaml", lambda text: f"{text}\n  # a comment\n")
+    assert not stale(before, prints(project))
 
 
 def test_a_fingerprint_holds_the_code_of_the_net_the_task_the_data_and_the_loop() -> None:
