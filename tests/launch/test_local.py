@@ -26,6 +26,12 @@ TWO = [*SAMPLE, "trainer.max_epochs=2", "trainer.checkpoint_every_s=60"]
 LONG = [*SAMPLE, "trainer.max_epochs=1000"]
 
 
+@pytest.fixture(autouse=True)
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are forked, though earlier tests left threads here: spawned ones lack what a test replaces."""
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
 def run(
     project: Path, name: str, *overrides: str, workers: int = 2, during: Callable[[Path], None] | None = None
 ) -> FitResult:
@@ -112,8 +118,6 @@ def test_a_worker_that_always_dies_ends_the_run_with_what_to_look_at(
         raise AssertionError
 
     monkeypatch.setattr(local_group, "_fit", die)
-    if threading.active_count() > 1:
-        pytest.skip("workers are spawned, and have the real one")
     expected = (
         r"failed for the 4th time without a new checkpoint \(its process ended with code -9, as where memory runs"
     )
@@ -153,6 +157,16 @@ def test_workers_whose_supervisor_was_killed_end_and_the_run_can_be_resumed(proj
         run(project, "two", *LONG, during=kill)
     assert len(orphans) == 2
     assert gone(orphans)
+
+
+@pytest.mark.slow
+def test_a_process_with_threads_has_a_spawned_supervisor_and_ends_with_the_same_weights(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(project, "one", *TWO, workers=1)
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    assert run(project, "two", *TWO).workers == 2
+    assert weights(project, "two") == weights(project, "one")
 
 
 @pytest.fixture
