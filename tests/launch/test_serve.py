@@ -69,7 +69,7 @@ def test_a_replica_computes_on_one_thread_whatever_the_environment_says(
     with threadpool_limits(2):
         serve.Replica("model", str(tmp_path))
         assert {pool["num_threads"] for pool in threadpool_info()} == {1}
-    assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
 
 
 def test_requests_that_wait_are_sent_together_and_each_gets_its_own_predictions() -> None:
