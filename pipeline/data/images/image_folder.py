@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, get_args
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches, Order
-from pipeline.data.cache import cached_folder
+from pipeline.data.cache import cached_folder, cached_tensor
 from pipeline.data.images.augment import Augmentation, Augmented
 from pipeline.data.images.decode import ImageDecodeError, decode
 from pipeline.data.images.prepared import PreparedImages, prepare
@@ -21,6 +22,7 @@ from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 
 # N pictures, B batch, C channel, H height, W width
+SPLITS: tuple[Split, ...] = get_args(Split)
 VAL_PARTS = 10  # validation is one of ten parts of what is not test
 DISPLAY_SIDE = 64  # pixels, about the side of an image on a page
 FEATURE_BATCH = 50  # images in a forward pass of a frozen net
@@ -82,8 +84,23 @@ class ImageFolder(BatchedData):
                 "Leave data.classes out: it is counted."
             )
         truth = np.array([self.labels.index(label) for label in images.labels])
-        for split, rows in self._split(images, truth).items():
-            self.splits[split] = torch.from_numpy(rows), torch.from_numpy(truth[rows])
+        split_N = self._split_of_each(images, truth)
+        for number, split in enumerate(SPLITS):
+            rows = (split_N == number).nonzero()[:, 0]
+            self.splits[split] = rows, torch.from_numpy(truth)[rows]
+
+    def _split_of_each(self, images: PreparedImages, truth: np.ndarray) -> Tensor:
+        """(N,) places in `SPLITS`, cached by all that they depend on: scikit-learn takes a millisecond an image."""
+        parts = f"{self.folds} {self.fold} {VAL_PARTS} {SPLIT_SEED} {version('scikit-learn')} {images.splits}"
+        key = hashlib.sha256(truth.tobytes() + images.groups.tobytes() + parts.encode()).hexdigest()[:16]
+
+        def compute() -> Tensor:
+            split_N = torch.empty(len(truth), dtype=torch.uint8)
+            for split, rows in self._split(images, truth).items():
+                split_N[torch.from_numpy(rows)] = SPLITS.index(split)
+            return split_N
+
+        return cached_tensor(self.cache / "splits" / f"{key}.safetensors", "split", compute)
 
     def _split(self, images: PreparedImages, truth: np.ndarray) -> dict[Split, np.ndarray]:
         """The row numbers of each split: those that the data brings, else folds."""

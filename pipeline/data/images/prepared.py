@@ -142,7 +142,9 @@ def near_duplicates(hashes_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
     for row, column, side in product(range(0, count, block), range(0, count, block), (0, 1)):
         if side == 0 and column < row:
             continue  # compared before, with rows and columns exchanged
-        rows_M, columns_M = np.nonzero(signs(row, 0) @ signs(column, side).T >= least)
+        alike = signs(row, 0) @ signs(column, side).T >= least
+        # In two dimensions np.nonzero would take a third of this loop's time.
+        rows_M, columns_M = np.unravel_index(np.flatnonzero(alike), alike.shape)
         rows.append(rows_M + row)
         columns.append(columns_M + column)
     edges = np.concatenate(rows), np.concatenate(columns)
