@@ -38,7 +38,8 @@ BENCHMARK = Benchmark(
     "so each picture is compared with all others, 2,048 with 2,048 at a time: two fifths of the time at 100,000. What "
     "stays in memory of a picture are its name, class, digest and hashes, some 800 bytes. Predictions: `pipeline "
     "predict` of reviews in JSON Lines to a file, the whole process. No prediction stays in memory; its highest mark "
-    "comes with the longest texts, of which 2,500 reviews have few.",
+    "comes with the longest texts, of which 2,500 reviews have few. Measured before the division into splits was "
+    "cached: `again` still divides, which takes most of its time.",
     (
         *(Contender(name, [*PYTHON, "benchmarks.contenders.pictures", str(count)]) for count, name in PICTURES.items()),
         *map(_predict, REVIEWS),
