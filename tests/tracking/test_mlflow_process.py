@@ -95,9 +95,19 @@ with start("sqlite:///runs/mlflow.db", Path.cwd()):
 """,
     )
     deadline = time.monotonic() + 60
-    while psutil.pid_exists(int(printed)) and time.monotonic() < deadline:
+    while (state := state_of(int(printed))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not psutil.pid_exists(int(printed))
+    assert not state
+
+
+def state_of(pid: int) -> str:
+    """What a process does; nothing where it has ended, even if nobody has waited for it yet (a zombie)."""
+    try:
+        process = psutil.Process(pid)
+        state = process.status()
+        return "" if state == psutil.STATUS_ZOMBIE else f"{state}, {process.num_threads()} threads"
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_training_does_not_import_mlflow(tiny_mnist: Path, empty_database: Path) -> None:

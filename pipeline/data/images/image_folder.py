@@ -3,27 +3,26 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Unpack, get_args
+from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.data.batches import SPLIT_SEED, BatchedData, Batches, Order
-from pipeline.data.cache import cached_folder, cached_tensor
+from pipeline.data.batches import BatchedData, Batches, Order
+from pipeline.data.cache import cached_folder
 from pipeline.data.images.augment import Augmentation, Augmented
 from pipeline.data.images.decode import ImageDecodeError, decode
-from pipeline.data.images.prepared import PreparedImages, prepare
+from pipeline.data.images.folder_splits import FolderSplits
+from pipeline.data.images.prepared import VERSION as DECODING
+from pipeline.data.images.prepared import prepare
 from pipeline.data.own.found import FEW, Found, found, shown_set_aside
 from pipeline.errors import ConfigError, DataError
 from pipeline.types import Split
 
-# N pictures, B batch, C channel, H height, W width
-SPLITS: tuple[Split, ...] = get_args(Split)
-VAL_PARTS = 10  # validation is one of ten parts of what is not test
+# N images, B batch, C channel, H height, W width
 DISPLAY_SIDE = 64  # pixels, about the side of an image on a page
 FEATURE_BATCH = 50  # images in a forward pass of a frozen net
 
@@ -43,8 +42,7 @@ class OneView:
 class ImageFolder(BatchedData):
     """Class folders as batches of (images_BCHW in [0, 1], labels_B); `path` is as in `pipeline.data.archive`.
 
-    Test is fold number `fold` of `folds`, validation a tenth of the rest; both splits are stratified by class, and
-    near-duplicates stay in one split. Images are read from a memory-mapped cache, batch by batch.
+    The splits are those of `FolderSplits`. Images are read from a memory-mapped cache, batch by batch.
 
     Raises: DataError for a path without images of two classes; ConfigError for a `fold` out of range.
     """
@@ -77,71 +75,15 @@ class ImageFolder(BatchedData):
         if self.splits:
             return
         self.prepared = images = prepare(self.path, self.in_shape, self.cache)
-        self.labels = tuple(sorted(set(images.labels)))
+        divided = FolderSplits(self.path, images, self.folds, self.fold)
+        self.labels = divided.labels
         if len(self.labels) != self.classes:
             raise DataError(
                 f"{self.path}: data.classes is {self.classes}, found {len(self.labels)}: {', '.join(self.labels)}. "
                 "Leave data.classes out: it is counted."
             )
-        truth = np.array([self.labels.index(label) for label in images.labels])
-        split_N = self._split_of_each(images, truth)
-        for number, split in enumerate(SPLITS):
-            rows = (split_N == number).nonzero()[:, 0]
-            self.splits[split] = rows, torch.from_numpy(truth)[rows]
-
-    def _split_of_each(self, images: PreparedImages, truth: np.ndarray) -> Tensor:
-        """(N,) places in `SPLITS`, cached by all that they depend on: scikit-learn takes a millisecond an image."""
-        parts = f"{self.folds} {self.fold} {VAL_PARTS} {SPLIT_SEED} {version('scikit-learn')} {images.splits}"
-        key = hashlib.sha256(truth.tobytes() + images.groups.tobytes() + parts.encode()).hexdigest()[:16]
-
-        def compute() -> Tensor:
-            split_N = torch.empty(len(truth), dtype=torch.uint8)
-            for split, rows in self._split(images, truth).items():
-                split_N[torch.from_numpy(rows)] = SPLITS.index(split)
-            return split_N
-
-        return cached_tensor(self.cache / "splits" / f"{key}.safetensors", "split", compute)
-
-    def _split(self, images: PreparedImages, truth: np.ndarray) -> dict[Split, np.ndarray]:
-        """The row numbers of each split: those that the data brings, else folds."""
-        given: dict[Split, np.ndarray] = {
-            split: np.flatnonzero(np.array(images.splits) == split) for split in sorted(set(images.splits))
-        }
-        rest = given.get("train", np.arange(len(truth)))
-        if given:
-            self._check_classes(given, truth)
-        if "test" not in given:
-            rest, given["test"] = self._parts(rest, truth, images.groups, self.folds)[self.fold]
-        if "val" not in given:
-            smallest = min(len(set(images.groups[rest][truth[rest] == label])) for label in range(self.classes))
-            rest, given["val"] = self._parts(rest, truth, images.groups, max(2, min(VAL_PARTS, smallest)))[0]
-        return {"train": rest, "val": given["val"], "test": given["test"]}
-
-    def _check_classes(self, given: dict[Split, np.ndarray], truth: np.ndarray) -> None:
-        """Raises: DataError if a split that the data brings lacks a class."""
-        for split, rows in given.items():
-            if lacking := sorted(set(range(self.classes)) - set(truth[rows].tolist())):
-                names = ", ".join(self.labels[label] for label in lacking)
-                raise DataError(
-                    f"{self.path}: expected images of every class in {split}, got none of {names}. Add some, or put "
-                    "all class folders into one folder, which is split then."
-                )
-
-    def _parts(
-        self, rows: np.ndarray, truth: np.ndarray, groups: np.ndarray, parts: int
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(rest, part) of the rows for each of the stratified parts."""
-        from sklearn.model_selection import StratifiedGroupKFold
-
-        for label, name in enumerate(self.labels):
-            different = len(set(groups[rows][truth[rows] == label]))
-            if different < parts:
-                raise DataError(
-                    f"{self.path}: expected at least {parts} different images of {name} to split, got {different} "
-                    "(near-duplicates count once). Add images, or set a smaller data.folds."
-                )
-        splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=SPLIT_SEED)
-        return [(rows[rest], rows[part]) for rest, part in splitter.split(rows, truth[rows], groups[rows])]
+        truth = torch.from_numpy(divided.truth)
+        self.splits |= {split: (rows, truth[rows]) for split, rows in divided.rows(self.cache).items()}
 
     def digest(self) -> str:
         self.setup()
@@ -232,7 +174,7 @@ class ImageFolder(BatchedData):
     def _features(self, views: Callable[[Tensor], Tensor], digest: str) -> np.ndarray:
         """(N, V, …) features of all images, cached by the digests of the images and of the net."""
         self.setup()
-        key = hashlib.sha256(f"{self.digest()} {self.in_shape} {digest}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.digest()} {self.in_shape} {DECODING} {digest}".encode()).hexdigest()[:16]
         folder = cached_folder(self.cache / "features" / key, partial(self._store_features, views))
         array: np.ndarray = np.load(folder / "array.npy", mmap_mode="c")
         return array

@@ -13,7 +13,8 @@ from PIL import Image
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.images.decode import decode
-from pipeline.data.images.image_folder import ImageFolder, OneView
+from pipeline.data.images.folder_splits import FolderSplits
+from pipeline.data.images.image_folder import OneView
 from pipeline.data.images.prepared import near_duplicates
 from pipeline.errors import ConfigError, DataError, PipelineError
 
@@ -159,18 +160,23 @@ def test_pictures_are_decoded_once_and_a_damaged_cache_is_made_anew(
     assert json.loads((array.parent / "manifest.json").read_text()).keys() == {"array.npy", "index.json"}
 
 
-def test_the_same_pictures_are_split_once_and_others_anew(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_pictures_are_split_once_and_others_anew_as_after_a_change_of_the_division(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     divided: list[int] = []
 
-    def watched(self: ImageFolder, *given: Any) -> Any:
+    def watched(self: FolderSplits) -> Any:
         divided.append(self.fold)
-        return divide(self, *given)
+        return divide(self)
 
-    divide = ImageFolder._split
-    monkeypatch.setattr(ImageFolder, "_split", watched)
+    divide = FolderSplits._divide
+    monkeypatch.setattr(FolderSplits, "_divide", watched)
     first, other, again = (data(shapes.parent, "data.folds=4", f"data.fold={fold}") for fold in (0, 1, 0))
     assert names(first, "test") == names(again, "test") != names(other, "test")
     assert divided == [0, 1]
+    monkeypatch.setattr("pipeline.data.images.folder_splits.VERSION", 0)
+    assert names(data(shapes.parent, "data.folds=4", "data.fold=1"), "test") == names(other, "test")
+    assert divided == [0, 1, 1]
     shutil.copy(shapes / "disc/1.png", shapes / "disc/one_more.png")
     assert sum("disc/one_more.png" in names(data(shapes.parent), split) for split in ("train", "val", "test")) == 1
 
@@ -186,7 +192,9 @@ def test_a_single_picture_is_read_as_those_that_were_learned_from(shapes: Path) 
         module.read(shapes / "nothing.png")
 
 
-def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shapes: Path) -> None:
+def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net_and_way_of_decoding(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
 
     def views(images: torch.Tensor) -> torch.Tensor:
@@ -194,7 +202,8 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
         means = images.mean(dim=(2, 3))
         return torch.stack([means, -means], dim=1)
 
-    for digest in ("one net", "one net", "another"):
+    for digest, decoding in (("one net", 1), ("one net", 1), ("another", 1), ("one net", 2)):
+        monkeypatch.setattr("pipeline.data.images.image_folder.DECODING", decoding)
         module = data(shapes.parent)
         module.use_frozen_features(views, digest)
         views_BV, labels = next(iter(module.batches("test")))
@@ -203,7 +212,7 @@ def test_what_a_frozen_net_makes_of_pictures_is_computed_once_for_each_net(shape
         batch = module.on_after_batch_transfer(next(iter(module.train_dataloader())), 0)
         assert batch[0].shape == (8, 1, 3)
         assert {bool(sign) for sign in batch[0][:, 0, 0] > 0} == {True, False}  # one view or the other
-    assert asked == [1, 36] * 2
+    assert asked == [1, 36] * 3
 
 
 def test_a_frozen_net_refuses_pictures_that_change(shapes: Path) -> None:
