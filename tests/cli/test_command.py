@@ -130,17 +130,32 @@ def test_debug_shows_the_traceback(project: Path, capsys: pytest.CaptureFixture[
     assert "Traceback" in done.stderr
 
 
-def test_train_prints_few_lines_and_ends_with_json(
+COMMAND = """
+import atexit, pathlib, sys
+from pipeline.cli.command import main
+
+atexit.register(lambda: pathlib.Path("imported.txt").write_text(str(sys.modules.keys() & {"torch", "mlflow"})))
+main()
+"""
+
+
+def test_train_prints_few_lines_and_ends_with_json_and_another_process_imports_mlflow(
     tiny_project_for_commands: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    from mlflow import MlflowClient
+
     root = tiny_project_for_commands
-    done = pipeline("train", *TINY, "data=mnist-5k", "data.val_size=500", "trainer.max_epochs=1", "--json", cwd=root)
+    words = ["train", *TINY, "data=mnist-5k", "data.val_size=500", "trainer.max_epochs=1", "--json"]
+    command = [sys.executable, "-c", COMMAND, *words]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    assert (root / "imported.txt").read_text() == "{'torch'}"
     lines = done.stdout.splitlines()
     assert len(lines) <= 40
     assert done.stderr == ""
     summary = json.loads(lines[-1])
     assert set(summary) == {"run_id", "run_dir", "metrics", "dataset", "seconds"}
+    assert MlflowClient(f"sqlite:///{root}/runs/mlflow.db").get_run(summary["run_id"]).info.status == "FINISHED"
     assert summary["dataset"]["name"] == "mnist-5k"
     text = done.stdout
     name = Path(summary["run_dir"]).name

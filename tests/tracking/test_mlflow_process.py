@@ -9,8 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import TINY
-
 # In a process of its own: one with threads, as this one may be, calls MLflow itself.
 SCRIPT = """
 import json, os, sys
@@ -108,24 +106,3 @@ def state_of(pid: int) -> str:
         return "" if state == psutil.STATUS_ZOMBIE else f"{state}, {process.num_threads()} threads"
     except psutil.NoSuchProcess:
         return ""
-
-
-def test_training_does_not_import_mlflow(tiny_mnist: Path, empty_database: Path) -> None:
-    (tiny_mnist / "runs").mkdir()
-    (tiny_mnist / "runs/mlflow.db").write_bytes(empty_database.read_bytes())
-    code = f"""
-import sys
-from pathlib import Path
-from pipeline.actions.train import train
-from tests.conftest import Quiet
-
-summary = train({[*TINY]!r}, Quiet(), root=Path.cwd())
-print(summary["run_id"], "mlflow" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    run_id, imported = done.stdout.split()
-    from mlflow import MlflowClient
-
-    assert MlflowClient(f"sqlite:///{tiny_mnist}/runs/mlflow.db").get_run(run_id).info.status == "FINISHED"
-    assert imported == "False"
