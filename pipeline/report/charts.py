@@ -4,12 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 
-Point = tuple[float, float]
-Anchored = tuple[float, float, str]  # x, y and text-anchor of a label
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-LETTER, LINE = 6.7, 16  # approximate width of a letter in a label, and height of a label
+from pipeline.report.labels import Labels, Point, around, box_of
+
 # The results page sets these colours itself; a stand-alone chart includes them.
 COLOURS = """
 svg{font:11px system-ui,sans-serif;--ink:#1c2330;--faint:#5f6978;--line:#d9dee6;--a:#0b63b0;--b:#c2570c;--page:#fff}
@@ -176,7 +173,7 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
     drawn.append(f'<polyline class="front" points="{path}"/>')
     labels = Labels(
-        (46, 22, width, height - 44), [_box(x(a), y(b), 10, 10, "middle") for a, b in shown.values()], corners
+        (46, 22, width, height - 44), [box_of(x(a), y(b), 10, 10, "middle") for a, b in shown.values()], corners
     )
     for name, b in lines:
         drawn.append(f'<line class="published" x1="46" x2="{width - 16}" y1="{y(b):.1f}" y2="{y(b):.1f}"/>')
@@ -192,63 +189,11 @@ def _panel(title: str, systems: Sequence[System], lines: Lines, width: float, he
         kind = "dot best" if system in best else "dot"
         label = f"{system.name}: {system.error:.3g} ± {system.sd:.2g}, {system.cost:.0f} CPU-s"
         drawn.append(f'<circle class="{kind}" r="5" cx="{a:.1f}" cy="{b:.1f}"><title>{escape(label)}</title></circle>')
-        x_name, y_name, anchor = labels.place(system.name, _around(a, b))
+        x_name, y_name, anchor = labels.place(system.name, around(a, b))
         names.append(_text(x_name, y_name, system.name, "name", anchor))
         if math.hypot(x_name - a, y_name - 4 - b) > 18:  # too far from its point
             drawn.append(f'<path class="leader" d="M{a:.1f} {b:.1f}L{x_name:.1f} {y_name - 4:.1f}"/>')
     return [*drawn, *names, _text(width - 16, height - 12, "CPU-seconds of training", "tick", "end")]
-
-
-def _around(x: float, y: float) -> list[Anchored]:
-    """Candidate positions of a point's label: beside it, above and below it, then on growing rings around it."""
-    near = [(x + 8, y + 4, "start"), (x - 8, y + 4, "end"), (x, y - 10, "middle"), (x, y + 18, "middle")]
-    for radius in range(14, 200, 6):
-        for degrees in range(0, 360, 15):
-            right, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-            anchor = "start" if right > 0.3 else "end" if right < -0.3 else "middle"
-            near.append((x + radius * right, y + radius * down + 4, anchor))
-    return near
-
-
-class Labels:
-    """Positions of the labels of a panel, one after the other, so that none covers another or a point."""
-
-    def __init__(self, within: Box, points: Sequence[Box], line: Sequence[Point]):
-        self.within, self.taken = within, list(points)
-        self.line = [
-            _box(x1 + (x2 - x1) * step / 30, y1 + (y2 - y1) * step / 30, 4, 1, "middle")
-            for (x1, y1), (x2, y2) in pairwise(line)
-            for step in range(31)
-        ]
-
-    def place(self, name: str, candidates: Sequence[Anchored]) -> Anchored:
-        """The best candidate: it covers no label and no point, little of the line, and is near the first candidate."""
-        size, (first_x, first_y, _) = LETTER * len(name), candidates[0]
-        left, top, right, bottom = self.within
-        best, least = candidates[0], math.inf
-        for place in sorted(candidates, key=lambda place: math.hypot(place[0] - first_x, place[1] - first_y)):
-            cost = math.hypot(place[0] - first_x, place[1] - first_y)
-            if cost >= least:  # nor can a place that is still farther away cost less
-                break
-            box = _box(place[0], place[1] - 4, size, LINE, place[2])
-            if left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom:
-                cost += 50 * sum(_overlap(box, other) for other in self.taken)
-                cost += sum(_overlap(box, piece) for piece in self.line) if cost < least else 0
-                best, least = (place, cost) if cost < least else (best, least)
-        self.taken.append(_box(best[0], best[1] - 4, size, LINE, best[2]))
-        return best
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """The area that two boxes share."""
-    return max(0.0, min(one[2], other[2]) - max(one[0], other[0])) * max(
-        0.0, min(one[3], other[3]) - max(one[1], other[1])
-    )
-
-
-def _box(x: float, y: float, width: float, height: float, anchor: str) -> Box:
-    left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
-    return left, y - height / 2, left + width, y + height / 2
 
 
 def _grid(x: Axis, y: Axis, above: float = -math.inf) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.report import charts, robustness, uncertainty
 from pipeline.report.details import SAMPLES
+from pipeline.report.labels import Point
 from pipeline.report.markdown import UNSEEN, score, seeds, spread
 from pipeline.runs.results import Result
 from pipeline.types import PrimaryMetric
@@ -152,7 +153,7 @@ def _measures(group: Sequence[Result]) -> list[tuple[str, str]]:
 
 def _curves(seeds: dict[int, list[dict[str, float]]]) -> list[str]:
     """A chart for each metric with a line for each seed and split; a single epoch gives no curve."""
-    metrics: dict[str, list[tuple[str, list[charts.Point]]]] = {}
+    metrics: dict[str, list[tuple[str, list[Point]]]] = {}
     for rows in seeds.values():
         for key in sorted({key for row in rows for key in row} - {"epoch"}):
             split, _, metric = key.partition("/")

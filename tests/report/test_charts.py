@@ -4,19 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.charts import (
-    LETTER,
-    Axis,
-    Labels,
-    Panel,
-    System,
-    _around,
-    costs,
-    curves,
-    front,
-    reliability,
-    standalone,
-)
+from pipeline.report.charts import Axis, Panel, System, costs, curves, front, reliability, standalone
 
 
 def test_a_logarithmic_scale_puts_the_geometric_mean_in_the_middle() -> None:
@@ -66,18 +54,3 @@ def test_a_reliability_diagram_has_a_point_for_each_bin() -> None:
     drawn = ElementTree.fromstring(standalone(reliability(bins)))
     titles = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == ["10: 90.0% sure, 50.0% right", "30: 100.0% sure, 90.0% right", "40: 75.0% sure, 75.0% right"]
-
-
-def test_labels_of_a_crowd_cover_neither_each_other_nor_a_point() -> None:
-    points = [(300.0 + 9 * number, 200.0 + 5 * (number % 3)) for number in range(18)]
-    boxes = [(x - 5, y - 5, x + 5, y + 5) for x, y in points]
-    labels = Labels((0, 0, 560, 400), boxes, [(0, 210), (560, 210)])
-    name = "imdb_lstm_best"
-    for x, y in points:
-        right, baseline, anchor = labels.place(name, _around(x, y))
-        left = right - {"start": 0, "middle": LETTER * len(name) / 2, "end": LETTER * len(name)}[anchor]
-        box = (left, baseline - 10, left + LETTER * len(name), baseline + 2)
-        for other in boxes:
-            apart = box[2] <= other[0] or other[2] <= box[0] or box[3] <= other[1] or other[3] <= box[1]
-            assert apart, (box, other)
-        boxes.append(box)
