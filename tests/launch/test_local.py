@@ -21,6 +21,7 @@ from pipeline.launch.train import train
 from pipeline.runs import checkpoints, events, interruption
 from pipeline.types import DataSet, FitResult
 from tests.launch.nodes import SAMPLE, hurt, job
+from tests.processes import left
 
 TWO = [*SAMPLE, "trainer.max_epochs=2", "trainer.checkpoint_every_s=60"]
 LONG = [*SAMPLE, "trainer.max_epochs=1000"]
@@ -68,11 +69,6 @@ def local_workers(driver: int | None = None) -> list[psutil.Process]:
     return sorted(found, key=lambda process: process.create_time())
 
 
-def gone(processes: list[psutil.Process]) -> bool:
-    """Whether all end within seconds."""
-    return not psutil.wait_procs(processes, timeout=20)[1]
-
-
 def starts(run_dir: Path) -> list[tuple[int, int]]:
     """How many workers each group had, and how many groups came before it."""
     return [(event["workers"], event["restarts"]) for event in events.read(run_dir)[0] if "workers" in event]
@@ -107,7 +103,7 @@ def test_a_hung_worker_is_killed_with_its_group_which_starts_again(
     run(project, "two", *TWO, during=stop)
     causes = [event["interrupted"] for event in events.read(project / "two")[0] if "interrupted" in event]
     assert causes == ["hang"]
-    assert gone(victims)
+    assert not left([process.pid for process in victims], within_s=20)
 
 
 def test_a_worker_that_always_dies_ends_the_run_with_what_to_look_at(
@@ -156,7 +152,7 @@ def test_workers_whose_supervisor_was_killed_end_and_the_run_can_be_resumed(proj
     with pytest.raises(LaunchError, match=r"supervises the workers ended\. .*`pipeline resume two`"):
         run(project, "two", *LONG, during=kill)
     assert len(orphans) == 2
-    assert gone(orphans)
+    assert not left([process.pid for process in orphans], within_s=20)
 
 
 @pytest.mark.slow
@@ -188,7 +184,7 @@ def test_a_signal_to_all_of_a_runs_processes_stops_it_at_a_step(
     assert long_run.end() == code, long_run.output()
     assert long_run.record()["status"] == "interrupted"
     assert checkpoints.newest(long_run.run_dir / "checkpoints")
-    assert gone(tree)
+    assert not left([process.pid for process in tree], within_s=20)
 
 
 @pytest.mark.slow
@@ -199,14 +195,14 @@ def test_a_second_ctrl_c_ends_a_run_at_once_without_orphans(long_run: Any) -> No
         hurt(psutil.Process(long_run.process.pid), signal.SIGINT)
         time.sleep(1)
     assert long_run.end(60) == 130, long_run.output()
-    assert gone(tree)
+    assert not left([process.pid for process in tree], within_s=20)
 
 
 @pytest.mark.slow
 def test_workers_end_with_a_driver_that_is_killed(long_run: Any) -> None:
     tree = psutil.Process(long_run.process.pid).children(recursive=True)
     long_run.process.kill()
-    assert gone(tree)
+    assert not left([process.pid for process in tree], within_s=20)
 
 
 @pytest.mark.slow

@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.processes import left
 
 # In a process of its own: one with threads, as this one may be, calls MLflow itself.
 SCRIPT = """
@@ -92,17 +92,4 @@ with start("sqlite:///runs/mlflow.db", Path.cwd()):
     os._exit(0)
 """,
     )
-    deadline = time.monotonic() + 60
-    while (state := state_of(int(printed))) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not state
-
-
-def state_of(pid: int) -> str:
-    """What a process does; nothing where it has ended, even if nobody has waited for it yet (a zombie)."""
-    try:
-        process = psutil.Process(pid)
-        state = process.status()
-        return "" if state == psutil.STATUS_ZOMBIE else f"{state}, {process.num_threads()} threads"
-    except psutil.NoSuchProcess:
-        return ""
+    assert not left([int(printed)], within_s=60)
