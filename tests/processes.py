@@ -7,7 +7,7 @@ import psutil
 
 
 def left(pids: Sequence[int], within_s: float) -> list[str]:
-    """What those do that have not ended in time."""
+    """The states of the processes that have not ended within `within_s` seconds."""
     ends = time.monotonic() + within_s
     while (states := [state for pid in pids if (state := _state(pid))]) and time.monotonic() < ends:
         time.sleep(0.05)
@@ -15,7 +15,7 @@ def left(pids: Sequence[int], within_s: float) -> list[str]:
 
 
 def _state(pid: int) -> str:
-    """Nothing where a process has ended, even if nobody has waited for it yet (a zombie)."""
+    """The state of a process; empty where it has ended, even if nobody has waited for it yet (a zombie)."""
     try:
         process = psutil.Process(pid)
         state = process.status()
