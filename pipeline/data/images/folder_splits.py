@@ -16,7 +16,7 @@ from pipeline.errors import DataError
 from pipeline.types import Split
 
 # N images
-VERSION = 1  # raised when the same images would be divided differently
+VERSION = 1  # raised when the code below would divide the same images differently
 SPLITS: tuple[Split, ...] = get_args(Split)
 VAL_PARTS = 10  # validation is one of ten parts of what is not test
 
@@ -38,8 +38,9 @@ class FolderSplits:
 
         Raises: DataError for a class that has too few images, or none in a split that the data brings.
         """
-        parts = f"{VERSION} {version('scikit-learn')} {self.folds} {self.fold} {self.given.tolist()}"
-        key = hashlib.sha256(self.truth.tobytes() + self.groups.tobytes() + parts.encode()).hexdigest()[:16]
+        code = (VERSION, SPLIT_SEED, VAL_PARTS, version("scikit-learn"))
+        parts = f"{code} {self.folds} {self.fold} {self.given.tolist()}".encode()
+        key = hashlib.sha256(self.truth.tobytes() + self.groups.tobytes() + parts).hexdigest()[:16]
         split_N = cached_tensor(cache / "splits" / f"{key}.safetensors", "split", self._split_of_each)
         return {split: (split_N == number).nonzero()[:, 0] for number, split in enumerate(SPLITS)}
 

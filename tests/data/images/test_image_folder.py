@@ -13,7 +13,6 @@ from PIL import Image
 
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.images.decode import decode
-from pipeline.data.images.folder_splits import FolderSplits
 from pipeline.data.images.image_folder import OneView
 from pipeline.data.images.prepared import near_duplicates
 from pipeline.errors import ConfigError, DataError, PipelineError
@@ -158,27 +157,6 @@ def test_pictures_are_decoded_once_and_a_damaged_cache_is_made_anew(
     assert torch.equal(torch.cat([inputs for inputs, _ in mended.batches("train")]), expected)
     assert len(decoded) == 36
     assert json.loads((array.parent / "manifest.json").read_text()).keys() == {"array.npy", "index.json"}
-
-
-def test_the_same_pictures_are_split_once_and_others_anew_as_after_a_change_of_the_division(
-    shapes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    divided: list[int] = []
-
-    def watched(self: FolderSplits) -> Any:
-        divided.append(self.fold)
-        return divide(self)
-
-    divide = FolderSplits._divide
-    monkeypatch.setattr(FolderSplits, "_divide", watched)
-    first, other, again = (data(shapes.parent, "data.folds=4", f"data.fold={fold}") for fold in (0, 1, 0))
-    assert names(first, "test") == names(again, "test") != names(other, "test")
-    assert divided == [0, 1]
-    monkeypatch.setattr("pipeline.data.images.folder_splits.VERSION", 0)
-    assert names(data(shapes.parent, "data.folds=4", "data.fold=1"), "test") == names(other, "test")
-    assert divided == [0, 1, 1]
-    shutil.copy(shapes / "disc/1.png", shapes / "disc/one_more.png")
-    assert sum("disc/one_more.png" in names(data(shapes.parent), split) for split in ("train", "val", "test")) == 1
 
 
 def test_a_single_picture_is_read_as_those_that_were_learned_from(shapes: Path) -> None:
