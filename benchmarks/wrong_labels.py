@@ -9,7 +9,6 @@ it is known by votes which are wrong. Takes about a minute of CPU time.
 """
 
 import struct
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +39,13 @@ def main(root: Path) -> None:
     test_images, test_label_M = parts["test"][0], parts["test"][1].astype(int)
     scores_NC, test_scores_MC = out_of_fold(images, label_N, test_images, folder)
     print(f"accuracy out of fold {(scores_NC.argmax(axis=1) == label_N).mean():.4f}")
-    found = suspects(scores_NC, label_N)
+    found, likely = suspects(scores_NC, label_N)
+    likely_of = dict(zip(found.tolist(), likely.tolist(), strict=True))
     print(f"train: {len(found)} of {len(label_N)} labels look wrong, the most certain first")
-    for row in found.tolist():
-        likely = scores_NC[row].argmax()
-        print(f"{row}: {label_N[row]} {scores_NC[row, label_N[row]]:.4f}, {likely} {scores_NC[row, likely]:.4f}")
-    draw(images, label_N, scores_NC, found.tolist(), folder)
-    in_test, known = suspects(test_scores_MC, test_label_M).tolist(), set(KNOWN_LABEL_ERRORS["mnist"])
+    for row, other in likely_of.items():
+        print(f"{row}: {label_N[row]} {scores_NC[row, label_N[row]]:.4f}, {other} {scores_NC[row, other]:.4f}")
+    draw(images, label_N, likely_of, folder)
+    in_test, known = suspects(test_scores_MC, test_label_M)[0].tolist(), set(KNOWN_LABEL_ERRORS["mnist"])
     print(f"test: {in_test} look wrong, {len(known & set(in_test))} of {len(known)} known wrong ones among them")
 
 
@@ -79,8 +78,9 @@ def write_idx(folder: Path, prefix: str, images: np.ndarray, label_N: np.ndarray
         (folder / f"{prefix}-{name}-ubyte").write_bytes(head + np.ascontiguousarray(array).tobytes())
 
 
-def draw(images: np.ndarray, label_N: np.ndarray, scores_NC: np.ndarray, rows: Sequence[int], folder: Path) -> None:
+def draw(images: np.ndarray, label_N: np.ndarray, likely_of: dict[int, int], folder: Path) -> None:
     """Draw the images of some rows into sheets, each with its row, its label, and the class it looks like."""
+    rows = list(likely_of)
     side, text = images.shape[1] * SCALE, 14
     for number, start in enumerate(range(0, len(rows), COLUMNS * ROWS)):
         sheet = Image.new("L", (COLUMNS * (side + 8), ROWS * (side + text + 8)), 90)
@@ -88,7 +88,7 @@ def draw(images: np.ndarray, label_N: np.ndarray, scores_NC: np.ndarray, rows: S
         for place, row in enumerate(rows[start : start + COLUMNS * ROWS]):
             left, top = place % COLUMNS * (side + 8), place // COLUMNS * (side + text + 8)
             sheet.paste(Image.fromarray(images[row]).resize((side, side), Image.Resampling.BICUBIC), (left, top + text))
-            pen.text((left, top), f"{row}: {label_N[row]}, {scores_NC[row].argmax()}?", 255)
+            pen.text((left, top), f"{row}: {label_N[row]}, {likely_of[row]}?", 255)
         sheet.save(folder / f"suspects-{number}.png")
 
 

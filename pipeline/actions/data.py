@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import DataError, PipelineError
+from pipeline.files import atomic_write
 from pipeline.graph.outputs import outside
 from pipeline.types import Config, Console
 
@@ -77,7 +78,7 @@ def pull(names: Sequence[str], *, root: Path, mirror: str | None, progress: Prog
 def write_manifest(names: Sequence[str], path: Path) -> None:
     """Write the digests of verified data sets, on which later stages depend, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
+    atomic_write(path, json.dumps({name: store.digest(name) for name in names or store.FILES}, indent=1) + "\n")
 
 
 class DataState(TypedDict):

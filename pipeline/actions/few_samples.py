@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import Config, build_data
 from pipeline.config.kind import task_of
 from pipeline.kinds import kind_of
+from pipeline.types import Console
 
 if TYPE_CHECKING:  # imports torch
     from pipeline.data.batches import BatchedData
@@ -20,8 +21,10 @@ FOLDS, TEST_SIZE = 10, 0.1  # which hold out half of what the defaults do
 SCRATCH, PRETRAINED = "model=cnn", ("model=pretrained", "data.in_shape=[3,192,192]")
 
 
-def enough_epochs(config: Config, overrides: Sequence[str], *, root: Path) -> int | None:
-    """The epochs that make 1,000 steps, at most 200; None for many samples, or if an experiment or the user chose them.
+def enough_epochs(config: Config, overrides: Sequence[str], console: Console, *, root: Path) -> list[str]:
+    """The override of epochs that make 1,000 steps, at most 200; none for many samples, or if they were chosen.
+
+    An experiment or the user may have chosen them.
 
     Raises: DataError if the samples can't be read.
     """
@@ -30,10 +33,16 @@ def enough_epochs(config: Config, overrides: Sequence[str], *, root: Path) -> in
     own = "path" in config["data"] and config["name"] == config["data"]["name"]
     chosen = any(word.lstrip("+").partition("=")[0] in ("trainer", "trainer.max_epochs") for word in overrides)
     if not own or chosen or not kind_of(config).trains_by_epochs or task_of(config).does == "classify frozen features":
-        return None
+        return []
     rows = build_data(config, root / "data").describe().rows["train"]
     steps = max(1, rows // config["data"]["batch_size"])  # of an epoch, which leaves an incomplete batch out
-    return max(config["trainer"]["max_epochs"], min(MOST_EPOCHS, -(-STEPS // steps))) if rows < FEW else None
+    if rows >= FEW:
+        return []
+    epochs = max(config["trainer"]["max_epochs"], min(MOST_EPOCHS, -(-STEPS // steps)))
+    console.print(
+        f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
+    )
+    return [f"trainer.max_epochs={epochs}"]
 
 
 def held_out(config: Config, module: "BatchedData") -> Iterator[str]:

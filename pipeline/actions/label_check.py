@@ -67,8 +67,8 @@ def check_labels(path: Path, text_column: str | None, label_column: str | None) 
     if agreement < MIN_AGREEMENT:
         return LabelCheck(len(found.names), agreement, None)
     named = []
-    for place in suspects(score_NC, found.label_N).tolist():
-        given, likely = found.label_N[place], score_NC[place].argmax()
+    for place, likely in zip(*suspects(score_NC, found.label_N), strict=True):
+        given = found.label_N[place]
         named.append(
             Suspect(
                 found.names[place],

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 
 from pipeline.config.source import PACKAGE
@@ -26,7 +27,7 @@ def create(folder: Path) -> Path:
     package = folder.name.replace("-", "_")
     if folder.exists() or folder.is_symlink():
         raise ConfigError(f"{folder}: exists already. Choose another name.")
-    if not (package.isidentifier() and package.isascii() and package == package.lower()):
+    if not (package.isidentifier() and package.isascii() and package == package.lower()) or iskeyword(package):
         raise ConfigError(
             f"{folder.name}: expected a name of small letters, digits and _, a letter first, such as my_project."
         )

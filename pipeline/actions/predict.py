@@ -18,6 +18,7 @@ from pipeline.types import Prediction, Predictor
 
 encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_LINE_BYTES = 16 << 20  # of an output file; a longer line is not a prediction
+START = b'{"model": "'  # of each line
 
 
 class Written(NamedTuple):
@@ -142,6 +143,8 @@ def _least_probability(predictor: Predictor, coverage: float) -> float:
     Raises: ConfigError if the model is not calibrated, or on too few samples for that coverage.
     """
     name = predictor.config["name"]
+    if not 0 < coverage < 1:
+        raise ConfigError(f"--coverage {coverage:g}: expected a number between 0 and 1, such as 0.99.")
     if not has_probabilities(predictor.config):
         raise ConfigError(f"--coverage: the outputs of {name} are not class probabilities. Choose another classifier.")
     calibration = cast(CalibratedClassifier, predictor).calibration
@@ -186,7 +189,8 @@ class _StoredPredictions:
         Raises: DataError if the line is not a prediction.
         """
         line = self.file.readline(MAX_LINE_BYTES)
-        if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
+        torn = not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES
+        if torn and START.startswith(line[: len(START)]):
             return None
         try:
             row = json.loads(line)

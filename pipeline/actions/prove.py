@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pipeline.actions import data, first_steps
+from pipeline.actions import data, first_steps, output_file
 from pipeline.actions.verdicts import Verdict, compare, pair
 from pipeline.actions.worktree import worktree
 from pipeline.config import load_config, resolve, training
 from pipeline.data import store
 from pipeline.errors import DataError, LaunchError
+from pipeline.files import atomic_write
 from pipeline.runs import fingerprint, provenance
 from pipeline.training import cpu
 from pipeline.types import Console
@@ -84,6 +85,8 @@ def prove(
     Raises: LaunchError if the project has no such commit; ConfigError for an unknown experiment.
     """
     commit = _full(commit, root)
+    file = file or root / ".cache/proof" / f"{commit[:12]}.json"
+    output_file.check(file, "--out")
     configured = {name: resolve(load_config(f"experiment={name}", root=root)) for name in experiments or _all(root)}
     missing = _missing({config["data"]["name"] for config in configured.values()}, root, console)
     proof: Proof = {**_facts(commit, root), "steps": steps}
@@ -108,9 +111,7 @@ def prove(
     # Of the code that was proven: a later change makes the proof void for what it touches.
     proof["fingerprints"] = {name: fingerprint.identity(training(config), root) for name, config in configured.items()}
     proof["identical"], proof["of"] = sum(verdict.verdict == "identical" for verdict in verdicts), len(verdicts)
-    file = file or root / ".cache/proof" / f"{commit[:12]}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(proof, indent=1) + "\n")
+    atomic_write(file, json.dumps(proof, indent=1) + "\n")
     return proof, file
 
 

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from pipeline.errors import CheckpointError, DataError
+from pipeline.config import check_name
+from pipeline.errors import CheckpointError, ConfigError, DataError
 from pipeline.files import atomic_folder, atomic_write, sha256
 from pipeline.runs import checkpoints, events, fingerprint, lookup, records, requirements, results, trail
 from pipeline.runs.records import RunRecord
@@ -73,6 +74,15 @@ def samples_over_epochs(run_dir: Path) -> bytes | None:
     chosen = dict.fromkeys(round(index) for index in np.linspace(0, len(sheets) - 1, SAMPLED_EPOCHS))
     images = [np.load(sheets[index]) for index in chosen]
     return sheet([each[:: max(1, len(each) // 10)][:10] for each in images])
+
+
+def check(name: str | None, root: Path) -> None:
+    """Raise a ConfigError for a name to record as that is no name, or that of an experiment."""
+    if name is None:
+        return
+    check_name("--record-as", name)
+    if (root / "evaluations" / name).is_dir() and not (root / "evaluations" / name / RESULT).is_file():
+        raise ConfigError(f"--record-as {name}: evaluations/{name} holds those of an experiment. Choose another name.")
 
 
 def evaluation(

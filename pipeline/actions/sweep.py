@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.actions import trials
 from pipeline.actions.data import obtain
+from pipeline.actions.few_samples import enough_epochs
 from pipeline.actions.log_file import redirect_output
 from pipeline.actions.requirements import fetch
 from pipeline.actions.train import require
 from pipeline.config import Config, build_data, flatten, load_config, resolve, stored, sweep_space, training
+from pipeline.config.kind import task_of
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_write
@@ -58,8 +60,11 @@ def sweep(
     for config in configs:
         _check(resolve(config), resolve(configs[0]))
     first, plain = obtain(configs[0], [*fixed, *points[0]], root=root, config_dir=config_dir, console=console)
+    given = fixed
     if first is not configs[0]:  # the sample of the data, which all trials then use
         fixed = [*(word for word in fixed if not word.startswith("data=")), f"data={plain['data']['name']}"]
+    fixed = [*fixed, *enough_epochs(plain, [*fixed, *points[0]], console, root=root)]
+    if fixed != given:
         configs = [load_config(*fixed, *point, root=root, config_dir=config_dir) for point in points]
     by_requirements = {tuple(requirements.names(plain)): plain for plain in map(resolve, configs)}
     for resolved in by_requirements.values():
@@ -106,6 +111,8 @@ def _check(config: Config, first: Config) -> None:
     """Raises: ConfigError if a configuration can't be a trial, or can't be compared with the first."""
     if not kind_of(config).trains_by_epochs:
         raise ConfigError(f"{config['name']}: is not trained by epochs, so no trial of it can be stopped early.")
+    if task_of(config).does in ("generate", "model language"):
+        raise ConfigError(f"{config['name']}: its validation has no score that trials can be compared by.")
     if not in_process(config["cluster"]):
         raise ConfigError("cluster: a sweep's trials have one worker each, on this machine. Use cluster=local.")
     if config["data"]["name"] != first["data"]["name"]:

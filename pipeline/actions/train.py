@@ -10,7 +10,7 @@ from typing import Unpack, cast
 from pipeline.actions import requirements, stored_copy
 from pipeline.actions.data import obtain
 from pipeline.actions.execute import execute
-from pipeline.actions.few_samples import STEPS, enough_epochs
+from pipeline.actions.few_samples import enough_epochs
 from pipeline.config import Config, build_data, load_config, resolve, stored, training
 from pipeline.config.redaction import redact
 from pipeline.config.snapshot import StoredConfig
@@ -59,11 +59,8 @@ def train(
         if storage:
             storages.connect(storage)
         config, plain = obtain(config, overrides, root=root, config_dir=config_dir, console=console)
-        if epochs := enough_epochs(plain, overrides, root=root):
-            console.print(
-                f"epochs      {epochs}, as few samples need {STEPS:,} steps; trainer.max_epochs=… sets another number"
-            )
-            config = load_config(*overrides, f"trainer.max_epochs={epochs}", root=root, config_dir=config_dir)
+        if epochs := enough_epochs(plain, overrides, console, root=root):
+            config = load_config(*overrides, *epochs, root=root, config_dir=config_dir)
             plain = resolve(config)
         require(plain, console, root=root, config_dir=config_dir, verbose=verbose)
         identity = fingerprint.identity(training(plain), root)

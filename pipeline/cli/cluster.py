@@ -30,7 +30,7 @@ def submit(
     storage: Annotated[
         str,
         typer.Option(
-            help="The folder on the cluster with data/ and runs/, one that all nodes share; or s3://BUCKET/PREFIX, "
+            help="The folder on the head with data/ and runs/, best one that all nodes share; or s3://BUCKET/PREFIX, "
             "for a run that outlives the cluster: it is copied there with each checkpoint.",
         ),
     ] = DEFAULT_STORAGE,

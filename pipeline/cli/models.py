@@ -42,8 +42,11 @@ def evaluate(
 
     if record:
         check_committed(project_root())
+    recording.check(record_as, project_root())
     if split not in ("train", "val", "test"):
         raise typer.BadParameter(f"{split!r} is not train, val or test", param_hint="--split")
+    if record and split != "test":
+        raise typer.BadParameter("recorded results are of test", param_hint="--split")
     if against:
         from pipeline.actions.foreign import compare_with_foreign
 
@@ -78,7 +81,7 @@ def predict(
     ] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Also give the set of classes that holds the true one with this probability."),
+        typer.Option(help="Also give the set of classes that holds the true one with this probability."),
     ] = None,
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Predict with Ray Data, on the cluster at RAY_ADDRESS or on this machine.")

@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.options import Json, lecture_project, required_project
 from pipeline.cli.terminal import Terminal
 from pipeline.errors import ConfigError
+from pipeline.files import atomic_write
 
 app = typer.Typer()
 
@@ -77,7 +78,10 @@ def compare(
     """
     root = required_project()
     from pipeline.actions import compare as action
+    from pipeline.actions import output_file
 
+    if out:
+        output_file.check(out, "--out")
     rows = action.compare(runs or [], root)
     for row in rows:
         print(action.line(row))
@@ -85,8 +89,7 @@ def compare(
     facts = {key: worst[key] for key in ("verdict", "steps", "first_difference", "differs")}
     content = json.dumps({**facts, "comparison": [asdict(row) for row in rows]})
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(f"{content}\n")
+        atomic_write(out, f"{content}\n")
     if as_json:
         print(content)
     if worst["verdict"] == "different":
@@ -170,7 +173,7 @@ def prove(
 ) -> None:
     """Compare first training steps with those of a commit.
 
-    Each experiment is trained with both codes. Exit code 0 if all weights are bit-identical, else 2.
+    Each experiment is trained with both codes. Exit code 0 if all weights are bit-identical, else 1.
 
     Example: pipeline prove HEAD~1 mlp_xor mnist_cnn --steps 20
     """
@@ -183,4 +186,4 @@ def prove(
     if as_json:
         print(json.dumps(proof))
     if proof["identical"] < proof["of"]:
-        raise typer.Exit(2)
+        raise typer.Exit(1)

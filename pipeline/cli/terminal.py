@@ -51,7 +51,7 @@ class Terminal:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.file = standard_output()
-        self.console = Console(file=self.file, highlight=False, soft_wrap=True)
+        self.console = Console(file=self.file, highlight=False, emoji=False, soft_wrap=True)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

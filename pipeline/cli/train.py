@@ -49,6 +49,7 @@ def train(
 
     if record:
         check_committed(project_root())
+    recording.check(record_as, project_root())
     words = list(overrides or [])
     if run_name:
         check_name("--run-name", run_name)

@@ -20,7 +20,7 @@ def threshold(true_probability_N: np.ndarray, coverage: float) -> float:
     """
     # Rounded: .1 * 10 is a little less than 1 as floats go.
     place = math.floor(round((1 - coverage) * (len(true_probability_N) + 1), 9))
-    return float(true_probability_N[place - 1]) if place else 0.0
+    return float(true_probability_N[min(place, len(true_probability_N)) - 1]) if place else 0.0
 
 
 def prediction_sets(score_NC: np.ndarray, least: float) -> np.ndarray:

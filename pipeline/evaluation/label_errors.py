@@ -9,8 +9,8 @@ import numpy as np
 MAX_PROBABILITY = 0.2  # of the given label of a sample that is named: the rest are hard samples, not wrong ones
 
 
-def suspects(score_NC: np.ndarray, label_N: np.ndarray) -> np.ndarray:
-    """Numbers of the samples whose label looks wrong, the most certain first.
+def suspects(score_NC: np.ndarray, label_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the samples whose label looks wrong, the most certain first, and the class that each looks like.
 
     A class is confident in a sample if its probability is at least the class's mean over the samples with its label.
     A label looks wrong if the most probable confident class is another one, and its own probability is small.
@@ -22,5 +22,5 @@ def suspects(score_NC: np.ndarray, label_N: np.ndarray) -> np.ndarray:
     likely_N = np.where(confident_NC, score_NC, 0).argmax(axis=1)
     found = np.flatnonzero(confident_NC.any(axis=1) & (likely_N != label_N) & (own_N < MAX_PROBABILITY))
     margin = own_N[found] - score_NC[found, likely_N[found]]
-    ordered: np.ndarray = found[np.argsort(margin, kind="stable")]
-    return ordered
+    ordered = found[np.argsort(margin, kind="stable")]
+    return ordered, likely_N[ordered]

@@ -9,6 +9,7 @@ import yaml
 from pipeline.config import load_config, resolve
 from pipeline.data import store
 from pipeline.errors import ConfigError
+from pipeline.files import atomic_write
 from pipeline.runs.requirements import names
 
 FILE = "runs.yaml"
@@ -25,7 +26,7 @@ def write(root: Path) -> Path:
     Raises: ConfigError for an unknown experiment, or one that requires more than two models.
     """
     path = root / FILE
-    path.write_text(content(root))
+    atomic_write(path, content(root))
     return path
 
 

@@ -3,6 +3,7 @@
 Source: Hansen, Salamon 1990, doi:10.1109/34.58871.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -82,17 +83,24 @@ class Ensemble:
     def exportable(self, data: BatchedData, count: int) -> ExportableModel:
         """The members' nets as one module that averages their outputs.
 
-        Raises: ConfigError if a member can't be exported, or the members' vocabularies differ.
+        Raises: ConfigError if a member can't be exported, or the members read texts in different ways.
         """
         exported = [member.exportable(data, count) for member in self.members]
         first: ExportableModel = exported[0]
-        if any(model.facts.get("vocabulary.json") != first.facts.get("vocabulary.json") for model in exported):
+        if any(_reading(model) != _reading(first) for model in exported):
             raise ConfigError(
-                f"{self.config['name']}: its members' vocabularies differ, so they share no input. Export each member."
+                f"{self.config['name']}: its members' vocabularies or lengths of texts differ, so they share no input. "
+                "Export each member."
             )
         metadata = {**first.facts, **facts(self.config, None, self.calibration)}
         net = calibrated(Mean([model.net for model in exported]), self.calibration)
         return replace(first, net=net.eval(), facts=metadata)
+
+
+def _reading(model: ExportableModel) -> tuple[str | None, ...]:
+    """How a text becomes the input of a model: its words, their number, and the end that is read."""
+    data = json.loads(model.facts["config.json"])["data"]
+    return model.facts.get("vocabulary.json"), data.get("max_tokens"), data.get("truncation_side")
 
 
 def _mean(scores: Sequence[np.ndarray]) -> np.ndarray:

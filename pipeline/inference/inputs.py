@@ -40,7 +40,7 @@ class InputChunk:
     def names(self) -> list[str]:
         """The name of each input in the output."""
         if self.kind == "range":
-            form = "{}:{}" if self.items[0].endswith(JSON_LINES) else "{}[{}]"
+            form = "{}:{}" if self.items[0].lower().endswith(JSON_LINES) else "{}[{}]"
             return [form.format(self.items[0], self.first + index) for index in range(self.count)]
         if self.source:
             return [f"{self.source}:{self.first + index}" for index in range(len(self.items))]
@@ -113,7 +113,7 @@ def _batched(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
 def _path_chunks(path: Path, input_type: ReadableType) -> Iterator[InputChunk]:
     if path.is_dir():
         yield from _folder_chunks(path, input_type)
-    elif path.suffix == JSON_LINES and input_type != "images":
+    elif path.suffix.lower() == JSON_LINES and input_type != "images":
         yield from _json_lines_chunks(path)
     elif input_type == "images" and is_idx(path):
         count = len(read_idx_images(str(path)))
@@ -128,10 +128,10 @@ def _folder_chunks(folder: Path, input_type: ReadableType) -> Iterator[InputChun
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
     if not files:
         raise DataError(f"{folder}: no input in this folder. Expected files that end in {', '.join(sorted(suffixes))}.")
-    for batch in _batched(str(file) for file in files if file.suffix != JSON_LINES):
+    for batch in _batched(str(file) for file in files if file.suffix.lower() != JSON_LINES):
         yield InputChunk("files", batch)
     for file in files:
-        if file.suffix == JSON_LINES:
+        if file.suffix.lower() == JSON_LINES:
             yield from _json_lines_chunks(file)
 
 

@@ -119,16 +119,15 @@ class Classifier(Net):
         return odds_N
 
     def features(self, inputs: Tensor) -> Tensor:
-        """(B, F) inputs of the last linear layer for a batch of the net's inputs."""
+        """(B, F) inputs of the linear layer that is called last, for a batch of the net's inputs."""
         return self.features_and_probabilities(inputs)[0]
 
     @torch.inference_mode()
     def features_and_probabilities(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """(B, F) features and (B, C) class probabilities, in one pass."""
-        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
-        with recording([last]) as calls:
+        with recording(linear_layers(self.net)) as calls:
             probabilities_BC = self.net(inputs).softmax(dim=-1)
-        return calls[0][0], probabilities_BC
+        return calls[-1][0], probabilities_BC
 
     def judge(self, images_NCHW: Tensor, labels_N: Tensor | None) -> JudgedImages:
         """Features and probabilities of real or generated images; labels are None for unconditional generation."""
@@ -166,12 +165,11 @@ class ImageClassifier(Classifier):
         return found
 
     def fit_outliers(self, data: BatchedData) -> OutlierDetector | None:
-        """A detector of images that are unlike those of validation; None for a net that calls no linear layer."""
-        linear = [module for module in self.net.modules() if isinstance(module, nn.Linear)]
+        """A detector of images that are unlike those of validation; None for a net that ends in no linear layer."""
         first_BCHW, _ = next(iter(data.batches("val")))
-        with torch.inference_mode(), recording(linear) as calls:
+        with torch.inference_mode(), recording(linear_layers(self.net)) as calls:
             self.net(first_BCHW[:1])
-        if not calls:
+        if not calls or calls[-1][0].ndim != 2:
             return None
         batches = [(self.features(images_BCHW), truth_B) for images_BCHW, truth_B in data.batches("val")]
         features, truth = zip(*batches, strict=True)
@@ -186,6 +184,10 @@ class ImageClassifier(Classifier):
     def class_probabilities(self, inputs: Sequence[RawInput]) -> np.ndarray:
         """(N, C) class probabilities of uint8 images (H, W), or of arrays in the form of the net's input."""
         return super().class_probabilities(list(as_images(inputs, self.config)))
+
+
+def linear_layers(net: nn.Module) -> list[nn.Module]:
+    return [module for module in net.modules() if isinstance(module, nn.Linear)]
 
 
 class FrozenFeatures(Protocol):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.data.batches import BatchedData
-from pipeline.data.texts.encoded import lengths
+from pipeline.data.texts.encoded import EncodedTexts, lengths
 from pipeline.data.texts.text_data import TextData, encode_truncated
 from pipeline.data.texts.vocabulary import UNKNOWN, tokenize
 from pipeline.inference.prediction import with_unfamiliar
@@ -34,8 +34,16 @@ class TextClassifier(Classifier):
     input_type: ClassVar[InputType | None] = "texts"
 
     def predict_split(self, data: BatchedData, split: Split) -> Predictions:
-        rows, truth_N = cast(TextData, data).encoded_split(split)
-        return Predictions(truth_N.numpy(), self._of_rows(rows).astype(np.float64), data.labels)
+        """Predictions for all texts of a split, in its order.
+
+        They are read as the net learned to read them: an ensemble's data may have other words and lengths.
+        """
+        texts, own = cast(TextData, data), self.config["data"]
+        assert self.vocabulary is not None
+        texts.read()
+        part, rows = texts.rows_of[split]
+        encoded = EncodedTexts(texts.tokens(part), rows, self.vocabulary, own["max_tokens"], own["truncation_side"])
+        return Predictions(texts.truth[split].numpy(), self._of_rows(encoded).astype(np.float64), data.labels)
 
     def predict(self, inputs: Sequence[RawInput]) -> list[Prediction]:
         tokenized = [tokenize(text) for text in cast(Sequence[str], inputs)]

@@ -28,7 +28,7 @@ def learning_curves(events: Sequence[Event], path: Path) -> None:
         figure.subplots(1, len(curves) or 1, squeeze=False)[0], curves.items(), strict=False
     ):
         for split, points in splits.items():
-            axes.plot(*zip(*points, strict=True), color=COLOURS[split], marker="o", markersize=3, label=split)
+            axes.plot(*zip(*points, strict=True), color=COLOURS.get(split), marker="o", markersize=3, label=split)
         axes.set(xlabel="epoch", title=metric.replace("_", " "))
         axes.set_xlim(0.5, max(epoch for points in splits.values() for epoch, _ in points) + 0.5)
         axes.xaxis.get_major_locator().set_params(integer=True)

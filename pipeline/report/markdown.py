@@ -124,7 +124,7 @@ def _dogs_and_cats(groups: dict[str, list[Result]], whole: dict[str, list[float]
         "",
         "The lecture's 2,000 images have no public source as one file, so a stranger can't repeat these rows without",
         "[a mirror](how-to/add-a-data-set.md). Each seed tests another fifth of the images; the lecture tested on 400",
-        "of them once.",
+        "of them once. The first run of dogcat_transfer computes the features that the others read from the cache.",
         "",
         "| experiment | accuracy | ROC-AUC | folds | CPU-s | ROC-AUC in the lecture |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -72,6 +72,7 @@ CLASSIFIER = (
     "pipeline.report.image_grids",
     DETAILS,
 )
+READS_TEXTS = "pipeline.inference.text_classifier"  # loads a net whose inputs have no shape
 # The first three provide data, which is verified byte by byte against the digest in the fingerprint; the others draw
 # figures, which no result holds.
 LEFT_OUT = {
@@ -152,10 +153,13 @@ def evaluation(config: Config, root: Path) -> Evaluation:
     scored = [config, *(_configured(model, root) for model in sorted(others))]
     metrics = config.get(METRICS, {})
     own = _modules(_targets([metrics, *([each["data"], each["model"].get("net", each["model"])] for each in scored)]))
-    loader = LOADED_BY[kind_name(config)]
+    loader, does = LOADED_BY[kind_name(config)], task_of(config).does
+    entries = [loader, *SCORED_BY.get(does, CLASSIFIER)]
+    if (kind_name(config), does) == ("net", "classify") and not config["data"].get("in_shape"):
+        entries.append(READS_TEXTS)
     leaves = set(SHARED) - {loader}
     modules = Modules()
-    found = modules.closure([loader, *SCORED_BY.get(task_of(config).does, CLASSIFIER), *leaves, *own], leaves, LEFT_OUT)
+    found = modules.closure([*entries, *leaves, *own], leaves, LEFT_OUT)
     content: Evaluation = {
         "packages": locked(modules.packages(found), root / LOCK),
         "code": {module: source.digest for module, source in found.items()},

@@ -37,6 +37,7 @@ def test_a_project_in_a_repository_gets_none_of_its_own(project: Path) -> None:
         ("Upper", "expected a name of small letters"),
         ("2nd", "expected a name of small letters"),
         ("naïve", "expected a name of small letters"),
+        ("class", "expected a name of small letters"),
         ("torch", "name of an installed package"),
         ("pipeline", "name of an installed package"),
         ("tests", "name of an installed package"),

@@ -115,10 +115,11 @@ def test_a_file_of_another_model_or_of_other_inputs_is_left_alone(model: Path, p
     with pytest.raises(DataError, match=r"out\.jsonl:1: expected a prediction of plane-0.* for 'stdin:1'"):
         predict.predict_to(out, str(model), ["0,1"], root=project)
     assert out.read_bytes() == before
-    (project / "mine.txt").write_text("a letter\n")
-    with pytest.raises(DataError, match=r"mine\.txt:1: not a prediction of"):
-        to(project / "mine.txt", model)
-    assert (project / "mine.txt").read_text() == "a letter\n"
+    for mine in ("a letter\n", "a letter", '{"lr": 0.1}'):
+        (project / "mine.txt").write_text(mine)
+        with pytest.raises(DataError, match=r"mine\.txt:1: not a prediction of"):
+            to(project / "mine.txt", model)
+        assert (project / "mine.txt").read_text() == mine
 
 
 def test_a_set_has_each_class_that_validation_leaves_possible(project: Path) -> None:
@@ -147,6 +148,12 @@ def test_sets_of_another_coverage_are_not_mixed_into_a_file(project: Path) -> No
 def test_without_a_calibration_there_are_no_sets(model: Path, project: Path) -> None:
     with pytest.raises(ConfigError, match="plane was stored without a calibration"):
         predict.predict(str(model), ["-"], root=project, stdin=["0,1"], coverage=0.9)
+
+
+@pytest.mark.parametrize("coverage", [0.0, 1.0, -1.0, float("nan")])
+def test_a_coverage_is_a_probability_that_can_be_missed(coverage: float, model: Path, project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--coverage \S+: expected a number between 0 and 1"):
+        predict.predict(str(model), ["-"], root=project, stdin=["0,1"], coverage=coverage)
 
 
 def test_an_input_that_cant_be_read_has_its_line(model: Path, project: Path) -> None:

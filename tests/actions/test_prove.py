@@ -45,7 +45,7 @@ def test_a_comment_leaves_all_identical_and_another_first_weight_is_found(clone:
     changed = "        self.layers[-1].bias.data += 1e-7\n\n    def forward"
     net.write_text(code.replace("\n    def forward", changed, 1))
     status, found, printed = run(clone, *verdicts)
-    assert (status, found) == (2, {**verdicts, "mlp_xor": "different"})
+    assert (status, found) == (1, {**verdicts, "mlp_xor": "different"})
     assert "DIFFERENT: layers." in printed
     worktrees = subprocess.run(["git", "worktree", "list"], cwd=clone, check=True, capture_output=True, text=True)
     assert len(worktrees.stdout.splitlines()) == 1

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from pipeline.actions import compare, record
 from pipeline.config import load_config, resolve, stored
-from pipeline.errors import CheckpointError, DataError
+from pipeline.errors import CheckpointError, ConfigError, DataError
 from pipeline.runs import checkpoints, records, results, trail
 from pipeline.runs.results import Result
 
@@ -249,3 +249,14 @@ def test_an_evaluation_stores_each_samples_probabilities_beside_what_it_measured
     assert written["predictions_digest"] == checkpoints.sha256(folder / record.PREDICTIONS)
     entry = {**written, "dataset": {"rows": {"test": 2}}}
     assert results.right_samples(cast(Result, entry)).tolist() == [True, False]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", ".", "net", "net/0"])
+def test_a_result_is_not_recorded_as_what_is_no_name_or_an_experiment(name: str, project: Path) -> None:
+    evaluate(project, 0, 0.5, "w")
+    with pytest.raises(ConfigError, match="--record-as"):
+        record.check(name, project)
+    (project / "evaluations/mine").mkdir()
+    (project / "evaluations/mine/result.json").write_text("{}")
+    for fine in ("mine", "new", None):
+        record.check(fine, project)

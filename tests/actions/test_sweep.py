@@ -37,6 +37,8 @@ SEARCH = ["experiment=digits_mlp", "model.net.hidden=[16]", "model.optimizer.lr=
         ([*SEARCH, "cluster.workers=2"], 2, "trials have one worker each"),
         (["experiment=imdb_tfidf", "seed=range(0,3)"], 2, "not trained by epochs"),
         (["model=mlp", "data=choice(digits,mnist)"], 2, "can't be compared"),
+        (["experiment=mnist_gan", "seed=range(0,3)"], 2, "mnist_gan: its validation has no score"),
+        (["experiment=imdb_lm_small", "seed=range(0,3)"], 2, "imdb_lm_small: its validation has no score"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_before_anything_starts(

@@ -28,6 +28,13 @@ def test_progress_after_a_download_is_printed_as_well(
     assert 10 < len(lines[4:]) <= Terminal.LINES
 
 
+def test_a_line_is_printed_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    console = Terminal()
+    console.print("fit.py:100: UserWarning: [bold]loss[/bold] :warning:")
+    console.file.close()
+    assert capfd.readouterr().out == "fit.py:100: UserWarning: [bold]loss[/bold] :warning:\n"
+
+
 def test_a_reader_that_leaves_does_not_stop_the_work() -> None:
     reading, writing = os.pipe()
     output = Output(os.fdopen(writing, "wb"), encoding="utf-8", errors="replace")

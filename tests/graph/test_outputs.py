@@ -28,3 +28,9 @@ def test_an_output_behind_dots_or_a_link_is_named(path: str, tmp_path: Path) -> 
     (project / "data.dvc").unlink()
     (project / "dvc.lock").write_text(f"stages:\n  one:\n    outs:\n    - path: {path}\n")
     assert outside(project) == [f"dvc.lock: {path}"]
+
+
+def test_a_lock_file_that_a_merge_left_in_two_versions_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_text("stages:\n<<<<<<< ours\n  one: {}\n=======\n  two: {}\n>>>>>>> theirs\n")
+    with pytest.raises(DataError, match=r"dvc\.lock: is no YAML .* Resolve what a merge left in it"):
+        outside(tmp_path)

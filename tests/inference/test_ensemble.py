@@ -1,17 +1,20 @@
 """The mean of several classifiers: by hand, of nets and baselines alike, and stored whole."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
 from pipeline.config import build_data, load_config, resolve
-from pipeline.errors import CheckpointError
+from pipeline.errors import CheckpointError, ConfigError
 from pipeline.evaluation.calibration import Calibration
 from pipeline.inference.ensemble import Ensemble
+from pipeline.inference.export import ExportableModel
 from pipeline.kinds import load
 from pipeline.runs import checkpoints, lookup, requirements
 from pipeline.training import baselines
@@ -72,7 +75,8 @@ def test_seeds_of_an_ensemble_share_no_member() -> None:
 def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb: Path) -> None:
     folders = {}
     for name in ("gru", "nbsvm"):
-        config = resolve(load_config(f"model={name}", *TINY_TEXT, "trainer.max_epochs=2"))
+        own = ("data.vocabulary_size=40", "data.max_tokens=5") if name == "gru" else ()
+        config = resolve(load_config(f"model={name}", *TINY_TEXT, *own, "trainer.max_epochs=2"))
         config["cluster"]["gpus_per_worker"] = 0
         train = fit if name == "gru" else baselines.fit
         (tiny_imdb / name).mkdir()
@@ -85,6 +89,8 @@ def test_a_net_and_a_baseline_are_stored_together_and_answer_together(tiny_imdb:
     each: list[Any] = [load(folder) for folder in folders.values()]
     alone = [one.predict_split(data, "test").y_score for one in each]
     np.testing.assert_allclose(both.predict_split(data, "test").y_score, np.mean(alone, axis=0))
+    # Each member reads words and lengths as it was trained, whatever the ensemble's data says.
+    np.testing.assert_allclose(np.mean(alone, axis=0), both.text_probabilities(data.texts["test"]), atol=1e-6)
     assert both.labels == ("negative", "positive")
     assert lookup.model_dir(str(stored), tiny_imdb) == stored
     assert checkpoints.weights_digest(both.manifest) not in (
@@ -113,3 +119,17 @@ def test_an_ensembles_own_temperature_is_applied_to_the_mean_of_its_members() ->
     (prediction,), (before,) = calibrated.predict(["one"]), plain.predict(["one"])
     assert before["probabilities"] == pytest.approx({"a": 0.8, "b": 0.2})
     assert prediction["probabilities"] == pytest.approx({"a": 2 / 3, "b": 1 / 3})  # square roots of 4 : 1
+
+
+@pytest.mark.parametrize("other", [{"max_tokens": 9}, {"truncation_side": "left"}, {"vocabulary": "words"}])
+def test_members_that_read_texts_in_different_ways_are_not_exported_as_one(other: dict[str, Any]) -> None:
+    def member(**how: Any) -> SimpleNamespace:
+        reading = {"max_tokens": 5, "truncation_side": "right", "vocabulary": "", **how}
+        facts = {"config.json": json.dumps({"data": reading}), "vocabulary.json": reading["vocabulary"]}
+        model = ExportableModel(torch.nn.Identity(), {}, "probabilities", (), facts)
+        return SimpleNamespace(exportable=lambda data, count: model)
+
+    config, data = {"name": "both", "labels": ["a", "b"]}, cast(Any, None)
+    Ensemble(cast(Any, (member(), member())), config, {}).exportable(data, 1)
+    with pytest.raises(ConfigError, match="both: its members' vocabularies or lengths of texts differ"):
+        Ensemble(cast(Any, (member(), member(**other))), config, {}).exportable(data, 1)

@@ -32,19 +32,19 @@ def test_texts_are_arguments_files_folders_and_lines(project: Path) -> None:
     (project / "texts/b.txt").write_text("from b")
     (project / "texts/deep/a.txt").write_text("from a")
     (project / "texts/c.md").write_text("not a text of ours")
-    (project / "rows.jsonl").write_text('{"text": "one"}\n"two"\n{"no": 1}\n[]\n')
-    found = everything(["plain", "texts", "rows.jsonl", "-"], "texts", ["x\n", "y"])
+    (project / "rows.JSONL").write_text('{"text": "one"}\n"two"\n{"no": 1}\n[]\n')
+    found = everything(["plain", "texts", "rows.JSONL", "-"], "texts", ["x\n", "y"])
     assert [(name, content) for name, content in found if isinstance(content, str)] == [
         ("plain", "plain"),
         ("texts/b.txt", "from b"),
         ("texts/deep/a.txt", "from a"),
-        ("rows.jsonl:1", "one"),
-        ("rows.jsonl:2", "two"),
+        ("rows.JSONL:1", "one"),
+        ("rows.JSONL:2", "two"),
         ("stdin:1", "x"),
         ("stdin:2", "y"),
     ]
     wrong = [str(content) for _, content in found if isinstance(content, DataError)]
-    assert [one.split(": ")[0] for one in wrong] == ["rows.jsonl:3", "rows.jsonl:4"]
+    assert [one.split(": ")[0] for one in wrong] == ["rows.JSONL:3", "rows.JSONL:4"]
 
 
 def test_a_long_file_of_lines_is_cut_between_lines(project: Path) -> None:

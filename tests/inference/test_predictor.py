@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from pipeline.data.piglatin.rule import SYMBOLS, translate
+from pipeline.data.texts.encoded import TextRow, TokenStore
 from pipeline.data.texts.vocabulary import Vocabulary
 from pipeline.inference import detectors, translator
 from pipeline.inference.generator import Generator
@@ -121,12 +122,16 @@ class Length(nn.Module):
         return torch.stack([torch.zeros_like(lengths_B), lengths_B], dim=1)
 
 
-def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order() -> None:
-    lengths_N = np.random.default_rng(0).integers(1, 40, 200)
-    rows, truth_N = [torch.ones(length, dtype=torch.long) for length in lengths_N], torch.arange(200) % 2
-    data: Any = SimpleNamespace(encoded_split=lambda split: (rows, truth_N), labels=("a", "b"))
-    predictions = TextClassifier(Length(), {}, {}).predict_split(data, "test")
-    np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N / 10)), rtol=1e-6)
+def test_texts_of_a_split_are_answered_by_length_and_told_in_their_order(tmp_path: Path) -> None:
+    lengths_N, truth_N = np.random.default_rng(0).integers(1, 40, 200), torch.arange(200) % 2
+    tokens = TokenStore.of([TextRow("good " * length, "a") for length in lengths_N], tmp_path, "texts")
+    rows_of, read = {"test": ("all", np.arange(200))}, SimpleNamespace(max_tokens=30, truncation_side="left")
+    data: Any = SimpleNamespace(
+        read=lambda: None, rows_of=rows_of, tokens=lambda part: tokens, truth={"test": truth_N}, labels=("a", "b")
+    )
+    classifier = TextClassifier(Length(), {"data": vars(read)}, {}, Vocabulary(("good",), dropped=0))
+    predictions = classifier.predict_split(data, "test")
+    np.testing.assert_allclose(predictions.y_score[:, 1], 1 / (1 + np.exp(-lengths_N.clip(max=30) / 10)), rtol=1e-6)
     assert predictions.y_true.tolist() == truth_N.tolist()
 
 
@@ -139,13 +144,38 @@ def test_a_text_without_a_word_of_the_vocabulary_is_marked() -> None:
     assert [prediction["unfamiliar"] for prediction in predictions] == [False, False, True, True, True]
 
 
+class Own(nn.Module):
+    """A net whose last layer is named before those that are called first, or not called at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(7, 4)
+        self.first, self.unused = nn.Linear(64, 7), nn.Linear(7, 2)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        logits_BK: Tensor = self.last(self.first(images_BCHW.flatten(1)))
+        return logits_BK
+
+
+class Pooled(nn.Module):
+    """A net whose last linear layer sees each column of an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(2, 2)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        return self.last(images_BCHW.flatten(1, 2)).mean(dim=1)  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize(
     ("net", "last"),
     [
         (MLP([1, 8, 8], 4, [16, 7], dropout=0.5), "layers.7"),
         (CNN([1, 8, 8], 4, [{"channels": 2}], hidden=7, dropout=0.5), "head.4"),
+        (Own(), "last"),
     ],
-    ids=["MLP", "CNN"],
+    ids=["MLP", "CNN", "one's own"],
 )
 def test_features_are_what_the_last_layer_turns_into_logits(net: nn.Module, last: str) -> None:
     predictor, images = ImageClassifier(net.eval(), {}, {}), torch.rand(5, 1, 8, 8)
@@ -155,8 +185,12 @@ def test_features_are_what_the_last_layer_turns_into_logits(net: nn.Module, last
         torch.testing.assert_close(net.get_submodule(last)(features), net(images))
 
 
-@pytest.mark.parametrize("net", [Backprop([1, 2, 2], 2, [3]), nn.Flatten()], ids=["computed by hand", "without one"])
-def test_a_net_that_calls_no_linear_layer_has_no_detector(net: nn.Module) -> None:
+@pytest.mark.parametrize(
+    "net",
+    [Backprop([1, 2, 2], 2, [3]), nn.Flatten(), Pooled()],
+    ids=["computed by hand", "without one", "before the mean over places"],
+)
+def test_a_net_that_ends_in_no_linear_layer_has_no_detector(net: nn.Module) -> None:
     data: Any = SimpleNamespace(batches=lambda split: [(torch.rand(8, 1, 2, 2), torch.arange(8) % 2)])
     assert ImageClassifier(net, {}, {}).fit_outliers(data) is None
 

@@ -23,6 +23,11 @@ def test_the_family_of_activations_and_a_decision_can_be_drawn(tmp_path: Path) -
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_metric_of_ones_own_without_a_split_has_its_curve(tmp_path: Path) -> None:
+    figures.learning_curves([{"epoch": 0, "metrics": {"grad_norm": 1.0, "val/loss": 0.5}}], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(("classes", "numbers"), [(3, 2), (300, 0)])
 def test_a_confusion_matrix_has_a_number_in_each_cell_that_has_a_count_unless_there_are_too_many(
     classes: int, numbers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

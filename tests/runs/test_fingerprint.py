@@ -14,8 +14,10 @@ from typing import Any, cast
 import pytest
 
 from pipeline.config import load_config, resolve
+from pipeline.config.kind import kind_name
 from pipeline.config.source import file_of
 from pipeline.data import store
+from pipeline.kinds import predictor_class
 from pipeline.runs import fingerprint, provenance, records, syntax
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +201,13 @@ def test_every_entry_module_exists_and_no_import_is_relative() -> None:
     for file in MODULES:
         nodes = ast.walk(ast.parse(file.read_text()))
         assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level], file
+
+
+@pytest.mark.parametrize("experiment", ["imdb_lstm", "mlp_xor", "dogcat_transfer", *EXPERIMENTS])
+def test_the_module_that_predicts_with_a_net_is_in_the_fingerprint_of_its_evaluation(experiment: str) -> None:
+    plain = config(f"experiment={experiment}")
+    if kind_name(plain) == "net":
+        assert predictor_class(plain).__module__ in fingerprint.evaluation(plain, ROOT)["code"]
 
 
 def test_whatever_scoring_imports_is_in_the_fingerprint_of_some_kind() -> None:
