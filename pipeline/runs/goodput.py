@@ -1,7 +1,8 @@
 """Goodput: the share of a run's training time that made progress, and the time lost to each cause.
 
 A failure costs the time from the last step logged before it to the first new step after it: detection, restart and
-repeated steps. Source of the measure: ML productivity goodput (Google Cloud, 2024).
+repeated steps. Before the first step, it costs the time from its own event. Source of the measure: ML productivity
+goodput (Google Cloud, 2024).
 """
 
 from collections import defaultdict
@@ -20,6 +21,8 @@ def goodput(events: Iterable[Event]) -> dict[str, float]:
         if "interrupted" in event:
             cause = cause or event["interrupted"]
             restarts += 1
+            if not times:  # before the first step: the time that counts starts here
+                times, since = [event["time"]], event["time"]
         if "total" not in event:
             continue
         times.append(event["time"])
@@ -28,5 +31,6 @@ def goodput(events: Iterable[Event]) -> dict[str, float]:
         if cause:
             lost[f"run/lost_s/{cause}"] += event["time"] - since
         cause, furthest, since = "", event["step"], event["time"]
-    share = sum(lost.values()) / (times[-1] - times[0]) if lost else 0.0
+    elapsed = times[-1] - times[0] if times else 0.0
+    share = sum(lost.values()) / elapsed if elapsed else 0.0
     return {"run/goodput": 1 - share, "run/restarts": float(restarts), **lost}
