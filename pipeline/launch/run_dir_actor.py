@@ -44,7 +44,7 @@ class RunDirActor:
         self.token = uuid.uuid4().hex
         (self.run_dir / MARK).write_text(self.token)
         self.groups = sum("workers" in event for event in events.read(self.run_dir)[0])
-        self.used: set[str] = set()
+        self.nodes: dict[int, str] = {}
         self.processes: dict[int, tuple[str, int]] = {}
         self.group: PlacementGroup | None = None
 
@@ -59,14 +59,13 @@ class RunDirActor:
     def enter(self, rank: int, workers: int, node: str, process: int) -> None:
         """Register a worker that has started on a node; rank 0 appends its group's start to the event log."""
         if rank == 0:
-            self.used = set()
             event_log = events.EventLog(self.run_dir)
             event_log.append(step=newest_step(self.run_dir), workers=workers, restarts=self.groups)
             if self.groups:
                 event_log.append(tags={"worker_restarts": str(self.groups)})
             event_log.close()
             self.groups += 1
-        self.used.add(node)
+        self.nodes[rank] = node  # of all ranks: they register in any order
         self.processes[rank] = (node, process)
 
     def worker_processes(self) -> dict[int, tuple[str, int]]:
@@ -82,11 +81,11 @@ class RunDirActor:
 
     def placement(self) -> tuple[set[str], PlacementGroup | None]:
         """The nodes of the newest group's workers that have started, and the resources that it was given."""
-        return self.used, self.group
+        return set(self.nodes.values()), self.group
 
     def forget_nodes(self) -> None:
         """Forget the former group's nodes, before another group starts."""
-        self.used = set()
+        self.nodes = {}
 
     def stopping(self) -> bool:
         """Whether the run is requested to stop."""
