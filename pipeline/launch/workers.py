@@ -146,7 +146,6 @@ class _Groups:
                 interruption.request(self.run_dir, why)
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
-        self.no_room_since = None
         return cast(FitResult, outcome[0])
 
     def room(self, workers: int = 0) -> int:
@@ -160,6 +159,8 @@ class _Groups:
         with suppress(RayError):  # the actor is being restarted
             used, resources = ray.get(self.actor.placement.remote(), timeout=PLACEMENT_S)
             self.used, self.resources = used or self.used, resources or self.resources
+        if self.used:  # the group has found room: the next wait is another
+            self.no_room_since = None
         if self.used & clusters.draining():
             return "drain"
         fitting, now = placement.largest_fitting(self.room(workers), self.cluster, self.shards), time.monotonic()

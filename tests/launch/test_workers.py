@@ -12,13 +12,14 @@ from typing import Any, cast
 
 import pytest
 from ray.exceptions import ActorDiedError
+from ray.train import TrainingFailedError
 
 from pipeline.config import load_config
 from pipeline.errors import LaunchError, PipelineError
 from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
-from pipeline.launch.workers import _Groups
+from pipeline.launch.workers import ROOM_S, _Groups
 from pipeline.runs import checkpoints, events
 from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
@@ -127,6 +128,31 @@ def test_a_group_grows_at_once_to_its_most_and_to_less_once_no_more_nodes_join(
     assert groups.reason_to_make_way(2) == "resize"
     assert groups.reason_to_make_way(4) is None
     assert asked == [3, 3, 3, 2, 0]  # the workers that it lacks
+
+
+def test_a_wait_for_room_lasts_anew_after_a_group_has_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, now, used = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}, 100.0, set[str]()
+    monkeypatch.setattr("pipeline.launch.cluster.room", lambda cluster: 2)
+    monkeypatch.setattr("pipeline.launch.cluster.draining", set)
+    monkeypatch.setattr("pipeline.launch.cluster.shortage", lambda cluster: "2 workers need 2 CPUs.")
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr("ray.get", lambda *_, **__: (used, None))
+    actor = SimpleNamespace(placement=SimpleNamespace(remote=lambda: None))
+    groups, failures = _Groups(cluster, tmp_path, actor, {}, 2, CapacityRequest("run", {}, 2)), Failures(tmp_path, {})
+    no_room = TrainingFailedError("not placed")
+    no_room.controller_failure = type("WorkerGroupStartupTimeoutError", (Exception,), {})()
+
+    groups.judge(no_room, 2, failures)
+    groups.reason_to_make_way(2)
+    now += ROOM_S - 1
+    groups.judge(no_room, 2, failures)
+    used.add("node")
+    groups.reason_to_make_way(2)
+    now += 3600  # of training
+    groups.judge(no_room, 2, failures)
+    now += ROOM_S + 1
+    with pytest.raises(LaunchError, match="No room for 2 in 300 s"):
+        groups.judge(no_room, 2, failures)
 
 
 def test_a_killed_worker_loses_less_than_half_a_minute_of_work_by_default() -> None:
