@@ -198,7 +198,12 @@ def _sending(actor: "ActorHandle", local: Path) -> Iterator[None]:
             position = end
 
     def exchange() -> None:
-        send()
+        try:
+            send()
+        except Exception:
+            # This ends the thread, so training must end, too: nothing more would arrive. The last `send` raises why.
+            interruption.request(local)
+            raise
         if ray.get(actor.stopping.remote()):
             interruption.request(local)
 
