@@ -5,9 +5,10 @@ is copied last, after the events that led to it: one whose copy was cut off does
 one before it.
 """
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from pipeline.config.redaction import redact
 from pipeline.errors import ConfigError, LaunchError
 from pipeline.files import atomic_folder
-from pipeline.runs import checkpoints, events
+from pipeline.runs import checkpoints, events, records
 from pipeline.runs.records import RECORD
 from pipeline.runs.repeat import repeating
 
@@ -127,7 +128,8 @@ def copied(run_dir: Path, uri: str | None, print_line: Callable[[str], None]) ->
     """Copy a run's folder to its storage at the start and at the end of the block, if it has one.
 
     Yields: a context in which each new checkpoint is copied, by a thread.
-    Raises: LaunchError at the start if the storage can't be used; a later failure is printed, and training continues.
+    Raises: LaunchError at the start if the storage can't be used, or its copy is further ahead; a later failure is
+    printed, and training continues.
     """
     if uri is None:
         yield nullcontext()
@@ -150,9 +152,14 @@ class RunCopy:
         self.failing = False
 
     def update(self) -> None:
-        """Copy the files that have changed, and remove those that are gone. Raises: OSError if the storage fails."""
+        """Copy the files that have changed, and remove those that are gone.
+
+        Raises: OSError if the storage fails; LaunchError the first time if the copy is further ahead.
+        """
         if self.stamps is None:
-            self.stamps = dict.fromkeys(self.storage.listing(self.run_dir.name), (0, 0))
+            listed = self.storage.listing(self.run_dir.name)
+            self.check_older(listed)
+            self.stamps = dict.fromkeys(listed, (0, 0))
         present = stamps(self.run_dir)
         for name in sorted(present, key=turn):
             if self.stamps.get(name) != present[name]:
@@ -162,6 +169,26 @@ class RunCopy:
         for name in [name for name in self.stamps if name not in present]:
             self.remove(Path(name), whole=Path(name).parent not in kept)
             del self.stamps[name]
+
+    def check_older(self, listed: dict[str, str]) -> None:
+        """Raises: LaunchError if the copy is further ahead, as where the run went on elsewhere."""
+        there, here = newest_step(listed), newest_step(stamps(self.run_dir))
+        finished = self.finished(listed) and records.read(self.run_dir)["status"] != "finished"
+        if finished or there > here:
+            found = "finished" if finished else f"at step {there}"
+            raise LaunchError(
+                f"{self.run_dir.name}: its copy in {self.storage.uri} is {found}, {self.run_dir} only at step {here}: "
+                "the run went on elsewhere. Move that folder away, then repeat the command with "
+                f"--storage {self.storage.uri}, which fetches the copy."
+            )
+
+    def finished(self, listed: dict[str, str]) -> bool:
+        """Whether the run of the copy is finished."""
+        if RECORD not in listed:
+            return False
+        with self.storage.files.open_input_stream(listed[RECORD]) as there, suppress(ValueError):  # torn
+            return bool(json.loads(there.read())["status"] == "finished")
+        return False
 
     def send(self, name: str) -> None:
         """Copy a file, unless it is gone: checkpoints are pruned."""
@@ -238,6 +265,12 @@ def turn(name: str) -> tuple[int, str]:
 def manifests(files: dict[str, Stamp]) -> dict[str, Stamp]:
     """Those of a run's files that are checkpoints' manifests."""
     return {name: stamp for name, stamp in files.items() if name.endswith(checkpoints.MANIFEST)}
+
+
+def newest_step(files: Iterable[str]) -> int:
+    """The step of the newest checkpoint among a run's files; 0 without one."""
+    folders = [Path(name).parent for name in files if Path(name).match(f"checkpoints/step-*/{checkpoints.MANIFEST}")]
+    return max((int(folder.name.removeprefix("step-")) for folder in folders), default=0)
 
 
 def reason(error: OSError) -> str:

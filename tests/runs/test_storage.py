@@ -129,6 +129,26 @@ def test_training_continues_without_its_storage_and_each_outage_is_printed_once(
     assert (tmp_path / "there" / NAME / "checkpoints/step-00000003/manifest.json").is_file()
 
 
+@pytest.mark.parametrize(("step", "status", "found"), [(9, "interrupted", "at step 9"), (1, "finished", "finished")])
+def test_a_copy_that_is_further_ahead_is_not_overwritten_by_an_old_folder(
+    step: int, status: str, found: str, run_dir: Path, there: storage.Storage, tmp_path: Path
+) -> None:
+    storage.RunCopy(run_dir, there, print).update()
+    assert storage.fetch(there, NAME, tmp_path / "elsewhere")
+    fetched = tmp_path / "elsewhere/runs" / NAME
+    with storage.copied(fetched, there.uri, print):
+        publish(fetched, step)
+        checkpoints.prune(fetched / "checkpoints", 1)
+        (fetched / records.RECORD).write_text(json.dumps({"name": NAME, "status": status}))
+    copy = tmp_path / "there" / NAME
+    before = {name: (copy / name).read_bytes() for name in names(copy)}
+    with pytest.raises(LaunchError, match=rf"is {found}, .*{NAME} only at step 1: .* Move that folder away"):
+        storage.copied(run_dir, there.uri, print).__enter__()
+    assert {name: (copy / name).read_bytes() for name in names(copy)} == before
+    with storage.copied(fetched, there.uri, print):  # the folder that the copy is of
+        pass
+
+
 def test_a_run_that_is_not_there_is_not_fetched(there: storage.Storage, tmp_path: Path) -> None:
     assert not storage.fetch(there, NAME, tmp_path)
     assert not (tmp_path / "runs").exists()
