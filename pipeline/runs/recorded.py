@@ -72,7 +72,10 @@ def of_result(name: str, result: results.Result) -> Recorded:
 
 
 def _of_run(record: RunRecord) -> Recorded:
-    """The training of a run. Raises: LaunchError if it is not finished."""
+    """The training of a run.
+
+    Raises: LaunchError if it is not finished; CheckpointError if its model's manifest or trail can't be read.
+    """
     run_dir = Path(record["run_dir"])
     if record["status"] != "finished":
         raise LaunchError(
@@ -81,7 +84,7 @@ def _of_run(record: RunRecord) -> Recorded:
         )
     manifest, problem = _manifest(run_dir / "model")
     weights = checkpoints.weights_digest(manifest)
-    entries = trail.read(run_dir / "model") or [trail.Entry(record["steps"], None, weights)]
+    entries = _trail(run_dir / "model") or [trail.Entry(record["steps"], None, weights)]
     if not problem and entries[-1].weights != weights:
         problem = "its stored weights are not those of its trail"
     return Recorded(
@@ -106,12 +109,27 @@ def _of_run(record: RunRecord) -> Recorded:
 
 
 def _manifest(folder: Path) -> tuple[Manifest, str]:
-    """The manifest of a stored model, and what is wrong with the files beside it."""
+    """The manifest of a stored model, and what is wrong with the files beside it.
+
+    Raises: CheckpointError if the manifest itself can't be read.
+    """
     try:
         return checkpoints.verify(folder), ""
     except CheckpointError as error:
-        manifest: Manifest = json.loads((folder / checkpoints.MANIFEST).read_text())
+        try:
+            manifest: Manifest = json.loads((folder / checkpoints.MANIFEST).read_text())
+            dict(manifest["files"])
+        except (OSError, ValueError, LookupError, TypeError):
+            raise error from None
         return manifest, str(error)
+
+
+def _trail(folder: Path) -> list[trail.Entry]:
+    """The trail beside a stored model, empty without one. Raises: CheckpointError if it can't be read."""
+    try:
+        return trail.read(folder)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise CheckpointError(f"{folder / trail.FILE}: torn ({error}). Train again.") from error
 
 
 def _environment(record: Mapping[str, Any]) -> Facts:
