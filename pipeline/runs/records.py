@@ -18,7 +18,7 @@ from pipeline.config.aliases import upgrade
 from pipeline.config.kind import model_name
 from pipeline.errors import ConfigError, Interrupted, LaunchError
 from pipeline.files import LockHeldError, file_lock, is_locked, recover
-from pipeline.runs import fingerprint, interruption
+from pipeline.runs import checkpoints, fingerprint, interruption
 from pipeline.types import DataSetFacts
 
 RECORD = "run.json"
@@ -249,7 +249,16 @@ def _alone(run_dir: Path) -> Iterator[None]:
                 f"{run_dir.name} is running, as process {read(run_dir).get('pid')}. Wait for it, or end that process."
             ) from error
         recover_folders(run_dir)
+        _remove_torn(run_dir / "checkpoints")
         yield
+
+
+def _remove_torn(parent: Path) -> None:
+    """Remove the checkpoints later than the one to resume from: `prune` would keep them in the place of new ones."""
+    newest = checkpoints.newest(parent)
+    for folder in parent.glob("step-*"):
+        if newest is None or folder.name > newest.name:
+            files.remove(folder)
 
 
 def create_trial(sweep_dir: Path, number: int, overrides: list[str]) -> Path:

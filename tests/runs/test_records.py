@@ -71,6 +71,20 @@ def test_a_resumed_run_gets_back_the_folders_whose_replacement_was_cut_off(tmp_p
         assert checkpoints.newest(folder / "checkpoints") == step
 
 
+@pytest.mark.parametrize("whole", [["step-040", "step-050"], []], ids=["later than two", "the only one"])
+def test_a_resumed_run_keeps_its_new_checkpoint_rather_than_a_later_torn_one(whole: list[str], tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    parent = folder / "checkpoints"
+    for name in [*whole, "step-100"]:
+        checkpoints.publish(parent / name, lambda aside: None)
+    (parent / "step-100" / checkpoints.MANIFEST).unlink()
+    with records.status(folder):
+        assert sorted(path.name for path in parent.glob("step-*")) == whole
+        checkpoints.publish(parent / "step-060", lambda aside: None)
+        checkpoints.prune(parent, 1)
+        assert checkpoints.newest(parent) == parent / "step-060"
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "status"),
     [
