@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pipeline.config.compose import LATER
 from pipeline.config.redaction import redact
@@ -17,7 +17,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 def resolve_uri(uri: str, root: Path) -> str:
     """Resolve a relative `sqlite:///` path against the project's root, whatever the current folder is."""
     path = re.fullmatch(r"sqlite:///(?!/)(.+)", uri)
-    return f"sqlite:///{str(root).replace('%', '%25')}/{path[1]}" if path else uri
+    return f"sqlite:///{str(root).replace('%', '%25').replace('?', '%3F')}/{path[1]}" if path else uri
 
 
 def is_server(uri: str) -> bool:
@@ -28,7 +28,8 @@ def database_file(uri: str, root: Path) -> Path | None:
     """The file of an SQLite store; None for any other store."""
     if not urlsplit(uri).scheme.startswith("sqlite"):
         return None
-    return Path(urlsplit(resolve_uri(uri, root)).path.removeprefix("/").replace("%25", "%"))
+    parts = urlsplit(resolve_uri(uri, root), allow_fragments=False)  # "#" is part of the path, as in SQLAlchemy
+    return Path(unquote(parts.path.removeprefix("/")))
 
 
 def bypass_proxy() -> None:
@@ -45,7 +46,10 @@ def bypass_proxy() -> None:
 def check(uri: str, root: Path) -> None:
     """Raises: LaunchError for an address that can never work; one whose server is down may work later."""
     shown = f"tracking.uri={redact(uri)}"
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # http://[::1:5000
+        parts = urlsplit("")
     if uri == LATER:
         return
     if is_server(uri):
@@ -60,10 +64,11 @@ def check(uri: str, root: Path) -> None:
 
 
 def _check_file(file: Path, shown: str) -> None:
-    nearest = next(place for place in (file, *file.parents) if place.exists())
+    # Not `Path.exists`, which before Python 3.12 raises an error below a folder that can't be read.
+    nearest = next(place for place in (file, *file.parents) if os.access(place, os.F_OK))
     if nearest != file and not nearest.is_dir():
         raise LaunchError(f"{shown}: can't be created, {nearest} is a file. Give another path.")
-    if file.is_dir() or not os.access(nearest, os.W_OK):
+    if (nearest == file and file.is_dir()) or not os.access(nearest, os.W_OK):
         raise LaunchError(f"{shown}: {nearest} can't be written. Fix its permissions, or give another path.")
     if nearest == file and file.stat().st_size:
         with file.open("rb") as content:

@@ -1,19 +1,22 @@
 """Addresses of tracking stores: those that are refused before anything starts, and proxies."""
 
+import errno
 import http.server
 import os
 import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from sqlalchemy.engine import make_url
 
 from pipeline.config import load_config, revive, stored
 from pipeline.config.redaction import redact, redact_tree
 from pipeline.errors import LaunchError
-from pipeline.tracking.address import bypass_proxy, check, resolve_uri
+from pipeline.tracking.address import bypass_proxy, check, database_file, resolve_uri
 from pipeline.tracking.server import server_command
 
 
@@ -33,6 +36,8 @@ def test_a_relative_data_base_belongs_to_the_project() -> None:
         ("runs/mlflow.db", "neither a server nor a data base"),
         ("file:///tmp/mlruns", "neither a server nor a data base"),
         ("http://", "names no host"),
+        ("http://[::1:5000", "names no host"),
+        ("postgresql://user:canary@[host/db", "neither a server nor a data base"),
         ("sqlite:///notes.txt", "is not an SQLite data base"),
         ("sqlite:///notes.txt/mlflow.db", "is a file"),
         ("sqlite:////proc/mlflow.db", "can't be written"),
@@ -46,6 +51,28 @@ def test_an_address_that_can_not_be_right_is_refused(uri: str, words: str, tmp_p
     with pytest.raises(LaunchError, match=words) as error:
         check(uri, tmp_path)
     assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["C#", "what?", "100%41", "a b"])
+def test_the_file_of_a_data_base_is_that_of_sqlalchemy_whatever_the_folders_name(folder: str, tmp_path: Path) -> None:
+    root = tmp_path / folder
+    assert database_file("sqlite:///runs/x.db", root) == root / "runs/x.db"
+    assert make_url(resolve_uri("sqlite:///runs/x.db", root)).database == str(root / "runs/x.db")
+
+
+def test_a_file_below_a_folder_that_can_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, status = tmp_path / "closed", os.stat
+    closed.mkdir()
+
+    def refuse(path: Any, **words: Any) -> os.stat_result:
+        if closed in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return status(path, **words)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: closed not in (path, *path.parents)[mode == os.F_OK :])
+    with pytest.raises(LaunchError, match=rf"{closed} can't be written"):
+        check(f"sqlite:///{closed}/x.db", tmp_path)
 
 
 @pytest.mark.parametrize(
