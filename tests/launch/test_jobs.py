@@ -1,5 +1,6 @@
 """Jobs: what is sent to a cluster, to which addresses, and how jobs are found, followed and stopped."""
 
+import errno
 import json
 import os
 import stat
@@ -134,6 +135,36 @@ def test_the_token_is_its_owners_alone(no_token: Path) -> None:
     auth_token.ensure()
     assert stat.S_IMODE(no_token.stat().st_mode) == 0o600
     assert no_token.read_text() == first
+
+
+def test_a_token_that_can_not_be_made_private_is_not_used(no_token: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    no_token.write_text("secret")
+    no_token.chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(LaunchError, match=rf"{no_token}: others may read .*\(Read-only file system\)"):
+        auth_token.token_file()
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere/token", "{folder}/file/token", "{folder}"])
+def test_a_token_that_can_not_be_created_is_named(
+    place: str, no_token: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", place.format(folder=tmp_path))
+    with pytest.raises(LaunchError, match="Ray's token can't be created"):
+        auth_token.ensure()
+
+
+def test_a_token_that_another_command_creates_at_the_same_time_is_kept(
+    no_token: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_token.write_text("theirs")
+    monkeypatch.setattr(auth_token, "token_file", lambda: None)
+    auth_token.ensure()
+    assert no_token.read_text() == "theirs"
 
 
 def test_an_override_with_a_secret_is_not_sent(project: Path) -> None:
