@@ -97,7 +97,7 @@ def connect(address: str) -> None:
         raise LaunchError(f"cluster.address={address}: expected host:port, such as 10.0.0.5:6379, or auto.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-    except OSError as error:
+    except (OSError, ValueError, OverflowError) as error:  # the latter two: no name of a host, no number of a port
         raise unreachable(address, str(error)) from error
 
 

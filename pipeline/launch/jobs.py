@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from pipeline.config import conf_dirs, packaged_conf
+from pipeline.config.redaction import redact
 from pipeline.config.source import PACKAGE, PYPROJECT, Project, project_of
 from pipeline.errors import LaunchError
 from pipeline.launch.auth_token import token_file
@@ -127,9 +128,14 @@ def connect(address: str) -> "JobSubmissionClient":
 
     Raises: LaunchError if the address may not get a token, or no dashboard answers there.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # http://[::1:8265
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise LaunchError(f"--address {address}: expected the dashboard's http address, such as http://127.0.0.1:8265.")
+        raise LaunchError(
+            f"--address {redact(address)}: expected the dashboard's http address, such as http://127.0.0.1:8265."
+        )
     if parts.username or parts.password:
         raise LaunchError(
             "--address: holds a user or password. Put the token into a file and name it in RAY_AUTH_TOKEN_PATH."

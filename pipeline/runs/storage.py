@@ -79,7 +79,10 @@ def connect(uri: str) -> Storage:
 
     if redact(uri) != uri:
         raise ConfigError(f"--storage {redact(uri)}: holds a secret. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # s3://[x
+        parts = urlsplit("")
     if parts.scheme not in ("s3", "file") or (parts.scheme == "s3") != bool(parts.netloc) or parts.query:
         raise ConfigError(f"--storage {uri}: expected s3://BUCKET/PREFIX, or file:///FOLDER of a shared folder.")
     if parts.scheme == "s3":

@@ -74,6 +74,12 @@ def test_a_job_uses_its_own_cluster_where_another_one_started_later_on_the_machi
     assert head.resolve("10.0.0.1:3") == "10.0.0.1:3"
 
 
+@pytest.mark.parametrize("address", ["10.0..5:6379", f"127.0.0.1:{10**30}", "127.0.0.1:²"])
+def test_an_address_that_no_machine_can_have_is_refused_in_one_line(address: str) -> None:
+    with pytest.raises(LaunchError, match="no Ray cluster answers there"):
+        head.connect(address)
+
+
 def test_an_ended_session_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     (tmp_path / "ray").mkdir()

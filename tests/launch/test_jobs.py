@@ -77,6 +77,7 @@ def test_a_pack_too_large_is_refused_with_the_size_of_each_folder(tmp_path: Path
         ("http://10.1.2.3:8265", "there is no token"),
         ("http://me:canary@10.1.2.3:8265", "holds a user or password"),
         ("10.1.2.3:6379", "expected the dashboard's http address"),
+        ("http://me:canary@[::1:8265", "expected the dashboard's http address"),
         ("http://127.0.0.1:1", "no Ray dashboard answers"),
     ],
 )

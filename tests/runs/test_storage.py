@@ -154,7 +154,9 @@ def test_a_run_that_is_not_there_is_not_fetched(there: storage.Storage, tmp_path
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("uri", ["s3://", "/a/folder", "gs://bucket/x", "file://host/folder", "s3://b/x?region=y"])
+@pytest.mark.parametrize(
+    "uri", ["s3://", "/a/folder", "gs://bucket/x", "file://host/folder", "s3://b/x?region=y", "s3://[x"]
+)
 def test_only_addresses_are_taken(uri: str) -> None:
     with pytest.raises(ConfigError, match=r"expected s3://BUCKET/PREFIX, or file:///FOLDER"):
         storage.connect(uri)
