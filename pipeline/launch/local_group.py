@@ -228,5 +228,5 @@ def portable(outcome: FitResult | Exception) -> FitResult | Exception:
         return outcome
     try:
         return type(outcome)(*outcome.args)
-    except TypeError:
+    except Exception:  # whatever a constructor raises that takes other arguments
         return PipelineError(f"{type(outcome).__name__}: {outcome}. See the run's log.")
