@@ -142,7 +142,8 @@ class _Groups:
         while thread.is_alive():
             thread.join(POLL_S)
             head.reach()
-            if not interruption.requested(self.run_dir) and (why := self.reason_to_make_way(workers)):
+            why = None if interruption.requested(self.run_dir) else self.reason_to_make_way(workers)
+            if why and not interruption.requested(self.run_dir):  # a Ctrl-C may have come meanwhile
                 interruption.request(self.run_dir, why)
         if isinstance(outcome[0], BaseException):
             raise outcome[0]

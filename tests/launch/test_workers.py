@@ -4,6 +4,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from pipeline.launch.capacity import CapacityRequest
 from pipeline.launch.failure_count import MAX_FAILURES
 from pipeline.launch.failures import Failures, TooFewNodes
 from pipeline.launch.workers import ROOM_S, _Groups
-from pipeline.runs import checkpoints, events
+from pipeline.runs import checkpoints, events, interruption
 from pipeline.types import Event
 from tests.launch.nodes import SAMPLE, actors, hurt, job, nodes, workers
 from tests.processes import left
@@ -153,6 +154,32 @@ def test_a_wait_for_room_lasts_anew_after_a_group_has_started(tmp_path: Path, mo
     now += ROOM_S + 1
     with pytest.raises(LaunchError, match="No room for 2 in 300 s"):
         groups.judge(no_room, 2, failures)
+
+
+def test_a_ctrl_c_while_the_nodes_are_looked_at_is_not_taken_for_a_change_of_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def look(workers: int) -> str:
+        interruption.request(tmp_path)  # as the handler of Ctrl-C does
+        looked.set()
+        return "resize"
+
+    def fit() -> Any:
+        looked.wait(1)
+        time.sleep(0.05)
+        return SimpleNamespace(return_value="result")
+
+    monkeypatch.setattr("pipeline.launch.workers.Trainer", lambda *_, **__: SimpleNamespace(fit=fit))
+    monkeypatch.setattr("pipeline.launch.workers.POLL_S", 0.01)
+    monkeypatch.setattr("pipeline.launch.head.reach", lambda: None)
+    actor = SimpleNamespace(forget_nodes=SimpleNamespace(remote=lambda: None))
+    cluster = {"workers": 2, "threads_per_worker": 1, "gpus_per_worker": 0}
+    groups = _Groups(cluster, tmp_path, actor, {}, 2, CapacityRequest("run", {}, 2))
+    monkeypatch.setattr(groups, "reason_to_make_way", look)
+    groups.group(2, Failures(tmp_path, {}))
+    assert interruption.reason(tmp_path) == ""
 
 
 def test_a_killed_worker_loses_less_than_half_a_minute_of_work_by_default() -> None:
