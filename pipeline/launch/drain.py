@@ -6,6 +6,7 @@ elsewhere, because the machine's Ray node is drained, as `ray drain-node` does.
 
 import sys
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def drain(seconds: float) -> None:
     ends = time.monotonic() + seconds
     drivers = [process for process in psutil.process_iter(["cmdline"]) if is_driver(process.info["cmdline"] or [])]
     for process in drivers:
-        process.terminate()
+        with suppress(psutil.Error):  # it has just ended, or is another user's: the node is drained all the same
+            process.terminate()
     drain_node(ends)
     while any(map(_runs, drivers)) and time.monotonic() < ends:
         time.sleep(POLL_S)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from pipeline.launch import drain
@@ -44,6 +46,21 @@ def test_without_a_cluster_it_ends_at_once_and_says_so(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     drain.drain_node(time.monotonic() + 60)
     assert "not drained: cluster.address=127.0.0.1:9: no Ray cluster answers there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [psutil.NoSuchProcess(1), psutil.AccessDenied(1)])
+def test_a_node_is_drained_also_where_a_training_has_just_ended_or_is_another_users(
+    error: psutil.Error, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminate() -> None:
+        raise error
+
+    driver = SimpleNamespace(info={"cmdline": ["pipeline", "train"]}, terminate=terminate, is_running=lambda: False)
+    drained: list[float] = []
+    monkeypatch.setattr("psutil.process_iter", lambda _: [driver])
+    monkeypatch.setattr(drain, "drain_node", drained.append)
+    drain.drain(60)
+    assert len(drained) == 1
 
 
 @pytest.mark.slow
