@@ -144,7 +144,7 @@ class StageActor:
         return Progress(text, folders, tuple(files), code)
 
     def outputs(self) -> tuple[Sent, ...]:
-        """The files of the stage's outputs; the folder is removed.
+        """The files of the stage's outputs.
 
         Raises: FileNotFoundError for an output that the command did not write.
         """
