@@ -16,7 +16,7 @@ from pipeline.app.pages import Page
 from pipeline.config import load_config, resolve
 from pipeline.config.redaction import HIDDEN, redact
 from pipeline.errors import LaunchError
-from pipeline.runs import events, lookup
+from pipeline.runs import events, interruption, lookup
 from pipeline.runs.records import RunRecord
 from pipeline.tracking.address import is_server
 
@@ -57,11 +57,12 @@ def list_runs(request: Request) -> dict[str, object]:
     root: Path = request.app.state.root
     records = lookup.listing(root)
     child = _children.get("training")
+    started = _run_of(child, records) if child else None
     return {
         "runs": [{key: record.get(key) for key in keys} for record in records[:LISTED_RUNS]],
         "experiments": EXPERIMENTS,
         "busy": child is not None and child.poll() is None,
-        "started_run": child and next((record["name"] for record in records if record.get("pid") == child.pid), None),
+        "started_run": started and started["name"],
         "failure": _log_tail(root, "training") if child and child.poll() not in (None, *GOOD_EXIT_CODES) else "",
     }
 
@@ -98,7 +99,7 @@ def stop(request: Request) -> dict[str, object]:
     child = _children.get("training")
     if child is None or child.poll() is not None:
         raise LaunchError("No training that was started on this page is running. Reload the page.")
-    child.send_signal(signal.SIGINT)
+    _interrupt(child, request.app.state.root)
     return {}
 
 
@@ -116,11 +117,23 @@ def open_in_mlflow(wanted: RunRequest, request: Request) -> dict[str, object]:
     return {"address": f"{uri}/{page}", "ready": _is_up(uri)}
 
 
-def interrupt_children() -> None:
+def interrupt_children(root: Path) -> None:
     """Interrupt the processes that were started here; a training saves its state and can be resumed."""
     for child in _children.values():
         if child.poll() is None:
-            child.send_signal(signal.SIGINT)
+            _interrupt(child, root)
+
+
+def _interrupt(child: "subprocess.Popen[bytes]", root: Path) -> None:
+    """Interrupt a process, except a run that is stopping: a second signal would end it before its state is stored."""
+    run = _run_of(child, lookup.listing(root))
+    if run is None or not interruption.requested(Path(run["run_dir"])):
+        child.send_signal(signal.SIGINT)
+
+
+def _run_of(child: "subprocess.Popen[bytes]", records: list[RunRecord]) -> RunRecord | None:
+    """The run of a training that was started here; None until it exists."""
+    return next((record for record in records if record.get("pid") == child.pid), None)
 
 
 def _start_mlflow(root: Path) -> str:
@@ -172,8 +185,9 @@ def _spawn(name: str, root: Path, *arguments: str) -> None:
     log = _log(root, name)
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
+        # In a new session: a terminal's Ctrl-C would reach it too, before the signal of `interrupt_children`.
         _children[name] = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *arguments], cwd=root, stdout=file, stderr=file
+            [sys.executable, "-m", "pipeline", *arguments], cwd=root, stdout=file, stderr=file, start_new_session=True
         )
 
 

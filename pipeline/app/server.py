@@ -1,6 +1,7 @@
 """The web server of the pages: a FastAPI application on loopback."""
 
 import hashlib
+import signal
 import socket
 from collections.abc import Callable
 from importlib import import_module
@@ -19,6 +20,7 @@ from pipeline.app.playground import preload
 from pipeline.app.safety import Safety
 from pipeline.app.validation import describe
 from pipeline.errors import PipelineError
+from pipeline.runs import interruption
 
 WEBSOCKET_BYTES = 2**20  # largest message
 # Modules of pipeline/app, in the order of the navigation.
@@ -65,9 +67,9 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 class _Server(uvicorn.Server):
     """Calls `on_start` once requests are served, and ends child processes at shutdown."""
 
-    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]):
+    def __init__(self, config: uvicorn.Config, root: Path, on_start: Callable[[], None]):
         super().__init__(config)
-        self.on_start = on_start
+        self.root, self.on_start = root, on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -76,7 +78,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        live.interrupt_children()
+        live.interrupt_children(self.root)
 
 
 def serve(root: Path, listening: socket.socket, started: Callable[[], None]) -> None:
@@ -94,4 +96,7 @@ def serve(root: Path, listening: socket.socket, started: Callable[[], None]) -> 
         timeout_graceful_shutdown=2,
     )
     preload()
-    _Server(config, started).run(sockets=[listening])
+    server = _Server(config, root, started)
+    # A closed terminal does not reach the child processes, and uvicorn leaves SIGHUP alone.
+    with interruption.handling(server.handle_exit, signal.SIGHUP):
+        server.run(sockets=[listening])
