@@ -29,12 +29,15 @@ def _predict(root: Path, content: bytes) -> dict[str, object]:
     experiments = stored.experiments_on(root, TRAINED_ON)
     if not experiments:
         return {"models": [{"title": EXAMPLE, **stored.untrained(EXAMPLE)}]}
-    models = [(experiment, stored.find_model(root, experiment)) for experiment in experiments]
-    return {"models": [_explain(experiment, model, content) for experiment, model in models if model]}
+    return {
+        "models": [_explain(experiment, stored.find_model(root, experiment), content) for experiment in experiments]
+    }
 
 
-def _explain(experiment: str, model: stored.StoredModel, content: bytes) -> dict[str, object]:
+def _explain(experiment: str, model: stored.StoredModel | None, content: bytes) -> dict[str, object]:
     """A model's prediction, its input as a PNG, and the log-odds lost where a region is covered."""
+    if model is None:
+        return {"title": experiment, **stored.untrained(experiment)}
     import torch
 
     from pipeline.inference.attribution import region_effects

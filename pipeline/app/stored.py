@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.config import load_config, resolve
 from pipeline.config.aliases import upgrade
-from pipeline.errors import CheckpointError, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.files import read_folder
 from pipeline.runs import checkpoints, lookup
 from pipeline.types import Predictor
@@ -31,13 +31,14 @@ class StoredModel:
 
 
 def find_model(root: Path, experiment: str) -> StoredModel | None:
-    """The first complete model of an experiment; None if the experiment was not trained yet.
+    """The first model of an experiment that can be loaded; None if there is none.
 
     First the registry's champion if it belongs to this experiment or a variant (`mnist_cnn_best` is a variant of
     `mnist_cnn`), then the newest finished run, then the model recorded by `--record`.
     """
     for folder, source in _candidates(root, experiment):
-        with suppress(CheckpointError, FileNotFoundError):
+        # Incomplete, or of a class that has since been renamed or takes other arguments.
+        with suppress(PipelineError, FileNotFoundError):
             changed = read_folder(folder, lambda current: (current / checkpoints.MANIFEST).stat().st_mtime_ns)
             return StoredModel(_load(folder, changed), folder, source)
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.app import stored
+from pipeline.errors import ConfigError
 from pipeline.runs import checkpoints, lookup, records
 from pipeline.tracking.mlflow_store import MLflowStore
 from pipeline.tracking.registry import Registry
@@ -47,6 +48,21 @@ def test_a_run_comes_before_what_was_recorded_and_the_newest_before_the_others(r
     finished(root, "new", "mnist_cnn", 2)
     finished(root, "other", "mnist_cnnish", 3)
     assert source(root) == "run new"
+
+
+def test_a_model_whose_class_was_renamed_is_passed_over_for_the_next(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(root, "old", "mnist_cnn", 1)
+    finished(root, "new", "mnist_cnn", 2)
+
+    def load(folder: Path, changed: int) -> Path:
+        if "new" in folder.parts:
+            raise ConfigError("mine.Net: not found.")
+        return folder
+
+    monkeypatch.setattr(stored, "_load", load)
+    assert source(root) == "run old"
 
 
 def test_the_registrys_champion_comes_first_in_its_experiments_place_and_its_variants(root: Path) -> None:

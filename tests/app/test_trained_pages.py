@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from pipeline.app import digits, live, piglatin, reviews, server, stored
 from pipeline.config import load_config, resolve
 from pipeline.data.texts.vocabulary import Vocabulary
+from pipeline.files import sha256
 from pipeline.inference.text_classifier import TextClassifier
 from pipeline.models.recurrent import Recurrent
 from pipeline.training.fixed_unit import assemble
@@ -163,6 +165,24 @@ def test_a_dropped_picture_is_classified_by_every_model_trained_on_a_folder(
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
     assert np.shape(prediction["attribution"]) == (5, 5)
     assert Image.open(io.BytesIO(base64.b64decode(prediction["input"]))).size == (16, 16)
+
+
+def test_a_model_whose_class_was_renamed_is_to_be_trained_again_and_hides_no_other(
+    client: TestClient, project: Path, untrained: Path
+) -> None:
+    shutil.copytree(project / "models/mine-0", project / "models/renamed-0")
+    path = project / "models/renamed-0/config.json"
+    path.write_text(path.read_text().replace("pipeline.models.mlp.MLP", "pipeline.models.mlp.Renamed"))
+    manifest = project / "models/renamed-0/manifest.json"
+    described = json.loads(manifest.read_text())
+    described["files"]["config.json"] = sha256(path)
+    manifest.write_text(json.dumps(described))
+    reply = client.post("/photos/predict", content=(untrained / "disc/3.png").read_bytes()).json()
+    mine, renamed = reply["models"]
+    assert (mine["title"], "probabilities" in mine) == ("mine", True)
+    assert renamed == {
+        "title": "renamed", "experiment": "renamed", "train_command": "pipeline train experiment=renamed"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n broken"])
