@@ -8,6 +8,7 @@ cheat sheets on cross-site request forgery and websockets.
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
@@ -91,29 +92,31 @@ class Safety:
         return rate
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        size, started = 0, False
+        size, too_large, started = 0, False, False
 
         async def limited_receive() -> Message:
-            nonlocal size
+            nonlocal size, too_large
             message = await receive()
             size += len(message.get("body", b""))
             if size > self.body_bytes:  # a chunked body has no content-length
+                too_large = True
                 raise BodyTooLargeError
             return message
 
         async def add_headers(message: Message) -> None:
             nonlocal started
+            if too_large and not started:
+                return  # FastAPI's own response to the error, with status 400 or 500
             if message["type"] == "http.response.start":
                 started = True
                 extra = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
-        try:
+        with suppress(BodyTooLargeError):
             await self.app(scope, limited_receive, add_headers)
-        except BodyTooLargeError:
-            if not started:
-                await self._refuse(413, f"A request may have at most {self.body_bytes:,} bytes.", scope, receive, send)
+        if too_large and not started:
+            await self._refuse(413, f"A request may have at most {self.body_bytes:,} bytes.", scope, receive, send)
 
     async def _refuse(self, status: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -91,6 +91,14 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit() -> None:
     assert received == 3
 
 
+@pytest.mark.parametrize("path", ["/photos/predict", "/live/start"])  # read by the page, and by FastAPI
+def test_a_chunked_body_that_is_too_large_is_refused_as_one_with_a_length_is(client: TestClient, path: str) -> None:
+    headers = {"origin": OURS, "content-type": "application/json"}
+    reply = client.post(path, content=(b"x" * 2**20 for _ in range(5)), headers=headers)
+    assert (reply.status_code, reply.json()) == (413, {"error": "A request may have at most 4,194,304 bytes."})
+    assert "content-security-policy" in reply.headers
+
+
 def test_too_many_requests_wait_and_do_not_hold_up_another_client() -> None:
     safety = Safety(None, PORT)  # type: ignore[arg-type]
     headers = [(b"host", b"127.0.0.1:8000")]
