@@ -81,6 +81,25 @@ def test_train_it_now_leads_to_the_started_run_and_not_to_an_older_one(live: Pag
     expect(live.locator('#runs tr:not([data-run="older"])')).to_have_attribute("data-status", "interrupted")
 
 
+def test_the_list_of_runs_is_rebuilt_only_when_it_changes_and_keeps_the_focus(live: Page, tmp_path: Path) -> None:
+    def write(status: str) -> None:
+        facts = {"name": "mine", "experiment": "mlp_xor", "data": "gate", "status": status, "started": 1}
+        (tmp_path / "runs/mine").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs/mine/run.json").write_text(json.dumps(facts))
+
+    write("finished")
+    expect(live.locator("#name")).to_have_text("mine")
+    live.focus("#runs button")
+    live.evaluate("window.row = document.querySelector('#runs tr')")
+    for _ in range(2):
+        with live.expect_response("**/live/runs"):
+            pass
+    assert live.evaluate("row.isConnected && document.activeElement === row.querySelector('button')")
+    write("interrupted")
+    expect(live.locator("#runs tr")).to_have_attribute("data-status", "interrupted")
+    assert live.evaluate("!row.isConnected && document.activeElement.textContent") == "mine"
+
+
 def test_a_failed_start_is_shown_with_its_error(live: Page, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/mlflow.db").write_text("this is no data base")

@@ -16,13 +16,23 @@ async function list() {
   if (awaited && state.started_run) { awaited = false; history.replaceState(null, "", "/live"); watch(state.started_run); }
   if (awaited && !state.busy) awaited = false; // it ended before it had a run
   if (!watched && !awaited && runs.length) watch(runs[0].name);
+  showRuns();
+  const run = runs.find(({ name }) => name === watched);
+  if (run) { $("#resume").hidden = !["interrupted", "failed"].includes(run.status) || state.busy; $("#watch").dataset.status = run.status; }
+  showProgress();
+}
+let shown = ""; // the rows of the list, as JSON
+/** Rebuild the list only when it has changed: this takes the focus, a selection and a half-done click with it. */
+function showRuns() {
+  const rows = JSON.stringify([watched, runs.map(({ name, status, metrics }) => [name, status, headline(metrics)])]);
+  if (rows === shown) return;
+  shown = rows;
+  const focused = document.activeElement.closest("#runs tr")?.dataset.run;
   if (!runs.length) $("#runs").replaceChildren(make("tr", {}, make("td", { colspan: 3, class: "faint" }, "No runs yet.")));
   else $("#runs").replaceChildren(...runs.map((run) => make("tr", { "data-run": run.name, "data-status": run.status },
     make("td", {}, make("button", { type: "button", class: "quiet", "aria-pressed": run.name === watched, onclick: () => { awaited = false; watch(run.name); } }, run.name)),
     make("td", {}, run.status), make("td", { class: "number" }, headline(run.metrics)))));
-  const run = runs.find(({ name }) => name === watched);
-  if (run) { $("#resume").hidden = !["interrupted", "failed"].includes(run.status) || state.busy; $("#watch").dataset.status = run.status; }
-  showProgress();
+  if (focused) $(`#runs tr[data-run="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
 }
 function headline(metrics) {
   for (const name of ["accuracy", "exact_match", "fid"]) {
