@@ -1,5 +1,6 @@
 """The pages of trained models in a browser: every model predicts for what is drawn, typed or moved."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,23 @@ def test_a_dropped_picture_is_classified_and_an_error_goes_away_with_its_cause(
         expect(page.locator("#notice")).to_be_hidden()
         shares = page.locator(".meter i").evaluate_all("all => all.map((i) => +i.style.getPropertyValue('--share'))")
         assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_transparent_part_of_a_large_picture_is_sent_white(page: Page, address: str, tmp_path: Path) -> None:
+    sent: list[bytes] = []
+
+    def receive(route: Route) -> None:
+        sent.append(route.request.post_data_buffer or b"")
+        route.fulfill(json={"models": []})
+
+    page.route("**/photos/predict", receive)
+    page.goto(f"{address}/photos")
+    Image.new("RGBA", (2100, 2100)).save(tmp_path / "clear.png")
+    with page.expect_response("**/photos/predict"):
+        page.set_input_files("#file", tmp_path / "clear.png")
+    page.unroute("**/photos/predict")
+    picture = Image.open(io.BytesIO(sent[0]))
+    assert (picture.size, picture.getextrema()) == ((1280, 1280), ((255, 255),) * 3)
 
 
 def test_a_typed_review_is_read_word_by_word_by_four_models(page: Page, trained: str) -> None:

@@ -27,7 +27,10 @@ async function scaled(file) {
   if (!image || (file.size <= MAX_BYTES && image.width * image.height <= MAX_PIXELS)) return file;
   const scale = Math.min(1, SIDE / Math.max(image.width, image.height));
   const canvas = new OffscreenCanvas(Math.max(1, Math.round(image.width * scale)), Math.max(1, Math.round(image.height * scale)));
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white"; // as the server shows transparency, which JPEG lacks
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(image, 0, 0, canvas.width, canvas.height);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
 }
 
