@@ -21,7 +21,7 @@ from pipeline.app.play.settings import Settings
 from pipeline.app.server import create_app
 from pipeline.config import build, build_data, load_config, resolve
 from pipeline.data.toy2d.generators import FEATURES
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.inference.predictor import PointClassifier
 from pipeline.models.backprop import backward_pass, forward_pass
 from pipeline.models.neuron import ACTIVATIONS
@@ -193,6 +193,15 @@ def test_the_exported_program_predicts_what_the_network_predicts(tmp_path: Path)
     printed = subprocess.run([sys.executable, tmp_path / name], capture_output=True, text=True, check=True).stdout
     at = np.array([[1.0], [np.sin(2.0)], [1.0]])  # its second point
     assert float(printed.splitlines()[1].split()[2]) == pytest.approx(np.tanh(learner.net.forward(at)).item())
+
+
+@pytest.mark.parametrize("form", ["json", "pytorch"])
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_weights_that_diverged_are_not_exported(form: str, weight: float) -> None:
+    learner = Learner(Settings.model_validate({}))
+    learner.net.theta[3] = weight
+    with pytest.raises(ConfigError, match="training has diverged"):
+        export(learner, form)
 
 
 def test_a_page_trains_over_its_websocket(tmp_path: Path) -> None:

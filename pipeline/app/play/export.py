@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from pipeline.app.play.learner import Learner
 from pipeline.errors import ConfigError
 
@@ -107,8 +109,13 @@ OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD", "rmsprop": "RMSprop", "adam": "Ad
 def export(learner: Learner, form: str) -> tuple[str, str]:
     """Name and text of an exported file; `form` is json, pytorch or yaml.
 
-    Raises: ConfigError if the pipeline cannot train this network.
+    Raises: ConfigError if the pipeline cannot train this network, or its weights are not finite.
     """
+    if form != "yaml" and not np.isfinite(learner.net.theta).all():
+        raise ConfigError(
+            "Export: expected finite weights, got NaN or infinity: training has diverged. "
+            "Reset the network and choose a smaller learning rate."
+        )
     if form == "json":
         return "playground.json", weights_json(learner)
     return ("playground.py", program(learner)) if form == "pytorch" else ("playground.yaml", experiment_yaml(learner))
