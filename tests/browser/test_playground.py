@@ -227,12 +227,19 @@ def test_switching_the_problem_type_and_back_keeps_the_data_set_and_the_loss(pla
         "layers=99-tanh",
         "features=0.0",
         "seed=-1",
+        "constructor=1",
+        "features=length",
     ],
 )
 def test_a_damaged_link_is_reported_and_the_defaults_are_used(damage: str, page: Page, address: str) -> None:
     play = reopen(page, f"{address}/playground#{damage}")
     expect(play.locator("#notice")).to_contain_text("This link has invalid parts: " + damage.partition("=")[0])
     assert step(play) == pytest.approx(list(learned(1).losses), rel=1e-12)
+
+
+def test_a_link_to_an_unknown_lesson_opens_none(page: Page, address: str) -> None:
+    play = reopen(page, f"{address}/playground#lesson=constructor")
+    expect(play.locator("#lesson")).to_be_hidden()
 
 
 def test_a_link_with_the_authors_own_data_trains_nothing_else(page: Page, address: str) -> None:

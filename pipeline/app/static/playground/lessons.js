@@ -64,7 +64,7 @@ export function bindLessons() {
 
 /** Show the question of the open lesson, if there is one. */
 export function showLesson() {
-  const lesson = LESSONS[view.lesson];
+  const lesson = Object.hasOwn(LESSONS, view.lesson) ? LESSONS[view.lesson] : null;
   $("#lesson").hidden = !lesson;
   for (const link of $$("[data-lesson]")) link.setAttribute("aria-current", link.dataset.lesson === view.lesson);
   if (!lesson) return;

@@ -53,7 +53,7 @@ export function read(activations) {
   Object.assign(settings, structuredClone(DEFAULTS));
   Object.assign(view, VIEW);
   for (const [key, text] of parameters) {
-    const group = key in DEFAULTS ? settings : key in VIEW ? view : null, value = group && parse(key, text, activations);
+    const group = Object.hasOwn(DEFAULTS, key) ? settings : Object.hasOwn(VIEW, key) ? view : null, value = group && parse(key, text, activations);
     if (value !== null) group[key] = value;
     else if (key !== "then") invalid.push(`${key}=${text.slice(0, 30)}`);
   }
@@ -76,7 +76,7 @@ function parse(key, text, activations) {
   if (key === "activation") return activations.includes(text) ? text : null;
   return typeof { ...DEFAULTS, ...VIEW }[key] === "boolean" ? text === "true" : text;
 }
-const unique = (names) => (names.length && names.every(Boolean) && new Set(names).size === names.length ? names : null);
+const unique = (names) => (names.length && names.every((name) => FEATURES.includes(name)) && new Set(names).size === names.length ? names : null);
 function inRange(key, text) {
   const [low, high, whole] = RANGES[key], value = text.trim() === "" ? NaN : Number(text);
   return value >= low && value <= high && (!whole || Number.isInteger(value)) ? value : null;
