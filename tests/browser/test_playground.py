@@ -204,6 +204,24 @@ def test_escape_in_the_weight_field_of_a_link_commits_nothing(play: Page) -> Non
     assert step(play) == pytest.approx(list(learned(1).losses), rel=1e-12)
 
 
+def test_a_weight_set_at_epoch_0_stays_when_another_setting_is_changed(play: Page) -> None:
+    play.click("#unit-0-0")
+    play.fill("#weight-0", "2.5")
+    play.keyboard.press("Tab")
+    until(play, "location.hash.includes('weight')")
+    play.keyboard.press("Escape")
+    play.select_option("#lr", "0.3")
+    play.wait_for_timeout(300)
+    learner = learned(0, lr=0.3)
+    learner.change(Change.model_validate({"epoch": 0, "weight": {"layer": 0, "unit": 0, "source": 0, "value": 2.5}}))
+    learner.run_epoch()
+    assert step(play) == pytest.approx(list(learner.losses), rel=1e-12)
+    losses, url = play.evaluate("playground.loss"), play.url
+    reopen(play, url)  # the link repeats it
+    until(play, "playground.epoch === 1")
+    assert play.evaluate("playground.loss") == losses
+
+
 def test_switching_the_problem_type_and_back_keeps_the_data_set_and_the_loss(play: Page) -> None:
     play.click("#problem-spiral")
     more(choose("#loss", "hinge"))(play)

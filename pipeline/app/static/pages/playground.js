@@ -46,9 +46,13 @@ function rebuild() {
   network.build();
   restart({ run: view.running });
 }
-/** A change during training; at epoch 0, other than of a weight, a restart. */
+/** A change during training; at epoch 0, other than of a weight, a restart with the weights that were set by hand. */
 function live(change) {
-  if ((status.epoch ?? 0) === 0 && !("weight" in change)) { state.begin(); restart({ run: view.running }); return; }
+  if ((status.epoch ?? 0) === 0 && !("weight" in change)) {
+    state.begin(state.changes.filter((made) => made.epoch === 0 && "weight" in made));
+    restart({ run: view.running });
+    return;
+  }
   const dated = { epoch: status.epoch, ...change };
   if (training.send({ changes: [dated] })) return; // the server reports the change with its epoch
   state.remember(dated); // repeated with the run once the connection is back

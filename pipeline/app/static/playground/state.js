@@ -19,10 +19,10 @@ export let changes = [];
 export let points = []; // of the user's CSV file, in its order
 export const setPoints = (own) => { points = own; };
 export const remember = (change) => { changes = [...changes, change].slice(-200); };
-export const forget = () => { changes = []; };
 /** The live settings at epoch 0. */
 export let start = {};
-export const begin = () => { start = Object.fromEntries(LIVE.map((key) => [key, settings[key]])); forget(); };
+/** Start at epoch 0 with the current settings and, of the changes, these. */
+export const begin = (kept = []) => { start = Object.fromEntries(LIVE.map((key) => [key, settings[key]])); changes = kept; };
 
 export function write() {
   const parameters = new URLSearchParams();
