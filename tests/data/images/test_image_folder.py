@@ -159,6 +159,12 @@ def test_pictures_are_decoded_once_and_a_damaged_cache_is_made_anew(
     assert json.loads((array.parent / "manifest.json").read_text()).keys() == {"array.npy", "index.json"}
 
 
+def test_one_more_picture_is_in_one_split(shapes: Path) -> None:
+    data(shapes.parent).setup()
+    shutil.copy(shapes / "disc/1.png", shapes / "disc/one_more.png")
+    assert sum("disc/one_more.png" in names(data(shapes.parent), split) for split in ("train", "val", "test")) == 1
+
+
 def test_a_single_picture_is_read_as_those_that_were_learned_from(shapes: Path) -> None:
     module = data(shapes.parent)
     module.setup()
