@@ -1,4 +1,4 @@
-"""Decode an image file to an array of a given shape, and its difference hash, which near-duplicates share.
+"""Decode an image file to an array of a given shape, and its difference hash, by which near-duplicates are found.
 
 Source of the difference hash (dHash): Krawetz 2013, hackerfactor.com/blog/?/archives/529-Kind-of-Like-That.html.
 """
@@ -19,8 +19,7 @@ SUFFIXES = {".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".w
 SUFFIXES |= {".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 READ = "JPEG, PNG, WebP, GIF, BMP and TIFF are read"
 PIXELS = 64_000_000  # limit of a decoded image, against decompression bombs
-SIDE = 16  # of the hash: 16 x 16 comparisons of neighbouring pixels
-HASH_BYTES = SIDE * SIDE // 8
+SIDE = 16  # of the hash: 16 x 16 steps from a pixel to the next
 
 
 class ImageDecodeError(Exception):
@@ -40,7 +39,7 @@ def is_misnamed(content: bytes, name: str) -> bool:
 
 
 def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, Bytes]:
-    """Decode an image to (C, H, W), with the difference hashes (2, 32), of 256 bits, of the image and its mirror image.
+    """Decode an image to (C, H, W), with its difference hash (2, 32): 256 bits each of brighter and of darker steps.
 
     The image is rotated by its EXIF orientation, composed on white where it is transparent, converted to grey for C = 1
     or RGB for C = 3, and scaled and cropped around its centre to H x W. Its format is known by its content; of several
@@ -79,7 +78,7 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _difference_hash(picture: Image.Image) -> Bytes:
-    """Difference hash: whether each pixel of a coarse grey version is brighter than its left neighbour."""
+    """Difference hash: whether each pixel of a coarse grey version is brighter or darker than its left neighbour."""
     coarse = np.asarray(picture.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.LANCZOS)).astype(int)
-    both = np.stack([coarse, coarse[:, ::-1]])
-    return np.packbits((both[:, :, 1:] > both[:, :, :-1]).reshape(2, -1), axis=-1)
+    step = np.diff(coarse).reshape(-1)
+    return np.packbits([step > 0, step < 0], axis=-1)

@@ -16,7 +16,7 @@ from pipeline.errors import DataError
 from pipeline.types import Split
 
 # N images
-VERSION = 1  # raised when the code below would divide the same images differently
+VERSION = 2  # raised when the code below would divide the same images differently
 SPLITS: tuple[Split, ...] = get_args(Split)
 VAL_PARTS = 10  # validation is one of ten parts of what is not test
 
@@ -36,7 +36,7 @@ class FolderSplits:
     def rows(self, cache: Path) -> dict[Split, Tensor]:
         """Row numbers of each split, cached by all that they depend on: scikit-learn takes a millisecond an image.
 
-        Raises: DataError for a class that has too few images, or none in a split that the data brings.
+        Raises: DataError for a class that has too few images, or none in a split.
         """
         code = (VERSION, SPLIT_SEED, VAL_PARTS, version("scikit-learn"))
         parts = f"{code} {self.folds} {self.fold} {self.given.tolist()}".encode()
@@ -60,16 +60,22 @@ class FolderSplits:
         if "val" not in given:
             smallest = min(len(set(self.groups[rest][self.truth[rest] == place])) for place in range(len(self.labels)))
             rest, given["val"] = self._parts(rest, max(2, min(VAL_PARTS, smallest)))[0]
-        return {"train": rest, "val": given["val"], "test": given["test"]}
+        divided: dict[Split, np.ndarray] = {"train": rest, "val": given["val"], "test": given["test"]}
+        self._check_classes(divided)
+        return divided
 
-    def _check_classes(self, given: dict[Split, np.ndarray]) -> None:
-        """Raises: DataError if a split that the data brings lacks a class."""
-        for split, rows in given.items():
+    def _check_classes(self, splits: dict[Split, np.ndarray]) -> None:
+        """Raises: DataError if a split lacks a class."""
+        for split, rows in splits.items():
             if lacking := sorted(set(range(len(self.labels))) - set(self.truth[rows].tolist())):
                 names = ", ".join(self.labels[place] for place in lacking)
+                remedy = (
+                    "Add some, or put all class folders into one folder, which is split then."
+                    if split in self.given
+                    else "Near-duplicates stay in one split: add different images, or set another data.folds."
+                )
                 raise DataError(
-                    f"{self.where}: expected images of every class in {split}, got none of {names}. Add some, or put "
-                    "all class folders into one folder, which is split then."
+                    f"{self.where}: expected images of every class in {split}, got none of {names}. {remedy}"
                 )
 
     def _parts(self, rows: np.ndarray, parts: int) -> list[tuple[np.ndarray, np.ndarray]]:

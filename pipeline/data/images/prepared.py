@@ -4,19 +4,18 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.data.archive import contents, scan
 from pipeline.data.cache import cached_folder
-from pipeline.data.images.decode import HASH_BYTES, ImageDecodeError, decode, is_misnamed
+from pipeline.data.images.decode import SIDE, ImageDecodeError, decode, is_misnamed
 from pipeline.data.own.named_files import Listing
 from pipeline.errors import DataError
 from pipeline.types import Split
 
-VERSION = 2  # raised when decoding changes
+VERSION = 3  # raised when decoding or grouping changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     set_aside = {name: "is in no class folder" for name, label in files.items() if label is None}
     names = sorted(set(files) - set(set_aside))
     rows = np.lib.format.open_memmap(folder / "all.npy", "w+", np.uint8, (len(names), *in_shape))
-    hashes = np.zeros((len(names), 2, HASH_BYTES), np.uint8)
+    hashes = np.zeros((len(names), 2, SIDE * SIDE // 8), np.uint8)
     decoded = np.zeros(len(names), bool)
     misnamed = 0
     place = {name: row for row, name in enumerate(names)}
@@ -121,32 +120,39 @@ def _decode_all(path: Path, files: dict[str, str | None], in_shape: tuple[int, .
     (folder / "index.json").write_text(json.dumps(index, indent=1))
 
 
-MAX_DISTANCE = 40  # differing bits of 256 of near-duplicates; different photographs differ in 70 and more
+ALIKE = 0.6875  # least agreement of near-duplicates: of 256 steps, 40 may go the other way
 
 
 def near_duplicates(hashes_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
-    """(N,) group of each image: equal where difference hashes, of images or mirror images, differ in few bits.
+    """(N,) group of each image: equal where most brightness steps of two images, or of a mirror image, agree.
 
-    A hash is its bits in B bytes. All pairs are compared, `block` x `block` at a time.
+    A hash is the bits of the brighter and of the darker steps. Agreement is the number of steps that are the same less
+    that of opposite ones, as a share of the steps that the image with more of them has. Where neither image has a step,
+    as on the plain ground of drawings, nothing is compared. All pairs are compared, `block` x `block` at a time.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    def signs(first: int, side: int) -> np.ndarray:
-        return np.unpackbits(hashes_N2B[first : first + block, side], axis=-1).astype(np.float32) * 2 - 1
+    def steps(first: int) -> np.ndarray:
+        brighter, darker = np.unpackbits(hashes_N2B[first : first + block], axis=-1).astype(np.float32).swapaxes(0, 1)
+        return brighter - darker
+
+    def mirrored(steps_MK: np.ndarray) -> np.ndarray:
+        return -steps_MK.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(steps_MK.shape)
 
     count = len(hashes_N2B)
-    # The product of two hashes is the number of equal bits less that of different bits.
-    least = 8 * hashes_N2B.shape[-1] - 2 * MAX_DISTANCE
     rows, columns = [np.array([], int)], [np.array([], int)]
-    for row, column, side in product(range(0, count, block), range(0, count, block), (0, 1)):
-        if side == 0 and column < row:
-            continue  # compared before, with rows and columns exchanged
-        alike = signs(row, 0) @ signs(column, side).T >= least
-        # In two dimensions np.nonzero would take a third of this loop's time.
-        rows_M, columns_M = np.unravel_index(np.flatnonzero(alike), alike.shape)
-        rows.append(rows_M + row)
-        columns.append(columns_M + column)
+    for row in range(0, count, block):
+        one_MK = steps(row)
+        for column in range(row, count, block):  # those before are compared already, with rows and columns exchanged
+            other_MK = steps(column)
+            least = ALIKE * np.maximum.outer(np.abs(one_MK).sum(1), np.abs(other_MK).sum(1))
+            for side_MK in (other_MK, mirrored(other_MK)):
+                alike = one_MK @ side_MK.T >= least
+                # In two dimensions np.nonzero would take a third of this loop's time.
+                rows_E, columns_E = np.unravel_index(np.flatnonzero(alike), alike.shape)
+                rows.append(rows_E + row)
+                columns.append(columns_E + column)
     edges = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(count, count))
     groups: np.ndarray = connected_components(graph, directed=False)[1]

@@ -8,6 +8,7 @@ import pytest
 from pipeline.data.images import folder_splits
 from pipeline.data.images.folder_splits import FolderSplits
 from pipeline.data.images.prepared import PreparedImages
+from pipeline.errors import DataError
 from pipeline.types import Split
 
 
@@ -56,3 +57,12 @@ def test_a_change_of_the_code_divides_anew(
     assert Watched.divisions == 2
     assert (after == before) is (constant == "VERSION")
     assert set.union(*after.values()) == set(range(48))
+
+
+def test_a_split_left_without_a_class_is_an_error(tmp_path: Path) -> None:
+    labels, groups = tuple("aaaaabbab"), np.array([0, 0, 1, 1, 2, 3, 4, 5, 5])  # the last two: one image, two labels
+    images = PreparedImages(np.zeros((9, 1, 1, 1), np.uint8), labels, labels, groups, {}, "0")
+    words = "expected images of every class in train, got none of a. Near-duplicates stay in one split"
+    with pytest.raises(DataError, match=words):
+        FolderSplits(Path("mine"), images, 2, 0).rows(tmp_path)
+    assert not list(tmp_path.rglob("*.safetensors"))

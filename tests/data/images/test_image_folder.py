@@ -14,7 +14,6 @@ from PIL import Image
 from pipeline.config import build_data, load_config, resolve
 from pipeline.data.images.decode import decode
 from pipeline.data.images.image_folder import OneView
-from pipeline.data.images.prepared import near_duplicates
 from pipeline.errors import ConfigError, DataError, PipelineError
 
 
@@ -73,21 +72,6 @@ def test_near_duplicates_stand_on_the_same_side(fold: int, shapes: Path) -> None
         for number in range(4):
             assert sum(f"copy{number}-" in name for name in there) in (0, 3)
     assert [remark for remark in module.remarks() if "8 images are near-duplicates" in remark]
-
-
-def test_fingerprints_are_compared_with_mirrors_and_in_blocks() -> None:
-    rng = np.random.default_rng(0)
-    bits = rng.integers(0, 2, (7, 2, 256), dtype=np.uint8)
-    bits[3] = bits[0]
-    bits[3, 0, :39] ^= 1  # 39 of 256 differ
-    bits[5] = bits[1][::-1]  # the mirror image
-    bits[6, 0], bits[6, 1] = bits[2, 0].copy(), bits[2, 1]
-    bits[6, 0, :50] ^= 1
-    for block in (2, 100):
-        groups = near_duplicates(np.packbits(bits, axis=-1), block)
-        assert groups[0] == groups[3]
-        assert groups[1] == groups[5]
-        assert len(set(groups.tolist())) == 5
 
 
 def test_what_is_unusable_is_named_and_left_out(shapes: Path) -> None:
