@@ -119,10 +119,11 @@ def evaluation(
 
 
 def collect(experiment: str, root: Path) -> Path:
-    """Rebuild results/EXPERIMENT.json from the evaluations of all seeds.
+    """Rebuild results/EXPERIMENT.json from the evaluations.
 
     A run with the committed weights and metrics keeps its committed provenance, cost and trail; metrics that
-    the committed result lacks are added.
+    the committed result lacks are added. A seed that is not evaluated here keeps its committed result: seeds may be
+    recorded on several machines, one after the other.
 
     Raises: DataError if there is no evaluation, or the training of one is not known: its result could not be checked.
     """
@@ -138,9 +139,11 @@ def collect(experiment: str, root: Path) -> Path:
             f"{', '.join(unknown)}: the training is not in runs/, so commit, processor and cost are not known. Train "
             f"here: `dvc repro --force --single-item train@{unknown[0]}`."
         )
-    details = _details(folders[0].parent) or committed.get("details")
+    here = {run["seed"] for run in found}
+    elsewhere = [run for run in committed["runs"] if run["seed"] not in here]
+    details = (_details(folders[0].parent) if min(here | known.keys()) in here else None) or committed.get("details")
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, results.as_text(results.content_of(experiment, found, details)))
+    atomic_write(path, results.as_text(results.content_of(experiment, [*found, *elsewhere], details)))
     return path
 
 

@@ -1,6 +1,7 @@
 """Recording a model, and collecting evaluations: what is repeated keeps its record, what changed gets a new one."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, cast
@@ -115,6 +116,21 @@ def test_a_result_without_a_trail_takes_the_record_and_the_trail_of_a_repetition
     assert trail.entries(run["trail"]) == [stored]
     facts.update(commit="newer")
     assert results.read(record.collect("net", project))["runs"] == [run]
+
+
+def test_a_seed_that_is_not_evaluated_here_keeps_its_committed_result_and_the_details(project: Path) -> None:
+    for seed in (0, 1):
+        evaluate(project, seed, 0.5, f"weights{seed}")
+    before = results.read(record.collect("net", project))
+    shutil.rmtree(project / "evaluations/net/0")
+    evaluate(project, 1, 0.75, "others")
+    evaluate(project, 2, 1.0, "weights2")
+    (project / "evaluations/net/1/details.json").write_text(json.dumps({"labels": ["of seed 1"]}))
+    after = results.read(record.collect("net", project))
+    assert after["runs"][0] == before["runs"][0]
+    assert [run["metrics"]["test/accuracy"] for run in after["runs"]] == [0.5, 0.75, 1.0]
+    assert after["summary"]["test/accuracy"] == {"mean": 0.75, "std": 0.25, "n": 3}
+    assert after["details"] == {"labels": ["0", "1"]}
 
 
 def test_seeds_are_in_the_order_of_numbers_not_of_letters(project: Path) -> None:

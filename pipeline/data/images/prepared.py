@@ -135,7 +135,8 @@ def near_duplicates(hashes_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
 
     def steps(first: int) -> np.ndarray:
         brighter, darker = np.unpackbits(hashes_N2B[first : first + block], axis=-1).astype(np.float32).swapaxes(0, 1)
-        return brighter - darker
+        found: np.ndarray = brighter - darker
+        return found
 
     def mirrored(steps_MK: np.ndarray) -> np.ndarray:
         return -steps_MK.reshape(-1, SIDE, SIDE)[:, :, ::-1].reshape(steps_MK.shape)
