@@ -147,13 +147,15 @@ def near_duplicates(hashes_N2B: np.ndarray, block: int = 2048) -> np.ndarray:
         one_MK = steps(row)
         for column in range(row, count, block):  # those before are compared already, with rows and columns exchanged
             other_MK = steps(column)
-            least = ALIKE * np.maximum.outer(np.abs(one_MK).sum(1), np.abs(other_MK).sum(1))
+            one_M, other_M = np.abs(one_MK).sum(1), np.abs(other_MK).sum(1)
+            least = ALIKE * max(one_M.min(), other_M.min())  # that any pair needs: few are left after one comparison
             for side_MK in (other_MK, mirrored(other_MK)):
-                alike = one_MK @ side_MK.T >= least
+                agreement = one_MK @ side_MK.T
                 # In two dimensions np.nonzero would take a third of this loop's time.
-                rows_E, columns_E = np.unravel_index(np.flatnonzero(alike), alike.shape)
-                rows.append(rows_E + row)
-                columns.append(columns_E + column)
+                rows_E, columns_E = np.unravel_index(np.flatnonzero(agreement >= least), agreement.shape)
+                alike = agreement[rows_E, columns_E] >= ALIKE * np.maximum(one_M[rows_E], other_M[columns_E])
+                rows.append(rows_E[alike] + row)
+                columns.append(columns_E[alike] + column)
     edges = np.concatenate(rows), np.concatenate(columns)
     graph = coo_array((np.ones(len(edges[0]), bool), edges), shape=(count, count))
     groups: np.ndarray = connected_components(graph, directed=False)[1]
