@@ -420,6 +420,27 @@ def test_json_lines_parquet_and_gzip_are_the_same_data_as_csv(tmp_path: Path) ->
     assert look(tmp_path / "a.parquet").format == "Parquet table of texts"
 
 
+def hugging_face(path: Path, labels: Sequence[int]) -> Path:
+    """A Parquet file as `datasets` writes it, whose labels are numbers of the ClassLabel bad, good."""
+    features = {"label": {"names": ["bad", "good"], "_type": "ClassLabel"}}
+    rows = pa.table({"text": [f"film {n}" for n in range(len(labels))], "label": labels})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    parquet.write_table(rows.replace_schema_metadata(metadata), path)
+    return path
+
+
+def test_a_class_label_of_minus_one_in_parquet_is_set_aside_as_no_label(tmp_path: Path) -> None:
+    found = look(hugging_face(tmp_path / "a.parquet", [0, 1] * 20 + [-1]))
+    assert found.classes == {"bad": 20, "good": 20}
+    assert found.set_aside == {"a.parquet:41": "has no label"}
+
+
+@pytest.mark.parametrize("label", [2, -2])
+def test_a_class_label_without_a_name_in_parquet_is_an_error_that_names_its_row(label: int, tmp_path: Path) -> None:
+    error = look(hugging_face(tmp_path / "a.parquet", [0, 1] * 20 + [label])).error or ""
+    assert f"a.parquet:41: expected 0 to 1 in the column label, or -1 for no label, got {label}" in error
+
+
 def test_broken_lines_of_json_are_set_aside(tmp_path: Path) -> None:
     lines = [json.dumps({"text": text, "label": label}) for text, label in sentences()]
     found = look(saved(tmp_path / "a.jsonl", "\n".join(['{"text": "torn', *lines, "[1]", '{"text": 3, "label": "a"}'])))

@@ -164,10 +164,10 @@ def _parquet(path: Path) -> tuple[list[str], Iterator[Record]]:
         file = parquet.ParquetFile(path)
     except pa.ArrowException as error:
         raise DataError(f"{path}: expected a Parquet file, got {error}. Make the file again.") from error
-    return file.schema_arrow.names, _parquet_rows(file)
+    return file.schema_arrow.names, _parquet_rows(path, file)
 
 
-def _parquet_rows(file: "ParquetFile") -> Iterator[Record]:
+def _parquet_rows(path: Path, file: "ParquetFile") -> Iterator[Record]:
     """Rows of a Parquet file, numbered from 1; numbers of a Hugging Face ClassLabel become its names."""
     metadata = json.loads((file.schema_arrow.metadata or {}).get(b"huggingface", b"{}"))
     features = metadata.get("info", {}).get("features", {})
@@ -176,5 +176,24 @@ def _parquet_rows(file: "ParquetFile") -> Iterator[Record]:
     for batch in file.iter_batches(1000):
         for row in batch.to_pylist():
             number += 1
-            named = {key: labels[row[key]] for key, labels in names.items() if isinstance(row.get(key), int)}
+            labels = {column: row[column] for column in names if isinstance(row.get(column), int)}
+            named = {
+                column: _class_name(f"{path}:{number}", column, names[column], label)
+                for column, label in labels.items()
+            }
             yield number, row | named
+
+
+def _class_name(where: str, column: str, names: list[str], label: int) -> str | None:
+    """The name of a ClassLabel's number; None for -1, which Hugging Face writes where there is no label.
+
+    Raises: DataError for another number that has no name.
+    """
+    if label == -1:
+        return None
+    if not 0 <= label < len(names):
+        raise DataError(
+            f"{where}: expected 0 to {len(names) - 1} in the column {column}, or -1 for no label, got {label}. "
+            "Fix that label, or add its name to the ClassLabel."
+        )
+    return names[label]

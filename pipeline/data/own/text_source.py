@@ -13,7 +13,7 @@ from pipeline.data.own.tables import Bad, Columns, Row, kind_of_table, rows, tab
 from pipeline.errors import DataError
 from pipeline.files import sha256
 
-READING = 2  # version of how texts are read, part of the cache's key
+READING = 3  # version of how texts are read, part of the cache's key
 
 
 class TextSource:
