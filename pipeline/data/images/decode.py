@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pipeline.data.images.idx import Bytes
 
@@ -20,6 +20,15 @@ SUFFIXES |= {".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
 READ = "JPEG, PNG, WebP, GIF, BMP and TIFF are read"
 PIXELS = 64_000_000  # limit of a decoded image, against decompression bombs
 SIDE = 16  # of the hash: 16 x 16 steps from a pixel to the next
+TURNS = {  # by the orientation in EXIF data
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageDecodeError(Exception):
@@ -54,7 +63,7 @@ def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, B
             if picture.width * picture.height > PIXELS:
                 raise ImageDecodeError(f"is enormous: {picture.width:,} x {picture.height:,} pixels")
             picture.load()
-            picture = _plain(ImageOps.exif_transpose(picture))
+            picture = _plain(_upright(picture))
     except UnidentifiedImageError as error:
         raise ImageDecodeError("is empty" if not content else f"is not an image ({READ})") from error
     except Image.DecompressionBombError as error:
@@ -64,6 +73,18 @@ def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, B
     channels, height, width = in_shape
     fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)), _difference_hash(picture)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Rotate by the EXIF orientation; a picture whose EXIF data can't be read is left as it is.
+
+    Unlike `ImageOps.exif_transpose` it does not write the EXIF data again, which fails where any tag has an odd type.
+    """
+    try:
+        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow raises many classes on damaged EXIF data, none of which concerns the pixels
+        return picture
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _plain(picture: Image.Image) -> Image.Image:

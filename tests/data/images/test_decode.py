@@ -72,6 +72,19 @@ def test_a_picture_is_turned_as_its_exif_says(orientation: int) -> None:
     check_halves(stored(lying, "JPEG", quality=95, exif=exif), "a.jpg")
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"MM\0*\0\0", b"MM\0*\0", b"no TIFF header"])
+def test_a_picture_whose_exif_can_not_be_read_is_taken_as_it_stands(kind: str, exif: bytes) -> None:
+    check_halves(stored(halves(), kind, exif=b"Exif\0\0" + exif), "a")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_is_turned_as_its_exif_says_whatever_type_another_tag_has(kind: str) -> None:
+    tags = struct.pack(">HHHIHxxHHI4s", 2, 0x0112, 3, 1, 6, 0x0128, 2, 4, b"cm\0\0")  # the unit of resolution as text
+    exif = b"Exif\0\0MM\0*" + struct.pack(">I", 8) + tags + bytes(4)
+    check_halves(stored(halves().transpose(Image.Transpose.ROTATE_90), kind, exif=exif), "a")
+
+
 def test_sixteen_bits_are_scaled_and_not_cut_off() -> None:
     ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     pixels, _ = decode(stored(Image.fromarray(ramp)), "a.png", (1, 8, 8))
