@@ -3,6 +3,7 @@
 import gc
 import gzip
 import hashlib
+import io
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ gc.disable()  # until all tests are collected: imports leave no garbage, and loo
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from PIL import Image  # noqa: E402
 
 # Before any test imports these libraries: no network, no usage reports, no start-up messages.
 os.environ.update(
@@ -75,6 +77,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(
                 f"no CUDA GPU that torch {torch.__version__} can use; `make test-gpu` runs this where there is one"
             )
+
+
+def damaged_tiff() -> bytes:
+    """A TIFF whose offset of pixels has the type of a fraction, for which Pillow raises a TypeError."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "TIFF")
+    content = bytearray(file.getvalue())
+    (directory,) = struct.unpack_from("<I", content, 4)
+    place = content.index(struct.pack("<H", 0x0111), directory)
+    struct.pack_into("<H", content, place + 2, 5)
+    return bytes(content)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

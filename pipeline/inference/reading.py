@@ -70,7 +70,7 @@ def image_suffix(content: bytes, max_pixels: int) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, whose size is checked below
             image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises many classes on damaged images
         raise DataError("Expected a PNG or JPEG, got something else or a broken one.") from error
     if image.width * image.height > max_pixels:
         raise DataError(f"Expected at most {max_pixels:,} pixels, got {image.width:,} x {image.height:,}.")
@@ -141,14 +141,23 @@ def _image(
     except UnidentifiedImageError:
         if not is_idx(path):
             raise DataError(f"{path}: expected {IMAGE_FORMATS}, got {describe(path)}.") from None
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow raises many classes on damaged images
         raise DataError(f"{path}: expected {IMAGE_FORMATS}, got one that can't be read ({error}).") from error
     if image_reader:
         return image_reader(path)[0]
     if digits and size != (SIDE, SIDE):
-        (grey,) = read_images(path, size[1], size[0])
-        return centred(grey)
-    pixels: np.ndarray = read_images(path, *in_shape[1:])[0]
+        return centred(_scaled(path, size[1], size[0]))
+    return _scaled(path, *in_shape[1:])
+
+
+def _scaled(path: Path, height: int, width: int) -> np.ndarray:
+    """The (first) image of a file, (H, W)."""
+    try:
+        pixels: np.ndarray = read_images(path, height, width)[0]
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises many classes on damaged images
+        raise DataError(f"{path}: expected {IMAGE_FORMATS}, got one that can't be read ({error}).") from error
     return pixels
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import DataError
 from pipeline.inference import reading
 from pipeline.inference.inputs import CHUNK_SIZE, InputChunk, check_arguments, chunks
 from pipeline.inference.reading import ReadableType, read
-from tests.conftest import idx_bytes
+from tests.conftest import damaged_tiff, idx_bytes
 
 
 def everything(
@@ -152,6 +152,13 @@ def test_a_file_that_is_not_an_image_is_described_without_advice_on_the_data(
     ((_, error),) = read(InputChunk("files", (name,)), "images", (1, 28, 28), digits)
     assert re.search(f"{name}: expected an image .*, {found}", str(error))
     assert "data pull" not in str(error)
+
+
+def test_a_damaged_image_is_an_error_in_its_place_whatever_pillow_raises(project: Path) -> None:
+    (project / "damaged.tiff").write_bytes(damaged_tiff())
+    error = only("damaged.tiff", "images")
+    assert isinstance(error, DataError)
+    assert re.match(r"damaged\.tiff: expected an image .*, got one that can't be read", str(error))
 
 
 def test_a_damaged_idx_file_is_not_blamed_on_the_data_sets(project: Path) -> None:

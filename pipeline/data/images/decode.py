@@ -68,7 +68,9 @@ def decode(content: bytes, name: str, in_shape: Sequence[int]) -> tuple[Bytes, B
         raise ImageDecodeError("is empty" if not content else f"is not an image ({READ})") from error
     except Image.DecompressionBombError as error:
         raise ImageDecodeError("is enormous") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+    except ImageDecodeError:
+        raise
+    except Exception as error:  # Pillow raises many classes on damaged images
         raise ImageDecodeError(f"is broken ({error})") from error
     channels, height, width = in_shape
     fitted = ImageOps.fit(picture.convert("L" if channels == 1 else "RGB"), (width, height), Image.Resampling.BICUBIC)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.data.images.decode import ImageDecodeError, decode, is_misnamed
+from tests.conftest import damaged_tiff
 
 SHAPE = (3, 8, 8)
 # The left half red, the right half blue: mode, compression and orientation must not change that.
@@ -126,6 +127,7 @@ def bomb(width: int, height: int) -> bytes:
         (bomb(9_000, 9_000), "a.png", "is enormous: 9,000 x 9,000 pixels"),
         (bomb(60_000, 60_000), "a.png", "is enormous"),
         (bomb(100, 100), "a.png", "is broken"),
+        (damaged_tiff(), "a.tiff", "is broken"),
     ],
 )
 def test_what_can_not_be_learned_from_is_told_apart(content: bytes, name: str, why: str) -> None:
