@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from pipeline.data.own.layout import Layout, arrange
 from pipeline.data.own.named_files import Listing, beside, files_of_tables
@@ -178,12 +178,25 @@ class _Meter:
         return data
 
 
+class _Header(tarfile.TarInfo):
+    """A member's header; a damaged or missing one is an error, which `tarfile` takes for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the block of zeros after the last member
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
 def _tar(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
     with path.open("rb") as file:
         head = file.read(6)
     opener: Any = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), open)
     # Read as a stream: a compressed tar has no index.
-    with opener(path, "rb") as stream, tarfile.open(fileobj=_Meter(path, stream), mode="r|") as tar:  # type: ignore[call-overload]
+    with opener(path, "rb") as stream, tarfile.open(fileobj=_Meter(path, stream), mode="r|", tarinfo=_Header) as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
             kind = "file" if member.isreg() and not member.issparse() else "folder" if member.isdir() else "other"
             yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None

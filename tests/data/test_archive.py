@@ -128,6 +128,21 @@ def test_a_torn_archive_is_refused(tmp_path: Path) -> None:
         dict(contents(path, set(listing(path))))
 
 
+@pytest.mark.parametrize("cut", [3072, 3072 + 100, 3072 + 512, 3072 + 515, 4096])
+def test_a_tar_that_is_cut_at_any_place_is_refused(cut: int, tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", FILES, "w")  # a header and a block of content each, then two blocks of zeros
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(DataError, match=r"a\.tar"):
+        dict(contents(path, set(listing(path))))
+
+
+def test_a_tar_with_a_damaged_header_is_refused(tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", FILES, "w")
+    path.write_bytes(path.read_bytes().replace(b"notes.txt", b"notes_txt"))
+    with pytest.raises(DataError, match=r"a\.tar.*bad checksum"):
+        listing(path)
+
+
 def test_nothing_or_one_class_is_answered_with_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="got 0 files and 0 classes"):
