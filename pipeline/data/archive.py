@@ -26,6 +26,7 @@ FILES = 1_000_000
 FILE_BYTES = 64 << 20  # larger files are skipped
 RATIO = 20  # most an archive may expand: images hardly compress
 SLACK = 64 << 20  # bytes that any archive may expand to
+CHUNK = 1 << 20
 COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 EXPECTED = "a subfolder for each of at least two classes"
 
@@ -196,11 +197,15 @@ def _tar(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
         head = file.read(6)
     opener: Any = next((opener for magic, opener in COMPRESSED.items() if head.startswith(magic)), open)
     # Read as a stream: a compressed tar has no index.
-    with opener(path, "rb") as stream, tarfile.open(fileobj=_Meter(path, stream), mode="r|", tarinfo=_Header) as tar:  # type: ignore[call-overload]
-        while (member := tar.next()) is not None:
-            kind = "file" if member.isreg() and not member.issparse() else "folder" if member.isdir() else "other"
-            yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None
-            tar.members.clear()  # not needed again in a stream
+    with opener(path, "rb") as stream:
+        meter = _Meter(path, stream)
+        with tarfile.open(fileobj=meter, mode="r|", tarinfo=_Header) as tar:  # type: ignore[call-overload]
+            while (member := tar.next()) is not None:
+                kind = "file" if member.isreg() and not member.issparse() else "folder" if member.isdir() else "other"
+                yield member.name, member.size, kind, tar.extractfile(member) if kind == "file" else None
+                tar.members.clear()  # not needed again in a stream
+        while meter.read(CHUNK):  # to the end, where gzip has the checksum
+            pass
 
 
 def _zip(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:

@@ -143,6 +143,13 @@ def test_a_tar_with_a_damaged_header_is_refused(tmp_path: Path) -> None:
         listing(path)
 
 
+def test_a_gzip_tar_with_another_checksum_is_refused(tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", FILES, "w")
+    path.write_bytes(gzip.compress(path.read_bytes(), compresslevel=0).replace(b"three", b"thr3e"))
+    with pytest.raises(DataError, match=r"a\.tar.*CRC check failed"):
+        dict(contents(path, set(listing(path))))
+
+
 def test_nothing_or_one_class_is_answered_with_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="got 0 files and 0 classes"):
