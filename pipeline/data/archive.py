@@ -28,6 +28,8 @@ RATIO = 20  # most an archive may expand: images hardly compress
 SLACK = 64 << 20  # bytes that any archive may expand to
 CHUNK = 1 << 20
 COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+# What reading a damaged archive raises: RuntimeError of unknown compression and endless headers, ValueError of names.
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, RuntimeError, ValueError)
 EXPECTED = "a subfolder for each of at least two classes"
 
 
@@ -73,7 +75,9 @@ def contents(path: Path, names: set[str]) -> Iterator[tuple[str, bytes | str]]:
     with _readable(path):
         for name, size, file in _members(path):
             if file and name in names:
-                yield name, TOO_LARGE if size > FILE_BYTES else file.read(FILE_BYTES + 1)
+                with _whole(path, name):
+                    content = TOO_LARGE if size > FILE_BYTES else file.read(FILE_BYTES + 1)
+                yield name, content
 
 
 TOO_LARGE = f"is larger than {FILE_BYTES >> 20} MiB"
@@ -221,7 +225,9 @@ def _zip(path: Path) -> Iterator[tuple[str, int, str, IO[bytes] | None]]:
             folder = name.endswith("/") or mode == 0o040000
             kind = "folder" if folder else "file" if mode in (0, 0o100000) else "other"
             if kind == "file":
-                with archive.open(member) as file:
+                with _whole(path, name):
+                    file = archive.open(member)
+                with file:
                     yield name, member.file_size, kind, file
             else:
                 yield name, 0, kind, None
@@ -233,19 +239,19 @@ def _readable(path: Path) -> Iterator[None]:
         if path.exists() and not path.is_file():
             raise OSError(f"it {_kind(path.stat())}, not a file")
         yield
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        NotImplementedError,
-    ) as error:
+    except DAMAGE as error:
         raise DataError(
             f"{path}: expected a folder, a tar or zip archive or a CSV file, got {type(error).__name__} ({error}). "
-            "Give data.path."
+            "Give data.path, or make a damaged archive again."
         ) from error
+
+
+@contextmanager
+def _whole(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
+        raise _unsafe(path, name, "a whole member", f"{type(error).__name__} ({error})") from error
 
 
 def _unsafe(path: Path, name: str, expected: str, got: str) -> DataError:

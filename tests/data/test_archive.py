@@ -150,6 +150,42 @@ def test_a_gzip_tar_with_another_checksum_is_refused(tmp_path: Path) -> None:
         dict(contents(path, set(listing(path))))
 
 
+def deflated(path: Path) -> bytes:
+    """The bytes of a zip of `FILES`, which it leaves at `path`."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["content", "checksum", "method"])
+def test_a_damaged_member_of_a_zip_is_named(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    content = bytearray(deflated(path))
+    local = content.index(b"dog/1.png") - 30
+    central = content.rindex(b"dog/1.png") - 46
+    place, value = {"content": (local + 39, 7), "checksum": (central + 16, 0), "method": (central + 10, 99)}[damage]
+    content[place] = value
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.zip: 'dog/1\.png': expected a whole member, got "):
+        dict(contents(path, set(listing(path))))
+
+
+def test_a_zip_with_a_name_that_is_not_the_utf8_it_claims_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {**FILES, "dog/ä.png": b""})
+    path.write_bytes(path.read_bytes().replace("ä".encode(), b"\xff\xff"))
+    with pytest.raises(DataError, match=r"a\.zip: expected .*UnicodeDecodeError"):
+        listing(path)
+
+
+def test_a_tar_whose_headers_continue_without_end_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("././@LongLink")
+    header.type = tarfile.GNUTYPE_LONGNAME
+    (tmp_path / "a.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) * 5000)
+    with pytest.raises(DataError, match=r"a\.tar: expected .*RecursionError"):
+        listing(tmp_path / "a.tar")
+
+
 def test_nothing_or_one_class_is_answered_with_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="got 0 files and 0 classes"):
