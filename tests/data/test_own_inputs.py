@@ -488,6 +488,20 @@ def test_a_bom_is_not_part_of_a_text_and_empty_or_foreign_texts_are_set_aside(tm
     assert "good film 0" in read
 
 
+def test_pipes_and_devices_among_texts_are_set_aside_unopened(tmp_path: Path) -> None:
+    root = texts(tmp_path, {})
+    os.mkfifo(root / "a/pipe.txt")
+    os.mkfifo(root / "metadata.csv")
+    (root / "b/device.txt").symlink_to("/dev/zero")
+    found = look(root)
+    assert found.classes == CLASSES
+    assert found.set_aside == {
+        "a/pipe.txt": "is a fifo, not a file",
+        "b/device.txt": "is a device, not a file",
+        "metadata.csv": "is in no class folder",
+    }
+
+
 def test_a_class_without_a_usable_text_is_an_error_that_names_it(tmp_path: Path) -> None:
     error = look(texts(tmp_path, {"c/0.txt": b"", "c/1.txt": b" "})).error or ""
     assert "no usable text in c (c/0.txt is empty" in error

@@ -107,9 +107,9 @@ class TextSource:
         for file in self._sources(part):
             inside = file.relative_to(self.path) if file != self.path else ""
             try:
-                digest.update(f"{sha256(file)} {file.suffix} {inside}\n".encode())
-            except FileNotFoundError:
-                digest.update(f"missing {inside}\n".encode())  # a broken link, which is set aside in reading
+                # A broken link, pipe or device is not opened, and set aside in reading.
+                first = f"{sha256(file)} {file.suffix}" if file.is_file() else "missing"
+                digest.update(f"{first} {inside}\n".encode())
             except OSError as error:
                 raise DataError(f"{file}: can't be read ({error.strerror}). Give data.path.") from error
         return digest.hexdigest()
