@@ -80,6 +80,8 @@ def image_suffix(content: bytes, max_pixels: int) -> str:
 def is_idx(path: Path) -> bool:
     """Whether a file starts as an IDX file of images does."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(4).startswith(IDX_MAGIC)
     except OSError:
@@ -134,6 +136,8 @@ def _image(
     assert in_shape is not None
     size = (SIDE, SIDE)
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise OSError("a pipe, device or folder")
         with Image.open(path) as image:
             size = image.size
     except FileNotFoundError as error:

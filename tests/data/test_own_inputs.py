@@ -553,12 +553,14 @@ def test_idx_files_with_a_gap_or_another_number_of_labels_are_an_error(tmp_path:
 
 def test_a_path_that_is_not_data_is_named_with_what_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.csv")
     for name, content in (("a.xlsx", b"PK\x03\x04"), ("notes.md", b"hello"), ("a.json", b"[1]"), ("a.csv", b"")):
         saved(tmp_path / name, content)
-    for name in ("pipe", "a.xlsx", "notes.md", "a.json", "a.csv", "nowhere"):
+    for name in ("pipe", "pipe.csv", "a.xlsx", "notes.md", "a.json", "a.csv", "nowhere"):
         error = look(tmp_path / name).error or ""
         assert error.startswith(f"{tmp_path / name}: expected"), name
     assert "is a fifo" in (look(tmp_path / "pipe").error or "")
+    assert "got a pipe, device or folder. Give data.path" in (look(tmp_path / "pipe.csv").error or "")
     assert "JSON Lines and Parquet tables" in (look(tmp_path / "a.json").error or "")
     packed = zipped(tmp_path / "a.zip", {"letters.csv": table(sentences()).encode()})
     assert "It holds the table letters.csv: unpack it" in (look(packed).error or "")

@@ -161,6 +161,14 @@ def test_a_damaged_image_is_an_error_in_its_place_whatever_pillow_raises(project
     assert re.match(r"damaged\.tiff: expected an image .*, got one that can't be read", str(error))
 
 
+def test_a_pipe_is_not_waited_for_as_an_image(project: Path) -> None:
+    os.mkfifo(project / "pipe.png")
+    error = only("pipe.png", "images")
+    assert isinstance(error, DataError)
+    assert str(error).startswith("pipe.png: expected an image")
+    assert "(a pipe, device or folder)" in str(error)
+
+
 def test_a_damaged_idx_file_is_not_blamed_on_the_data_sets(project: Path) -> None:
     (project / "short.idx").write_bytes(idx_bytes(np.zeros((2, 28, 28), np.uint8))[:-1])
     with pytest.raises(DataError, match=r"short\.idx: expected 1,584 bytes") as caught:

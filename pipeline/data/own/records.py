@@ -48,8 +48,9 @@ def records_of(path: Path) -> Iterator[tuple[list[str], Iterator[Record]]]:
     """The names of a table's columns, and its records."""
     kind = table_format(path)
     if kind is None or not path.is_file():
-        found = "it is not a file" if path.exists() else "it does not exist"
-        raise DataError(f"{path}: expected a table ({FORMATS}), and {found if kind else path.name!r}. Give data.path.")
+        found = "a pipe, device or folder" if path.exists() else "nothing"
+        got = found if kind else repr(path.name)
+        raise DataError(f"{path}: expected a table ({FORMATS}), got {got}. Give data.path.")
     reader: Callable[[Path], tuple[list[str], Iterator[Record]]]
     reader = {"Parquet": _parquet, "JSON Lines": _json_lines}.get(kind, _separated)
     try:
