@@ -44,7 +44,10 @@ class LinearText:
         self.ngrams, self.min_df, self.C = ngrams, min_df, C
 
     def fit(self, texts: Sequence[str], truth_N: np.ndarray, classes: int = 2) -> None:
-        """Fit on texts and their classes, 0 to `classes` - 1. Raises: DataError if a class has no text."""
+        """Fit on texts and their classes, 0 to `classes` - 1.
+
+        Raises: DataError if a class has no text, or no n-gram is left.
+        """
         present = set(truth_N.tolist())
         if missing := [label for label in range(classes) if label not in present]:
             raise DataError(
@@ -52,7 +55,13 @@ class LinearText:
                 "Add texts of them, or set a smaller data.val_size and data.test_size."
             )
         counter = self._counter(min_df=self.min_df)
-        counts_NG = sp.csr_array(counter.fit_transform(texts))
+        try:
+            counts_NG = sp.csr_array(counter.fit_transform(texts))
+        except ValueError as error:  # scikit-learn's only one about texts: none of their n-grams is left
+            raise DataError(
+                f"model.min_df: expected an n-gram in at least {self.min_df} of the {len(texts):,} train texts, "
+                "got none. Set a smaller model.min_df, or add texts."
+            ) from error
         self.grams = counter.get_feature_names_out()
         self.__dict__.pop("_reader", None)
         positive_UN = [truth_N == label for label in ([1] if classes == 2 else range(classes))]

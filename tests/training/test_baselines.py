@@ -59,6 +59,12 @@ def test_a_class_without_a_train_text_is_an_error_that_names_the_settings() -> N
         TfidfLogistic(ngrams=1, min_df=1, C=1).fit(TEXTS, TRUTH, classes=3)
 
 
+@pytest.mark.parametrize("min_df", [2, 3])
+def test_texts_without_a_common_ngram_are_an_error_that_names_the_setting(min_df: int) -> None:
+    with pytest.raises(DataError, match=rf"model\.min_df: .* at least {min_df} of the 2 train texts, got none\. Set"):
+        TfidfLogistic(ngrams=1, min_df=min_df, C=1).fit(["good film", "bad plot"], np.array([1, 0]))
+
+
 def test_naive_bayes_ratios_are_those_worked_by_hand() -> None:
     model = NaiveBayesLogistic(ngrams=1, min_df=1, C=1)
     model.fit(["good film", "good", "bad film"], np.array([1, 1, 0]))
