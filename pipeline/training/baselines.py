@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.config import Config, build, build_data, digest
 from pipeline.data.texts.vocabulary import tokenize
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.runs import checkpoints, trail
 from pipeline.types import CheckpointFacts, FitResult, Split
 
@@ -41,6 +41,10 @@ class LinearText:
     """
 
     def __init__(self, ngrams: int, min_df: int, C: float):
+        for key, value, good in (("ngrams", ngrams, ngrams >= 1), ("min_df", min_df, min_df >= 1), ("C", C, C > 0)):
+            if not good:
+                least = "a number above 0" if key == "C" else "at least 1"
+                raise ConfigError(f"model.{key}: expected {least}, got {value}. Set it with `model.{key}=…`.")
         self.ngrams, self.min_df, self.C = ngrams, min_df, C
 
     def fit(self, texts: Sequence[str], truth_N: np.ndarray, classes: int = 2) -> None:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline import kinds
 from pipeline.config import load_config, resolve
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.training import baselines
 from pipeline.training.baselines import NaiveBayesLogistic, TfidfLogistic
 from tests.conftest import TINY_TEXT
@@ -63,6 +63,12 @@ def test_a_class_without_a_train_text_is_an_error_that_names_the_settings() -> N
 def test_texts_without_a_common_ngram_are_an_error_that_names_the_setting(min_df: int) -> None:
     with pytest.raises(DataError, match=rf"model\.min_df: .* at least {min_df} of the 2 train texts, got none\. Set"):
         TfidfLogistic(ngrams=1, min_df=min_df, C=1).fit(["good film", "bad plot"], np.array([1, 0]))
+
+
+@pytest.mark.parametrize(("key", "value"), [("ngrams", 0), ("min_df", 0), ("C", 0.0), ("C", float("nan"))])
+def test_a_setting_out_of_range_is_refused_before_the_fit(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"model\.{key}: expected .*, got {value}\. Set it with"):
+        TfidfLogistic(**dict[str, Any](ngrams=1, min_df=1, C=1) | {key: value})
 
 
 def test_naive_bayes_ratios_are_those_worked_by_hand() -> None:
