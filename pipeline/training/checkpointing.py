@@ -132,7 +132,8 @@ class Checkpoints(Checkpoint):
         anyone = partial(trainer.strategy.reduce_boolean_decision, all=False)
         stop = anyone(self.stop())
         facts: CheckpointFacts = {} if math.isnan(score) else {"score": score}
-        due = better or stop or anyone(self._due(trainer))
+        # A worker of another node may know another best score: its folder may lack earlier states.
+        due = anyone(better or stop or self._due(trainer))
         self._take_if(due, stop, trainer, module, **facts)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
@@ -151,8 +152,9 @@ class Checkpoints(Checkpoint):
     def count(self, trainer: Trainer) -> dict[str, float]:
         """The seconds that training took so far, by all tries; CPU-seconds of all workers."""
         now = _clock()
-        wall_s, cpu_s = now[0] - self.clock[0], torch.tensor(now[1] - self.clock[1])
-        cpu_s = trainer.strategy.reduce(cpu_s, reduce_op="sum")
+        wall_s = now[0] - self.clock[0]
+        mine_s = torch.tensor(now[1] - self.clock[1], device=trainer.strategy.root_device)
+        cpu_s = trainer.strategy.reduce(mine_s, reduce_op="sum")
         self.spent = {"wall_s": self.spent["wall_s"] + wall_s, "cpu_s": self.spent["cpu_s"] + float(cpu_s)}
         self.clock = now
         return self.spent

@@ -94,11 +94,12 @@ class SharedMemory:
         self.poll.register(self.inbox.fileno(), POLLIN)
 
     def sum(self, *pieces: Tensor) -> Tensor:
-        total = pieces[0].new_empty(sum(map(len, pieces)))
+        here = [piece.cpu() for piece in pieces]  # that of a GPU is copied
+        total = here[0].new_empty(sum(map(len, here)))
         size = CHUNK_BYTES // total.element_size()
-        for part, chunk in zip(total.split(size), chunks(pieces, size), strict=True):
+        for part, chunk in zip(total.split(size), chunks(here, size), strict=True):
             self._add(chunk, part)
-        return total
+        return total.to(pieces[0].device)
 
     def _add(self, mine: list[Tensor], total: Tensor) -> None:
         number = next(self.numbers)
