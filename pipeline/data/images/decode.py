@@ -11,7 +11,7 @@ from pathlib import PurePath
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pipeline.data.images.idx import Bytes
+from pipeline.data.images.idx import Bytes, on_white
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
@@ -93,10 +93,7 @@ def _plain(picture: Image.Image) -> Image.Image:
     """Convert to 8-bit grey or RGB, composed on white where it is transparent."""
     if picture.mode.startswith(("I", "F")):  # Pillow would cut 16 bits off at 255 instead of scaling them
         return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
+    picture = on_white(picture)
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 

@@ -6,7 +6,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from pipeline.data.jsonl import damaged
 from pipeline.data.texts.reviews import CHUNK
 from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -97,10 +100,20 @@ def sklearn_digits() -> tuple[Bytes, Bytes]:
     return (digits.images * 255 / 16).round().astype(np.uint8), digits.target.astype(np.uint8)
 
 
+def on_white(picture: "Image.Image") -> "Image.Image":
+    """Compose a picture on white where it is transparent."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
 def read_images(path: Path, height: int, width: int) -> Bytes:
     """Read an IDX file or an image file as (N, H, W), white on black as in MNIST.
 
-    An image file is scaled to the size, and inverted if its border is light.
+    An image file is composed on white where it is transparent, scaled to the size, and inverted if its border is light.
 
     Raises: DataError if the file is neither, or its IDX images have another size.
     """
@@ -108,13 +121,13 @@ def read_images(path: Path, height: int, width: int) -> Bytes:
 
     try:
         with Image.open(path) as picture:
-            grey = np.asarray(picture.convert("L").resize((width, height), Image.Resampling.LANCZOS))
+            grey = np.asarray(on_white(picture).convert("L").resize((width, height), Image.Resampling.LANCZOS))
     except UnidentifiedImageError:
         images = read_idx(path)
         if images.ndim != 3 or images.shape[1:] != (height, width):
             raise damaged(path, f"images of {height}x{width}", f"the shape {images.shape}") from None
         return images
-    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow raises many classes on damaged images
         raise DataError(
             f"{path}: expected a picture or an IDX file, got {type(error).__name__} ({error}). "
             "Give a PNG, JPEG or IDX file."

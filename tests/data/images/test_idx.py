@@ -247,6 +247,16 @@ def test_a_picture_is_read_white_on_black_whatever_its_size_and_polarity(tmp_pat
     np.testing.assert_array_equal(white, black)
 
 
+def test_black_ink_on_a_transparent_ground_is_read_as_on_white(tmp_path: Path) -> None:
+    drawn = np.zeros((56, 56, 4), np.uint8)  # black and transparent
+    drawn[10:46, 26:30, 3] = 255
+    Image.fromarray(drawn).save(tmp_path / "transparent.png")
+    Image.fromarray(255 - drawn[..., 3]).save(tmp_path / "white.png")
+    transparent, white = (idx.read_images(tmp_path / name, 28, 28) for name in ("transparent.png", "white.png"))
+    assert white[0, 14, 13] > 200
+    np.testing.assert_array_equal(transparent, white)
+
+
 def test_an_idx_file_of_pictures_is_read_whole_and_other_sizes_and_files_are_refused(tmp_path: Path) -> None:
     images, labels = striped_digits(3, 0)
     (tmp_path / "images").write_bytes(idx_bytes(images))
