@@ -76,8 +76,8 @@ class Pretrained(nn.Module):
         return self
 
     def frozen_digest(self) -> str:
-        """SHA-256 of the number of frozen layers and of their weights."""
-        sums = hashlib.sha256(str(len(self.frozen)).encode())
+        """SHA-256 of the number of frozen layers, of their weights and of how pixels are standardised."""
+        sums = hashlib.sha256(f"{len(self.frozen)} {MEAN} {STD}".encode())
         for name, tensor in self.frozen.state_dict().items():
             sums.update(name.encode() + tensor.contiguous().numpy().tobytes())
         return sums.hexdigest()

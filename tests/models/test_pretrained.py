@@ -50,11 +50,16 @@ def test_only_what_is_above_the_cut_is_trained_and_imagenets_statistics_stay() -
     assert torch.equal(mean, norm.running_mean)  # type: ignore[arg-type]
 
 
-def test_the_digest_of_the_frozen_part_follows_its_weights_and_the_cut() -> None:
+def test_the_digest_of_the_frozen_part_follows_its_weights_the_cut_and_the_standardisation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one, same, deeper = (Pretrained([3, 64, 64], 2, blocks) for blocks in (1, 1, 2))
     assert one.frozen_digest() == same.frozen_digest() != deeper.frozen_digest()
     next(same.frozen.parameters()).data[0] += 1
     assert one.frozen_digest() != same.frozen_digest()
+    before = one.frozen_digest()
+    monkeypatch.setattr(pretrained, "STD", (0.5, 0.5, 0.5))
+    assert one.frozen_digest() != before
 
 
 def test_other_weights_than_those_expected_are_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

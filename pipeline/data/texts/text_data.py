@@ -15,7 +15,7 @@ from torch.nn.functional import one_hot
 from pipeline.data import store
 from pipeline.data.batches import SPLIT_SEED, BatchedData, Order
 from pipeline.data.jsonl import read_jsonl
-from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, Numbers, padded
+from pipeline.data.texts.bucketed import EVAL_BATCH, Bucketed, ByLength, padded
 from pipeline.data.texts.embeddings import Embeddings
 from pipeline.data.texts.encoded import UNLIMITED, EncodedTexts, LazyTexts, TextRow, TokenStore
 from pipeline.data.texts.vocabulary import Vocabulary
@@ -150,16 +150,11 @@ class TextData(BatchedData):
         return ByLength(self.splits["val"], shard)
 
     def batches(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
-        texts, labels = self.encoded_split(split)
-        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
-            yield padded(texts, labels, batch)
-
-    def encoded_split(self, split: Split) -> Numbers:
-        """The whole split in its stored order."""
         self.setup()
         self._encode(split)
         texts, labels = self.splits[split]
-        return texts, labels
+        for batch in torch.arange(len(texts)).split(EVAL_BATCH):
+            yield padded(texts, labels, batch)
 
     def vectors(self) -> Tensor | None:
         """(V, E) word vectors of train and the unlabelled texts, cached; None if `embeddings` is None."""
