@@ -150,18 +150,9 @@ def _image(
     if image_reader:
         return image_reader(path)[0]
     if digits and size != (SIDE, SIDE):
-        return centred(_scaled(path, size[1], size[0]))
-    return _scaled(path, *in_shape[1:])
-
-
-def _scaled(path: Path, height: int, width: int) -> np.ndarray:
-    """The (first) image of a file, (H, W)."""
-    try:
-        pixels: np.ndarray = read_images(path, height, width)[0]
-    except DataError:
-        raise
-    except Exception as error:  # Pillow raises many classes on damaged images
-        raise DataError(f"{path}: expected {IMAGE_FORMATS}, got one that can't be read ({error}).") from error
+        (grey,) = read_images(path, size[1], size[0])
+        return centred(grey)
+    pixels: np.ndarray = read_images(path, *in_shape[1:])[0]
     return pixels
 
 
