@@ -50,9 +50,10 @@ class PeakMemory:
 
 
 def main(count: int) -> None:
-    folder, cache = Path(f"pictures-{count}"), Path(".cache/pictures")
+    folder, caches = Path(f"pictures-{count}"), (Path(".cache/pictures"), Path(".cache/splits"))
     write(folder, count)
-    shutil.rmtree(cache, ignore_errors=True)
+    for cache in caches:
+        shutil.rmtree(cache, ignore_errors=True)
     from torch.nn.functional import cross_entropy
 
     from pipeline.config import build_data, load_config, resolve
@@ -83,7 +84,7 @@ def main(count: int) -> None:
         anon_mb=peak.read(),
         pictures=sum(again.describe().rows.values()),
     )
-    for path in (cache, folder):
+    for path in (*caches, folder):
         shutil.rmtree(path)
 
 
