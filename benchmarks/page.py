@@ -89,8 +89,8 @@ The first command takes one measurement, and resumes it if it was interrupted. T
   `peak_mb` is of its largest process.
 - The load average before a run is of the minute before it, in which another run of the benchmark may have been busy.
 - "The main job", "Training speed", "Scaling" and the first three pairs of "Seconds to 99 %" were measured when a step
-  with shards still left its batch to Python's search for cycles: with equal weights, but more memory and more page faults
-  a step than now.
+  with shards still left its batch to Python's search for cycles: with equal weights, but more memory and more page
+  faults a step than now.
 - Contenders are written from published recipes in their own idiom (`benchmarks/contenders/`). Keras, on its torch
   backend, is installed by `pip install --no-deps -r benchmarks/requirements.lock`.
 
