@@ -43,7 +43,7 @@ def _of_images(config: Config, data: BatchedData) -> dict[str, Value]:
         return {**first, "resize": "cover", "filter": "bicubic", **size, "invert_light_border": False, **last}
     if data.picture_reader() is not None:
         return {"reader": f"{type(data).__module__}.{type(data).__qualname__}", **size}
-    grey: dict[str, Value] = {"frame": 0, "exif_orientation": False, "background": None, "mode": "L"}
+    grey: dict[str, Value] = {"frame": 0, "exif_orientation": False, "background": "white", "mode": "L"}
     if not data.centred_digits:
         return {**grey, "resize": "stretch", "filter": "lanczos", **size, "invert_light_border": True, **last}
     # A picture of another size than 28x28 is inverted first, then cropped to its ink, scaled and moved.
