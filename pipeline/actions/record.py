@@ -141,7 +141,8 @@ def collect(experiment: str, root: Path) -> Path:
         )
     here = {run["seed"] for run in found}
     elsewhere = [run for run in committed["runs"] if run["seed"] not in here]
-    details = (_details(folders[0].parent) if min(here | known.keys()) in here else None) or committed.get("details")
+    first = min(here | known.keys())  # the seed whose details the report shows
+    details = (first in here and _details(folders[0].parent)) or committed.get("details")
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, results.as_text(results.content_of(experiment, [*found, *elsewhere], details)))
     return path

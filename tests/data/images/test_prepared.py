@@ -39,7 +39,7 @@ def test_the_hash_of_a_mirror_image_is_the_mirrored_hash() -> None:
     assert np.mean(mirrored(brighter - darker) == of_mirror[0] - of_mirror[1]) > 0.98
 
 
-def test_steps_where_both_images_are_plain_are_no_agreement() -> None:
+def test_steps_where_both_images_are_plain_do_not_count_as_agreement() -> None:
     steps = np.zeros((4, SIDE * SIDE), int)
     steps[0, :20] = steps[1, 20:40] = 1  # two drawings: 216 of 256 steps are 0 in both
     steps[2, :20], steps[2, 20:26] = 1, -1  # the first one, and a little more
@@ -48,7 +48,7 @@ def test_steps_where_both_images_are_plain_are_no_agreement() -> None:
     assert len(set(groups.tolist())) == 3
 
 
-def test_different_drawings_on_a_plain_ground_are_no_near_duplicates_and_their_copies_are() -> None:
+def test_copies_of_drawings_on_a_plain_ground_are_near_duplicates_and_other_drawings_are_not() -> None:
     drawings = []
     for number in range(12):  # a bar at one of 12 angles
         canvas = Image.new("L", (200, 200), 255)
