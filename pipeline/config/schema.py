@@ -29,7 +29,7 @@ class Rule:
             fits = isinstance(value, list) and not any(single.problem(item) for item in value)
             return None if fits else "expected a list such as [a,b]"
         if self.span and isinstance(value, list):
-            ends = [replace(self, span=False).problem(end) for end in value]
+            ends = [replace(self, span=False, null=False, choices=()).problem(end) for end in value]
             return None if ends == [None, None] and value[0] <= value[1] else "expected [least,most]"
         number = self.type in (int, float)
         fits = isinstance(value, (int, float) if self.type is float else self.type)
@@ -40,7 +40,7 @@ class Rule:
             return f"expected {kind}" + "".join(f" or {choice}" for choice in self.choices)
         if self.pattern and not re.fullmatch(self.pattern, str(value)):
             return f"expected {self.hint}"
-        if number and not self.low <= float(value) <= self.high:  # type: ignore[arg-type]
+        if number and not self.low <= value <= self.high:  # type: ignore[operator]
             return f"expected a number from {self.low:g} to {self.high:g}"
         return None
 

@@ -75,7 +75,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
     assert resolve_gpus({"workers": 1, "gpus_per_worker": "auto"}) == 0
 
 
-@pytest.mark.parametrize("workers", ["[2,1]", "[0,2]", "[1,2,3]", "[1,x]", "two"])
+@pytest.mark.parametrize("workers", ["[2,1]", "[0,2]", "[1,2,3]", "[1,x]", "[2,auto]", "[auto,auto]", "two"])
 def test_workers_are_a_number_or_the_least_and_the_most(workers: str) -> None:
     with pytest.raises(ConfigError, match=r"cluster\.workers: expected"):
         load_config(f"cluster.workers={workers}")
