@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from pipeline.config import load_config, resolve
 from pipeline.errors import CheckpointError
-from pipeline.evaluation import calibration
+from pipeline.evaluation import calibration, conformal
 from pipeline.types import Predictions
 from tests.evaluation.test_classification import some
 
@@ -96,6 +96,15 @@ def test_a_calibration_is_stored_beside_the_weights_and_read_back(tmp_path: Path
     assert found.temperature == fitted.temperature
     np.testing.assert_allclose(found.true_probability_N, fitted.true_probability_N, rtol=1e-5)
     assert found.threshold(0.9) == pytest.approx(fitted.threshold(0.9), rel=1e-5)
+
+
+def test_prediction_sets_of_a_net_with_one_prediction_for_all_inputs_hold_the_true_class(tmp_path: Path) -> None:
+    score_NC = np.tile([0.50002006, 0.49997994], (200, 1))  # six digits round the second up
+    truth_N = np.arange(200) % 2
+    (tmp_path / calibration.FILE).write_bytes(calibration.fit(Predictions(truth_N, score_NC, ("a", "b"))).json())
+    found = calibration.read(tmp_path)
+    assert found is not None
+    assert conformal.coverage_and_size(found.scores(score_NC), truth_N, found.threshold(0.99)) == (1, 2)
 
 
 def test_a_model_without_a_calibration_has_none_and_a_damaged_one_is_named(tmp_path: Path) -> None:
