@@ -19,8 +19,8 @@ WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 FEATURES = 1280
 BLOCKS = 16
-# Mean and standard deviation of ImageNet's red, green and blue, with which the net was trained.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# With which the net was trained, for every channel; other nets take the statistics of ImageNet's channels.
+MEAN, STD = 127 / 255, 128 / 255
 
 
 class Pretrained(nn.Module):
@@ -84,19 +84,10 @@ class Pretrained(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Standardise pixels in [0, 1] with the mean and deviation of ImageNet."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(STD).view(3, 1, 1), persistent=False)
+    """Standardise pixels in [0, 1] as those that the net was trained on."""
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        normal: Tensor = (images_BCHW - self.mean) / self.deviation
-        return normal.contiguous(memory_format=torch.channels_last)
+        return ((images_BCHW - MEAN) / STD).contiguous(memory_format=torch.channels_last)
 
 
 def imagenet_weights() -> dict[str, Tensor]:
