@@ -41,9 +41,9 @@ class PhotoAugment:
         half_stretch = torch.exp(math.log(self.max_aspect_ratio) * ratio / 2)
         wide, tall = (side * half_stretch).clamp(max=1), (side / half_stretch).clamp(max=1)
         cos, sin = torch.cos(self.rotate * angle), torch.sin(self.rotate * angle)
+        across = wide * mirror.sign()  # mirrored last, so that a mirrored picture is rotated and not sheared
         affine = torch.stack(
-            [wide * cos * mirror.sign(), -tall * sin, right * (1 - wide), wide * sin, tall * cos, down * (1 - tall)],
-            dim=1,
+            [across * cos, -tall * sin, right * (1 - wide), across * sin, tall * cos, down * (1 - tall)], dim=1
         ).view(-1, 2, 3)
         grid = F.affine_grid(affine, list(images_BCHW.shape), align_corners=False)
         images = F.grid_sample(images_BCHW, grid, padding_mode="reflection", align_corners=False)

@@ -20,6 +20,13 @@ def test_with_nothing_to_change_pictures_stay_or_are_mirrored() -> None:
     torch.testing.assert_close(still(images, noise(mirror=-0.3).repeat(2, 1)), images.flip(3))
 
 
+def test_a_picture_that_is_rotated_and_mirrored_is_the_rotated_one_mirrored() -> None:
+    images = torch.rand(1, 3, 8, 8)
+    augment, change = PhotoAugment(**{**STILL, "rotate_deg": 30.0, "max_aspect_ratio": 1.5}), {"angle": 0.8, "ratio": 1}
+    rotated, mirrored = (augment(images, noise(**change, mirror=mirror)) for mirror in (1.0, -1.0))
+    torch.testing.assert_close(mirrored, rotated.flip(3))
+
+
 def test_the_smallest_cut_out_at_the_corner_is_that_corner_enlarged() -> None:
     image = torch.zeros(1, 1, 16, 16)
     image[..., 8:, 8:] = torch.arange(8.0)
