@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipeline.evaluation import conformal
 from pipeline.evaluation.intervals import wilson
 from pipeline.report.markdown import spread
 from pipeline.runs.results import Result
@@ -38,6 +39,8 @@ def calibration_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     rest = {name: group for name, group in classifiers.items() if name not in calibrated}
     no_probabilities = [name for name, group in rest.items() if _all_have(group, "test/accuracy_low")]
     not_recorded = [name for name in rest if name not in no_probabilities]
+    validation = {name: group[0]["dataset"]["rows"]["val"] for name, group in calibrated.items()}
+    few = [f"{name} ({n})" for name, n in validation.items() if not conformal.threshold(np.ones(n), conformal.COVERAGE)]
     lines = [
         "## Calibration and prediction sets",
         "",
@@ -57,6 +60,8 @@ def calibration_markdown(groups: Mapping[str, Sequence[Result]]) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     if calibrated:
         lines.append("")
+    if few:
+        lines += [f"Too few validation samples for 99 %, so that a set has every class: {', '.join(few)}.", ""]
     if no_probabilities:
         lines += [f"No probabilities, since threshold units have none: {', '.join(no_probabilities)}.", ""]
     if not_recorded:

@@ -9,9 +9,9 @@ from pipeline.report import uncertainty
 from pipeline.runs.results import Result
 
 
-def entry(*, data: str = "mnist", rows: int = 10_000, **metrics: Any) -> Result:
+def entry(*, data: str = "mnist", rows: int = 10_000, val: int = 5_000, **metrics: Any) -> Result:
     return {
-        "dataset": {"name": data, "rows": {"test": rows}},
+        "dataset": {"name": data, "rows": {"val": val, "test": rows}},
         "metrics": {f"test/{name}": value for name, value in metrics.items()},
     }
 
@@ -42,6 +42,8 @@ def test_what_is_no_fraction_of_samples_has_no_interval(found: Result) -> None:
 def test_calibrated_models_have_a_row_and_others_the_reason() -> None:
     groups = {
         "cnn": [entry(**CALIBRATED), entry(**{**CALIBRATED, "ece": 0.014})],
+        "enough": [entry(val=99, **CALIBRATED)],
+        "few": [entry(val=98, **CALIBRATED)],
         "perceptron": [entry(accuracy=0.9, accuracy_low=0.88)],
         "older": [entry(accuracy=0.9)],
         "gan": [entry(fid=0.5)],
@@ -49,6 +51,7 @@ def test_calibrated_models_have_a_row_and_others_the_reason() -> None:
     lines = uncertainty.calibration_markdown(groups)
     (row,) = [line for line in lines if line.startswith("| cnn |")]
     assert row.startswith("| cnn | 1.30 ± 0.14 | 10.00 ± 0.00 | 2.50 ± 0.00 | 0.2500 ± 0.0000 | 99.10 ± 0.00 | 1.20")
+    assert "Too few validation samples for 99 %, so that a set has every class: few (98)." in lines
     assert "No probabilities, since threshold units have none: perceptron." in lines
     assert "Not recorded: older." in lines
 
