@@ -22,7 +22,7 @@ FILE = "calibration.json"  # in a model folder, beside the weights
 BINS = 15  # of equal width, as in Guo et al.
 LIMITS = (1e-2, 1e2)  # of the temperature
 TINY = float(np.finfo(np.float32).tiny)
-# A share of a probability. `FILE` rounds by half of it, and sums of float32 differ by less from batch to batch.
+# Relative error of a probability: `FILE` rounds by up to half of it, and float32 sums differ less between batches.
 ROUNDING = 1e-5
 # Their rules have no likelihood: the scores are sums of weights, whose softmax is no probability.
 THRESHOLD_UNITS = "pipeline.tasks.online.Online"
@@ -54,7 +54,7 @@ class Calibration:
     def threshold(self, coverage: float) -> float:
         """The least calibrated probability of a class in a prediction set of this coverage; 0 puts all classes in.
 
-        It is less by `ROUNDING`: a net with one prediction for all inputs has all true classes at the threshold.
+        It is lowered by `ROUNDING`: a net with one prediction for all inputs has all true classes at the threshold.
         """
         return conformal.threshold(self.true_probability_N, coverage) * (1 - ROUNDING)
 

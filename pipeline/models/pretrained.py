@@ -19,7 +19,7 @@ WEIGHTS = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 FEATURES = 1280
 BLOCKS = 16
-# With which the net was trained, for every channel; other nets take the statistics of ImageNet's channels.
+# Of the pixels of each channel, as the Lite nets were trained; not the statistics of ImageNet's channels.
 MEAN, STD = 127 / 255, 128 / 255
 
 
@@ -84,7 +84,7 @@ class Pretrained(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Standardise pixels in [0, 1] as those that the net was trained on."""
+    """Standardise pixels in [0, 1] by the mean and standard deviation that the net was trained with."""
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
         return ((images_BCHW - MEAN) / STD).contiguous(memory_format=torch.channels_last)
